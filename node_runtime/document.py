@@ -1,0 +1,77 @@
+"""What the task document in storage says: everything a node needs to run a task, with references resolved.
+
+The creator's YAML (`spec.py`) names files and earlier tasks; submitting uploads them and writes this document, whose
+tree digest goes on chain. A node runs what this document says and nothing else, after checking that the assets it names
+are exactly the inputs the chain admitted.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from node_runtime.task import Account, AssetRef, Digest, Kind
+
+FORMAT = "node-runtime/task/1"
+FILE_NAME = "task.json"
+
+AssetKey = Annotated[str, StringConstraints(pattern=r"^[1-9A-HJ-NP-Za-km-z]{40,60}/[0-9a-f]{64}$")]
+"""``owner/digest``, see `AssetRef`."""
+
+
+def asset_ref(key: AssetKey) -> AssetRef:
+    owner, digest = key.split("/")
+    return AssetRef(owner=Account(owner), digest=Digest(digest))
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(_Part):
+    """What each container of the task may use. ``memory`` and ``outputs`` in bytes, ``timeout`` in seconds."""
+
+    cpus: float = Field(default=1.0, gt=0, le=256)
+    memory: int = Field(default=1 << 30, ge=16 << 20)
+    timeout: int = Field(default=900, ge=1)
+    outputs: int = Field(default=256 << 20, ge=1 << 20)
+
+
+class Image(_Part):
+    """Where an image comes from: a registered folder with a Dockerfile, and optionally a ready image by digest."""
+
+    source: AssetKey
+    image: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@sha256:[0-9a-f]{64}$")] | None = None
+    entrypoint: tuple[str, ...] | None = None
+
+
+class ModelOf(_Part):
+    """An input model: of an accepted submission, of an earlier task of the same creator, or an imported asset."""
+
+    submission: int | None = None
+    task: int | None = None
+    asset: AssetKey | None = None
+
+
+class Document(_Part):
+    format: Literal["node-runtime/task/1"] = FORMAT
+    kind: Kind
+    name: str
+    layout: Literal["sandbox", "substra", "bundle"] = "sandbox"
+    algo: Image | None = None
+    opener: AssetKey | None = None
+    data: tuple[AssetKey, ...] = ()
+    models: tuple[ModelOf, ...] = ()
+    metric: Image | None = None
+    objective: int | None = None
+    rank: int | None = None
+    limits: Limits = Limits()
+
+    def asset_keys(self) -> tuple[AssetKey, ...]:
+        """Every asset the document names, each once, in the order algo, opener, metric, data, models."""
+        images = [image.source for image in (self.algo, self.metric) if image]
+        single = [self.opener] if self.opener else []
+        imported = [model.asset for model in self.models if model.asset]
+        return tuple(dict.fromkeys([*images, *single, *self.data, *imported]))
+
+    def encode(self) -> bytes:
+        return (self.model_dump_json(exclude_none=True) + "\n").encode()
