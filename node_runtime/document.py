@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from node_runtime.task import Account, AssetRef, Digest, Kind
 
-FORMAT = "node-runtime/task/1"
 FILE_NAME = "task.json"
 
 AssetKey = Annotated[str, StringConstraints(pattern=r"^[1-9A-HJ-NP-Za-km-z]{40,60}/[0-9a-f]{64}$")]
@@ -53,7 +52,7 @@ class ModelOf(_Part):
 
 
 class Document(_Part):
-    format: Literal["node-runtime/task/1"] = FORMAT
+    format: Literal["node-runtime/task/1"] = "node-runtime/task/1"
     kind: Kind
     name: str
     layout: Literal["sandbox", "substra", "bundle"] = "sandbox"

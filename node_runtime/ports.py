@@ -14,14 +14,12 @@ from node_runtime.errors import FailureCategory
 from node_runtime.task import (
     Account,
     Asset,
-    AssetKind,
     AssetRef,
     Assignment,
     Balance,
     Digest,
     Direction,
     Kind,
-    Label,
     Model,
     Objective,
     ObjectiveId,
@@ -33,7 +31,6 @@ from node_runtime.task import (
     Task,
     TaskId,
     Terms,
-    Visibility,
 )
 
 
