@@ -1,0 +1,41 @@
+"""The command `node-runtime`: which commands there are, and how an error ends one.
+
+One module an audience; each has a ``register(app)`` that adds its commands.
+"""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from node_runtime.cli import creator, network, operator
+from node_runtime.errors import NodeRuntimeError
+
+app = typer.Typer(
+    name="node-runtime",
+    help="Decentralised machine learning: submit tasks, run them in containers, get paid by the chain.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for audience in (network, creator, operator):
+    audience.register(app)
+
+
+def main() -> None:
+    """Run the command line; errors of ours end as two lines on standard error and their exit code."""
+    try:
+        app()
+    except NodeRuntimeError as error:
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console.print(f"[bold red]error:[/] {_plain(error.message)}")
+        if error.remedy:
+            console.print(f"[bold]try:[/]   {_plain(error.remedy)}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
