@@ -1,0 +1,80 @@
+"""What was the state after a given block? The newest one is a table; an earlier one is that table seen through what
+later blocks replaced in it."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from node_runtime.errors import HostError
+
+from .state import View
+
+_NEXT = "SELECT key FROM state WHERE key > ? ORDER BY key LIMIT 1"
+_NEXT_REPLACED = "SELECT key FROM replaced WHERE key > ? ORDER BY key LIMIT 1"
+_VALUE = "SELECT value FROM state WHERE key = ?"
+_REPLACED_VALUE = "SELECT value FROM replaced WHERE key = ? AND number > ? ORDER BY number LIMIT 1"
+
+
+class HeadState:
+    """The state after the newest block. Not for use after the next block is stored."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def get(self, key: bytes) -> bytes | None:
+        with reported_failures():
+            row = self._database.execute(_VALUE, (key,)).fetchone()
+        return None if row is None else row[0]
+
+    def next_key(self, key: bytes) -> bytes | None:
+        with reported_failures():
+            row = self._database.execute(_NEXT, (key,)).fetchone()
+        return None if row is None else row[0]
+
+
+class PastState:
+    """The state after block ``number``, which is no longer the newest."""
+
+    def __init__(self, database: sqlite3.Connection, number: int) -> None:
+        self._database = database
+        self._number = number
+        self._newest = HeadState(database)
+
+    def get(self, key: bytes) -> bytes | None:
+        with reported_failures():
+            row = self._database.execute(_REPLACED_VALUE, (key, self._number)).fetchone()
+        return self._newest.get(key) if row is None else row[0]
+
+    def next_key(self, key: bytes) -> bytes | None:
+        while True:
+            with reported_failures():
+                replaced = self._database.execute(_NEXT_REPLACED, (key,)).fetchone()
+            candidates = [found for found in (self._newest.next_key(key), replaced and replaced[0]) if found]
+            if not candidates:
+                return None
+            key = min(candidates)
+            if self.get(key) is not None:
+                return key
+
+
+def keys_under(view: View, prefix: bytes, after: bytes | None = None) -> Iterator[bytes]:
+    """The keys that start with ``prefix``, in order; only those greater than ``after``, when given."""
+    if after is not None and after >= prefix:
+        key = view.next_key(after)
+    else:
+        key = prefix if view.get(prefix) is not None else view.next_key(prefix)
+    while key is not None and key.startswith(prefix):
+        yield key
+        key = view.next_key(key)
+
+
+@contextmanager
+def reported_failures() -> Iterator[None]:
+    """Translate what SQLite says about disk and file into words for the person who runs the chain."""
+    try:
+        yield
+    except sqlite3.DatabaseError as failure:
+        raise HostError(
+            f"the devnet's database failed: {failure}",
+            remedy="free disk space or check the disk, then start the devnet again; a damaged file needs --fresh",
+        ) from failure
