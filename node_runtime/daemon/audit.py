@@ -1,0 +1,108 @@
+"""What this node did: every claim, refusal, run, upload and payment as a line of a hash-chained file.
+
+Each line is canonical JSON and carries the sha256 of the line before it, so a changed, removed or inserted line is
+found by `verify`. Only the newest lines can be cut off unseen; whoever must exclude that keeps the last digest
+elsewhere.
+"""
+
+import hashlib
+import json
+import os
+import threading
+import time
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from node_runtime.errors import InputError
+
+FIRST = "0" * 64
+_TAIL = 1 << 16  # bytes; longer than any line
+
+
+class Deed(StrEnum):
+    CLAIM = "claim"
+    REFUSAL = "refusal"
+    RUN = "run"
+    FAILURE = "failure"
+    UPLOAD = "upload"
+    SUBMISSION = "submission"
+    PAYMENT = "payment"
+    REJECTION = "rejection"
+    HAND_BACK = "hand_back"
+    ENDED = "ended"
+
+
+class Entry(BaseModel):
+    """One line. ``at`` is this machine's clock, Unix ms; ``previous`` the sha256 of the line before with its newline."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at: int
+    deed: Deed
+    task: int
+    epoch: int | None = None
+    detail: str = ""
+    previous: str
+
+    def encode(self) -> bytes:
+        fields = self.model_dump(mode="json", exclude_none=True)
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+
+
+class Audit:
+    """Appends to the file. Safe to share between threads; one process at a time (the daemon's lock sees to it)."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._guard = threading.Lock()
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._previous = self._mend()
+
+    def record(self, deed: Deed, *, task: int, epoch: int | None = None, detail: str = "") -> None:
+        with self._guard:
+            now = time.time_ns() // 1_000_000
+            entry = Entry(at=now, deed=deed, task=task, epoch=epoch, detail=detail[:1000], previous=self._previous)
+            line = entry.encode()
+            os.write(self._descriptor, line)
+            os.fdatasync(self._descriptor)
+            self._previous = hashlib.sha256(line).hexdigest()
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def _mend(self) -> str:
+        """The last line's digest; a line torn by a power cut was never acknowledged and is cut off."""
+        size = os.fstat(self._descriptor).st_size
+        start = max(0, size - _TAIL)
+        tail = os.pread(self._descriptor, size - start, start)
+        whole = tail[: tail.rfind(b"\n") + 1]
+        if len(whole) < len(tail):
+            os.ftruncate(self._descriptor, start + len(whole))
+        lines = whole.splitlines(keepends=True)
+        return hashlib.sha256(lines[-1]).hexdigest() if lines else FIRST
+
+
+def verify(path: Path) -> int:
+    """How many lines the file has; raises `InputError` at the first line that doesn't follow from the one before."""
+    previous, count = FIRST, 0
+    with path.open("rb") as file:
+        for count, line in enumerate(file, start=1):
+            try:
+                entry = Entry.model_validate_json(line)
+            except ValidationError as error:
+                raise _broken(path, count, "it is not an audit entry") from error
+            if entry.previous != previous:
+                raise _broken(path, count, "it doesn't follow from the line before")
+            if entry.encode() != line:
+                raise _broken(path, count, "it isn't written as the daemon writes it")
+            previous = hashlib.sha256(line).hexdigest()
+    return count
+
+
+def _broken(path: Path, number: int, reason: str) -> InputError:
+    return InputError(
+        f"{path}:{number}: the audit file was changed: {reason}",
+        remedy="compare it with a backup; lines from there on prove nothing",
+    )

@@ -1,0 +1,106 @@
+"""Which tasks this node takes: the operator's rules, default deny, and why a task is refused."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from node_runtime.document import Document
+from node_runtime.task import Digest, Kind, Spec, Task, TaskState
+
+ANY = "any"
+
+
+class Reason(StrEnum):
+    """Why a task isn't taken: the same code in logs, metrics and the audit file."""
+
+    KIND = "kind_not_allowed"
+    REWARD = "reward_too_low"
+    CREATOR = "creator_not_allowed"
+    ALGO = "algo_not_allowed"
+    DATASET = "dataset_not_allowed"
+    APPROVAL = "awaiting_approval"
+    NOT_OPEN = "not_open"
+    TIME = "deadline_too_close"
+    TOO_LARGE = "too_large"
+    NO_ROOM = "no_room"
+    MISMATCH = "document_mismatch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """``lasting`` when the answer can't change while the node runs with this configuration."""
+
+    reason: Reason
+    message: str
+    lasting: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllowList:
+    """Who or what is let in: exact values, ``^pattern$`` (matched in full), or ``any``. Empty lets nobody in."""
+
+    entries: tuple[str, ...] = ()
+
+    def allows(self, value: str) -> bool:
+        return any(_matches(entry, value) for entry in self.entries)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """The operator's rules. ``minimum_reward`` in base units; ``algos`` holds for every image that would run."""
+
+    kinds: frozenset[Kind] = frozenset()
+    minimum_reward: int = 0
+    creators: AllowList = AllowList()
+    algos: AllowList = AllowList()
+    datasets: AllowList = AllowList()
+    manual: bool = False
+
+
+def refuse_terms(policy: Policy, task: Task, *, now: int, minimum_time: int) -> Refusal | None:
+    """What speaks against the task before its document is fetched. ``now`` and ``minimum_time`` in ms."""
+    terms = task.terms
+    if task.state is not TaskState.OPEN or task.free_slots < 1:
+        message = f"the task is {task.state}, {task.free_slots} of {terms.slots} slots free"
+        return Refusal(reason=Reason.NOT_OPEN, message=message, lasting=task.state.final)
+    if now + minimum_time > terms.deadline:
+        left = (terms.deadline - now) // 1000
+        return Refusal(reason=Reason.TIME, message=f"{left} s are left until its deadline")
+    if terms.kind not in policy.kinds:
+        return Refusal(reason=Reason.KIND, message=f"policy.kinds doesn't name {terms.kind}")
+    if terms.reward < policy.minimum_reward:
+        message = f"it pays {terms.reward}, policy.minimum_reward is {policy.minimum_reward}"
+        return Refusal(reason=Reason.REWARD, message=message)
+    if not policy.creators.allows(task.creator):
+        return Refusal(reason=Reason.CREATOR, message=f"policy.creators doesn't allow {task.creator}")
+    return None
+
+
+def refuse_document(policy: Policy, document: Document, spec: Spec, approved: Digest | None) -> Refusal | None:
+    """What speaks against the very document that would run; its digests, not its names, are judged.
+
+    ``approved`` is the digest the operator approved for this task, if any.
+    """
+    images = [image.source for image in (document.algo, document.metric) if image]
+    for key in images:
+        if not policy.algos.allows(_digest(key)):
+            return Refusal(reason=Reason.ALGO, message=f"policy.algos doesn't allow {_digest(key)}")
+    for key in document.data:
+        if not policy.datasets.allows(_digest(key)):
+            return Refusal(reason=Reason.DATASET, message=f"policy.datasets doesn't allow {_digest(key)}")
+    if policy.manual and approved != spec.digest:
+        message = "policy.approve is manual: run `node-runtime approve TASK` to let it in"
+        return Refusal(reason=Reason.APPROVAL, message=message, lasting=False)
+    return None
+
+
+def _matches(entry: str, value: str) -> bool:
+    if entry == ANY:
+        return True
+    if entry.startswith("^"):
+        return re.fullmatch(entry, value) is not None
+    return entry == value
+
+
+def _digest(key: str) -> str:
+    return key.split("/", 1)[1]

@@ -1,0 +1,53 @@
+"""Does the audit file betray every change?"""
+
+from pathlib import Path
+
+import pytest
+
+from node_runtime.daemon.audit import Audit, Deed, verify
+from node_runtime.errors import InputError
+
+
+def written(path: Path) -> list[bytes]:
+    audit = Audit(path)
+    audit.record(Deed.CLAIM, task=1, epoch=1)
+    audit.record(Deed.RUN, task=1, epoch=1, detail="exit 0 – größer")
+    audit.record(Deed.PAYMENT, task=1, epoch=1, detail="10 UNIT")
+    audit.close()
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def test_an_untouched_file_verifies_and_grows_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    written(path)
+    assert verify(path) == 3
+    written(path)
+    assert verify(path) == 6
+
+
+@pytest.mark.parametrize("broken", ["changed", "removed", "swapped", "inserted", "first removed", "spaces added"])
+def test_any_change_is_found(tmp_path: Path, broken: str) -> None:
+    path = tmp_path / "audit.jsonl"
+    first, second, third = written(path)
+    path.write_bytes(
+        {
+            "changed": first.replace(b"claim", b"rejection") + second + third,
+            "removed": first + third,
+            "swapped": first + third + second,
+            "inserted": first + first + second + third,
+            "first removed": second + third,
+            "spaces added": first + second + third.replace(b",", b", ", 1),
+        }[broken]
+    )
+    with pytest.raises(InputError, match=r"audit\.jsonl:\d+: the audit file was changed"):
+        verify(path)
+
+
+def test_a_line_torn_by_a_power_cut_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    first, second, third = written(path)
+    path.write_bytes(first + second + third[:20])
+    audit = Audit(path)
+    audit.record(Deed.HAND_BACK, task=2, epoch=1)
+    audit.close()
+    assert verify(path) == 3

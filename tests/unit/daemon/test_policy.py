@@ -1,0 +1,124 @@
+"""Does the policy deny by default, and judge by digests?"""
+
+from dataclasses import replace
+
+import pytest
+
+from node_runtime.daemon.policy import AllowList, Policy, Reason, refuse_document, refuse_terms
+from node_runtime.document import Document, Image
+from node_runtime.task import (
+    UNIT,
+    Account,
+    Counters,
+    Digest,
+    Kind,
+    Review,
+    Spec,
+    Task,
+    TaskId,
+    TaskState,
+    Terms,
+)
+
+CREATOR = Account("5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY")
+ALGO, DATA, METRIC = "a" * 64, "d" * 64, "e" * 64
+NOW, MINUTE = 1_000_000, 60_000
+
+OPEN = Policy(
+    kinds=frozenset({Kind.TRAINING}),
+    minimum_reward=5 * UNIT,
+    creators=AllowList(entries=(CREATOR,)),
+    algos=AllowList(entries=("any",)),
+    datasets=AllowList(entries=(DATA,)),
+)
+TASK = Task(
+    id=TaskId(1),
+    creator=CREATOR,
+    terms=Terms(
+        kind=Kind.TRAINING,
+        reward=10 * UNIT,
+        bond=UNIT,
+        slots=1,
+        max_rejects=0,
+        max_failures=1,
+        review=Review(judge=CREATOR, window=0),
+        deadline=NOW + 10 * MINUTE,
+        timeout=MINUTE,
+    ),
+    state=TaskState.OPEN,
+    counters=Counters(live=0, submitted=0, accepted=0, rejected=0, failures=0),
+    held=10 * UNIT,
+    created=NOW,
+)
+DOCUMENT = Document(
+    kind=Kind.TRAINING,
+    name="round",
+    algo=Image(source=f"{CREATOR}/{ALGO}"),
+    data=(f"{CREATOR}/{DATA}",),
+)
+SPEC = Spec(digest=Digest("1" * 64), uri="cas:", assets=(), models=(), parents=(), objectives=())
+
+
+def reason_of(policy: Policy, task: Task = TASK, *, now: int = NOW) -> Reason | None:
+    refusal = refuse_terms(policy, task, now=now, minimum_time=MINUTE)
+    return refusal.reason if refusal else None
+
+
+def test_an_empty_policy_takes_nothing() -> None:
+    assert reason_of(Policy()) is Reason.KIND
+    kinds_only = Policy(kinds=frozenset({Kind.TRAINING}))
+    assert reason_of(kinds_only) is Reason.CREATOR
+    refusal = refuse_document(kinds_only, DOCUMENT, SPEC, None)
+    assert refusal is not None
+    assert refusal.reason is Reason.ALGO
+
+
+def test_a_task_within_the_rules_is_taken() -> None:
+    assert reason_of(OPEN) is None
+    assert refuse_document(OPEN, DOCUMENT, SPEC, None) is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        (replace(OPEN, kinds=frozenset({Kind.SCORING})), Reason.KIND),
+        (replace(OPEN, minimum_reward=11 * UNIT), Reason.REWARD),
+        (replace(OPEN, creators=AllowList(entries=("5Other",))), Reason.CREATOR),
+        (replace(OPEN, creators=AllowList(entries=("^5Grw",))), Reason.CREATOR),  # anchored at both ends
+    ],
+)
+def test_each_rule_refuses_with_its_reason(policy: Policy, reason: Reason) -> None:
+    assert reason_of(policy) is reason
+
+
+def test_too_little_time_or_no_slot_is_refused() -> None:
+    assert reason_of(OPEN, now=NOW + 9 * MINUTE + 1) is Reason.TIME
+    taken = replace(TASK, counters=replace(TASK.counters, live=1))
+    assert reason_of(OPEN, taken) is Reason.NOT_OPEN
+
+
+def test_a_pattern_admits_only_full_matches() -> None:
+    assert AllowList(entries=("^5Grwva.*$",)).allows(CREATOR)
+    assert not AllowList(entries=("^5Grwva",)).allows(CREATOR)
+
+
+def test_the_metric_image_and_every_sample_are_judged_too() -> None:
+    scoring = DOCUMENT.model_copy(update={"metric": Image(source=f"{CREATOR}/{METRIC}")})
+    only_algo = replace(OPEN, algos=AllowList(entries=(ALGO,)))
+    refusal = refuse_document(only_algo, scoring, SPEC, None)
+    assert refusal is not None
+    assert METRIC in refusal.message
+    foreign = DOCUMENT.model_copy(update={"data": (*DOCUMENT.data, f"{CREATOR}/{'f' * 64}")})
+    refusal = refuse_document(OPEN, foreign, SPEC, None)
+    assert refusal is not None
+    assert refusal.reason is Reason.DATASET
+
+
+def test_an_approval_holds_for_the_digest_it_was_given_for() -> None:
+    manual = replace(OPEN, manual=True)
+    assert refuse_document(manual, DOCUMENT, SPEC, SPEC.digest) is None
+    for approved in (None, Digest("2" * 64)):
+        refusal = refuse_document(manual, DOCUMENT, SPEC, approved)
+        assert refusal is not None
+        assert refusal.reason is Reason.APPROVAL
+        assert not refusal.lasting

@@ -1,0 +1,72 @@
+"""Does the pool admit what fits, and nothing more?"""
+
+import threading
+
+from node_runtime.daemon.pool import Demand, Pool, Reservation, Shortage, demand_of
+from node_runtime.document import Document, Limits
+from node_runtime.task import Kind
+
+GIB = 1 << 30
+ROOM = Demand(cpus=4, memory=8 * GIB, disk=20 * GIB)
+SMALL = Demand(cpus=1, memory=GIB, disk=GIB)
+
+
+def pool(*, slots: int = 4, free: int = 100 * GIB, floor: int = GIB) -> Pool:
+    return Pool(slots=slots, room=ROOM, disk_floor=floor, free_disk=lambda: free)
+
+
+def test_slots_are_handed_out_once_and_come_back() -> None:
+    one = pool(slots=2)
+    first, second = one.admit(SMALL), one.admit(SMALL)
+    assert isinstance(first, Reservation)
+    assert isinstance(second, Reservation)
+    assert {first.slot, second.slot} == {0, 1}
+    assert isinstance(one.admit(SMALL), Shortage)
+    one.release(first)
+    one.release(first)
+    again = one.admit(SMALL)
+    assert isinstance(again, Reservation)
+    assert again.slot == first.slot
+    assert not one.has_free_slot
+
+
+def test_memory_of_running_tasks_is_not_promised_twice() -> None:
+    one = pool()
+    large = Demand(cpus=1, memory=5 * GIB, disk=GIB)
+    assert isinstance(one.admit(large), Reservation)
+    shortage = one.admit(large)
+    assert isinstance(shortage, Shortage)
+    assert not shortage.lasting
+    assert "3.0 GiB memory" in shortage.message
+
+
+def test_a_demand_above_the_whole_pool_is_refused_for_good() -> None:
+    shortage = pool().admit(Demand(cpus=64, memory=GIB, disk=GIB))
+    assert isinstance(shortage, Shortage)
+    assert shortage.lasting
+
+
+def test_nothing_is_admitted_below_the_disk_floor() -> None:
+    shortage = pool(free=3 * GIB, floor=5 * GIB).admit(SMALL)
+    assert isinstance(shortage, Shortage)
+    assert "disk floor of 5.0 GiB" in shortage.message
+    assert not shortage.lasting
+
+
+def test_threads_never_share_a_slot() -> None:
+    one = Pool(slots=3, room=Demand(cpus=99, memory=99 * GIB, disk=99 * GIB), disk_floor=0, free_disk=lambda: 99 * GIB)
+    answers: list[Reservation | Shortage] = []
+    threads = [threading.Thread(target=lambda: answers.append(one.admit(SMALL))) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    slots = [answer.slot for answer in answers if isinstance(answer, Reservation)]
+    assert sorted(slots) == [0, 1, 2]
+
+
+def test_scoring_asks_for_the_disk_of_both_its_stages() -> None:
+    limits = Limits(outputs=GIB)
+    training = demand_of(Document(kind=Kind.TRAINING, name="a", limits=limits))
+    scoring = demand_of(Document(kind=Kind.SCORING, name="a", limits=limits))
+    assert scoring.disk == 2 * training.disk

@@ -1,0 +1,36 @@
+"""Are the seconds of every step kept?"""
+
+import time
+from pathlib import Path
+
+import pytest
+from prometheus_client import generate_latest
+
+from node_runtime.daemon.metrics import Metrics
+from node_runtime.daemon.timings import Stopwatch, TimingsFile
+
+
+def test_every_step_is_in_the_file_and_in_the_metrics_even_when_it_raised(tmp_path: Path) -> None:
+    metrics, file = Metrics(), TimingsFile(tmp_path / "timings.jsonl")
+    watch = Stopwatch(seen=time.monotonic(), observe=metrics.step)
+    with watch.step("fetch_inputs"):
+        pass
+    with pytest.raises(RuntimeError), watch.step("collect"):
+        raise RuntimeError
+    watch.container_ended(seconds=0.0)
+    watch.on_chain()
+    file.append(watch.done(task=7, epoch=1, kind="training", outcome="done"))
+    (timings,) = file.read()
+    assert list(timings.steps) == ["fetch_inputs", "collect", "seen_to_started", "exit_to_chain", "whole"]
+    assert b'node_runtime_step_seconds_count{step="collect"} 1.0' in generate_latest(metrics.registry)
+
+
+def test_the_file_keeps_the_newer_half_when_it_outgrows_its_cap(tmp_path: Path) -> None:
+    file = TimingsFile(tmp_path / "timings.jsonl", cap=2_000)
+    for task in range(1, 101):
+        watch = Stopwatch(seen=time.monotonic(), observe=lambda _name, _seconds: None)
+        file.append(watch.done(task=task, epoch=1, kind="training", outcome="done"))
+    kept = [timings.task for timings in file.read()]
+    assert kept[-1] == 100
+    assert kept == list(range(kept[0], 101))
+    assert (tmp_path / "timings.jsonl").stat().st_size <= 2_000
