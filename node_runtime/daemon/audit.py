@@ -35,7 +35,7 @@ class Deed(StrEnum):
 
 
 class Entry(BaseModel):
-    """One line. ``at`` is this machine's clock, Unix ms; ``previous`` the sha256 of the line before with its newline."""
+    """One line. ``at`` is this machine's clock, Unix ms; ``previous`` the sha256 of the line before, whole."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

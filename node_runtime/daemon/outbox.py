@@ -1,0 +1,123 @@
+"""What still has to reach storage and chain: a durable box of parcels, one an attempt, that outlives the process.
+
+A parcel goes packed → uploaded → sent → forgotten. Every step may be repeated, so after a `kill -9` between any two of
+them delivery goes on from the step that was written down. A sent result stays listed until its review is over, because
+only then is it known whether it was paid.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from node_runtime.errors import FailureCategory, HostError
+from node_runtime.task import Account, Digest, Result, SubmissionId, TaskId
+
+
+class Step(StrEnum):
+    PACKED = "packed"
+    UPLOADED = "uploaded"
+    SENT = "sent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """A folder or file that must be in storage, under the digest it had when it was packed."""
+
+    path: Path
+    digest: Digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """What one attempt brings: a result, or a failure's category and log. ``due`` in ms, ``reward`` in base units."""
+
+    task: TaskId
+    epoch: int
+    worker: Account
+    due: int
+    reward: int
+    log: Digest
+    uploads: tuple[Upload, ...] = ()
+    result: Result | None = None
+    category: FailureCategory | None = None
+    message: str = ""
+    step: Step = Step.PACKED
+    submission: SubmissionId | None = None
+
+
+_BODY: TypeAdapter[Parcel] = TypeAdapter(Parcel)
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS parcels (task INTEGER, epoch INTEGER, step TEXT, body BLOB, PRIMARY KEY (task, epoch))
+"""
+
+
+class Outbox:
+    """Safe to share between threads. A change is on disk when its call returns; else it raises `HostError`."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path = path
+        self._guard = threading.Lock()
+        with self._writing():
+            self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")  # a parcel is money: it survives a power cut too
+            self._database.execute(_SCHEMA)
+
+    def pack(self, parcel: Parcel) -> None:
+        """Add a parcel; one that is there already for this attempt stays as it is."""
+        row = (parcel.task, parcel.epoch, parcel.step, _BODY.dump_json(parcel))
+        with self._writing():
+            self._database.execute("INSERT OR IGNORE INTO parcels VALUES (?, ?, ?, ?)", row)
+
+    def uploaded(self, parcel: Parcel) -> Parcel:
+        return self._save(replace(parcel, step=Step.UPLOADED))
+
+    def sent(self, parcel: Parcel, submission: SubmissionId) -> Parcel:
+        return self._save(replace(parcel, step=Step.SENT, submission=submission, uploads=()))
+
+    def forget(self, parcel: Parcel) -> None:
+        with self._writing():
+            self._database.execute("DELETE FROM parcels WHERE task = ? AND epoch = ?", (parcel.task, parcel.epoch))
+
+    def find(self, task: TaskId, epoch: int) -> Parcel | None:
+        return next(iter(self._read("WHERE task = ? AND epoch = ?", task, epoch)), None)
+
+    def undelivered(self) -> tuple[Parcel, ...]:
+        """What is not on chain yet, oldest task first."""
+        return self._read("WHERE step != ? ORDER BY task, epoch", Step.SENT)
+
+    def undecided(self) -> tuple[Parcel, ...]:
+        """Results on chain whose review isn't known to be over."""
+        return self._read("WHERE step = ? ORDER BY task, epoch", Step.SENT)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _save(self, parcel: Parcel) -> Parcel:
+        row = (parcel.task, parcel.epoch, parcel.step, _BODY.dump_json(parcel))
+        with self._writing():
+            self._database.execute("INSERT OR REPLACE INTO parcels VALUES (?, ?, ?, ?)", row)
+        return parcel
+
+    def _read(self, where: str, *values: object) -> tuple[Parcel, ...]:
+        with self._guard:
+            rows = self._database.execute(f"SELECT body FROM parcels {where}", values).fetchall()
+        return tuple(_BODY.validate_json(body) for (body,) in rows)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._guard:
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise HostError(
+                    f"{self._path}: the outbox can't be written: {error}",
+                    remedy="free some disk or restore the file from a backup: it holds results that aren't on chain yet",
+                ) from error

@@ -1,0 +1,109 @@
+"""Does the outbox keep a parcel through everything until it is delivered?"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from node_runtime.daemon.outbox import Outbox, Parcel, Step, Upload
+from node_runtime.errors import FailureCategory, HostError
+from node_runtime.task import Account, Digest, Output, Result, SubmissionId, TaskId
+
+RESULT = Result(
+    digest=Digest("a" * 64), outputs=(Output(name="model", digest=Digest("b" * 64)),), uri="cas:", perf=-970_000
+)
+
+
+def parcel(task: int, *, epoch: int = 1) -> Parcel:
+    return Parcel(
+        task=TaskId(task),
+        epoch=epoch,
+        worker=Account("5Bob"),
+        due=10**15,
+        reward=10**13,
+        log=Digest("c" * 64),
+        uploads=(Upload(path=Path("/work/model"), digest=Digest("b" * 64)),),
+        result=RESULT,
+    )
+
+
+def test_a_parcel_comes_back_whole_at_each_step_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    packed = parcel(7)
+    box = Outbox(path)
+    box.pack(packed)
+    box.close()
+
+    box = Outbox(path)
+    assert box.undelivered() == (packed,)
+    uploaded = box.uploaded(packed)
+    box.close()
+
+    box = Outbox(path)
+    assert box.undelivered() == (uploaded,)
+    assert uploaded.step is Step.UPLOADED
+    sent = box.sent(uploaded, SubmissionId(3))
+    box.close()
+
+    box = Outbox(path)
+    assert box.undelivered() == ()
+    assert box.undecided() == (sent,)
+    box.forget(sent)
+    assert box.undecided() == ()
+
+
+def test_packing_again_keeps_what_was_packed_first(tmp_path: Path) -> None:
+    box = Outbox(tmp_path / "outbox.sqlite")
+    first = parcel(1)
+    box.pack(first)
+    box.uploaded(first)
+    second = Parcel(
+        task=first.task,
+        epoch=first.epoch,
+        worker=first.worker,
+        due=first.due,
+        reward=0,
+        log=first.log,
+        category=FailureCategory.NODE_ERROR,
+    )
+    box.pack(second)
+    found = box.find(first.task, first.epoch)
+    assert found is not None
+    assert found.result == RESULT
+    assert found.step is Step.UPLOADED
+    assert box.find(first.task, 2) is None
+
+
+def test_a_parcel_survives_the_process_being_killed_right_after_packing(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    script = (
+        "import os, sys; from pathlib import Path; from node_runtime.daemon.outbox import *; "
+        "from node_runtime.errors import FailureCategory; "
+        "Outbox(Path(sys.argv[1])).pack(Parcel(task=9, epoch=2, worker='5Bob', due=1, reward=1, log='c'*64, "
+        "category=FailureCategory.TIMEOUT)); os.kill(os.getpid(), 9)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, str(path)], check=False, env=os.environ)
+    assert ended.returncode == -signal.SIGKILL
+    (kept,) = Outbox(path).undelivered()
+    assert (kept.task, kept.epoch, kept.category) == (9, 2, FailureCategory.TIMEOUT)
+
+
+def test_threads_pack_side_by_side(tmp_path: Path) -> None:
+    box = Outbox(tmp_path / "outbox.sqlite")
+    threads = [threading.Thread(target=box.pack, args=(parcel(task),)) for task in range(1, 21)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one.task for one in box.undelivered()] == list(range(1, 21))
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    path.write_bytes(b"not a database" * 1000)
+    with pytest.raises(HostError, match=r"outbox\.sqlite: the outbox can't be written"):
+        Outbox(path)
