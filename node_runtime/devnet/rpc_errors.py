@@ -1,0 +1,85 @@
+"""How does a client learn that a request failed? By the codes and words that Substrate nodes use.
+
+Source: the JSON-RPC 2.0 specification, and sc-rpc-api's ``author`` and ``state`` errors.
+"""
+
+from node_runtime.errors import NodeRuntimeError
+
+from .chain import TransactionRefused
+from .host import RuntimePanic
+from .pool import AlreadyImported, NoRoom, PoolRefusal, TemporarilyBanned, TooLowPriority
+from .store import StateDiscarded
+
+
+class RpcError(Exception):
+    """An error reply: a code, a message, and perhaps the reason as ``data``."""
+
+    def __init__(self, code: int, message: str, data: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+PARSE_ERROR = RpcError(-32700, "Parse error")
+INVALID_REQUEST = RpcError(-32600, "Invalid request")
+METHOD_NOT_FOUND = RpcError(-32601, "Method not found")
+
+
+def invalid_params(reason: str) -> RpcError:
+    return RpcError(-32602, "Invalid params", reason)
+
+
+def bad_extrinsic_format(reason: str) -> RpcError:
+    return RpcError(1001, f"Extrinsic has invalid format: {reason}")
+
+
+def unknown_block(block_hash: bytes) -> RpcError:
+    return RpcError(4003, f"Client error: UnknownBlock: Header was not found in the database: 0x{block_hash.hex()}")
+
+
+def state_discarded(block_hash: bytes) -> RpcError:
+    return RpcError(4003, f"Client error: UnknownBlock: State already discarded for 0x{block_hash.hex()}")
+
+
+def too_many(count: int, most: int) -> RpcError:
+    return RpcError(4002, f"count exceeds maximum value. value: {count}, max: {most}")
+
+
+def of_failure(failure: Exception) -> RpcError | None:
+    """The reply for something that went wrong in the chain; None for what nobody foresaw."""
+    match failure:
+        case RpcError():
+            return failure
+        case TransactionRefused() if failure.refusal.unknown:
+            return RpcError(1011, "Unknown Transaction Validity", str(failure))
+        case TransactionRefused():
+            return RpcError(1010, "Invalid Transaction", str(failure))
+        case PoolRefusal():
+            return _of_pool_refusal(failure)
+        case RuntimePanic():
+            return RpcError(4003, f"Client error: Execution failed: Runtime panicked: {failure}")
+        case StateDiscarded():
+            return RpcError(4003, f"Client error: UnknownBlock: State already discarded for block {failure}")
+        case NodeRuntimeError():
+            return RpcError(-32603, "Internal error", str(failure))
+        case _:
+            return None
+
+
+def _of_pool_refusal(refusal: PoolRefusal) -> RpcError:
+    match refusal:
+        case TemporarilyBanned():
+            return RpcError(1012, "Transaction is temporarily banned")
+        case AlreadyImported():
+            return RpcError(1013, "Transaction Already Imported")
+        case TooLowPriority():
+            return RpcError(
+                1014,
+                f"Priority is too low: ({refusal.old} vs {refusal.new})",
+                "The transaction has too low priority to replace another transaction already in the pool.",
+            )
+        case NoRoom():
+            return RpcError(1016, "Immediately Dropped", "The transaction couldn't enter the pool because of the limit")
+        case _:
+            return RpcError(1000, str(refusal))

@@ -1,0 +1,81 @@
+"""When is the next block made? When a transaction waits, when the agenda falls due, or every so often."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from enum import StrEnum
+
+from node_runtime.errors import HostError
+
+from .chain import Chain, Sealed
+from .host import RuntimePanic
+
+log = logging.getLogger(__name__)
+
+_PAUSE_S = 1.0
+_LONGEST_WAIT_S = 60.0  # the wall clock may be set while we wait
+
+
+class BlockTime(StrEnum):
+    """How blocks are paced: one for every transaction at once, or one every two seconds."""
+
+    INSTANT = "instant"
+    TWO_SECONDS = "2s"
+
+
+def wall_clock() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Sealer:
+    """Makes blocks until cancelled. ``announce`` is told of each one after it is stored."""
+
+    def __init__(self, chain: Chain, block_time: BlockTime, announce: Callable[[Sealed], None]) -> None:
+        self._chain = chain
+        self._block_time = block_time
+        self._announce = announce
+        self._wanted = asyncio.Event()
+        self._served: int | None = None  # the due time that the last block was made for
+
+    def transaction_arrived(self) -> None:
+        self._wanted.set()
+
+    async def run(self) -> None:
+        while True:
+            if self._block_time is BlockTime.INSTANT:
+                await self._wait_for_cause()
+            else:
+                await asyncio.sleep(2.0 - time.time() % 2.0)  # in step with the runtime's slots
+            if not self._seal():
+                await asyncio.sleep(_PAUSE_S)
+
+    async def _wait_for_cause(self) -> None:
+        """Return when a transaction is ready or the agenda's first entry is due."""
+        while True:
+            await asyncio.sleep(0)  # clients get a turn between two blocks
+            self._wanted.clear()
+            if self._chain.pool.has_ready():
+                return
+            due = self._chain.next_due()
+            wait = _LONGEST_WAIT_S if due is None else (due + 1 - wall_clock()) / 1000
+            if due is not None and due == self._served:
+                wait = max(wait, _PAUSE_S)  # a block was made for it and left it there: no reason to make a thousand
+            if wait <= 0:
+                self._served = due
+                return
+            try:
+                await asyncio.wait_for(self._wanted.wait(), min(wait, _LONGEST_WAIT_S))
+            except TimeoutError:
+                if due is not None and due == self._served:
+                    self._served = None
+
+    def _seal(self) -> bool:
+        try:
+            sealed = self._chain.seal()
+        except (HostError, RuntimePanic) as failure:
+            log.error("no block was made: %s", failure)
+            return False
+        self._announce(sealed)
+        return True

@@ -1,0 +1,101 @@
+"""How do tests get a real chain? The devnet as a process of its own, on a free port, in the test's folder."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from websockets.sync.client import ClientConnection, connect
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningDevnet:
+    """A devnet process that accepts clients at ``url``."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+    def kill(self) -> None:
+        """End it as a power cut would: nothing is told to it."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask it to end; returns its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+
+def launch_devnet(base_path: Path, *options: str) -> RunningDevnet:
+    """Start a devnet and wait until it is ready; the caller ends it. ``options`` are command line options."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "node_runtime.devnet", "--base-path", str(base_path), "--port", "0", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    found = re.fullmatch(r"ready (ws://\S+)\n", line)
+    if found is None:
+        _, errors = process.communicate(timeout=30)
+        raise AssertionError(f"the devnet did not start (exit code {process.returncode}): {errors}")
+    return RunningDevnet(url=found.group(1), process=process)
+
+
+@contextmanager
+def start_devnet(base_path: Path, *options: str) -> Iterator[str]:
+    """A devnet for the duration of a ``with``; gives its WebSocket address."""
+    running = launch_devnet(base_path, *options)
+    try:
+        yield running.url
+    finally:
+        running.stop()
+
+
+class RpcConnection:
+    """A bare JSON-RPC connection, for what substrate-interface would hide."""
+
+    def __init__(self, url: str) -> None:
+        self.socket: ClientConnection = connect(url, compression=None, max_size=None)
+        self._requests = 0
+        self._notifications: list[Any] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def reply(self, method: str, *params: object) -> Any:
+        """The whole reply to a request, with ``result`` or ``error``."""
+        self._requests += 1
+        request = {"jsonrpc": "2.0", "id": self._requests, "method": method, "params": params}
+        self.socket.send(json.dumps(request))
+        while True:
+            message = self.receive()
+            if isinstance(message, dict) and message.get("id") == self._requests:
+                return message
+            self._notifications.append(message)
+
+    def result(self, method: str, *params: object) -> Any:
+        reply = self.reply(method, *params)
+        assert "error" not in reply, reply
+        return reply["result"]
+
+    def error(self, method: str, *params: object) -> Any:
+        return self.reply(method, *params)["error"]
+
+    def notification(self) -> Any:
+        """The next notification's ``params``."""
+        message = self._notifications.pop(0) if self._notifications else self.receive()
+        return message["params"]
+
+    def receive(self) -> Any:
+        return json.loads(self.socket.recv(timeout=30))
