@@ -62,7 +62,7 @@ class Memory:
         order = max(0, (size - 1).bit_length() - 3)
         block: int = _WORD.unpack(self.read_at(self._heap_end, 4))[0]
         after = block + 8 + (8 << order)
-        if after > self._size:
+        if not self._reaches(after):
             address: int = self._allocate(self._store, size)
             return address & 0xFFFFFFFF
         self.write_at(self._heap_end, _WORD.pack(after))
@@ -71,11 +71,14 @@ class Memory:
 
     def _checked(self, address: int, length: int) -> int:
         address &= 0xFFFFFFFF
-        if address + length > self._size:
-            self._size = self._memory.data_len(self._store)
-            if address + length > self._size:
-                raise HostRefusal(f"{length} bytes at {address} lie outside the memory of {self._size} bytes")
+        if not self._reaches(address + length):
+            raise HostRefusal(f"{length} bytes at {address} lie outside the memory of {self._size} bytes")
         return self._start + address
+
+    def _reaches(self, end: int) -> bool:
+        if end > self._size:
+            self._size = self._memory.data_len(self._store)  # it may have grown since we looked
+        return end <= self._size
 
 
 class Call:

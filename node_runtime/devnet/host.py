@@ -20,6 +20,7 @@ from .state import EmptyView, Overlay
 
 _ALLOCATOR = Path(__file__).with_name("allocator.wat")
 _ALLOCATOR_FUNCTIONS = ("ext_allocator_malloc_version_1", "ext_allocator_free_version_1")
+_SPARE_PAGES = 64  # 4 MiB to begin with, so that few calls have to grow it; untouched pages cost nothing
 _MOST_PAGES = 4096  # 256 MiB; a call that wants more is broken
 
 
@@ -70,7 +71,7 @@ class Runtime:
             self._calls.pop()
 
     def _instance(self, store: wasmtime.Store, function: str, overlay: Overlay) -> tuple[Memory, wasmtime.Func]:
-        limits = wasmtime.Limits(self._memory_pages, _MOST_PAGES)
+        limits = wasmtime.Limits(self._memory_pages + _SPARE_PAGES, _MOST_PAGES)
         wasm_memory = wasmtime.Memory(store, wasmtime.MemoryType(limits))
         self._linker.define(store, "env", "memory", wasm_memory)
         allocator = self._linker.instantiate(store, _allocator()).exports(store)
