@@ -1,0 +1,178 @@
+"""What did a task's attempt bring: which trees its stages left, which score, and the document that tells of it?
+
+Everything a container left is taken as hostile; what is wrong with it ends in `TaskFailed` output_invalid or
+output_too_large, with the place and the reason.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, ValidationError
+
+from node_runtime.errors import InputError
+from node_runtime.perf import FILE_NAME as PERF
+from node_runtime.perf import Perf, read_perf
+from node_runtime.ports import ContainerRun
+from node_runtime.stages import Inputs, Stage, Writable
+from node_runtime.storage.removal import remove_tree
+from node_runtime.storage.walk import FOUND_AFTER_RUN, manifest_of
+from node_runtime.task import Account, Digest, Kind, Output, Result, TaskId
+from node_runtime.workspace import Workspace, check_entry, output_refused
+
+FILE_NAME = "result.json"
+
+Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
+
+
+class StageRun(_Part):
+    """How one container ended. ``peak_memory`` in bytes is the largest sample, absent when there was none."""
+
+    name: str
+    image: str  # image id
+    exit_code: int | None = None
+    seconds: float
+    peak_memory: int | None = None
+    adopted: bool = False
+
+
+class ResultDocument(_Part):
+    """result.json: what an attempt did and brought. Digests are tree digests, see `storage.manifest`."""
+
+    format: Literal["node-runtime/result/1"] = "node-runtime/result/1"
+    task: int
+    epoch: int
+    worker: str
+    kind: Kind
+    inputs: tuple[Hexadecimal, ...]  # algo, metric, opener, data, models: each once, in this order
+    stages: tuple[StageRun, ...]
+    perf: dict[str, JsonValue] | None = None  # perf.json as it was
+    outputs: dict[str, Hexadecimal]
+    log: Hexadecimal
+
+    def encode(self) -> bytes:
+        """Canonical JSON: sorted keys, no spaces, UTF-8, no final newline."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        if self.perf is not None:
+            values["perf"] = self.perf  # its nulls are the metric's own
+        return json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> "ResultDocument":
+        """Raises `InputError` for anything else than a result.json."""
+        try:
+            return cls.model_validate_json(encoded)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(part) for part in first["loc"]) or "the document"
+            raise InputError(
+                f"{FILE_NAME}: {place}: {first['msg']}", remedy="reject the submission, or ask its worker"
+            ) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collected:
+    """Something to upload: storing ``source`` gives ``digest``. ``name`` is e.g. ``model``, ``pred``, ``perf.json``."""
+
+    name: str
+    source: Path
+    digest: Digest
+
+
+def collect(stages: Sequence[Stage], workspace: Workspace) -> tuple[Collected, ...]:
+    """The outputs of the stages, which have all ended well. May be repeated."""
+    return tuple(_collect_one(writable, stage, workspace) for stage in stages for writable in stage.writes)
+
+
+def perf_of(stages: Sequence[Stage], workspace: Workspace) -> Perf | None:
+    """The score that one of the stages left; None when the task is not one that scores."""
+    for stage in stages:
+        for writable in stage.writes:
+            if writable.output == PERF:
+                return read_perf(workspace.output_folder(stage.name, writable.name), stage=stage.name)
+    return None
+
+
+def collect_logs(workspace: Workspace) -> Collected:
+    """The logs as they are now: kept after success and failure alike. Nobody writes to them any more."""
+    return Collected(name="logs", source=workspace.logs, digest=manifest_of(workspace.logs).digest)
+
+
+def describe(
+    *,
+    task: TaskId,
+    epoch: int,
+    worker: Account,
+    kind: Kind,
+    inputs: Inputs,
+    runs: Sequence[tuple[Stage, ContainerRun]],
+    outputs: Sequence[Collected],
+    perf: Perf | None,
+    log: Collected,
+) -> ResultDocument:
+    """The document of an attempt whose stages, in `runs`, have all ended well."""
+    return ResultDocument(
+        task=task,
+        epoch=epoch,
+        worker=worker,
+        kind=kind,
+        inputs=inputs.digests,
+        stages=tuple(_stage_run(stage, run) for stage, run in runs),
+        perf=perf.values if perf else None,
+        outputs={one.name: one.digest for one in outputs},
+        log=log.digest,
+    )
+
+
+def write_result(document: ResultDocument, workspace: Workspace) -> Collected:
+    """Write result.json into the workspace. The digest is that of the tree whose one entry it is. May be repeated."""
+    path = workspace.folder / FILE_NAME
+    beside = path.with_suffix(".new")
+    beside.write_bytes(document.encode())
+    beside.replace(path)
+    return Collected(name=path.name, source=path, digest=manifest_of(path).digest)
+
+
+def result_of(written: Collected, outputs: Sequence[Collected], *, uri: str, perf: Perf | None) -> Result:
+    """What goes on chain for a written result.json. ``uri`` is where storage says the trees are."""
+    return Result(
+        digest=written.digest,
+        outputs=tuple(Output(name=one.name, digest=one.digest) for one in outputs),
+        uri=uri,
+        perf=perf.micro_units if perf else None,
+    )
+
+
+def _stage_run(stage: Stage, run: ContainerRun) -> StageRun:
+    return StageRun(
+        name=stage.name,
+        image=run.image,
+        exit_code=run.exit_code,
+        seconds=round(run.seconds, 3),
+        peak_memory=run.peak_memory,
+        adopted=run.adopted,
+    )
+
+
+def _collect_one(writable: Writable, stage: Stage, workspace: Workspace) -> Collected:
+    folder = workspace.output_folder(stage.name, writable.name)
+    check_entry(folder / writable.entry, stage=stage.name, bytes_allowed=stage.limits.outputs)
+    for name in _surplus(folder, writable, stage):
+        remove_tree(folder / name)
+    with output_refused(stage.name):
+        digest = manifest_of(folder, caps=FOUND_AFTER_RUN.with_bytes(stage.limits.outputs)).digest
+    return Collected(name=writable.output, source=folder, digest=digest)
+
+
+def _surplus(folder: Path, writable: Writable, stage: Stage) -> list[str]:
+    """What is not collected: mount points, and everything but the entry when that stands alone."""
+    if not writable.alone:
+        return [name for name in stage.mount_points(writable) if os.path.lexists(folder / name)]
+    return [entry.name for entry in folder.iterdir() if entry.name != writable.entry]

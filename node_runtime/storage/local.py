@@ -1,0 +1,174 @@
+"""How does a shared folder keep trees by their digest? One file a tree, that appears whole or not at all.
+
+    <root>/trees/ab/abcd…        a packed tree (see `packed`), 0444, never changed
+    <root>/incoming/             what is being written; what a killed process left is swept away
+    <root>/quarantine/           what was found to be damaged, kept for whoever wants to know why
+
+Several processes may use the same folder: a tree is written beside, flushed, then renamed to its place.
+"""
+
+import errno
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from node_runtime.errors import AssetMismatch, AssetUnavailable, HostError, NodeRuntimeError, StorageError
+from node_runtime.storage.manifest import MAX_MANIFEST, TreeTooLarge, check_digest
+from node_runtime.storage.packed import pack, packed_size, read_manifest, unpack
+from node_runtime.storage.walk import manifest_of
+from node_runtime.task import Digest
+
+ABANDONED = 3600  # seconds without a write, after which nobody is writing it any more
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class LocalStore:
+    """The port `AssetStore` over a folder. Safe to share between threads and processes."""
+
+    def __init__(self, root: Path) -> None:
+        self._trees = root / "trees"
+        self._incoming = root / "incoming"
+        self._quarantine = root / "quarantine"
+        with _host_trouble(root):
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self._trees, self._incoming, self._quarantine):
+                folder.mkdir(exist_ok=True)
+            self._sweep()
+
+    def put(self, source: Path) -> Digest:
+        """Store a folder or a single regular file. What is there already is not written again.
+
+        Raises `StorageError` for what can't be a tree, `HostError` when the disk is full; then nothing is stored.
+        """
+        found = manifest_of(source)
+        if len(found.encoded) >= MAX_MANIFEST:
+            raise TreeTooLarge(f"{source} has too many files", remedy="pack them into fewer files")
+        place = self._place(found.digest)
+        if self._holds(place, packed_size(found)):
+            return found.digest
+        with _host_trouble(self._trees), self._arriving(place) as file:
+            for chunk in pack(source, found):
+                file.write(chunk)
+        return found.digest
+
+    def fetch(self, digest: Digest, target: Path) -> None:
+        """Write the tree to `target`, which must not exist: all of it, verified, or nothing.
+
+        Raises `AssetUnavailable`, `AssetMismatch` (the damaged copy is put aside, so that it can be stored again), or
+        `HostError` when there is no room for it.
+        """
+        if os.path.lexists(target):
+            raise StorageError(f"{target} is already there", remedy="name a folder that does not exist yet")
+        with _host_trouble(target.parent), self._opened(digest) as stream:
+            found = read_manifest(stream, digest)
+            if shutil.disk_usage(target.parent).free < found.size:
+                raise HostError(
+                    f"tree {digest} has {found.size} bytes, more than are free at {target.parent}",
+                    remedy="free disk space there",
+                )
+            beside = target.parent / f".{target.name}.{secrets.token_hex(8)}"
+            try:
+                unpack(stream, found, beside)
+                beside.rename(target)
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
+
+    def has(self, digest: Digest) -> bool:
+        return self._place(digest).is_file()
+
+    def uri(self, digest: Digest) -> str:
+        check_digest(digest)
+        return "cas:"
+
+    def _place(self, digest: Digest) -> Path:
+        return self._trees / check_digest(digest)[:2] / digest
+
+    def _holds(self, place: Path, size: int) -> bool:
+        """Whether the tree is there, as far as can be told without reading it; a damaged one makes room."""
+        try:
+            if place.lstat().st_size == size:
+                return True
+        except FileNotFoundError:
+            return False
+        self._put_aside(place)
+        return False
+
+    @contextmanager
+    def _opened(self, digest: Digest) -> Iterator[BinaryIO]:
+        place = self._place(digest)
+        try:
+            stream = place.open("rb")
+        except FileNotFoundError:
+            raise AssetUnavailable(
+                f"nothing is stored under {digest} in {self._trees.parent}",
+                remedy="let its owner store it, or name the storage where it is",
+            ) from None
+        with stream:
+            try:
+                yield stream
+            except AssetMismatch as error:
+                if os.fstat(stream.fileno()).st_ino == _inode(place):  # not a good copy that came meanwhile
+                    self._put_aside(place)
+                raise AssetMismatch(f"tree {digest} in {place}: {error.message}", remedy=error.remedy) from error
+
+    @contextmanager
+    def _arriving(self, place: Path) -> Iterator[BinaryIO]:
+        """A file that takes its place when all went well; flushed first, so that a crash can't leave half of it."""
+        beside = self._incoming / f"{place.name}.{secrets.token_hex(8)}"
+        try:
+            with beside.open("xb") as file:
+                yield file
+                file.flush()
+                os.fchmod(file.fileno(), 0o444)
+                os.fsync(file.fileno())
+            place.parent.mkdir(exist_ok=True)
+            beside.rename(place)
+            _flush_folder(place.parent)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def _put_aside(self, place: Path) -> None:
+        try:
+            place.rename(self._quarantine / f"{place.name}.{secrets.token_hex(4)}")
+        except FileNotFoundError:
+            return  # another process was first
+
+    def _sweep(self) -> None:
+        for left in self._incoming.iterdir():
+            try:
+                if time.time() - left.stat().st_mtime > ABANDONED:
+                    left.unlink()
+            except FileNotFoundError:
+                continue  # its writer was done
+
+
+@contextmanager
+def _host_trouble(place: Path) -> Iterator[None]:
+    """A full or forbidden disk is the machine's trouble: say where, and what to do."""
+    try:
+        yield
+    except NodeRuntimeError:
+        raise
+    except OSError as error:
+        remedy = "free disk space there" if error.errno in _FULL else "check that folder and its rights"
+        raise HostError(f"storing at {place} failed: {error.strerror or error}", remedy=remedy) from error
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

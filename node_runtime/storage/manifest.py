@@ -1,0 +1,136 @@
+"""What is the digest of a tree? The sha256 of its manifest. Pure: no file is touched here.
+
+A manifest is canonical JSON: ``[[path, "x" or "-", size, sha256], …]``, sorted by the paths' UTF-8 bytes, without
+spaces or a final newline, non-ASCII characters as they are. ``x`` marks a file its owner may execute, ``size`` is in
+bytes, ``sha256`` are 64 lower-case hexadecimal digits. Regular files only; empty folders aren't recorded; a single
+file is a tree with one entry, its name. Names are part of the digest.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from node_runtime.errors import AssetMismatch, StorageError
+from node_runtime.task import Digest
+
+MAX_PATH = 1024  # bytes of UTF-8, so that it fits below any folder it is written to
+MAX_NAME = 255
+MAX_DEPTH = 64
+MAX_ENTRIES = 1_000_000
+MAX_MANIFEST = 256 << 20  # bytes
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+# C0, DEL, C1, line and paragraph separators, and the surrogates Python gives for bytes that are not UTF-8
+_ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class TreeRefused(StorageError):
+    """What lies in a folder can't be a tree: links, devices, odd names, or files that change while they are read."""
+
+
+class TreeMissing(TreeRefused):
+    """There is nothing at the path that was to become a tree."""
+
+
+class TreeTooLarge(TreeRefused):
+    """A tree has more bytes, entries or levels than it may have."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    path: str
+    executable: bool
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The files of a tree. ``entries`` are sorted by `path_key`."""
+
+    entries: tuple[Entry, ...]
+
+    @cached_property
+    def encoded(self) -> bytes:
+        rows = [[one.path, "x" if one.executable else "-", one.size, one.sha256] for one in self.entries]
+        return json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
+
+    @cached_property
+    def digest(self) -> Digest:
+        return Digest(hashlib.sha256(self.encoded).hexdigest())
+
+    @property
+    def size(self) -> int:
+        return sum(entry.size for entry in self.entries)
+
+
+def manifest(entries: list[Entry]) -> Manifest:
+    return Manifest(entries=tuple(sorted(entries, key=lambda entry: path_key(entry.path))))
+
+
+def path_key(path: str) -> bytes:
+    return path.encode()
+
+
+def decode(encoded: bytes, digest: Digest) -> Manifest:
+    """The manifest that `digest` names. Raises `AssetMismatch` for anything else, however it was made."""
+    if hashlib.sha256(encoded).hexdigest() != digest:
+        raise AssetMismatch(f"tree {digest}: its manifest has another digest", remedy="store the tree again")
+    try:
+        found = Manifest(entries=tuple(_entry(row) for row in json.loads(encoded)))
+    except (ValueError, TypeError, RecursionError, TreeRefused) as error:
+        raise AssetMismatch(
+            f"tree {digest} is not a tree: {error}", remedy="ask its owner to store it again"
+        ) from error
+    if found.encoded != encoded or not _in_order(found):
+        raise AssetMismatch(f"tree {digest} is not a canonical manifest", remedy="ask its owner to store it again")
+    return found
+
+
+def check_digest(digest: str) -> Digest:
+    """Raise `StorageError` unless `digest` is one; what passes is safe as a file name."""
+    if not _DIGEST.fullmatch(digest):
+        raise StorageError(f"{digest[:80]!a} is not a digest", remedy="a digest is 64 lower-case hexadecimal digits")
+    return Digest(digest)
+
+
+def check_path(path: str) -> None:
+    """Raise `TreeRefused` for a path that could leave the tree or deceive a reader."""
+    names = path.split("/")
+    for name in names:
+        if name in ("", ".", ".."):
+            raise TreeRefused(f"{path!a}: a path in a tree has no empty, '.' or '..' part", remedy="rename it")
+        if _ODD.search(name):
+            raise TreeRefused(
+                f"{path!a}: the name is not UTF-8 or has control characters in it", remedy="rename it, or leave it out"
+            )
+        if len(name.encode()) > MAX_NAME:
+            raise TreeRefused(f"{name[:40]!a}…: the name is longer than {MAX_NAME} bytes", remedy="rename it")
+    if len(path.encode()) > MAX_PATH:
+        raise TreeRefused(f"{path[:40]!a}…: the path is longer than {MAX_PATH} bytes", remedy="use fewer folders")
+    if len(names) > MAX_DEPTH:
+        raise TreeTooLarge(f"{path[:40]!a}… is deeper than {MAX_DEPTH} folders", remedy="use fewer folders")
+
+
+def _entry(row: object) -> Entry:
+    if not isinstance(row, list) or len(row) != 4:
+        raise ValueError("an entry is not [path, mode, size, sha256]")
+    path, mode, size, sha256 = row
+    if not (isinstance(path, str) and isinstance(sha256, str) and _DIGEST.fullmatch(sha256)):
+        raise ValueError("an entry has no path or no sha256")
+    if mode not in ("x", "-") or type(size) is not int or not 0 <= size < 1 << 63:
+        raise ValueError("an entry has no mode or no size")
+    check_path(path)
+    return Entry(path=path, executable=mode == "x", size=size, sha256=sha256)
+
+
+def _in_order(found: Manifest) -> bool:
+    """Sorted, each path once, and no path both a file and a folder."""
+    keys = [path_key(entry.path) for entry in found.entries]
+    if len(keys) > MAX_ENTRIES or any(earlier >= later for earlier, later in zip(keys, keys[1:], strict=False)):
+        return False
+    files = set(keys)
+    folders = {key[:at] for key in keys for at, byte in enumerate(key) if byte == ord("/")}
+    return not files & folders

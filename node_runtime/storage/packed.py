@@ -1,0 +1,96 @@
+"""How is a tree one stream of bytes? Its manifest, a newline, then the files' contents in the manifest's order.
+
+The manifest's sha256 is the tree's digest and names the sha256 of every file, so each byte is verified as it passes.
+A manifest has no newline in it (see `manifest`).
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from node_runtime.errors import AssetMismatch
+from node_runtime.storage.manifest import MAX_MANIFEST, Entry, Manifest, TreeRefused, decode
+from node_runtime.storage.walk import ANY, CHUNK, tree_files
+from node_runtime.task import Digest
+
+
+def packed_size(found: Manifest) -> int:
+    return len(found.encoded) + 1 + found.size
+
+
+def pack(source: Path, found: Manifest) -> Iterator[bytes | memoryview]:
+    """The stream of the tree at `source`, whose manifest was made before; each chunk is valid until the next.
+
+    Raises `TreeRefused` when `source` is no longer what the manifest says.
+    """
+    yield found.encoded + b"\n"
+    entries = iter(found.entries)
+    for file in tree_files(source, caps=ANY):
+        sha256 = hashlib.sha256()
+        for chunk in file.chunks():
+            sha256.update(chunk)
+            yield chunk
+        now = Entry(path=file.path, executable=file.executable, size=file.size, sha256=sha256.hexdigest())
+        if now != next(entries, None):
+            raise _changed(source)
+    if next(entries, None) is not None:
+        raise _changed(source)
+
+
+def read_manifest(stream: BinaryIO, digest: Digest) -> Manifest:
+    """The head of the stream. Raises `AssetMismatch`."""
+    return decode(stream.readline(MAX_MANIFEST).removesuffix(b"\n"), digest)
+
+
+def unpack(stream: BinaryIO, found: Manifest, target: Path) -> None:
+    """Write the rest of the stream into the new folder `target`. Raises `AssetMismatch` at the first wrong byte."""
+    target.mkdir()
+    made = {""}
+    for entry in found.entries:
+        folder = entry.path.rpartition("/")[0]
+        if folder not in made:
+            (target / folder).mkdir(parents=True, exist_ok=True)
+            made.add(folder)
+        _unpack_file(stream, entry, target / entry.path)
+    if stream.read(1):
+        raise _wrong("more bytes than its manifest names")
+
+
+def verify(stream: BinaryIO, found: Manifest) -> None:
+    """Read the rest of the stream. Raises `AssetMismatch`."""
+    for entry in found.entries:
+        for _ in _verified(stream, entry):
+            pass
+    if stream.read(1):
+        raise _wrong("more bytes than its manifest names")
+
+
+def _unpack_file(stream: BinaryIO, entry: Entry, path: Path) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o755 if entry.executable else 0o644), "wb") as file:
+        for chunk in _verified(stream, entry):
+            file.write(chunk)
+
+
+def _verified(stream: BinaryIO, entry: Entry) -> Iterator[bytes]:
+    sha256 = hashlib.sha256()
+    left = entry.size
+    while left:
+        chunk = stream.read(min(CHUNK, left))
+        if not chunk:
+            raise _wrong(f"{entry.path!a} is cut short")
+        sha256.update(chunk)
+        left -= len(chunk)
+        yield chunk
+    if sha256.hexdigest() != entry.sha256:
+        raise _wrong(f"{entry.path!a} has another sha256")
+
+
+def _wrong(reason: str) -> AssetMismatch:
+    return AssetMismatch(f"the stored tree isn't what its digest says: {reason}", remedy="store the tree again")
+
+
+def _changed(source: Path) -> TreeRefused:
+    return TreeRefused(f"{source} changed while it was stored", remedy="try again when nothing writes to it")

@@ -1,0 +1,216 @@
+"""Which files are in a folder that somebody else filled? Read safely: nothing is followed, everything is counted.
+
+The folder may be a container's output, so it is read through descriptors relative to the folder above (``openat``
+with ``O_NOFOLLOW``): a name that is swapped for a link between looking and opening is refused, never followed.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from node_runtime.storage.manifest import (
+    MAX_DEPTH,
+    MAX_ENTRIES,
+    Entry,
+    Manifest,
+    TreeMissing,
+    TreeRefused,
+    TreeTooLarge,
+    check_path,
+    manifest,
+)
+
+CHUNK = 1 << 20  # bytes read at once
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caps:
+    """What a tree may have at most. ``bytes`` counts what the files claim, so holes in them count too."""
+
+    bytes: int = 1 << 62
+    entries: int = MAX_ENTRIES
+    depth: int = MAX_DEPTH
+
+    def with_bytes(self, amount: int) -> "Caps":
+        return replace(self, bytes=amount)
+
+
+ANY = Caps()
+FOUND_AFTER_RUN = Caps(entries=100_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenFile:
+    """A regular file of a tree, open while the walk stands at it. ``path`` is relative to the tree."""
+
+    path: str
+    place: str  # for messages
+    descriptor: int
+    status: os.stat_result
+
+    @property
+    def executable(self) -> bool:
+        return bool(self.status.st_mode & stat.S_IXUSR)
+
+    @property
+    def size(self) -> int:
+        return self.status.st_size
+
+    def chunks(self) -> Iterator[memoryview]:
+        """The contents; each chunk is valid until the next. Raises `TreeRefused` when the file changes meanwhile."""
+        buffer = memoryview(bytearray(min(CHUNK, self.size + 1)))
+        left = self.size
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
+        while (count := os.readv(self.descriptor, [buffer])) > 0:
+            left -= count
+            if left < 0:
+                break
+            yield buffer[:count]
+        after = os.fstat(self.descriptor)
+        before = self.status
+        if left or (before.st_mtime_ns, before.st_ctime_ns) != (after.st_mtime_ns, after.st_ctime_ns):
+            raise TreeRefused(f"{self.place} changed while it was read", remedy="try again when nothing writes to it")
+
+    def entry(self) -> Entry:
+        """Read it through and say what it is."""
+        sha256 = hashlib.sha256()
+        for chunk in self.chunks():
+            sha256.update(chunk)
+        return Entry(path=self.path, executable=self.executable, size=self.size, sha256=sha256.hexdigest())
+
+
+def manifest_of(source: Path, *, caps: Caps = ANY) -> Manifest:
+    """The manifest of a folder or a single file. Raises what `tree_files` raises."""
+    return manifest([found.entry() for found in tree_files(source, caps=caps)])
+
+
+def tree_files(source: Path, *, caps: Caps = ANY) -> Iterator[OpenFile]:
+    """Every file of a folder, or the single file, in the order of the manifest.
+
+    Raises `TreeMissing`, `TreeTooLarge`, or `TreeRefused` for links, devices, sockets, pipes, names no tree may have,
+    and hard links to something outside.
+    """
+    source = Path(os.path.abspath(source))
+    walk = _Walk(root=source, caps=caps)
+    with (
+        _reading(ascii(str(source))[1:-1]),
+        _opened(source.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, None) as parent,
+    ):
+        found = os.stat(source.name, dir_fd=parent, follow_symlinks=False)
+        if stat.S_ISDIR(found.st_mode):
+            yield from walk.folder(parent, source.name, prefix="", depth=0)
+        else:
+            yield from walk.file(parent, source.name, path=source.name)
+    walk.check_links()
+
+
+@dataclass(kw_only=True)
+class _Walk:
+    """One pass over a tree, and what it has counted so far."""
+
+    root: Path
+    caps: Caps
+    bytes: int = 0
+    entries: int = 0
+    links: dict[tuple[int, int], list[str]] = field(default_factory=dict)
+    link_counts: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def folder(self, parent: int, name: str, *, prefix: str, depth: int) -> Iterator[OpenFile]:
+        if depth >= self.caps.depth:
+            raise TreeTooLarge(
+                f"{self._place(prefix)} is deeper than {self.caps.depth} folders", remedy="use fewer folders"
+            )
+        with _reading(self._place(prefix)), _opened(name, _FOLDER, parent) as folder:
+            for child, is_folder in self._names(folder, prefix):
+                path = prefix + child
+                check_path(path)
+                if is_folder:
+                    yield from self.folder(folder, child, prefix=path + "/", depth=depth + 1)
+                else:
+                    yield from self.file(folder, child, path=path)
+
+    def file(self, folder: int, name: str, *, path: str) -> Iterator[OpenFile]:
+        check_path(path)
+        place = self._place(path)
+        with _reading(place):
+            seen = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if not stat.S_ISREG(seen.st_mode):
+            # opening a device or a pipe could already do something, so its kind is looked at first
+            raise TreeRefused(f"{place} is a {_kind(seen.st_mode)}", remedy="only regular files and folders are kept")
+        with _reading(place), _opened(name, _FILE, folder) as descriptor:
+            status = os.fstat(descriptor)
+            if (status.st_dev, status.st_ino) != (seen.st_dev, seen.st_ino):
+                raise TreeRefused(f"{place} was replaced while it was read", remedy="try again when nothing writes")
+            self._count(status, path)
+            yield OpenFile(path=path, place=place, descriptor=descriptor, status=status)
+
+    def check_links(self) -> None:
+        for identity, paths in self.links.items():
+            if self.link_counts[identity] != len(paths):
+                raise TreeRefused(
+                    f"{self._place(paths[0])} is hard-linked to a file elsewhere", remedy="put a copy there instead"
+                )
+
+    def _names(self, folder: int, prefix: str) -> list[tuple[str, bool]]:
+        """The names in manifest order, for which a folder counts with its slash. Counted before they are kept."""
+        names: list[tuple[str, bool]] = []
+        with os.scandir(folder) as found:
+            for entry in found:
+                self.entries += 1
+                if self.entries > self.caps.entries:
+                    raise TreeTooLarge(
+                        f"{self._place(prefix)}: more than {self.caps.entries} files and folders",
+                        remedy="pack them into fewer files",
+                    )
+                names.append((entry.name, entry.is_dir(follow_symlinks=False)))
+        return sorted(names, key=lambda one: os.fsencode(one[0]) + (b"/" if one[1] else b""))
+
+    def _count(self, status: os.stat_result, path: str) -> None:
+        self.bytes += status.st_size
+        if self.bytes > self.caps.bytes:
+            raise TreeTooLarge(
+                f"{self._place(path)}: the files claim more than {self.caps.bytes} bytes together",
+                remedy="write less, or raise the limit",
+            )
+        if status.st_nlink > 1:
+            identity = (status.st_dev, status.st_ino)
+            self.links.setdefault(identity, []).append(path)
+            self.link_counts[identity] = status.st_nlink
+
+    def _place(self, path: str) -> str:
+        return ascii(f"{self.root.name}/{path}" if path != self.root.name else path)[1:-1]
+
+
+@contextmanager
+def _opened(name: str | Path, flags: int, folder: int | None) -> Iterator[int]:
+    descriptor = os.open(name, flags, dir_fd=folder)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _reading(place: str) -> Iterator[None]:
+    """Say where the trouble is. Only the walk's own reading happens inside: a consumer's errors don't pass here."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise TreeMissing(f"{place} is not there", remedy="check the path") from error
+    except OSError as error:
+        # ELOOP: a link took the name's place since it was looked at
+        raise TreeRefused(
+            f"{place} can't be read: {error.strerror}", remedy="make it readable for this user"
+        ) from error
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFLNK: "symbolic link", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
+    return kinds.get(stat.S_IFMT(mode), "device")

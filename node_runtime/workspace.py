@@ -1,0 +1,250 @@
+"""Which folder does a task's attempt run in, and what of it does each container see?
+
+    <work folder>/task-12-epoch-3/          0700, named after the attempt: found again after a restart
+        stages/train/model/                 a folder the container writes into, bounded by the engine
+        stages/train/started                there once the stage may have run
+        logs/train.log
+
+Everything here may run twice. Nothing follows a link a container left behind.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from node_runtime.errors import FailureCategory, HostError, TaskFailed
+from node_runtime.ports import ContainerEngine, ContainerSpec, Mount
+from node_runtime.stages import Carried, Stage
+from node_runtime.storage.manifest import TreeRefused, TreeTooLarge
+from node_runtime.storage.removal import remove_tree
+from node_runtime.storage.walk import FOUND_AFTER_RUN, tree_files
+from node_runtime.task import PlanId, TaskId
+
+_ATTEMPT = re.compile(r"task-(\d+)-epoch-(\d+)")
+_STAGES, _LOGS = "stages", "logs"
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class AttemptId:
+    """Which attempt: its epoch is the fencing token of this attempt alone."""
+
+    task: TaskId
+    epoch: int
+
+    def __str__(self) -> str:
+        return f"task-{self.task}-epoch-{self.epoch}"
+
+
+class Workspaces:
+    """The work folder of a node. Safe to share between threads; one attempt is used by one thread at a time.
+
+    ``node`` is the node's id: names of containers start with it, so that two nodes may share an engine.
+    """
+
+    def __init__(self, root: Path, *, engine: ContainerEngine, node: str) -> None:
+        self._root = root
+        self._engine = engine
+        self._node = node
+        _make_private(root)
+
+    def open(self, attempt: AttemptId) -> "Workspace":
+        """The attempt's workspace, as it was left if it is there. Older epochs of the task are removed."""
+        for left in self.left():
+            if left.task == attempt.task and left.epoch < attempt.epoch:
+                self._workspace(left).close()
+        workspace = self._workspace(attempt)
+        _make_private(workspace.folder)
+        _make_private(workspace.logs)
+        return workspace
+
+    def left(self) -> tuple[AttemptId, ...]:
+        """The attempts that have a workspace here, of this process or of one before it."""
+        names = (_ATTEMPT.fullmatch(entry.name) for entry in self._root.iterdir())
+        return tuple(sorted(AttemptId(task=TaskId(int(one[1])), epoch=int(one[2])) for one in names if one))
+
+    def remove(self, attempt: AttemptId) -> None:
+        """Remove the attempt's containers and folder. May be repeated."""
+        self._workspace(attempt).close()
+
+    def open_plan_folder(self, plan: PlanId, *, quota: int) -> Path:
+        """The folder that the tasks of one plan share on this node, seen as ``/sandbox/local``. May be repeated."""
+        folder = self._plan_folder(plan)
+        _make_private(folder.parent.parent)
+        _make_private(folder.parent)
+        self._engine.open_folder(folder, quota=quota)
+        return folder
+
+    def remove_plan_folder(self, plan: PlanId) -> None:
+        folder = self._plan_folder(plan)
+        self._engine.close_folder(folder)
+        _remove(folder.parent)
+
+    def _plan_folder(self, plan: PlanId) -> Path:
+        return self._root / "plans" / f"plan-{plan}" / "local"
+
+    def _workspace(self, attempt: AttemptId) -> "Workspace":
+        return Workspace(self._root / str(attempt), attempt=attempt, engine=self._engine, node=self._node)
+
+
+class Workspace:
+    """One attempt's folder. As a context manager it is closed at the end, however that comes."""
+
+    def __init__(self, folder: Path, *, attempt: AttemptId, engine: ContainerEngine, node: str) -> None:
+        self.folder = folder
+        self.attempt = attempt
+        self.logs = folder / _LOGS
+        self._engine = engine
+        self._node = node
+
+    def __enter__(self) -> "Workspace":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def container_name(self, stage: str) -> str:
+        return f"{self._node}-{self.attempt}-{stage}"
+
+    def log(self, stage: Stage) -> Path:
+        return self.logs / f"{stage.name}.log"
+
+    def output_folder(self, stage: str, name: str) -> Path:
+        return self.folder / _STAGES / stage / name
+
+    def prepare(self, stage: Stage, *, image: str, slot: int = 0) -> ContainerSpec:
+        """What to run for `stage`, with its folders made. The stages before it have ended.
+
+        After a restart the folders are as the container left them, as long as the engine still knows the container;
+        otherwise they start empty again. Raises `TaskFailed` output_invalid when an earlier stage didn't leave what
+        this one reads.
+        """
+        carried = tuple(self._carry(one, stage) for one in stage.carries)
+        self._open_folders(stage, carried)
+        written = tuple(
+            Mount(source=self.output_folder(stage.name, one.name), target=one.target, quota=stage.limits.outputs)
+            for one in stage.writes
+        )
+        return ContainerSpec(
+            name=self.container_name(stage.name),
+            labels=(
+                ("task", str(self.attempt.task)),
+                ("epoch", str(self.attempt.epoch)),
+                ("stage", stage.name),
+            ),
+            image=image,
+            arguments=stage.arguments,
+            entrypoint=stage.entrypoint,
+            environment=stage.environment,
+            # a folder comes before what is mounted inside it
+            mounts=(*written, *stage.reads, *carried),
+            cpus=stage.limits.cpus,
+            memory=stage.limits.memory,
+            timeout=float(stage.limits.timeout),
+            log=self.log(stage),
+            slot=slot,
+        )
+
+    def close(self) -> None:
+        """Remove the attempt's containers, its bounded folders and everything else of it. May be repeated."""
+        for stage in _folders_in(self.folder / _STAGES):
+            self._engine.remove(self.container_name(stage.name))
+            for folder in _folders_in(stage):
+                self._engine.close_folder(folder)
+        _remove(self.folder)
+
+    def _open_folders(self, stage: Stage, carried: tuple[Mount, ...]) -> None:
+        parent = self.folder / _STAGES / stage.name
+        started = parent / "started"
+        if started.exists() and not self._is_known(stage):
+            for writable in stage.writes:
+                self._engine.close_folder(parent / writable.name)
+        _make_private(parent.parent)
+        _make_private(parent)
+        sources = {mount.target: mount.source for mount in (*stage.reads, *carried)}
+        for writable in stage.writes:
+            folder = parent / writable.name
+            self._engine.open_folder(folder, quota=stage.limits.outputs)
+            for name in stage.mount_points(writable):
+                _make_mount_point(folder / name, sources[f"{writable.target}/{name}"])
+        started.touch()
+
+    def _is_known(self, stage: Stage) -> bool:
+        name = self.container_name(stage.name)
+        return any(container.name == name for container in self._engine.list())
+
+    def _carry(self, carried: Carried, stage: Stage) -> Mount:
+        """The only way from one stage to a later one: a regular file, or a folder of nothing but regular files."""
+        source = self.output_folder(carried.stage, carried.name) / carried.entry
+        check_entry(source, stage=carried.stage, bytes_allowed=stage.limits.outputs)
+        return Mount(source=source, target=carried.target)
+
+
+def check_entry(entry: Path, *, stage: str, bytes_allowed: int) -> None:
+    """Raise `TaskFailed` unless `entry` is there and is a regular file, or a folder with files and without links."""
+    place = f"{entry.parent.name}/{entry.name}"
+    with output_refused(stage):
+        if not os.path.lexists(entry) or _files_in(entry, bytes_allowed) == 0:
+            raise TaskFailed(
+                FailureCategory.OUTPUT_INVALID,
+                f"stage {stage} ended well but left no {place}",
+                remedy=f"let it write {place}, a file or a folder with files in it, before it exits with 0",
+            )
+
+
+@contextmanager
+def output_refused(stage: str) -> Iterator[None]:
+    """What can't be a tree is the task's failure when a container made it."""
+    try:
+        yield
+    except TreeTooLarge as error:
+        category = FailureCategory.OUTPUT_TOO_LARGE
+        raise TaskFailed(category, f"stage {stage}: {error.message}", remedy=error.remedy) from error
+    except TreeRefused as error:
+        category = FailureCategory.OUTPUT_INVALID
+        raise TaskFailed(category, f"stage {stage}: {error.message}", remedy=error.remedy) from error
+
+
+def _files_in(entry: Path, bytes_allowed: int) -> int:
+    """How many files; walks all of them, so that one odd one anywhere is found."""
+    return sum(1 for _ in tree_files(entry, caps=FOUND_AFTER_RUN.with_bytes(bytes_allowed)))
+
+
+def _make_mount_point(point: Path, source: Path) -> None:
+    """Made here, not by the engine, so that it belongs to this process and can be removed before collecting."""
+    if point.is_symlink() or point.exists():
+        return
+    if stat.S_ISDIR(source.stat().st_mode):
+        point.mkdir(mode=0o755)
+    else:
+        point.touch(mode=0o644)
+
+
+def _make_private(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError(
+            f"{folder} can't be made: {error.strerror}", remedy="free disk space or rights there"
+        ) from error
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [Path(entry.path) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+
+
+def _remove(folder: Path) -> None:
+    try:
+        remove_tree(folder)
+    except OSError as error:
+        raise HostError(
+            f"workspace {folder} can't be removed: {error}", remedy="end what still uses it, then remove it by hand"
+        ) from error
