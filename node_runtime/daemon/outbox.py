@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from node_runtime.errors import FailureCategory, HostError
 from node_runtime.task import Account, Digest, Result, SubmissionId, TaskId
+from node_runtime.workspace import AttemptId
 
 
 class Step(StrEnum):
@@ -49,6 +50,10 @@ class Parcel:
     message: str = ""
     step: Step = Step.PACKED
     submission: SubmissionId | None = None
+
+    @property
+    def attempt(self) -> AttemptId:
+        return AttemptId(task=self.task, epoch=self.epoch)
 
 
 _BODY: TypeAdapter[Parcel] = TypeAdapter(Parcel)
@@ -86,8 +91,8 @@ class Outbox:
         with self._writing():
             self._database.execute("DELETE FROM parcels WHERE task = ? AND epoch = ?", (parcel.task, parcel.epoch))
 
-    def find(self, task: TaskId, epoch: int) -> Parcel | None:
-        return next(iter(self._read("WHERE task = ? AND epoch = ?", task, epoch)), None)
+    def find(self, attempt: AttemptId) -> Parcel | None:
+        return next(iter(self._read("WHERE task = ? AND epoch = ?", attempt.task, attempt.epoch)), None)
 
     def undelivered(self) -> tuple[Parcel, ...]:
         """What is not on chain yet, oldest task first."""
@@ -119,5 +124,5 @@ class Outbox:
             except sqlite3.Error as error:
                 raise HostError(
                     f"{self._path}: the outbox can't be written: {error}",
-                    remedy="free some disk or restore the file from a backup: it holds results that aren't on chain yet",
+                    remedy="free some disk or restore the file from a backup: it holds unsent results",
                 ) from error

@@ -5,14 +5,25 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from node_runtime.document import Document
-from node_runtime.task import Digest, Kind, Spec, Task, TaskState
+from node_runtime.errors import FailureCategory
+from node_runtime.task import Account, Assignment, AssignmentState, Digest, Kind, Spec, Task, TaskState
 
 ANY = "any"
+MAY_PASS = (FailureCategory.NODE_ERROR, FailureCategory.INPUT_UNAVAILABLE, FailureCategory.IMAGE_UNAVAILABLE)
+BLAMES_TASK = (
+    FailureCategory.TASK_ERROR,
+    FailureCategory.TIMEOUT,
+    FailureCategory.OUT_OF_MEMORY,
+    FailureCategory.OUTPUT_INVALID,
+    FailureCategory.OUTPUT_TOO_LARGE,
+)
+REST = 30_000  # ms between two attempts of this node when the first failed for one of these
 
 
 class Reason(StrEnum):
     """Why a task isn't taken: the same code in logs, metrics and the audit file."""
 
+    JUDGE = "own_judge"
     KIND = "kind_not_allowed"
     REWARD = "reward_too_low"
     CREATOR = "creator_not_allowed"
@@ -24,6 +35,10 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     NO_ROOM = "no_room"
     MISMATCH = "document_mismatch"
+    UNAVAILABLE = "document_unavailable"
+    CLAIM_REFUSED = "claim_refused"
+    TRIED = "tried_before"
+    RESTING = "waits_to_try_again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +72,7 @@ class Policy:
     manual: bool = False
 
 
-def refuse_terms(policy: Policy, task: Task, *, now: int, minimum_time: int) -> Refusal | None:
+def refuse_terms(policy: Policy, task: Task, *, account: Account, now: int, minimum_time: int) -> Refusal | None:
     """What speaks against the task before its document is fetched. ``now`` and ``minimum_time`` in ms."""
     terms = task.terms
     if task.state is not TaskState.OPEN or task.free_slots < 1:
@@ -66,6 +81,8 @@ def refuse_terms(policy: Policy, task: Task, *, now: int, minimum_time: int) -> 
     if now + minimum_time > terms.deadline:
         left = (terms.deadline - now) // 1000
         return Refusal(reason=Reason.TIME, message=f"{left} s are left until its deadline")
+    if terms.review.judge == account:
+        return Refusal(reason=Reason.JUDGE, message="this account is its judge, who may not work on it")
     if terms.kind not in policy.kinds:
         return Refusal(reason=Reason.KIND, message=f"policy.kinds doesn't name {terms.kind}")
     if terms.reward < policy.minimum_reward:
@@ -73,6 +90,21 @@ def refuse_terms(policy: Policy, task: Task, *, now: int, minimum_time: int) -> 
         return Refusal(reason=Reason.REWARD, message=message)
     if not policy.creators.allows(task.creator):
         return Refusal(reason=Reason.CREATOR, message=f"policy.creators doesn't allow {task.creator}")
+    return None
+
+
+def refuse_history(last: Assignment | None, task: Task, *, now: int) -> Refusal | None:
+    """What speaks against trying again after this account's ``last`` attempt at the task."""
+    if last is None or last.state is AssignmentState.HANDED_BACK:
+        return None
+    if last.state is AssignmentState.FAILED and last.category in BLAMES_TASK and task.counters.failures == 0:
+        return None  # failures are counted anew when the creator has looked and resumed the task
+    if last.state is not AssignmentState.FAILED or last.category not in MAY_PASS:
+        ended = f"{last.state}, {last.category}" if last.category else str(last.state)
+        return Refusal(reason=Reason.TRIED, message=f"this account's attempt {last.epoch} is {ended}")
+    if now < last.since + REST:
+        message = f"attempt {last.epoch} failed with {last.category}; another one follows later"
+        return Refusal(reason=Reason.RESTING, message=message, lasting=False)
     return None
 
 

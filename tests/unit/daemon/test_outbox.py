@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,11 +72,11 @@ def test_packing_again_keeps_what_was_packed_first(tmp_path: Path) -> None:
         category=FailureCategory.NODE_ERROR,
     )
     box.pack(second)
-    found = box.find(first.task, first.epoch)
+    found = box.find(first.attempt)
     assert found is not None
     assert found.result == RESULT
     assert found.step is Step.UPLOADED
-    assert box.find(first.task, 2) is None
+    assert box.find(replace(first, epoch=2).attempt) is None
 
 
 def test_a_parcel_survives_the_process_being_killed_right_after_packing(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from node_runtime.daemon.policy import AllowList, Policy, Reason, refuse_document, refuse_terms
+from node_runtime.daemon.policy import AllowList, Policy, Reason, refuse_document, refuse_history, refuse_terms
 from node_runtime.document import Document, Image
+from node_runtime.errors import FailureCategory
 from node_runtime.task import (
     UNIT,
     Account,
+    Assignment,
+    AssignmentState,
     Counters,
     Digest,
     Kind,
@@ -21,6 +24,7 @@ from node_runtime.task import (
 )
 
 CREATOR = Account("5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY")
+WORKER = Account("5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty")
 ALGO, DATA, METRIC = "a" * 64, "d" * 64, "e" * 64
 NOW, MINUTE = 1_000_000, 60_000
 
@@ -60,7 +64,7 @@ SPEC = Spec(digest=Digest("1" * 64), uri="cas:", assets=(), models=(), parents=(
 
 
 def reason_of(policy: Policy, task: Task = TASK, *, now: int = NOW) -> Reason | None:
-    refusal = refuse_terms(policy, task, now=now, minimum_time=MINUTE)
+    refusal = refuse_terms(policy, task, account=WORKER, now=now, minimum_time=MINUTE)
     return refusal.reason if refusal else None
 
 
@@ -122,3 +126,35 @@ def test_an_approval_holds_for_the_digest_it_was_given_for() -> None:
         assert refusal is not None
         assert refusal.reason is Reason.APPROVAL
         assert not refusal.lasting
+
+
+def ended(state: AssignmentState, category: FailureCategory | None = None) -> Assignment:
+    return Assignment(
+        task=TASK.id, worker=WORKER, epoch=1, since=NOW, due=NOW + MINUTE, bond=0, state=state, category=category
+    )
+
+
+def test_an_attempt_that_failed_for_our_fault_is_repeated_after_a_rest() -> None:
+    last = ended(AssignmentState.FAILED, FailureCategory.NODE_ERROR)
+    refusal = refuse_history(last, TASK, now=NOW + 1)
+    assert refusal is not None
+    assert refusal.reason is Reason.RESTING
+    assert refuse_history(last, TASK, now=NOW + MINUTE) is None
+
+
+def test_a_broken_task_is_tried_again_only_once_its_creator_resumed_it() -> None:
+    last = ended(AssignmentState.FAILED, FailureCategory.TASK_ERROR)
+    blamed = replace(TASK, counters=replace(TASK.counters, failures=1))
+    assert refuse_history(last, blamed, now=NOW) is not None
+    assert refuse_history(last, TASK, now=NOW) is None
+
+
+@pytest.mark.parametrize("state", [AssignmentState.LAPSED, AssignmentState.SUBMITTED, AssignmentState.ABORTED])
+def test_what_the_chain_would_refuse_is_not_tried(state: AssignmentState) -> None:
+    assert refuse_history(ended(state), TASK, now=NOW) is not None
+    assert refuse_history(ended(AssignmentState.HANDED_BACK), TASK, now=NOW) is None
+
+
+def test_a_judge_does_not_work_on_what_it_judges() -> None:
+    own = replace(TASK, terms=replace(TASK.terms, review=Review(judge=WORKER, window=0)))
+    assert reason_of(OPEN, own) is Reason.JUDGE

@@ -1,0 +1,127 @@
+"""How a parcel reaches storage and chain: upload, send, see it finalised; again and again until its time is over."""
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import structlog
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, wait_exponential_jitter
+
+from node_runtime.daemon.audit import Audit, Deed
+from node_runtime.daemon.outbox import Outbox, Parcel, Step, Upload
+from node_runtime.errors import AssetMismatch, ChainRefused, ChainUnavailable, HostError, NodeRuntimeError, StorageError
+from node_runtime.ports import AssetStore, Chain
+from node_runtime.task import AssignmentState, SubmissionId
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+TROUBLE = (ChainUnavailable, StorageError, HostError)  # ours or the network's, and it may pass
+FIRST_WAIT, LONGEST_WAIT = 0.2, 30.0  # seconds
+
+
+class Undelivered(NodeRuntimeError):
+    """The parcel stays in the outbox: the daemon stops, or its time is over while storage or chain can't be reached."""
+
+
+class Unwanted(NodeRuntimeError):
+    """The chain will never take this parcel: its attempt has ended there."""
+
+
+class Courier:
+    """Delivers parcels. Safe to share between threads; ``quitting`` cuts every wait short."""
+
+    def __init__(
+        self, *, chain: Chain, store: AssetStore, outbox: Outbox, audit: Audit, quitting: threading.Event
+    ) -> None:
+        self._chain = chain
+        self._store = store
+        self._outbox = outbox
+        self._audit = audit
+        self._quitting = quitting
+
+    def upload(self, parcel: Parcel) -> Parcel:
+        """Put everything the parcel names into storage. May be repeated."""
+        if parcel.step is not Step.PACKED:
+            return parcel
+        for upload in parcel.uploads:
+            self._patiently(parcel, partial(self._put, upload))
+        self._audit.record(Deed.UPLOAD, task=parcel.task, epoch=parcel.epoch, detail=_digests(parcel))
+        return self._outbox.uploaded(parcel)
+
+    def send(self, parcel: Parcel) -> Parcel:
+        """Tell the chain and see it finalised; then a failure is forgotten and a result awaits its review.
+
+        May be repeated. Raises `Unwanted`, and the parcel is gone; or `Undelivered`, and it is kept.
+        """
+        try:
+            submission = self._patiently(parcel, lambda: self._tell(parcel))
+        except ChainRefused as error:
+            self._outbox.forget(parcel)
+            self._audit.record(Deed.ENDED, task=parcel.task, epoch=parcel.epoch, detail=error.message)
+            raise Unwanted(f"the chain doesn't take the result: {error.message}", remedy=error.remedy) from error
+        if submission is None:
+            self._outbox.forget(parcel)
+            detail = f"{parcel.category}: {parcel.message}"
+            self._audit.record(Deed.FAILURE, task=parcel.task, epoch=parcel.epoch, detail=detail)
+            return parcel
+        self._audit.record(Deed.SUBMISSION, task=parcel.task, epoch=parcel.epoch, detail=f"submission {submission}")
+        return self._outbox.sent(parcel, submission)
+
+    def _put(self, upload: Upload) -> None:
+        if self._store.has(upload.digest):
+            return
+        stored = self._store.put(upload.path)
+        if stored != upload.digest:
+            raise AssetMismatch(
+                f"{upload.path} has changed since it was collected: {stored}, was {upload.digest}",
+                remedy="nothing may write into the node's work folder but the daemon",
+            )
+
+    def _tell(self, parcel: Parcel) -> SubmissionId | None:
+        """The submission's id, or None for a failure; what was told before the process died counts as told."""
+        if parcel.result is not None:
+            return self._chain.send_task_result(parcel.task, parcel.epoch, parcel.result)
+        if parcel.category is None:
+            raise ValueError("a parcel carries a result or a failure")
+        try:
+            self._chain.report_failure(parcel.task, parcel.epoch, parcel.category, parcel.log)
+        except ChainRefused:
+            known = self._chain.assignment(parcel.worker, parcel.task)
+            if known is None or known.epoch != parcel.epoch or known.state is not AssignmentState.FAILED:
+                raise
+        return None
+
+    def _patiently(self, parcel: Parcel, step: Callable[[], T]) -> T:
+        """Do the step until it succeeds; raise `Undelivered` when the daemon stops or the parcel's time is over."""
+
+        def over(_state: RetryCallState) -> bool:
+            return self._quitting.is_set() or time.time() * 1000 > parcel.due
+
+        def tell(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            wait = round(state.upcoming_sleep, 1)
+            log.warning("delivery_waits", reason=str(error), next_try_seconds=wait, attempt=state.attempt_number)
+
+        patience = Retrying(
+            retry=retry_if_exception_type(TROUBLE),
+            wait=wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT),
+            stop=over,
+            sleep=sleep_using_event(self._quitting),
+            before_sleep=tell,
+            reraise=True,
+        )
+        try:
+            return patience(step)
+        except TROUBLE as error:
+            why = "the daemon stops" if self._quitting.is_set() else "its time is over"
+            raise Undelivered(
+                f"the result of task {parcel.task}, epoch {parcel.epoch} isn't delivered and {why}: {error}",
+                remedy="it stays in the outbox and is tried again when the daemon starts",
+            ) from error
+
+
+def _digests(parcel: Parcel) -> str:
+    return " ".join(upload.digest for upload in parcel.uploads)

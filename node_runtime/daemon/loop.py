@@ -1,0 +1,236 @@
+"""What the daemon does all day: poll the chain, claim what fits, watch what runs, stop in good order."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from node_runtime.daemon.attempt import Attempt, StopReason
+from node_runtime.daemon.audit import Deed
+from node_runtime.daemon.node import Node
+from node_runtime.daemon.outbox import Parcel
+from node_runtime.daemon.policy import Reason, Refusal
+from node_runtime.daemon.pool import Reservation, Shortage, demand_of
+from node_runtime.daemon.recover import recover
+from node_runtime.daemon.run_task import deliver_again, run_task
+from node_runtime.daemon.seek import Find, Seeker
+from node_runtime.errors import ChainRefused, ChainUnavailable, NodeRuntimeError
+from node_runtime.task import UNIT, Assignment, AssignmentState, SubmissionState, TaskId
+
+log = structlog.get_logger()
+
+FULL_LOOK = 10.0  # seconds after which the chain is looked through although its head hasn't moved
+REPORT_TIME = 5_000  # ms before its due at which an attempt is ended, so that it can still be told
+LAST_WORD = 20.0  # seconds a stopped attempt may take to remove its container and hand its task back
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """Seconds between two polls, and how long running attempts may go on after a stop was asked for."""
+
+    poll: float = 1.0
+    grace: float = 10.0
+
+
+class Daemon:
+    """One account's daemon. `run` blocks; `stop` may be called from any thread or signal."""
+
+    def __init__(self, node: Node, seeker: Seeker, pace: Pace) -> None:
+        self._node = node
+        self._seeker = seeker
+        self._pace = pace
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._hurry = threading.Event()
+        self._running: dict[Attempt, threading.Thread] = {}
+        self._couriers: list[threading.Thread] = []
+        self._head: int | None = None
+        self._looked = 0.0
+
+    def stop(self) -> None:
+        """Stop in good order; asked a second time, without waiting for what runs."""
+        if self._stopping.is_set():
+            self._hurry.set()
+        self._stopping.set()
+        self._wake.set()
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Until `stop`. ``ready`` is called once the chain has answered and what was left over is taken up again."""
+        told = False
+        waits = 0
+        while not self._stopping.is_set():
+            try:
+                if not told:
+                    self._take_up()
+                    ready()
+                    told = True
+                self._poll()
+                waits = 0
+            except ChainUnavailable as error:
+                waits += 1
+                log.warning("chain_unavailable", reason=error.message, times=waits)
+                self._head = None
+            self._pause(waits)
+        self._drain()
+
+    def _pause(self, waits: int) -> None:
+        """The poll interval, jittered so that many nodes don't ask in step; longer while the chain doesn't answer."""
+        seconds = min(self._pace.poll * 2**waits, max(30.0, self._pace.poll))
+        self._wake.wait(seconds * random.uniform(0.8, 1.2))
+        if not self._stopping.is_set():
+            self._wake.clear()
+
+    def _take_up(self) -> None:
+        left = recover(self._node)
+        for parcel in left.parcels:
+            self._start_courier(parcel)
+        for attempt in left.attempts:
+            self._start(attempt)
+
+    def _poll(self) -> None:
+        """One look at the chain; when its head hasn't moved nothing can have changed, and one read is all it costs."""
+        self._reap()
+        self._stop_what_would_lapse()
+        head = self._node.chain.now()
+        if head == self._head and time.monotonic() < self._looked + FULL_LOOK:
+            return
+        self._stop_what_ended()
+        self._notice_reviews()
+        self._claim()
+        self._head, self._looked = head, time.monotonic()
+
+    def _reap(self) -> None:
+        ended = [attempt for attempt, thread in self._running.items() if not thread.is_alive()]
+        for attempt in ended:
+            del self._running[attempt]
+        if ended:
+            self._head = None  # room was freed
+            self._node.metrics.running(len(self._running))
+        self._couriers = [courier for courier in self._couriers if courier.is_alive()]
+
+    def _stop_what_would_lapse(self) -> None:
+        """By this machine's clock, because the chain's stands still while nothing happens there."""
+        for attempt in self._running:
+            hold = attempt.assignment
+            margin = max(REPORT_TIME, (hold.due - hold.since) / 50)
+            if time.time() * 1000 > hold.due - margin:
+                attempt.ending.request(StopReason.OUT_OF_TIME)
+
+    def _stop_what_ended(self) -> None:
+        for attempt in self._running:
+            known = self._node.chain.assignment(self._node.chain.account, attempt.task.id)
+            mine = known is not None and known.epoch == attempt.assignment.epoch
+            if not mine or known is None or known.state in (AssignmentState.LAPSED, AssignmentState.ABORTED):
+                attempt.ending.request(StopReason.ENDED_ON_CHAIN)
+
+    def _notice_reviews(self) -> None:
+        """Payments and rejections of results that were under review."""
+        for parcel in self._node.outbox.undecided():
+            submissions = self._node.chain.submissions(parcel.task)
+            found = next((one for one in submissions if one.id == parcel.submission), None)
+            if found is not None and found.state is SubmissionState.UNDER_REVIEW:
+                continue
+            if found is None:
+                log.info("review_unknown", task=parcel.task, submission=parcel.submission)
+            elif found.state is SubmissionState.ACCEPTED:
+                self._note_payment(parcel)
+            else:
+                detail = f"submission {found.id}: {found.reason}"
+                log.warning("result_rejected", task=parcel.task, epoch=parcel.epoch, reason=found.reason)
+                self._node.audit.record(Deed.REJECTION, task=parcel.task, epoch=parcel.epoch, detail=detail)
+            self._node.outbox.forget(parcel)
+
+    def _note_payment(self, parcel: Parcel) -> None:
+        amount = f"{parcel.reward / UNIT:g} UNIT"
+        log.info("paid", task=parcel.task, epoch=parcel.epoch, submission=parcel.submission, amount=amount)
+        self._node.audit.record(Deed.PAYMENT, task=parcel.task, epoch=parcel.epoch, detail=amount)
+        self._node.metrics.paid(parcel.reward)
+
+    def _claim(self) -> None:
+        if not self._node.pool.has_free_slot:
+            return
+        running = [attempt.task.id for attempt in self._running]
+        busy = frozenset([*running, *(parcel.task for parcel in self._node.outbox.undelivered())])
+        for find in self._seeker.finds(busy=busy):
+            if self._stopping.is_set() or not self._node.pool.has_free_slot:
+                return
+            room = self._node.pool.admit(demand_of(find.document))
+            if isinstance(room, Shortage):
+                reason = Reason.TOO_LARGE if room.lasting else Reason.NO_ROOM
+                self._seeker.refuse(find.task.id, Refusal(reason=reason, message=room.message, lasting=room.lasting))
+                continue
+            self._take(find, room)
+
+    def _take(self, find: Find, room: Reservation) -> None:
+        """Claim a task and start it, but only on a hold which the finalised chain shows."""
+        chain = self._node.chain
+        try:
+            chain.assign_task(find.task.id)
+            hold = chain.assignment(chain.account, find.task.id)
+        except ChainRefused as error:
+            self._node.pool.release(room)
+            self._seeker.refuse(find.task.id, Refusal(reason=Reason.CLAIM_REFUSED, message=str(error), lasting=False))
+            return
+        except BaseException:
+            self._node.pool.release(room)
+            raise
+        if hold is None or hold.state is not AssignmentState.LIVE:
+            self._node.pool.release(room)
+            return
+        self._note_claim(find.task.id, hold)
+        self._start(
+            Attempt(
+                task=find.task,
+                spec=find.spec,
+                document=find.document,
+                assignment=hold,
+                reservation=room,
+                seen=find.seen,
+            )
+        )
+
+    def _note_claim(self, task: TaskId, hold: Assignment) -> None:
+        log.info("task_claimed", task=task, epoch=hold.epoch, due=hold.due)
+        self._node.audit.record(Deed.CLAIM, task=task, epoch=hold.epoch, detail=f"bond {hold.bond / UNIT:g} UNIT")
+
+    def _start(self, attempt: Attempt) -> None:
+        thread = threading.Thread(target=self._attend, args=(attempt,), name=str(attempt.id), daemon=True)
+        self._running[attempt] = thread
+        self._node.metrics.running(len(self._running))
+        thread.start()
+
+    def _attend(self, attempt: Attempt) -> None:
+        with structlog.contextvars.bound_contextvars(task=attempt.task.id, epoch=attempt.assignment.epoch):
+            try:
+                run_task(attempt, self._node)
+            except NodeRuntimeError as error:
+                log.error("attempt_left", reason=error.message, remedy=error.remedy)
+            except Exception:
+                log.exception("attempt_left", remedy="this is a fault of the daemon; its state is kept for the restart")
+            finally:
+                self._node.pool.release(attempt.reservation)
+                self._wake.set()
+
+    def _start_courier(self, parcel: Parcel) -> None:
+        name = f"parcel-{parcel.attempt}"
+        thread = threading.Thread(target=deliver_again, args=(parcel, self._node), name=name, daemon=True)
+        self._couriers.append(thread)
+        thread.start()
+
+    def _drain(self) -> None:
+        """Let what runs finish within the grace, then hand it back; what can't be delivered stays in the outbox."""
+        log.info("stopping", running=len(self._running), grace_seconds=self._pace.grace)
+        end = time.monotonic() + self._pace.grace
+        while any(thread.is_alive() for thread in self._running.values()) and time.monotonic() < end:
+            if self._hurry.wait(0.05):
+                break
+        for attempt, thread in self._running.items():
+            if thread.is_alive():
+                attempt.ending.request(StopReason.HAND_BACK)
+        self._node.quitting.set()
+        for thread in [*self._running.values(), *self._couriers]:
+            thread.join(LAST_WORD)
+        log.info("stopped")

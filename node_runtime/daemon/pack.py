@@ -1,0 +1,90 @@
+"""What goes into the outbox: an attempt's result, or the category and log of its failure."""
+
+import shutil
+from collections.abc import Sequence
+
+from node_runtime.daemon.attempt import Attempt
+from node_runtime.daemon.fetch import uses_private_data
+from node_runtime.daemon.node import Node
+from node_runtime.daemon.outbox import Parcel, Upload
+from node_runtime.document import Document
+from node_runtime.errors import TaskFailed
+from node_runtime.ports import ContainerRun
+from node_runtime.results import Collected, collect, collect_logs, describe, perf_of, result_of, write_result
+from node_runtime.stages import Inputs, Stage
+from node_runtime.task import Assignment, Task
+from node_runtime.workspace import AttemptId, Workspace
+
+FAILURE_FILE = "failure.txt"
+
+
+def pack_result(
+    attempt: Attempt, inputs: Inputs, runs: Sequence[tuple[Stage, ContainerRun]], workspace: Workspace, node: Node
+) -> Parcel:
+    """A parcel with everything the stages left; already in the outbox. May be repeated.
+
+    Raises `TaskFailed`: output_invalid or output_too_large.
+    """
+    hold, stages = attempt.assignment, [stage for stage, _ in runs]
+    perf = perf_of(stages, workspace)
+    outputs = collect(stages, workspace)
+    logs = collect_logs(workspace)
+    document = describe(
+        task=hold.task,
+        epoch=hold.epoch,
+        worker=hold.worker,
+        kind=attempt.document.kind,
+        inputs=inputs,
+        runs=runs,
+        outputs=outputs,
+        perf=perf,
+        log=logs,
+    )
+    written = write_result(document, workspace)
+    parcel = Parcel(
+        task=hold.task,
+        epoch=hold.epoch,
+        worker=hold.worker,
+        due=hold.due,
+        reward=attempt.task.terms.reward,
+        log=logs.digest,
+        uploads=uploads_of([written, *outputs, *shared_logs(logs, attempt.document, node)]),
+        result=result_of(written, outputs, uri=node.store.uri(written.digest), perf=perf),
+    )
+    node.outbox.pack(parcel)
+    return parcel
+
+
+def pack_failure(
+    assignment: Assignment, task: Task, failure: TaskFailed, document: Document | None, node: Node
+) -> Parcel:
+    """A parcel that tells why the attempt failed, with its logs; already in the outbox. May be repeated."""
+    workspace = node.workspaces.open(AttemptId(task=assignment.task, epoch=assignment.epoch))
+    reason = f"{failure.category}: {failure}\n"
+    (workspace.logs / FAILURE_FILE).write_text(reason, encoding="utf-8", errors="replace")
+    logs = collect_logs(workspace)
+    parcel = Parcel(
+        task=assignment.task,
+        epoch=assignment.epoch,
+        worker=assignment.worker,
+        due=assignment.due,
+        reward=task.terms.reward,
+        log=logs.digest,
+        uploads=uploads_of(shared_logs(logs, document, node)),
+        category=failure.category,
+        message=str(failure),
+    )
+    node.outbox.pack(parcel)
+    return parcel
+
+
+def shared_logs(logs: Collected, document: Document | None, node: Node) -> tuple[Collected, ...]:
+    """The logs, unless they may tell of private data: then they stay in this node's log folder."""
+    if document is None or node.share_private_logs or not uses_private_data(document, node):
+        return (logs,)
+    shutil.copytree(logs.source, node.work / "private-logs" / logs.digest, dirs_exist_ok=True)
+    return ()
+
+
+def uploads_of(collected: Sequence[Collected]) -> tuple[Upload, ...]:
+    return tuple(Upload(path=one.source, digest=one.digest) for one in collected)

@@ -1,0 +1,112 @@
+"""What was left over when the daemon last ended? The chain and the containers' labels say; local state is only a cache.
+
+A live attempt goes on: its containers are adopted by name. A packed parcel is delivered. Everything else is removed.
+"""
+
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from node_runtime.daemon.admission import admitted_document
+from node_runtime.daemon.attempt import Attempt
+from node_runtime.daemon.audit import Deed
+from node_runtime.daemon.node import Node
+from node_runtime.daemon.outbox import Parcel
+from node_runtime.daemon.pack import pack_failure
+from node_runtime.daemon.pool import Shortage, demand_of
+from node_runtime.errors import AssetUnavailable, FailureCategory, TaskFailed
+from node_runtime.ports import RunningContainer
+from node_runtime.task import Assignment, AssignmentState, TaskId
+from node_runtime.workspace import AttemptId
+
+log = structlog.get_logger()
+
+WANTED = (AssignmentState.LIVE, AssignmentState.SUBMITTED, AssignmentState.FAILED)
+"""States in which a parcel may still be of use: told already, but not noted, counts as told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leftover:
+    """What goes on: parcels to deliver, and attempts to take up again."""
+
+    parcels: tuple[Parcel, ...]
+    attempts: tuple[Attempt, ...]
+
+
+def recover(node: Node) -> Leftover:
+    """May be repeated, as long as nothing it answered was started. Raises `ChainUnavailable`."""
+    known = {AttemptId(task=one.task, epoch=one.epoch): one for one in node.chain.assignments(node.chain.account)}
+    parcels = tuple(parcel for parcel in node.outbox.undelivered() if _is_wanted(parcel, known, node))
+    packed = frozenset(parcel.attempt for parcel in parcels)
+    live = {key: one for key, one in known.items() if one.state is AssignmentState.LIVE and key not in packed}
+    _reap_containers(node, frozenset(live))
+    _remove_workspaces(node, packed | frozenset(live))
+    taken = [_take_up(one, node) for one in live.values()]
+    failed = tuple(one for one in taken if isinstance(one, Parcel))
+    return Leftover(parcels=parcels + failed, attempts=tuple(one for one in taken if isinstance(one, Attempt)))
+
+
+def _is_wanted(parcel: Parcel, known: dict[AttemptId, Assignment], node: Node) -> bool:
+    assignment = known.get(parcel.attempt)
+    if assignment is not None and assignment.state in WANTED:
+        return True
+    state = assignment.state if assignment else "gone"
+    log.warning("result_too_late", task=parcel.task, epoch=parcel.epoch, attempt=str(state))
+    node.audit.record(Deed.ENDED, task=parcel.task, epoch=parcel.epoch, detail=f"undelivered, the attempt is {state}")
+    node.outbox.forget(parcel)
+    return False
+
+
+def _reap_containers(node: Node, keep: frozenset[AttemptId]) -> None:
+    for container in node.engine.list():
+        attempt = _attempt_of(container)
+        if attempt in keep:
+            log.info("container_found", container=container.name, running=container.running)
+            continue
+        log.info("container_reaped", container=container.name)
+        node.engine.remove(container.name)
+
+
+def _attempt_of(container: RunningContainer) -> AttemptId | None:
+    known = dict(container.labels)
+    try:
+        return AttemptId(task=TaskId(int(known["task"])), epoch=int(known["epoch"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _remove_workspaces(node: Node, keep: frozenset[AttemptId]) -> None:
+    for attempt in node.workspaces.left():
+        if attempt not in keep:
+            log.info("workspace_removed", attempt=str(attempt))
+            node.workspaces.remove(attempt)
+
+
+def _take_up(assignment: Assignment, node: Node) -> Attempt | Parcel | None:
+    """The attempt as it was claimed; a parcel if its document is no good any more; None if it was handed back."""
+    task, spec = node.chain.task(assignment.task), node.chain.spec(assignment.task)
+    if task is None or spec is None:
+        return None
+    try:
+        document = admitted_document(task, spec, node.store)
+    except TaskFailed as error:
+        return pack_failure(assignment, task, error, None, node)
+    except AssetUnavailable as error:
+        failure = TaskFailed(FailureCategory.INPUT_UNAVAILABLE, error.message, remedy=error.remedy)
+        return pack_failure(assignment, task, failure, None, node)
+    room = node.pool.admit(demand_of(document))
+    if isinstance(room, Shortage):
+        log.warning("handed_back", task=task.id, epoch=assignment.epoch, reason=room.message)
+        node.chain.hand_back(task.id, assignment.epoch)
+        node.audit.record(Deed.HAND_BACK, task=task.id, epoch=assignment.epoch, detail=room.message)
+        return None
+    log.info("task_taken_up", task=task.id, epoch=assignment.epoch, due=assignment.due)
+    return Attempt(
+        task=task,
+        spec=spec,
+        document=document,
+        assignment=assignment,
+        reservation=room,
+        seen=time.monotonic(),
+    )

@@ -1,0 +1,181 @@
+"""The journey of one task: from its assets to a result on the finalised chain, in named steps, each timed."""
+
+import time
+from contextlib import ExitStack
+
+import structlog
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, wait_exponential_jitter
+
+from node_runtime.daemon.attempt import Attempt, Stopped, StopReason
+from node_runtime.daemon.audit import Deed
+from node_runtime.daemon.deliver import TROUBLE, Undelivered, Unwanted
+from node_runtime.daemon.fetch import fetch_inputs
+from node_runtime.daemon.node import Node
+from node_runtime.daemon.outbox import Parcel
+from node_runtime.daemon.pack import pack_failure, pack_result
+from node_runtime.daemon.timings import Stopwatch
+from node_runtime.errors import ChainError, ChainUnavailable, FailureCategory, TaskFailed
+from node_runtime.ports import ContainerRun
+from node_runtime.stages import Stage, stages_of
+from node_runtime.workspace import Workspace
+
+log = structlog.get_logger()
+
+TRIES = 3  # of the whole journey, when this machine is in trouble
+
+
+def run_task(attempt: Attempt, node: Node) -> None:
+    """Take one claimed task from its assets to a result on chain. Every step may run twice.
+
+    The task's own failure is a result too. Raises what keeps the attempt for the next start of the daemon.
+    """
+    watch = Stopwatch(seen=attempt.seen, observe=node.metrics.step)
+    outcome = "left"
+    try:
+        parcel = node.outbox.find(attempt.id) or work(attempt, node, watch)
+        deliver(parcel, node, watch)
+        outcome = parcel.category or "done"
+    except Stopped as stopped:
+        outcome = stopped.reason
+        give_up(attempt, node, stopped.reason)
+    except Unwanted as unwanted:
+        outcome = "unwanted"
+        log.warning("result_unwanted", reason=unwanted.message)
+        node.workspaces.remove(attempt.id)
+    finally:
+        timings = watch.done(
+            task=attempt.task.id, epoch=attempt.assignment.epoch, kind=attempt.document.kind, outcome=outcome
+        )
+        node.metrics.ended(outcome)
+        node.timings.append(timings)
+        log.info("attempt_ended", outcome=str(outcome), seconds=timings.steps)
+
+
+def work(attempt: Attempt, node: Node, watch: Stopwatch) -> Parcel:
+    """Run the task; what comes of it is in the outbox afterwards, be it a result or a failure's category and log."""
+    try:
+        return patience(attempt)(journey, attempt, node, watch)
+    except TaskFailed as failure:
+        log.warning("task_failed", category=failure.category.value, reason=str(failure))
+        return pack_failure(attempt.assignment, attempt.task, failure, attempt.document, node)
+    except (Stopped, ChainUnavailable):
+        raise
+    except Exception as error:
+        stopped_by = attempt.ending.reason
+        if stopped_by not in (None, StopReason.OUT_OF_TIME):
+            raise Stopped(stopped_by) from error
+        log.exception("node_failed", remedy="see the reason above; the chain lets this node try again later")
+        failure = TaskFailed(FailureCategory.NODE_ERROR, f"the node was not able: {error}")
+        return pack_failure(attempt.assignment, attempt.task, failure, attempt.document, node)
+
+
+def journey(attempt: Attempt, node: Node, watch: Stopwatch) -> Parcel:
+    """Fetch, prepare, run, collect. Raises `TaskFailed` for the task's own fault and anything else for ours."""
+    with ExitStack() as held:
+        with watch.step("fetch_inputs"):
+            inputs = fetch_inputs(attempt, node, held)
+        stages = stages_of(attempt.document, inputs)
+        with watch.step("open_workspace"):
+            workspace = node.workspaces.open(attempt.id)
+        with watch.step("prepare_images"):
+            images = {stage.name: prepare_image(stage, workspace, node) for stage in stages}
+        runs = [(stage, run_stage(stage, images[stage.name], workspace, attempt, node, watch)) for stage in stages]
+        with watch.step("collect_outputs"):
+            return pack_result(attempt, inputs, runs, workspace, node)
+
+
+def prepare_image(stage: Stage, workspace: Workspace, node: Node) -> str:
+    """The stage's image id; what building says goes to a log beside the stage's own."""
+    with (workspace.logs / f"{stage.name}-image.log").open("w", encoding="utf-8", errors="replace") as output:
+        return node.engine.image(stage.image, log=lambda line: print(line.rstrip("\n"), file=output))
+
+
+def run_stage(
+    stage: Stage, image: str, workspace: Workspace, attempt: Attempt, node: Node, watch: Stopwatch
+) -> ContainerRun:
+    """Run one container, or adopt it. Raises `TaskFailed` when it didn't end well, `Stopped` when it was to end."""
+    attempt.ending.check()
+    with watch.step("prepare_container"):
+        container = workspace.prepare(stage, image=image, slot=attempt.reservation.slot)
+    log.info("container_starts", stage=stage.name, container=container.name)
+    with watch.step(f"run_{stage.name}"):
+        run = node.engine.run(container, stop=attempt.ending.event)
+    watch.container_ended(seconds=run.seconds)
+    ended = f"{stage.name}: exit {run.exit_code}, {run.seconds:.3f} s, {run.failure or 'done'}"
+    log.info("container_ended", stage=stage.name, exit_code=run.exit_code, failure=run.failure, adopted=run.adopted)
+    node.audit.record(Deed.RUN, task=attempt.task.id, epoch=attempt.assignment.epoch, detail=ended)
+    if run.failure is None:
+        return run
+    if attempt.ending.reason is StopReason.OUT_OF_TIME:
+        raise TaskFailed(
+            FailureCategory.TIMEOUT,
+            f"stage {stage.name} still ran when the attempt's time was over",
+            remedy="give the task a longer timeout, or let it do less",
+        )
+    attempt.ending.check()
+    raise TaskFailed(run.failure, f"stage {stage.name}: {run.message}", remedy=f"see {stage.name}.log in its logs")
+
+
+def deliver(parcel: Parcel, node: Node, watch: Stopwatch) -> None:
+    """Upload, tell the chain, close the workspace: nothing of the attempt is needed here any more."""
+    with watch.step("upload"):
+        parcel = node.courier.upload(parcel)
+    with watch.step("submit"):
+        node.courier.send(parcel)
+    watch.on_chain()
+    with watch.step("close_workspace"):
+        node.workspaces.remove(parcel.attempt)
+
+
+def deliver_again(parcel: Parcel, node: Node) -> None:
+    """Deliver what an earlier process packed."""
+    watch = Stopwatch(seen=time.monotonic(), observe=node.metrics.step)
+    with structlog.contextvars.bound_contextvars(task=parcel.task, epoch=parcel.epoch):
+        try:
+            deliver(parcel, node, watch)
+            log.info("parcel_delivered", category=parcel.category)
+        except Unwanted as unwanted:
+            log.warning("result_unwanted", reason=unwanted.message)
+            node.workspaces.remove(parcel.attempt)
+        except Undelivered as undelivered:
+            log.error("parcel_kept", reason=undelivered.message, remedy=undelivered.remedy)
+
+
+def give_up(attempt: Attempt, node: Node, reason: StopReason) -> None:
+    """Remove what runs; the slot goes back to the task unless the chain has ended the attempt itself."""
+    node.workspaces.remove(attempt.id)
+    deed = Deed.HAND_BACK if reason is StopReason.HAND_BACK else Deed.ENDED
+    if reason is StopReason.HAND_BACK:
+        try:
+            node.chain.hand_back(attempt.task.id, attempt.assignment.epoch)
+        except ChainError as error:
+            log.warning("not_handed_back", reason=error.message, remedy="the next start takes the attempt up again")
+            return
+    log.info("attempt_given_up", reason=reason.value)
+    node.audit.record(deed, task=attempt.task.id, epoch=attempt.assignment.epoch, detail=reason)
+
+
+def patience(attempt: Attempt) -> Retrying:
+    """Our own trouble is waited out: while the chain doesn't answer up to the attempt's due, else for a few tries."""
+
+    def over(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        if attempt.ending.event.is_set():
+            return True
+        if isinstance(error, ChainUnavailable):
+            return time.time() * 1000 > attempt.assignment.due
+        return state.attempt_number >= TRIES
+
+    return Retrying(
+        retry=retry_if_exception_type(TROUBLE),
+        wait=wait_exponential_jitter(initial=0.5, max=10),
+        stop=over,
+        sleep=sleep_using_event(attempt.ending.event),
+        before_sleep=_tell,
+        reraise=True,
+    )
+
+
+def _tell(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("journey_repeats", reason=str(error), attempt=state.attempt_number)

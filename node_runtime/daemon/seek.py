@@ -1,0 +1,127 @@
+"""Which task to take next: offers first, then open tasks by kind; what was refused is remembered, never rescanned."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from node_runtime.daemon.admission import admitted_document
+from node_runtime.daemon.audit import Audit, Deed
+from node_runtime.daemon.metrics import Metrics
+from node_runtime.daemon.policy import Policy, Reason, Refusal, refuse_document, refuse_history, refuse_terms
+from node_runtime.document import Document
+from node_runtime.errors import StorageError, TaskFailed
+from node_runtime.ports import AssetStore, Chain
+from node_runtime.task import Digest, Spec, Task, TaskId
+
+log = structlog.get_logger()
+
+FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0  # seconds until a refusal that may pass is looked at again, doubled each time
+_ASKED_EACH_LOOK = (Reason.NO_ROOM, Reason.APPROVAL)  # cheap to ask, and the answer changes on this machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Find:
+    """A task that this node may take. ``seen`` is `time.monotonic` when the chain first named it."""
+
+    task: Task
+    spec: Spec
+    document: Document
+    seen: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Refused:
+    reason: Reason
+    times: int
+    again: float  # time.monotonic
+
+
+class Seeker:
+    """Looks through the chain's prefixes of this account. For the loop's thread alone.
+
+    ``approvals`` is the folder in which the operator's approvals lie, one file a task holding the approved digest.
+    """
+
+    def __init__(
+        self,
+        *,
+        chain: Chain,
+        store: AssetStore,
+        policy: Policy,
+        minimum_time: int,
+        approvals: Path,
+        audit: Audit,
+        metrics: Metrics,
+    ) -> None:
+        self._chain = chain
+        self._store = store
+        self._policy = policy
+        self._minimum_time = minimum_time
+        self._approvals = approvals
+        self._audit = audit
+        self._metrics = metrics
+        self._refused: dict[TaskId, _Refused] = {}
+
+    def finds(self, *, busy: frozenset[TaskId]) -> Iterator[Find]:
+        """Tasks the policy lets in, offers first, oldest first; not those in ``busy``."""
+        seen = time.monotonic()
+        named = self._named()
+        self._refused = {task: known for task, known in self._refused.items() if task in named}
+        now = self._chain.now()
+        for task in named:
+            known = self._refused.get(task)
+            if task in busy or (known is not None and known.again > seen):
+                continue
+            find = self._judge(task, seen=seen, now=now)
+            if isinstance(find, Find):
+                yield find
+            elif find is not None:
+                self.refuse(task, find)
+
+    def refuse(self, task: TaskId, refusal: Refusal) -> None:
+        """Remember why a task isn't taken; the same reason is told once."""
+        known = self._refused.get(task)
+        same = known is not None and known.reason is refusal.reason
+        times = known.times + 1 if known is not None and same else 0
+        wait = float("inf") if refusal.lasting else min(FIRST_WAIT * 2**times, LONGEST_WAIT)
+        if refusal.reason in _ASKED_EACH_LOOK:
+            wait = 0.0
+        self._refused[task] = _Refused(reason=refusal.reason, times=times, again=time.monotonic() + wait)
+        if same:
+            return
+        log.info("task_refused", task=task, reason=refusal.reason.value, message=refusal.message)
+        self._metrics.refused(refusal.reason)
+        self._audit.record(Deed.REFUSAL, task=task, detail=f"{refusal.reason}: {refusal.message}")
+
+    def _named(self) -> dict[TaskId, None]:
+        offers = sorted(self._chain.offers(self._chain.account))
+        opened = [task for kind in sorted(self._policy.kinds) for task in sorted(self._chain.open_tasks(kind))]
+        return dict.fromkeys([*offers, *opened])
+
+    def _judge(self, number: TaskId, *, seen: float, now: int) -> Find | Refusal | None:
+        task = self._chain.task(number)
+        if task is None:
+            return None
+        me = self._chain.account
+        refusal = refuse_terms(self._policy, task, account=me, now=now, minimum_time=self._minimum_time)
+        refusal = refusal or refuse_history(self._chain.assignment(me, number), task, now=now)
+        spec = None if refusal else self._chain.spec(number)
+        if spec is None:
+            return refusal
+        try:
+            document = admitted_document(task, spec, self._store)
+        except TaskFailed as error:
+            return Refusal(reason=Reason.MISMATCH, message=error.message)
+        except StorageError as error:
+            return Refusal(reason=Reason.UNAVAILABLE, message=error.message, lasting=False)
+        refusal = refuse_document(self._policy, document, spec, self._approved(number))
+        return refusal or Find(task=task, spec=spec, document=document, seen=seen)
+
+    def _approved(self, task: TaskId) -> Digest | None:
+        try:
+            return Digest((self._approvals / str(task)).read_text(encoding="ascii").strip())
+        except (FileNotFoundError, UnicodeDecodeError):
+            return None

@@ -1,0 +1,167 @@
+"""A world for the daemon's end-to-end tests: a real embedded chain, a real store, real containers, one creator.
+
+The algo and the metric of every task here are two small images that run a shell script out of the task's data sample,
+so a test says in a few lines of shell what its containers do, and images are built once for all tests.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from node_runtime.document import FILE_NAME, Document, Image, Limits, ModelOf
+from node_runtime.ports import AssetStore, Chain
+from node_runtime.task import (
+    UNIT,
+    Account,
+    Asset,
+    AssetKind,
+    AssetRef,
+    Assignment,
+    AssignmentState,
+    Kind,
+    Label,
+    Review,
+    Spec,
+    Submission,
+    TaskId,
+    Terms,
+    Visibility,
+)
+
+T = TypeVar("T")
+
+DOCKERFILE = """\
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+FROM ${BASE_IMAGE}
+COPY entry.sh /entry.sh
+ENTRYPOINT ["sh", "/entry.sh"]
+"""
+MIB = 1 << 20
+REWARD = 10 * UNIT
+TRAIN = "echo trained > /sandbox/model/model"
+PREDICT = "echo predicted > /sandbox/pred/pred"
+SCORE = """echo '{"all": 0.9375}' > /sandbox/pred/perf.json"""
+
+
+@dataclass(kw_only=True)
+class World:
+    """What a creator has. ``folder`` is free for its files."""
+
+    folder: Path
+    chain: Chain
+    store: AssetStore
+    timeout: int = 60  # seconds a container may run
+    slots: int = 1
+    window: int = 0  # ms of review
+    assignee: Account | None = None
+    _made: int = field(default=0)
+
+    def train(self, script: str = TRAIN, *, dockerfile: str = DOCKERFILE) -> TaskId:
+        """A training task whose container runs `script`."""
+        algo = self._image(AssetKind.ALGO, "script.sh", dockerfile)
+        data = self._sample({"script.sh": script})
+        document = Document(
+            kind=Kind.TRAINING,
+            name="training",
+            algo=Image(source=str(algo.ref)),
+            data=(str(data.ref),),
+            limits=self._limits(),
+        )
+        return self._submit(document, algo, data)
+
+    def score(self, *, predict: str = PREDICT, metric: str = SCORE) -> TaskId:
+        """A cross-validation of an imported model, whose two containers run these scripts."""
+        algo = self._image(AssetKind.ALGO, "script.sh", DOCKERFILE)
+        judge = self._image(AssetKind.METRIC, "metric.sh", DOCKERFILE)
+        data = self._sample({"script.sh": predict, "metric.sh": metric})
+        opener = self._asset(AssetKind.OPENER, {"opener.py": "# reads nothing\n"})
+        model = self._asset(AssetKind.MODEL, {"model": "imported\n"})
+        document = Document(
+            kind=Kind.SCORING,
+            name="scoring",
+            algo=Image(source=str(algo.ref)),
+            metric=Image(source=str(judge.ref)),
+            opener=str(opener.ref),
+            data=(str(data.ref),),
+            models=(ModelOf(asset=str(model.ref)),),
+            limits=self._limits(),
+        )
+        return self._submit(document, algo, judge, data, opener, model)
+
+    def submission(self, task: TaskId) -> Submission:
+        return wait_for(lambda: next(iter(self.chain.submissions(task)), None), f"a result of task {task}")
+
+    def failure(self, worker: Account, task: TaskId) -> Assignment:
+        """The worker's attempt, once the chain shows it failed."""
+
+        def failed() -> Assignment | None:
+            attempt = self.chain.assignment(worker, task)
+            return attempt if attempt is not None and attempt.state is AssignmentState.FAILED else None
+
+        return wait_for(failed, f"a failure of task {task}")
+
+    def wait_for_attempt(self, worker: Account, task: TaskId, state: AssignmentState) -> Assignment:
+        def reached() -> Assignment | None:
+            attempt = self.chain.assignment(worker, task)
+            return attempt if attempt is not None and attempt.state is state else None
+
+        return wait_for(reached, f"task {task} to be {state}")
+
+    def _limits(self) -> Limits:
+        return Limits(cpus=0.5, memory=64 * MIB, timeout=self.timeout, outputs=8 * MIB)
+
+    def _submit(self, document: Document, *assets: Asset) -> TaskId:
+        self.chain.register_assets(assets)
+        file = self.folder / FILE_NAME
+        file.write_bytes(document.encode())
+        digest = self.store.put(file)
+        terms = Terms(
+            kind=document.kind,
+            reward=REWARD,
+            bond=UNIT,
+            slots=self.slots,
+            max_rejects=1,
+            max_failures=3,
+            review=Review(judge=self.chain.account, window=self.window),
+            deadline=self.chain.now() + 3_600_000,
+            timeout=(self.timeout + 120) * 1000,
+            assignee=self.assignee,
+        )
+        references = tuple(asset.ref for asset in assets)
+        spec = Spec(digest=digest, uri=self.store.uri(digest), assets=references, models=(), parents=(), objectives=())
+        return self.chain.create_task(terms, spec)
+
+    def _image(self, kind: AssetKind, script: str, dockerfile: str) -> Asset:
+        entry = f'exec sh /sandbox/data/*/{script} "$@"\n'
+        return self._asset(kind, {"Dockerfile": dockerfile, "entry.sh": entry})
+
+    def _sample(self, files: dict[str, str]) -> Asset:
+        return self._asset(AssetKind.DATA_SAMPLE, files)
+
+    def _asset(self, kind: AssetKind, files: dict[str, str]) -> Asset:
+        self._made += 1
+        folder = self.folder / f"asset-{self._made}"
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        digest = self.store.put(folder)
+        return Asset(
+            ref=AssetRef(owner=self.chain.account, digest=digest),
+            kind=kind,
+            label=Label.TRAIN if kind is AssetKind.DATA_SAMPLE else None,
+            visibility=Visibility.SHARED,
+            uri=self.store.uri(digest),
+        )
+
+
+def wait_for(look: Callable[[], T | None], what: str, *, seconds: float = 60) -> T:
+    """What `look` answers once it isn't None or False; fails the test after ``seconds``."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"waited {seconds} s for {what}")
