@@ -5,13 +5,28 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from websockets.sync.client import ClientConnection, connect
+
+from node_runtime.devnet.chain import Chain
+
+OpenChain = Callable[..., Chain]
+"""Opens a chain without a server, in this process; see the fixture ``open_chain``."""
+
+
+class Clock:
+    """Milliseconds since 1970, advanced by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000_000
+
+    def __call__(self) -> int:
+        return self.now
 
 
 @dataclass(frozen=True, kw_only=True)

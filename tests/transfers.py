@@ -3,9 +3,10 @@
 import struct
 from dataclasses import dataclass
 
+from substrateinterface import Keypair
+
 from node_runtime.devnet.scale import compact, prefixed
 from node_runtime.devnet.trie import blake2_256
-from substrateinterface import Keypair
 
 _BALANCES, _TRANSFER_KEEP_ALIVE = 4, 3
 _SIGNED_VERSION_4 = 0x84

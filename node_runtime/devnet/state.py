@@ -94,7 +94,8 @@ class Overlay:
         """
         position = bisect_left(self._touched, prefix)
         while position < len(self._touched) and self._touched[position].startswith(prefix):
-            self.set(self._touched[position], None)
+            if any(self._touched[position] in layer for layer in self._layers):
+                self.set(self._touched[position], None)
             position += 1
         visited = 0
         key: bytes | None = prefix if self._view.get(prefix) is not None else self._view.next_key(prefix)

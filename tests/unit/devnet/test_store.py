@@ -1,0 +1,80 @@
+"""Are blocks and states what they were, also after a restart, a failure, and many later blocks?"""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from node_runtime.devnet.store import STATE_HISTORY, Block, Origin, StateDiscarded, Store
+from node_runtime.devnet.views import keys_under
+from node_runtime.errors import HostError
+
+ORIGIN = Origin(wasm="aa", preset="development")
+
+
+def block(number: int) -> Block:
+    return Block(
+        number=number, hash=number.to_bytes(32, "big"), header=b"h%d" % number, extrinsics=(b"x", b""), code=b"c"
+    )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "chain.sqlite"
+
+
+def test_recent_states_are_what_they_were(path: Path) -> None:
+    store, state, states = Store(path), {}, []
+    random_ = random.Random(7)
+    for number in range(STATE_HISTORY + 40):
+        changes = {
+            bytes((random_.randrange(12),)): random_.choice([None, random_.randbytes(4)])
+            for _ in range(random_.randrange(6))
+        }
+        store.append(block(number), changes, origin=None if number else ORIGIN)
+        state = {**state, **changes}
+        states.append({key: value for key, value in state.items() if value is not None})
+    for number in range(40, STATE_HISTORY + 40):
+        view = store.state_at(number)
+        assert {key: view.get(key) for key in keys_under(view, b"")} == states[number]
+    newest = dict(store.items())
+    newest.update(store.replaced_since(100))
+    assert {key: value for key, value in newest.items() if value is not None} == states[100]
+
+
+def test_an_old_state_is_refused_while_its_block_is_kept(path: Path) -> None:
+    store = Store(path)
+    for number in range(STATE_HISTORY + 1):
+        store.append(block(number), {b"k": b"%d" % number}, origin=None if number else ORIGIN)
+    with pytest.raises(StateDiscarded):
+        store.state_at(0)
+    assert store.block_at(0) == block(0)
+    assert store.state_at(1).get(b"k") == b"1"
+
+
+def test_a_block_that_cannot_be_stored_leaves_nothing(path: Path) -> None:
+    store = Store(path)
+    store.append(block(0), {b"a": b"0"}, origin=ORIGIN)
+    twin = Block(number=1, hash=block(0).hash, header=b"", extrinsics=(), code=b"c")
+    with pytest.raises(HostError):
+        store.append(twin, {b"a": b"1", b"b": b"1"})
+    assert store.head() == block(0)
+    assert dict(store.items()) == {b"a": b"0"}
+
+
+def test_a_reopened_store_has_everything(path: Path) -> None:
+    store = Store(path)
+    store.append(block(0), {b"a": b"0"}, origin=ORIGIN)
+    store.append(block(1), {b"a": None, b"b": b"1"})
+    store.close()
+    again = Store(path)
+    assert (again.head(), again.origin()) == (block(1), ORIGIN)
+    assert dict(again.items()) == {b"b": b"1"}
+    assert again.state_at(0).get(b"a") == b"0"
+    assert again.number_of(block(1).hash) == 1
+
+
+def test_a_file_that_is_no_database_is_told_with_a_remedy(path: Path) -> None:
+    path.write_bytes(b"something else entirely" * 100)
+    with pytest.raises(HostError, match="--fresh"):
+        Store(path)
