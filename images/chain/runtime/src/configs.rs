@@ -4,7 +4,10 @@ use crate::*;
 use frame_support::{
 	derive_impl, parameter_types,
 	traits::{tokens::imbalance::ResolveTo, ConstBool, ConstU32, ConstU64, ConstU8},
-	weights::{constants::WEIGHT_REF_TIME_PER_SECOND, ConstantMultiplier, IdentityFee, Weight},
+	weights::{
+		constants::{RocksDbWeight, WEIGHT_REF_TIME_PER_SECOND},
+		ConstantMultiplier, IdentityFee, Weight,
+	},
 	PalletId,
 };
 use frame_system::limits::{BlockLength, BlockWeights};
@@ -12,12 +15,14 @@ use pallet_transaction_payment::{ConstFeeMultiplier, FungibleAdapter, Multiplier
 use sp_consensus_aura::sr25519::AuthorityId as AuraId;
 use sp_runtime::{
 	traits::{AccountIdConversion, One},
-	Perbill,
+	Perbill, Percent,
 };
 
 /// One coin in base units.
 pub const UNIT: Balance = 1_000_000_000_000;
 const MILLI_UNIT: Balance = UNIT / 1_000;
+const SECOND: Moment = 1_000;
+const DAY: Moment = 24 * 60 * 60 * SECOND;
 /// Of a block's time this share goes to ordinary transactions; the rest is for inherents and due work.
 const NORMAL_SHARE: Perbill = Perbill::from_percent(75);
 
@@ -51,6 +56,7 @@ impl frame_system::Config for Runtime {
 	type BlockLength = Length;
 	type AccountId = AccountId;
 	type Nonce = Nonce;
+	type DbWeight = RocksDbWeight;
 	type Hash = Hash;
 	type BlockHashCount = BlockHashCount;
 	type Version = Version;
@@ -125,4 +131,38 @@ impl pallet_utility::Config for Runtime {
 	type RuntimeCall = RuntimeCall;
 	type PalletsOrigin = OriginCaller;
 	type WeightInfo = pallet_utility::weights::SubstrateWeight<Runtime>;
+}
+
+parameter_types! {
+	pub const AssetFee: Balance = 5 * MILLI_UNIT;
+	pub const ObjectiveFee: Balance = 50 * MILLI_UNIT;
+	pub const MinReward: Balance = 10 * MILLI_UNIT;
+	pub const MinBond: Balance = 100 * MILLI_UNIT;
+	pub const ReportFee: Balance = 10 * MILLI_UNIT;
+	pub const RejectFee: Percent = Percent::from_percent(10);
+	pub const MinTimeout: Moment = 2 * SECOND;
+	pub const MaxWindow: Moment = 30 * DAY;
+	pub const PauseWindow: Moment = DAY;
+	pub const RetentionPeriod: Moment = 7 * DAY;
+}
+
+impl pallet_registry::Config for Runtime {
+	type Currency = Balances;
+	type Treasury = TreasuryAccount;
+	type AssetFee = AssetFee;
+	type ObjectiveFee = ObjectiveFee;
+}
+
+impl pallet_tasks::Config for Runtime {
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Escrow = Balances;
+	type MinReward = MinReward;
+	type MinBond = MinBond;
+	type ReportFee = ReportFee;
+	type RejectFee = RejectFee;
+	type MinTimeout = MinTimeout;
+	type MaxWindow = MaxWindow;
+	type PauseWindow = PauseWindow;
+	type RetentionPeriod = RetentionPeriod;
+	type MaxRetries = ConstU32<3>;
 }

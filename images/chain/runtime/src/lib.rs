@@ -42,13 +42,8 @@ pub type TxExtension = (
 );
 pub type UncheckedExtrinsic = generic::UncheckedExtrinsic<Address, RuntimeCall, Signature, TxExtension>;
 pub type Block = generic::Block<Header, UncheckedExtrinsic>;
-pub type Executive = frame_executive::Executive<
-	Runtime,
-	Block,
-	frame_system::ChainContext<Runtime>,
-	Runtime,
-	AllPalletsWithSystem,
->;
+pub type Executive =
+	frame_executive::Executive<Runtime, Block, frame_system::ChainContext<Runtime>, Runtime, AllPalletsWithSystem>;
 
 sp_runtime::impl_opaque_keys! {
 	pub struct SessionKeys {
@@ -102,4 +97,8 @@ mod runtime {
 	pub type Sudo = pallet_sudo;
 	#[runtime::pallet_index(7)]
 	pub type Utility = pallet_utility;
+	#[runtime::pallet_index(10)]
+	pub type Registry = pallet_registry;
+	#[runtime::pallet_index(11)]
+	pub type Tasks = pallet_tasks;
 }

@@ -1,0 +1,103 @@
+//! Which tasks may be created? Terms that can be kept, parents that can be waited for, inputs that may be used.
+
+use crate::{inputs::Examined, types::Task, *};
+use alloc::collections::BTreeSet;
+use frame_support::pallet_prelude::*;
+use pallet_registry::Moment;
+
+impl<T: Config> Pallet<T> {
+	pub(crate) fn do_create_task(creator: T::AccountId, mut terms: TermsOf<T>, spec: SpecOf<T>) -> DispatchResult {
+		let now = Self::now();
+		Self::check_amounts(&terms)?;
+		Self::check_times(&terms, now)?;
+		Self::check_plan(&creator, &terms)?;
+		Self::check_parents(&creator, &terms, &spec)?;
+		let Examined { clean_for, private_to } = Self::examine_inputs(&terms, &spec)?;
+		Self::offer_to_owner(&mut terms, private_to)?;
+		let held = Self::escrow_of(&terms)?;
+		Self::hold(HoldReason::Escrow, &creator, held)?;
+
+		let id = NextTask::<T>::mutate(Self::count);
+		if let Some(plan) = terms.plan {
+			PlanTasks::<T>::insert(plan, id, ());
+		}
+		for parent in &spec.parents {
+			Children::<T>::insert(parent, id, ());
+			if Tasks::<T>::get(parent).is_some_and(|parent| !parent.is_final()) {
+				Awaiting::<T>::insert(parent, id, ());
+			}
+		}
+		let status = if spec.parents.is_empty() { TaskStatus::Open } else { TaskStatus::Waiting };
+		let task = Task {
+			creator: creator.clone(),
+			terms,
+			counters: Counters::default(),
+			held,
+			status,
+			created: now,
+			clean_for,
+			result: None,
+			broken: None,
+			resumed: 0,
+			alarm: None,
+		};
+		Tasks::<T>::insert(id, task);
+		Specs::<T>::insert(id, spec);
+		TasksOf::<T>::insert(&creator, id, ());
+		Self::deposit_event(Event::TaskCreated { task: id, creator });
+		// Lists it, sets its alarm, and opens it where its parents are done.
+		Self::with_task(id, |_, _| Ok(()))
+	}
+
+	/// What is promised can be paid, and the bond covers what a worker can lose.
+	fn check_amounts(terms: &TermsOf<T>) -> DispatchResult {
+		ensure!(terms.slots > 0 && terms.max_failures > 0, Error::<T>::NoSlots);
+		ensure!(terms.reward >= T::MinReward::get(), Error::<T>::TooLittleReward);
+		let rejection = if terms.max_rejects > 0 { Self::reject_fee(terms) } else { 0 };
+		ensure!(terms.bond >= T::MinBond::get().max(rejection), Error::<T>::TooLittleBond);
+		Ok(())
+	}
+
+	fn check_times(terms: &TermsOf<T>, now: Moment) -> DispatchResult {
+		let shortest = T::MinTimeout::get();
+		ensure!(now.saturating_add(shortest) <= terms.deadline, Error::<T>::DeadlineTooNear);
+		ensure!(terms.timeout >= shortest, Error::<T>::TimeoutTooShort);
+		ensure!(terms.review.window <= T::MaxWindow::get(), Error::<T>::WindowTooLong);
+		Ok(())
+	}
+
+	fn check_plan(creator: &T::AccountId, terms: &TermsOf<T>) -> DispatchResult {
+		let Some(plan) = terms.plan else { return Ok(()) };
+		let plan = Plans::<T>::get(plan).ok_or(Error::<T>::NoSuchPlan)?;
+		ensure!(plan.creator == *creator, Error::<T>::NotPlanCreator);
+		ensure!(plan.cancelled.is_none(), Error::<T>::PlanCancelled);
+		Ok(())
+	}
+
+	/// A parent is an earlier task of the same creator with one slot, whose result may still come.
+	fn check_parents(creator: &T::AccountId, terms: &TermsOf<T>, spec: &SpecOf<T>) -> DispatchResult {
+		let distinct: BTreeSet<_> = spec.parents.iter().collect();
+		ensure!(distinct.len() == spec.parents.len(), Error::<T>::NamedTwice);
+		for id in &spec.parents {
+			let parent = Tasks::<T>::get(id).ok_or(Error::<T>::NoSuchTask)?;
+			ensure!(parent.creator == *creator, Error::<T>::NotYourParent);
+			ensure!(parent.terms.slots == 1, Error::<T>::OneSlotOnly);
+			let takes_models = terms.kind != TaskKind::Annotation;
+			ensure!(!takes_models || parent.terms.kind.makes_model(), Error::<T>::ParentMakesNoModel);
+			let lost = matches!(parent.status, TaskStatus::Final { outcome, .. } if outcome != Outcome::Done);
+			ensure!(!lost, Error::<T>::ParentFailed);
+		}
+		Ok(())
+	}
+
+	/// Data stays: a task on private inputs is offered to their owner and nobody else.
+	fn offer_to_owner(terms: &mut TermsOf<T>, private_to: Option<T::AccountId>) -> DispatchResult {
+		if let Some(owner) = private_to {
+			let assignee = terms.assignee.get_or_insert(owner.clone());
+			ensure!(*assignee == owner, Error::<T>::PrivateInputsDiffer);
+		}
+		// One account delivers one result, so a second slot would stay empty.
+		ensure!(terms.assignee.is_none() || terms.slots == 1, Error::<T>::OneSlotOnly);
+		Ok(())
+	}
+}

@@ -1,0 +1,163 @@
+//! What may a task touch? Substra's rules: Test samples never reach a model that is clean for their objective.
+
+use crate::*;
+use alloc::{collections::BTreeSet, vec::Vec};
+use frame_support::pallet_prelude::*;
+use pallet_registry::{
+	Asset, AssetKind, AssetRef, Assets, Digest, Label, Models, Objective, ObjectiveIds, Objectives, Visibility,
+};
+
+/// What the inputs say about a task.
+pub(crate) struct Examined<AccountId> {
+	/// The objectives its model will be clean for.
+	pub clean_for: ObjectiveIds,
+	/// Who holds its private inputs.
+	pub private_to: Option<AccountId>,
+}
+
+type Known<T> = Vec<(AssetRef<<T as frame_system::Config>::AccountId>, Asset)>;
+
+impl<T: Config> Pallet<T> {
+	/// Checks every input against the task's kind and objectives.
+	pub(crate) fn examine_inputs(
+		terms: &TermsOf<T>,
+		spec: &SpecOf<T>,
+	) -> Result<Examined<T::AccountId>, DispatchError> {
+		let distinct: BTreeSet<_> = spec.inputs.iter().collect();
+		ensure!(distinct.len() == spec.inputs.len(), Error::<T>::NamedTwice);
+		let assets = Self::known_assets(spec)?;
+		for (_, asset) in &assets {
+			ensure!(Self::has_place(terms.kind, asset.kind), Error::<T>::WrongAssetKind);
+		}
+		let private_to = Self::private_owner(&assets)?;
+		let model_clean_for = Self::clean_for(spec, &assets)?;
+		let clean_for = match terms.kind {
+			TaskKind::Annotation => {
+				ensure!(spec.objectives.is_empty(), Error::<T>::ObjectivesMisplaced);
+				ObjectiveIds::default()
+			}
+			TaskKind::Scoring => {
+				Self::check_scoring(spec, &assets, &model_clean_for)?;
+				ObjectiveIds::default()
+			}
+			TaskKind::Training | TaskKind::Restructuring | TaskKind::Aggregation => {
+				Self::check_training(spec, &assets)?;
+				model_clean_for
+			}
+		};
+		Ok(Examined { clean_for, private_to })
+	}
+
+	fn known_assets(spec: &SpecOf<T>) -> Result<Known<T>, DispatchError> {
+		let named = spec.inputs.iter().filter_map(|input| match input {
+			Input::Asset(asset) => Some(asset),
+			Input::Model(_) => None,
+		});
+		let known = named.map(|named| {
+			let asset = Assets::<T>::get(&named.owner, named.digest).ok_or(Error::<T>::NoSuchAsset)?;
+			Ok((named.clone(), asset))
+		});
+		known.collect()
+	}
+
+	/// Which assets a task of each kind takes.
+	fn has_place(kind: TaskKind, asset: AssetKind) -> bool {
+		use AssetKind::*;
+		match kind {
+			TaskKind::Annotation => matches!(asset, Bundle | Algo | Opener | DataSample(_)),
+			// A Test sample has a better reason to be refused for than its kind.
+			TaskKind::Training | TaskKind::Restructuring => asset != Metric,
+			TaskKind::Aggregation => matches!(asset, Bundle | Algo | Opener | Model),
+			TaskKind::Scoring => asset != Bundle,
+		}
+	}
+
+	/// The one account that holds all private inputs.
+	fn private_owner(assets: &Known<T>) -> Result<Option<T::AccountId>, DispatchError> {
+		let private = assets.iter().filter(|(_, asset)| asset.visibility == Visibility::Private);
+		let owners: BTreeSet<_> = private.map(|(named, _)| &named.owner).collect();
+		ensure!(owners.len() <= 1, Error::<T>::PrivateInputsDiffer);
+		Ok(owners.first().map(|owner| (*owner).clone()))
+	}
+
+	/// The named objectives that every model going in is clean for. Nobody knows what an imported one has seen.
+	fn clean_for(spec: &SpecOf<T>, assets: &Known<T>) -> Result<ObjectiveIds, DispatchError> {
+		let mut clean = spec.objectives.clone();
+		let mut models = 0;
+		if assets.iter().any(|(_, asset)| asset.kind == AssetKind::Model) {
+			models += assets.iter().filter(|(_, asset)| asset.kind == AssetKind::Model).count();
+			clean.clear();
+		}
+		for input in &spec.inputs {
+			if let Input::Model(id) = input {
+				let model = Models::<T>::get(id).ok_or(Error::<T>::NoSuchModel)?;
+				clean.retain(|objective| model.clean_for.contains(objective));
+				models += 1;
+			}
+		}
+		for parent in spec.parents.iter().filter_map(Tasks::<T>::get) {
+			clean.retain(|objective| parent.clean_for.contains(objective));
+			models += 1;
+		}
+		ensure!(models <= 16, Error::<T>::TooManyModels);
+		Ok(clean)
+	}
+
+	/// No bytes that are Test for a named objective, whoever registered them as what, and no sample labelled Test.
+	fn check_training(spec: &SpecOf<T>, assets: &Known<T>) -> DispatchResult {
+		let distinct: BTreeSet<_> = spec.objectives.iter().collect();
+		ensure!(distinct.len() == spec.objectives.len(), Error::<T>::NamedTwice);
+		for objective in &spec.objectives {
+			ensure!(Objectives::<T>::contains_key(objective), Error::<T>::NoSuchObjective);
+		}
+		for (named, asset) in assets {
+			ensure!(asset.kind != AssetKind::DataSample(Label::Test), Error::<T>::TestSampleInTraining);
+			Self::keep_apart(&spec.objectives, &named.digest)?;
+		}
+		for input in &spec.inputs {
+			if let Input::Model(id) = input {
+				let model = Models::<T>::get(id).ok_or(Error::<T>::NoSuchModel)?;
+				Self::keep_apart(&spec.objectives, &model.digest)?;
+			}
+		}
+		Ok(())
+	}
+
+	fn keep_apart(objectives: &ObjectiveIds, digest: &Digest) -> DispatchResult {
+		let test = pallet_registry::Pallet::<T>::is_test_of_any(objectives, digest);
+		ensure!(!test, Error::<T>::TestSampleInTraining);
+		Ok(())
+	}
+
+	/// A score is certified or a cross-validation; anything else would only look like one.
+	fn check_scoring(spec: &SpecOf<T>, assets: &Known<T>, model_clean_for: &ObjectiveIds) -> DispatchResult {
+		let imported = assets.iter().filter(|(_, asset)| asset.kind == AssetKind::Model).count();
+		let recorded = spec.inputs.iter().filter(|input| matches!(input, Input::Model(_))).count();
+		ensure!(imported + recorded + spec.parents.len() == 1, Error::<T>::OneModelOnly);
+		ensure!(spec.objectives.len() <= 1, Error::<T>::ObjectivesMisplaced);
+		let Some(id) = spec.objectives.first() else {
+			let test = assets.iter().any(|(_, asset)| asset.kind == AssetKind::DataSample(Label::Test));
+			ensure!(!test, Error::<T>::NotTheObjectives);
+			return Ok(());
+		};
+		let objective = Objectives::<T>::get(id).ok_or(Error::<T>::NoSuchObjective)?;
+		Self::check_certified(&objective, assets)?;
+		ensure!(model_clean_for.contains(id), Error::<T>::NotCertifiable);
+		Ok(())
+	}
+
+	/// Exactly the objective's opener, metric and samples, as its owner registered them.
+	fn check_certified(objective: &Objective<T::AccountId>, assets: &Known<T>) -> DispatchResult {
+		let of_kind = |wanted: fn(AssetKind) -> bool| -> BTreeSet<(&T::AccountId, &Digest)> {
+			let chosen = assets.iter().filter(|(_, asset)| wanted(asset.kind));
+			chosen.map(|(named, _)| (&named.owner, &named.digest)).collect()
+		};
+		let own = |digest| BTreeSet::from([(&objective.owner, digest)]);
+		let samples: BTreeSet<_> = objective.samples.iter().map(|digest| (&objective.owner, digest)).collect();
+		let exactly = of_kind(|kind| kind == AssetKind::Opener) == own(&objective.opener)
+			&& of_kind(|kind| kind == AssetKind::Metric) == own(&objective.metric)
+			&& of_kind(|kind| matches!(kind, AssetKind::DataSample(_))) == samples;
+		ensure!(exactly, Error::<T>::NotTheObjectives);
+		Ok(())
+	}
+}

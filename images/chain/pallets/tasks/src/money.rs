@@ -1,0 +1,92 @@
+//! Where is the money? Every movement of escrow and bonds, exact and forced, with the amount kept on its object.
+
+use crate::*;
+use frame_support::{
+	pallet_prelude::*,
+	storage::with_storage_layer,
+	traits::{
+		fungible::{Inspect, InspectHold, MutateHold},
+		tokens::{Fortitude, Precision, Restriction},
+	},
+};
+use pallet_registry::Balance;
+
+impl<T: Config> Pallet<T> {
+	/// Amounts below this can't be paid to an account that is empty.
+	pub(crate) fn smallest_payment() -> Balance {
+		T::Escrow::minimum_balance()
+	}
+
+	/// What a rejection costs each side.
+	pub(crate) fn reject_fee(terms: &TermsOf<T>) -> Balance {
+		T::RejectFee::get().mul_ceil(terms.reward).max(Self::smallest_payment())
+	}
+
+	/// What a new task has to hold: its rewards and the fees of its rejections.
+	pub(crate) fn escrow_of(terms: &TermsOf<T>) -> Result<Balance, DispatchError> {
+		let rewards = terms.reward.checked_mul(terms.slots.into());
+		let fees = Self::reject_fee(terms).checked_mul(terms.max_rejects.into());
+		let sum = rewards.zip(fees).and_then(|(rewards, fees)| rewards.checked_add(fees));
+		sum.ok_or_else(|| Error::<T>::AmountTooLarge.into())
+	}
+
+	pub(crate) fn hold(reason: HoldReason, who: &T::AccountId, amount: Balance) -> DispatchResult {
+		T::Escrow::hold(&reason.into(), who, amount).map_err(|_| Error::<T>::TooLittleBalance.into())
+	}
+
+	/// A part of the escrow comes back to the creator.
+	pub(crate) fn refund(task: &mut TaskOf<T>, amount: Balance) -> DispatchResult {
+		task.held = task.held.checked_sub(amount).ok_or(DispatchError::Corruption)?;
+		Self::release(HoldReason::Escrow, &task.creator, amount)
+	}
+
+	/// One reward goes to the worker, or to the treasury where the worker's account can't take it.
+	pub(crate) fn pay_reward(task: &mut TaskOf<T>, worker: &T::AccountId) -> Result<Balance, DispatchError> {
+		let reward = task.terms.reward;
+		task.held = task.held.checked_sub(reward).ok_or(DispatchError::Corruption)?;
+		let to_worker = || Self::send_held(HoldReason::Escrow, &task.creator, worker, reward);
+		with_storage_layer(to_worker)
+			.or_else(|_| Self::send_held(HoldReason::Escrow, &task.creator, &T::Treasury::get(), reward))?;
+		Ok(reward)
+	}
+
+	/// The creator's side of a rejection.
+	pub(crate) fn forfeit_escrow(task: &mut TaskOf<T>, amount: Balance) -> DispatchResult {
+		task.held = task.held.checked_sub(amount).ok_or(DispatchError::Corruption)?;
+		Self::send_held(HoldReason::Escrow, &task.creator, &T::Treasury::get(), amount)
+	}
+
+	/// A part of the bond goes to the treasury.
+	pub(crate) fn forfeit_bond(assignment: &mut Assignment, worker: &T::AccountId, amount: Balance) -> DispatchResult {
+		let amount = amount.min(assignment.bond);
+		assignment.bond -= amount;
+		Self::send_held(HoldReason::Bond, worker, &T::Treasury::get(), amount)
+	}
+
+	/// All of the bond but `keep` comes back to the worker.
+	pub(crate) fn return_bond(assignment: &mut Assignment, worker: &T::AccountId, keep: Balance) -> DispatchResult {
+		let back = assignment.bond.saturating_sub(keep);
+		assignment.bond -= back;
+		Self::release(HoldReason::Bond, worker, back)
+	}
+
+	fn release(reason: HoldReason, who: &T::AccountId, amount: Balance) -> DispatchResult {
+		if amount > 0 {
+			T::Escrow::release(&reason.into(), who, amount, Precision::Exact)?;
+		}
+		Ok(())
+	}
+
+	fn send_held(reason: HoldReason, from: &T::AccountId, to: &T::AccountId, amount: Balance) -> DispatchResult {
+		if amount > 0 {
+			let (reason, exact, free) = (reason.into(), Precision::Exact, Restriction::Free);
+			T::Escrow::transfer_on_hold(&reason, from, to, amount, exact, free, Fortitude::Force)?;
+		}
+		Ok(())
+	}
+
+	/// What is held of an account for a reason; for whoever checks the books.
+	pub fn held_of(reason: HoldReason, who: &T::AccountId) -> Balance {
+		T::Escrow::balance_on_hold(&reason.into(), who)
+	}
+}
