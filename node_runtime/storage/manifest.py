@@ -11,6 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from node_runtime.errors import AssetMismatch, StorageError
 from node_runtime.task import Digest
@@ -129,7 +130,7 @@ def _entry(row: object) -> Entry:
 def _in_order(found: Manifest) -> bool:
     """Sorted, each path once, and no path both a file and a folder."""
     keys = [path_key(entry.path) for entry in found.entries]
-    if len(keys) > MAX_ENTRIES or any(earlier >= later for earlier, later in zip(keys, keys[1:], strict=False)):
+    if len(keys) > MAX_ENTRIES or any(earlier >= later for earlier, later in pairwise(keys)):
         return False
     files = set(keys)
     folders = {key[:at] for key in keys for at, byte in enumerate(key) if byte == ord("/")}

@@ -1,10 +1,9 @@
 """How is a tree removed that somebody hostile may have made? However deep, unreadable or linked, nothing is followed.
 
-Levels are pulled up one by one, so neither Python's stack nor the number of open files grows with the depth, and
-paths never get long. Nothing may write to the tree meanwhile.
+Levels are pulled up to the top one by one, so neither Python's stack nor the number of open files grows with the depth,
+and paths never get long. Nothing may write to the tree meanwhile.
 """
 
-import os
 import secrets
 import stat
 from pathlib import Path
@@ -18,25 +17,31 @@ def remove_tree(path: Path) -> None:
         return
 
 
-def _remove(path: Path) -> None:
-    if not _is_folder(path.lstat()):
-        path.unlink()
+def _remove(top: Path) -> None:
+    if not _is_folder(top):
+        top.unlink()
         return
-    path.chmod(0o700)
-    waiting = [path]
-    while waiting:
-        folder = waiting.pop()
-        for name in os.listdir(folder):
-            child = folder / name
-            if not _is_folder(child.lstat()):
-                child.unlink()
-                continue
-            child.chmod(0o700)  # also needed to move it
-            raised = path.with_name(f".removing-{secrets.token_hex(8)}")
-            child.rename(raised)
-            waiting.append(raised)
-        folder.rmdir()
+    top.chmod(0o700)
+    while entries := list(top.iterdir()):
+        for entry in entries:
+            if _is_folder(entry):
+                _dissolve(entry, top)
+            else:
+                entry.unlink()
+    top.rmdir()
 
 
-def _is_folder(status: os.stat_result) -> bool:
-    return stat.S_ISDIR(status.st_mode)
+def _dissolve(folder: Path, top: Path) -> None:
+    """Remove one level; the folders in it move up to `top`."""
+    folder.chmod(0o700)
+    for entry in folder.iterdir():
+        if _is_folder(entry):
+            entry.chmod(0o700)  # a folder has to be writable to be moved elsewhere
+            entry.rename(top / f".removing-{secrets.token_hex(8)}")
+        else:
+            entry.unlink()
+    folder.rmdir()
+
+
+def _is_folder(path: Path) -> bool:
+    return stat.S_ISDIR(path.lstat().st_mode)

@@ -27,6 +27,7 @@ from node_runtime.storage.manifest import (
 CHUNK = 1 << 20  # bytes read at once
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_TRUSTED_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -97,11 +98,11 @@ def tree_files(source: Path, *, caps: Caps = ANY) -> Iterator[OpenFile]:
     Raises `TreeMissing`, `TreeTooLarge`, or `TreeRefused` for links, devices, sockets, pipes, names no tree may have,
     and hard links to something outside.
     """
-    source = Path(os.path.abspath(source))
+    source = source.absolute()
     walk = _Walk(root=source, caps=caps)
     with (
         _reading(ascii(str(source))[1:-1]),
-        _opened(source.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, None) as parent,
+        _opened(source.parent, _TRUSTED_FOLDER, None) as parent,
     ):
         found = os.stat(source.name, dir_fd=parent, follow_symlinks=False)
         if stat.S_ISDIR(found.st_mode):
