@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +14,8 @@ from typing import Any, Self
 from websockets.sync.client import ClientConnection, connect
 
 from node_runtime.devnet.chain import Chain
+from node_runtime.devnet.header import Header
+from node_runtime.devnet.scale import compact
 
 OpenChain = Callable[..., Chain]
 """Opens a chain without a server, in this process; see the fixture ``open_chain``."""
@@ -78,7 +80,8 @@ class RpcConnection:
     """A bare JSON-RPC connection, for what substrate-interface would hide."""
 
     def __init__(self, url: str) -> None:
-        self.socket: ClientConnection = connect(url, compression=None, max_size=None)
+        self._closing = ExitStack()
+        self.socket: ClientConnection = self._closing.enter_context(connect(url, compression=None, max_size=None))
         self._requests = 0
         self._notifications: list[Any] = []
 
@@ -86,7 +89,7 @@ class RpcConnection:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.socket.close()
+        self._closing.close()
 
     def reply(self, method: str, *params: object) -> Any:
         """The whole reply to a request, with ``result`` or ``error``."""
@@ -114,3 +117,27 @@ class RpcConnection:
 
     def receive(self) -> Any:
         return json.loads(self.socket.recv(timeout=30))
+
+
+def execute_again(rpc: RpcConnection, block_hash: str) -> None:
+    """Have the runtime execute a stored block over its parent's state; fails when it comes out differently."""
+    block = rpc.result("chain_getBlock", block_hash)["block"]
+    header = block["header"]
+    encoded = Header(
+        parent=unhexed(header["parentHash"]),
+        number=int(header["number"], 16),
+        state_root=unhexed(header["stateRoot"]),
+        extrinsics_root=unhexed(header["extrinsicsRoot"]),
+        digest=tuple(map(unhexed, header["digest"]["logs"])),
+    ).encode()
+    extrinsics = [unhexed(extrinsic) for extrinsic in block["extrinsics"]]
+    argument = encoded + compact(len(extrinsics)) + b"".join(extrinsics)
+    rpc.result("state_call", "Core_execute_block", hexed(argument), header["parentHash"])
+
+
+def hexed(data: bytes) -> str:
+    return f"0x{data.hex()}"
+
+
+def unhexed(text: str) -> bytes:
+    return bytes.fromhex(text[2:])

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from eth_keys.datatypes import PrivateKey
 
 from node_runtime.devnet import api, blocks
 from node_runtime.devnet.chain import Chain, TransactionRefused
@@ -124,6 +125,24 @@ def test_a_transaction_whose_fee_was_spent_before_it_is_dropped_and_the_block_ma
     assert len(sealed.block.extrinsics) == 2
     assert (unpayable, StatusName.INVALID) in [(hash_, status.name) for hash_, status in statuses]
     chain.execute_again(sealed.block.number)
+
+
+def test_an_ethereum_style_key_may_sign(chain: Chain, signers: dict[str, Signer]) -> None:
+    private = PrivateKey(bytes(range(1, 33)))
+    account = blake2_256(private.public_key.to_compressed_bytes())
+    chain.submit(signers["Alice"].transfer(account, 10 * UNIT, nonce=0))
+    chain.seal()
+
+    def transfer(nonce: int, signed_by: PrivateKey) -> bytes:
+        def sign(payload: bytes) -> bytes:
+            return b"\2" + bytes(signed_by.sign_msg_hash(blake2_256(payload)).to_bytes())
+
+        return signers["Alice"].transfer_of(account, signers["Bob"].account, UNIT, nonce=nonce, sign=sign)
+
+    with pytest.raises(TransactionRefused, match="bad signature"):
+        chain.submit(transfer(0, PrivateKey(bytes(range(2, 34)))))
+    chain.submit(transfer(0, private))
+    assert len(chain.seal().block.extrinsics) == 2
 
 
 def test_a_restarted_chain_goes_on_from_its_last_block(
