@@ -160,6 +160,7 @@ class Counters:
     accepted: int
     rejected: int
     failures: int
+    closed: int = 0  # slots that no result can fill any more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +177,8 @@ class Task:
 
     @property
     def free_slots(self) -> int:
-        return self.terms.slots - self.counters.live - self.counters.submitted - self.counters.accepted
+        counters = self.counters
+        return self.terms.slots - counters.live - counters.submitted - counters.accepted - counters.closed
 
 
 class AssignmentState(StrEnum):
