@@ -49,13 +49,17 @@ class RunningDevnet:
         return self.process.wait(timeout=30)
 
 
-def launch_devnet(base_path: Path, *options: str) -> RunningDevnet:
-    """Start a devnet and wait until it is ready; the caller ends it. ``options`` are command line options."""
+def launch_devnet(base_path: Path, *options: str, before_start: Callable[[], None] | None = None) -> RunningDevnet:
+    """Start a devnet and wait until it is ready; the caller ends it.
+
+    ``options`` are command line options; ``before_start`` runs in the new process before anything else.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "node_runtime.devnet", "--base-path", str(base_path), "--port", "0", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=before_start,
     )
     assert process.stdout is not None
     line = process.stdout.readline()

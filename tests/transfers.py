@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from substrateinterface import Keypair
 
 from node_runtime.devnet.scale import compact, prefixed
+from node_runtime.devnet.trie import blake2_256
 
 _BALANCES, _TRANSFER_KEEP_ALIVE = 4, 3
 _SIGNED_VERSION_4 = 0x84
@@ -31,15 +32,23 @@ class Signer:
         """A transfer of ``amount`` base units, encoded as clients submit it."""
         return self.transfer_of(self.account, to, amount, nonce=nonce, tip=tip, sign=self._sign)
 
+    def signed(self, call: bytes, *, nonce: int) -> bytes:
+        """Any call of this account."""
+        return self._encoded(self.account, call, nonce=nonce, tip=0, sign=self._sign)
+
     def transfer_of(
         self, account: bytes, to: bytes, amount: int, *, nonce: int, sign: Callable[[bytes], bytes], tip: int = 0
     ) -> bytes:
         """The same from another account; ``sign`` makes a ``MultiSignature`` of the bytes it is given."""
         call = bytes((_BALANCES, _TRANSFER_KEEP_ALIVE)) + b"\0" + to + compact(amount)
+        return self._encoded(account, call, nonce=nonce, tip=tip, sign=sign)
+
+    def _encoded(self, account: bytes, call: bytes, *, nonce: int, tip: int, sign: Callable[[bytes], bytes]) -> bytes:
         extra = _IMMORTAL + compact(nonce) + compact(tip)
         versions = struct.pack("<II", self.spec_version, self.transaction_version)
         payload = call + extra + versions + self.genesis + self.genesis
-        return prefixed(bytes((_SIGNED_VERSION_4, 0)) + account + sign(payload) + extra + call)
+        signature = sign(blake2_256(payload) if len(payload) > 256 else payload)
+        return prefixed(bytes((_SIGNED_VERSION_4, 0)) + account + signature + extra + call)
 
     def _sign(self, payload: bytes) -> bytes:
         return b"\1" + bytes(self.keys.sign(payload))

@@ -1,0 +1,104 @@
+"""Is anything lost when the devnet is killed at any moment? ``DEVNET_KILLS=100`` makes it a long run."""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from tests.devnet import RpcConnection, RunningDevnet, execute_again, hexed, launch_devnet, unhexed
+from tests.transfers import UNIT, Signer, development_keys
+
+KILLS = int(os.environ.get("DEVNET_KILLS", "8"))
+SENDERS = ("Alice", "Bob", "Charlie", "Dave")
+
+
+class Load:
+    """Transfers from one account, one after the other as fast as they go, until the devnet is gone."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.final: dict[str, str] = {}
+        """Transactions seen in a finalised block: encoded bytes -> block hash."""
+        self._url = url
+        self._name = name
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def join(self) -> None:
+        self._thread.join()
+
+    def _run(self) -> None:
+        with suppress(ConnectionClosed, OSError, EOFError), RpcConnection(self._url) as rpc:
+            genesis = unhexed(rpc.result("chain_getBlockHash", 0))
+            signer = Signer(keys=development_keys()[self._name], genesis=genesis)
+            nonce = rpc.result("system_accountNextIndex", signer.keys.ss58_address)
+            while True:
+                transfer = hexed(signer.transfer(bytes(31) + b"\1", UNIT // 100, nonce=nonce))
+                rpc.result("author_submitAndWatchExtrinsic", transfer)
+                self.final[transfer] = self._final_block(rpc)
+                nonce += 1
+
+    def _final_block(self, rpc: RpcConnection) -> str:
+        while True:
+            status = rpc.notification()["result"]
+            if isinstance(status, dict) and "finalized" in status:
+                return str(status["finalized"])
+
+
+@contextmanager
+def loaded(devnet: RunningDevnet) -> Iterator[list[Load]]:
+    loads = [Load(devnet.url, name) for name in SENDERS]
+    try:
+        yield loads
+    finally:
+        devnet.kill()
+        for load in loads:
+            load.join()
+
+
+def check_chain(rpc: RpcConnection, seen: dict[str, str], checked: int) -> int:
+    """Every block since number ``checked`` links to its parent, the head executes again, all that was seen is there."""
+    head_hash = rpc.result("chain_getFinalizedHead")
+    head = int(rpc.result("chain_getHeader", head_hash)["number"], 16)
+    parent = rpc.result("chain_getBlockHash", checked)
+    standing: dict[str, str] = {}
+    for number in range(checked + 1, head + 1):
+        block_hash = rpc.result("chain_getBlockHash", number)
+        block = rpc.result("chain_getBlock", block_hash)["block"]
+        assert block["header"]["parentHash"] == parent
+        standing.update(dict.fromkeys(block["extrinsics"], block_hash))
+        parent = block_hash
+    assert parent == head_hash
+    if head:
+        execute_again(rpc, head_hash)
+    assert {transfer: standing.get(transfer) for transfer in seen} == seen
+    return head
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60 + 10 * KILLS)
+def test_killed_at_any_moment_under_load_it_comes_back_with_all_that_was_final(tmp_path: Path) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    random_ = random.Random(seed)
+    seen: dict[str, str] = {}
+    total = head = 0
+    for _ in range(KILLS):
+        devnet = launch_devnet(tmp_path)
+        with RpcConnection(devnet.url) as rpc:
+            head = check_chain(rpc, seen, head)
+        with loaded(devnet) as loads:
+            time.sleep(random_.uniform(0.05, 1.0))  # waits for nothing: when to kill is this test's random input
+        seen = {transfer: block for load in loads for transfer, block in load.final.items()}
+        total += len(seen)
+    devnet = launch_devnet(tmp_path)
+    with RpcConnection(devnet.url) as rpc:
+        head = check_chain(rpc, seen, head)
+    assert devnet.stop() == 0
+    assert total > 0
+    print(f"{KILLS} kills, {head} blocks, {total} transfers seen final, none lost")

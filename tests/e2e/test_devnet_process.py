@@ -1,0 +1,114 @@
+"""Does the devnet start, stop and refuse as an operator expects?"""
+
+import resource
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from node_runtime.devnet.scale import prefixed
+from tests.devnet import RpcConnection, RunningDevnet, hexed, launch_devnet, start_devnet, unhexed
+from tests.transfers import UNIT, Signer, development_keys
+
+
+def refused(base_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a devnet that is expected to end by itself."""
+    command = [sys.executable, "-m", "node_runtime.devnet", "--base-path", str(base_path), "--port", "0", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def alice(rpc: RpcConnection) -> Signer:
+    return Signer(keys=development_keys()["Alice"], genesis=unhexed(rpc.result("chain_getBlockHash", 0)))
+
+
+def test_asked_to_end_it_ends_well_and_goes_on_later(tmp_path: Path) -> None:
+    first = launch_devnet(tmp_path)
+    with RpcConnection(first.url) as rpc:
+        rpc.result("author_submitAndWatchExtrinsic", hexed(alice(rpc).transfer(bytes(32), UNIT, nonce=0)))
+        final = [rpc.notification()["result"] for _ in range(3)][-1]["finalized"]
+    assert first.stop() == 0
+    with start_devnet(tmp_path) as url, RpcConnection(url) as rpc:
+        assert rpc.result("chain_getFinalizedHead") == final
+
+
+def test_a_second_devnet_on_the_folder_is_refused(tmp_path: Path) -> None:
+    first = launch_devnet(tmp_path)
+    second = refused(tmp_path)
+    assert second.returncode == 4
+    assert f"another devnet (process {first.process.pid}) is running" in second.stderr
+    first.kill()
+    with start_devnet(tmp_path):
+        pass
+
+
+def test_another_preset_is_refused_until_the_chain_may_be_forgotten(tmp_path: Path) -> None:
+    with start_devnet(tmp_path):
+        pass
+    other = refused(tmp_path, "--preset", "local_testnet")
+    assert other.returncode == 2
+    assert "--fresh" in other.stderr
+    with start_devnet(tmp_path, "--preset", "local_testnet", "--fresh") as url, RpcConnection(url) as rpc:
+        assert rpc.result("chain_getHeader")["number"] == "0x0"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+def test_an_address_that_others_reach_needs_an_explicit_word(tmp_path: Path, host: str) -> None:
+    ended = refused(tmp_path, "--host", host)
+    assert ended.returncode == 2
+    assert "--allow-remote" in ended.stderr
+
+
+def test_a_taken_port_is_told(tmp_path: Path) -> None:
+    with start_devnet(tmp_path / "one") as url:
+        ended = refused(tmp_path / "two", "--port", url.rpartition(":")[2])
+    assert ended.returncode == 4
+    assert "cannot listen on" in ended.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ended = refused(tmp_path / "file" / "chain")
+    assert ended.returncode == 4
+    assert "choose a folder" in ended.stderr
+
+
+def test_two_second_blocks_come_without_transactions(tmp_path: Path) -> None:
+    with start_devnet(tmp_path, "--block-time", "2s") as url, RpcConnection(url) as rpc:
+        rpc.result("chain_subscribeNewHeads")
+        numbers = [int(rpc.notification()["result"]["number"], 16) for _ in range(3)]
+    assert numbers == [numbers[0], numbers[0] + 1, numbers[0] + 2]
+
+
+def limit_file_size() -> None:
+    """Files of this process grow to 3 MiB at most: to SQLite the same as a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, 3 << 20))
+
+
+def test_on_a_full_disk_no_block_is_announced_and_queries_still_work(tmp_path: Path) -> None:
+    remark = bytes((0, 7)) + prefixed(bytes(200_000))
+    devnet = launch_devnet(tmp_path, before_start=limit_file_size)
+    with RpcConnection(devnet.url) as rpc:
+        rpc.result("chain_subscribeNewHeads")
+        announced = rpc.notification()["result"]
+        nonce = 0
+        while not complaint_of(devnet):
+            number = int(rpc.result("chain_getHeader")["number"], 16)
+            if number > int(announced["number"], 16):
+                announced = rpc.notification()["result"]
+            elif number == nonce:
+                rpc.result("author_submitExtrinsic", hexed(alice(rpc).signed(remark, nonce=nonce)))
+                nonce += 1
+        assert rpc.result("chain_getHeader") == announced
+        assert rpc.result("author_pendingExtrinsics")
+    devnet.kill()
+    with start_devnet(tmp_path) as url, RpcConnection(url) as rpc:
+        assert rpc.result("chain_getHeader") == announced
+
+
+def complaint_of(devnet: RunningDevnet) -> bool:
+    """Whether the devnet has said that it could not make a block."""
+    errors = devnet.process.stderr
+    assert errors is not None
+    return bool(select.select([errors], [], [], 0.05)[0]) and "no block was made" in errors.readline()
