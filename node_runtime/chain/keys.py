@@ -1,0 +1,95 @@
+"""Whose account signs? Keystore files with a password, and the well-known keys of development chains."""
+
+import getpass
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from nacl.exceptions import CryptoError
+from substrateinterface import Keypair
+
+from node_runtime.errors import InputError
+from node_runtime.task import Account
+
+from .codec import SS58_FORMAT
+
+PASSWORD_FILE = "NODE_RUNTIME_PASSWORD_FILE"
+_DEVELOPMENT_KEY = re.compile(r"//[A-Za-z0-9]+(?:/{1,2}[A-Za-z0-9]+)*")
+
+
+def create_key(path: Path, password: str) -> Account:
+    """Make a key pair and write it as a keystore file (polkadot-js's encrypted JSON) that only its owner may read.
+
+    An existing file is never overwritten: it may be the only copy of a key. Back the file up: there is no other copy.
+    """
+    if not password:
+        raise InputError(f"{path}: a keystore needs a password", remedy="choose one")
+    key = Keypair.create_from_mnemonic(Keypair.generate_mnemonic(), ss58_format=SS58_FORMAT)
+    content = json.dumps(key.export_to_encrypted_json(password), indent=2) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
+            file.write(content)
+    except FileExistsError:
+        raise InputError(f"{path} exists already", remedy="use it, or choose another name for the new key") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}", remedy="choose a folder that you may write to") from None
+    return Account(key.ss58_address)
+
+
+def load_key(name: str, *, password_file: Path | None, development: bool) -> Keypair:
+    """The key pair that `name` means: a keystore file, or on a development chain a key like ``//Alice``.
+
+    The password comes from `password_file`, else from the file that NODE_RUNTIME_PASSWORD_FILE names, else from a
+    prompt. Raises `InputError`.
+    """
+    if name.startswith("//"):
+        return _development_key(name, development)
+    path = Path(name).expanduser()
+    try:
+        content = json.loads(path.read_bytes())
+        address = content["address"]
+    except OSError as error:
+        raise InputError(
+            f"key {name}: {error.strerror}", remedy="name a keystore file, or make one with 'node-runtime init'"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"key {name} is not a keystore file", remedy="name the encrypted JSON of a key") from None
+    return _decrypted(path, content, _password(path, address, password_file))
+
+
+def _development_key(name: str, development: bool) -> Keypair:
+    if not development:
+        raise InputError(
+            f"key {name}: everybody knows the development keys, so they are refused outside development chains",
+            remedy="name a keystore file, or make one with 'node-runtime init'",
+        )
+    if not _DEVELOPMENT_KEY.fullmatch(name):
+        raise InputError(f"key {name}: not the name of a development key", remedy="name one like //Alice")
+    return Keypair.create_from_uri(name, ss58_format=SS58_FORMAT)
+
+
+def _decrypted(path: Path, content: object, password: str) -> Keypair:
+    try:
+        return Keypair.create_from_encrypted_json(content, password, ss58_format=SS58_FORMAT)
+    except CryptoError:
+        raise InputError(f"key {path}: wrong password", remedy="check the password or its file") from None
+    except (ValueError, KeyError, TypeError, IndexError, NotImplementedError) as error:
+        raise InputError(f"key {path} is damaged: {error}", remedy="restore it from a backup") from None
+
+
+def _password(path: Path, address: str, password_file: Path | None) -> str:
+    named = password_file or os.environ.get(PASSWORD_FILE)
+    if named:
+        try:
+            return Path(named).expanduser().read_text().rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"password file {named}: {error}", remedy="put the password alone into it") from None
+    if sys.stdin is not None and sys.stdin.isatty():
+        return getpass.getpass(f"Password of {path} ({address}): ")
+    raise InputError(
+        f"key {path} needs a password, and there is no terminal to ask for it",
+        remedy=f"put the password into a file and name the file in {PASSWORD_FILE}",
+    )

@@ -1,0 +1,161 @@
+"""How does a call get into a finalised block exactly once? Signs, sends, looks for it, and sends it again if lost."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from substrateinterface import Keypair
+
+from node_runtime.errors import ChainError, ChainUnavailable
+
+from .blocks import Block, FinalisedBlocks, extrinsic_hash
+from .codec import Call, Event, codec_of
+from .connection import Connection, RpcRefused
+from .refusals import Verdict, dispatch_refusal, pool_refusal, verdict
+from .transaction import Transaction, sign
+
+PATIENCE = 120.0  # seconds from sending to finality
+RESEND = 3.0  # seconds without a sign of it, after which it may have been lost from the pool
+_ATTEMPTS = 50  # each is lost to another program that used the nonce first
+_FIRST_PAUSE = 0.003
+_LONGEST_PAUSE = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A call that succeeded: its block and what the block tells of it."""
+
+    block: Block
+    events: tuple[Event, ...]
+
+    def field(self, pallet: str, event: str, name: str) -> Any:
+        """A field of the first event of this name, None when there is none."""
+        found = (event_.fields for event_ in self.events if (event_.pallet, event_.name) == (pallet, event))
+        return next((fields[name] for fields in found), None)
+
+
+class Sender:
+    """Sends calls of one account, for any number of threads.
+
+    A signed transaction counts once however often it is sent, so a doubtful one is sent again as it is. The call is
+    signed anew only when the first transaction can never count any more: another took its nonce, or its time is over,
+    and it is in none of the finalised blocks up to there.
+    """
+
+    def __init__(self, connection: Connection, blocks: FinalisedBlocks, key: Keypair) -> None:
+        self._connection = connection
+        self._blocks = blocks
+        self._key = key
+        self._nonces = threading.Lock()
+        self._next: int | None = None  # None: ask the node
+        self.codec = codec_of(connection)
+
+    def send(self, call: Call, doing: str) -> Outcome:
+        """Returns when the call's block is final. Raises `ChainRefused` (with `doing` in it) or `ChainUnavailable`."""
+        for _ in range(_ATTEMPTS):
+            transaction, taken = self._submit(call, doing)
+            found = self._await(transaction, taken, doing)
+            if found is not None:
+                return self._outcome(*found, doing)
+        raise ChainUnavailable(
+            f"can't {doing}: other transactions of {self._key.ss58_address} always came first",
+            remedy="let only one program at a time use this key",
+        )
+
+    def _submit(self, call: Call, doing: str) -> tuple[Transaction, bool]:
+        """Sign with the next nonce and send; whether the node took it without a doubt.
+
+        One thread at a time, so that nonces arrive in their order.
+        """
+        with self._nonces:
+            transaction = self._sign(call)
+            self._next = None  # in case of an error the node knows best
+            try:
+                self._connection.request("author_submitExtrinsic", transaction.hex)
+            except RpcRefused as refusal:
+                match verdict(refusal):
+                    case Verdict.FINAL:
+                        raise pool_refusal(refusal, doing) from None
+                    case Verdict.RESIGN:
+                        return self._resign(call, refusal, doing), False
+                    case Verdict.PERHAPS:
+                        return transaction, False
+            self._next = transaction.nonce + 1
+            return transaction, True
+
+    def _sign(self, call: Call) -> Transaction:
+        head = self._blocks.head()
+        nonce = self._next
+        if nonce is None:
+            nonce = self._connection.request("system_accountNextIndex", self._key.ss58_address)
+        encoded = self.codec.call(call)
+        return sign(self.codec, self._key, encoded, nonce=nonce, block=head.number, block_hash=head.hash)
+
+    def _resign(self, call: Call, refusal: RpcRefused, doing: str) -> Transaction:
+        """A signature that fits no more means that the runtime was upgraded."""
+        codec = codec_of(self._connection)
+        if codec is self.codec:
+            raise ChainError(f"can't {doing}: {refusal.message}", remedy="check the key") from None
+        self.codec = codec
+        transaction = self._sign(call)
+        self._connection.request("author_submitExtrinsic", transaction.hex)
+        return transaction
+
+    def _await(self, transaction: Transaction, taken: bool, doing: str) -> tuple[Block, int] | None:
+        """The block and index of the transaction, or None when it can never count any more."""
+        name, searched = extrinsic_hash(transaction.encoded), transaction.birth
+        generation, started = self._connection.generation, time.monotonic()
+        resend_at, pause, checked = started + RESEND, _FIRST_PAUSE, -1
+        while time.monotonic() < started + PATIENCE:
+            head = self._blocks.head()
+            while searched < head.number:
+                searched += 1
+                block = self._blocks.at(searched)
+                index = block.index(name)
+                if index is not None:
+                    return block, index
+            lost = generation != self._connection.generation or time.monotonic() >= resend_at
+            taken = taken and not lost
+            if not taken and head.number != checked:
+                checked = head.number
+                if head.number >= transaction.death or self._nonce_at(head) > transaction.nonce:
+                    return None
+            if lost:
+                self._resend(transaction, doing)
+                generation, resend_at = self._connection.generation, time.monotonic() + RESEND
+            time.sleep(pause)
+            pause = min(pause * 1.3, _LONGEST_PAUSE)
+        raise ChainUnavailable(
+            f"can't tell whether the chain did {doing}: sent, but in no finalised block after {PATIENCE:.0f} s",
+            remedy="check that the chain makes and finalises blocks",
+        )
+
+    def _nonce_at(self, block: Block) -> int:
+        key = self.codec.key("System", "Account", (self._key.ss58_address,))
+        return int(
+            self.codec.value(key, self._connection.request("state_getStorage", key.to_hex(), block.hash))["nonce"]
+        )
+
+    def _resend(self, transaction: Transaction, doing: str) -> None:
+        """A pool is forgotten when its node restarts; sending the same bytes again is harmless."""
+        try:
+            self._connection.request("author_submitExtrinsic", transaction.hex)
+        except RpcRefused as refusal:
+            if verdict(refusal) is Verdict.FINAL:
+                raise pool_refusal(refusal, doing) from None
+
+    def _outcome(self, block: Block, index: int, doing: str) -> Outcome:
+        codec = self.codec
+        events = tuple(event for event in self._blocks.events(block, codec) if event.extrinsic == index)
+        for event in events:
+            if (event.pallet, event.name) == ("System", "ExtrinsicFailed"):
+                raise dispatch_refusal(codec, event.fields["dispatch_error"], doing)
+        return Outcome(block=block, events=events)
+
+
+def batched(calls: Sequence[Call], *, function: str) -> Call:
+    """One call of Utility: ``batch_all`` is all or nothing, ``force_batch`` goes on after failures."""
+    inner = [call.named() for call in calls]
+    return Call(pallet="Utility", function=function, arguments={"calls": inner})
