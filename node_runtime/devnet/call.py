@@ -9,7 +9,6 @@ import wasmtime
 from .scale import prefixed
 from .state import Overlay
 
-_SIGN = 1 << 63
 _WORD = struct.Struct("<I")
 _IN_USE = struct.Struct("<II")
 
@@ -19,7 +18,7 @@ class HostRefusal(Exception):
 
 
 class Memory:
-    """A call's wasm memory. Wasm hands integers over as signed; every method here takes them so."""
+    """A call's wasm memory. Addresses and lengths are non-negative."""
 
     def __init__(
         self, store: wasmtime.Store, memory: wasmtime.Memory, allocate: wasmtime.Func, allocator_table: int
@@ -34,13 +33,17 @@ class Memory:
 
     def read(self, span: int) -> bytes:
         """The bytes behind a fat pointer: length << 32 | address."""
-        return self.read_at(span & 0xFFFFFFFF, span >> 32 & 0xFFFFFFFF)
+        return self.read_at(span & 0xFFFFFFFF, span >> 32)
 
     def read_at(self, address: int, length: int) -> bytes:
         return ctypes.string_at(self._checked(address, length), length)
 
     def write_at(self, address: int, data: bytes) -> None:
         ctypes.memmove(self._checked(address, len(data)), data, len(data))
+
+    def write_into(self, span: int, data: bytes) -> None:
+        """Copy as much of ``data`` as the space behind a fat pointer holds."""
+        self.write_at(span & 0xFFFFFFFF, data[: span >> 32])
 
     def give(self, data: bytes) -> int:
         """Put bytes where the runtime will find and free them; returns the address."""
@@ -50,8 +53,7 @@ class Memory:
 
     def give_span(self, data: bytes) -> int:
         """As `give`, but returns a fat pointer."""
-        span = self.give(data) | len(data) << 32
-        return span - (_SIGN << 1) if span & _SIGN else span
+        return self.give(data) | len(data) << 32
 
     def give_option(self, data: bytes | None) -> int:
         """A fat pointer to an ``Option<Vec<u8>>``."""
@@ -70,7 +72,6 @@ class Memory:
         return block + 8
 
     def _checked(self, address: int, length: int) -> int:
-        address &= 0xFFFFFFFF
         if not self._reaches(address + length):
             raise HostRefusal(f"{length} bytes at {address} lie outside the memory of {self._size} bytes")
         return self._start + address
@@ -85,7 +86,7 @@ class Call:
     """One call of the runtime, as its host functions see it.
 
     ``version_of`` tells the encoded version of some other runtime's code. ``last_words`` is the last error the
-    runtime logged: before a panic it says there why.
+    runtime logged: before a panic it says there why. ``failure`` is what a host function met.
     """
 
     def __init__(self, memory: Memory, overlay: Overlay, version_of: Callable[[bytes], bytes]) -> None:
@@ -93,3 +94,4 @@ class Call:
         self.overlay = overlay
         self.version_of = version_of
         self.last_words = ""
+        self.failure: Exception | None = None

@@ -15,8 +15,12 @@ from node_runtime.errors import InputError
 from .call import Call, HostRefusal, Memory
 from .compiled import compiled, engine, unpacked
 from .host_functions import HOST_FUNCTIONS, HostFunction
+from .imports import Imports
 from .scale import ScaleError
 from .state import EmptyView, Overlay
+
+_EXPECTED = (HostRefusal, ScaleError, ValueError)
+"""What the runtime can bring about in a host function; anything else is this program's or the disk's failure."""
 
 _ALLOCATOR = Path(__file__).with_name("allocator.wat")
 _ALLOCATOR_FUNCTIONS = ("ext_allocator_malloc_version_1", "ext_allocator_free_version_1")
@@ -42,6 +46,7 @@ class Runtime:
         self._module = compiled(unpacked(code), cache_folder)
         self._linker = wasmtime.Linker(engine())
         self._linker.allow_shadowing = True  # each call brings its own memory and allocator
+        self._imports = Imports(self._linker, self._note_failure)
         self._calls: list[Call] = []
         self._memory_pages = 0
         self.functions = frozenset(
@@ -64,9 +69,9 @@ class Runtime:
         try:
             address = memory.give(argument)
             return memory.read(called(store, address, len(argument)))
-        except (wasmtime.WasmtimeError, wasmtime.Trap, HostRefusal, ScaleError, ValueError) as failure:
+        except (wasmtime.WasmtimeError, wasmtime.Trap, HostRefusal) as failure:
             overlay.rollback_to(depth)
-            raise RuntimePanic(self._calls[-1].last_words or str(failure)) from failure
+            raise RuntimePanic(self._reason(failure)) from failure
         finally:
             self._calls.pop()
 
@@ -95,11 +100,23 @@ class Runtime:
                     f"the runtime imports {import_.module}.{name}, which this host does not have",
                     remedy="build the runtime with the polkadot-sdk release this version is made for",
                 )
-            self._linker.define_func("env", name, import_.type, self._bound(function))
+            self._imports.define(name, import_.type, self._bound(function))
 
     def _bound(self, function: HostFunction) -> Callable[..., int | None]:
         calls = self._calls
         return lambda *arguments: function(calls[-1], *arguments)
+
+    def _note_failure(self, failure: Exception) -> None:
+        self._calls[-1].failure = failure
+
+    def _reason(self, failure: Exception) -> str:
+        """Why a call ended: what a host function met, else what the runtime said last, else wasmtime's trap."""
+        call = self._calls[-1]
+        if call.failure is None:
+            return call.last_words or str(failure)
+        if not isinstance(call.failure, _EXPECTED):
+            raise call.failure
+        return str(call.failure)
 
     def _version_of(self, code: bytes) -> bytes:
         try:

@@ -1,7 +1,7 @@
 """Which functions does the host give to the runtime? Those that runtimes of our release import, no more.
 
 Source: the Polkadot protocol specification, "Host API", and the crate sp-io. Each function here is the import
-``ext_<name>_version_<n>`` as the table at the end has it; integers are wasm's (signed), bytes pass through memory.
+``ext_<name>_version_<n>`` as the table at the end has it; integers are wasm's, bytes pass through memory.
 """
 
 import logging
@@ -37,8 +37,8 @@ def storage_read(call: Call, key: int, out: int, offset: int) -> int:
     value = call.overlay.get(call.memory.read(key))
     if value is None:
         return call.memory.give_span(b"\0")
-    wanted = value[offset & 0xFFFFFFFF :]
-    call.memory.write_at(out, wanted[: out >> 32 & 0xFFFFFFFF])
+    wanted = value[offset:]
+    call.memory.write_into(out, wanted)
     return call.memory.give_span(b"\1" + len(wanted).to_bytes(4, "little"))
 
 
