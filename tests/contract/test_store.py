@@ -1,0 +1,163 @@
+"""What must every asset store do? One suite, run against each adapter of the port `AssetStore`."""
+
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from node_runtime.errors import AssetUnavailable, StorageError
+from node_runtime.ports import AssetStore
+from node_runtime.storage.local import LocalStore
+from node_runtime.task import Digest
+
+NOTHING = Digest("0" * 64)
+ADAPTERS: dict[str, Callable[[Path], AssetStore]] = {"local": LocalStore}
+
+
+@pytest.fixture(params=ADAPTERS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> AssetStore:
+    return ADAPTERS[request.param](tmp_path / "store")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    folder = tmp_path / "tree"
+    (folder / "a" / "deep").mkdir(parents=True)
+    (folder / "a" / "deep" / "größe.txt").write_text("äöü")
+    (folder / "a-file").write_bytes(b"")
+    (folder / "b").write_bytes(os.urandom(3 << 20))
+    (folder / "run.sh").write_text("#!/bin/sh\n")
+    (folder / "run.sh").chmod(0o755)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, bool]]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): (path.read_bytes(), os.access(path, os.X_OK)) for path in files}
+
+
+def test_a_folder_comes_back_as_it_was_stored(store: AssetStore, tree: Path, tmp_path: Path) -> None:
+    digest = store.put(tree)
+    store.fetch(digest, tmp_path / "back")
+    assert [name for name, (_, executable) in contents(tmp_path / "back").items() if executable] == ["run.sh"]
+    assert contents(tmp_path / "back") == contents(tree)
+
+
+def test_the_digest_is_the_sha256_of_the_manifest(store: AssetStore, tmp_path: Path) -> None:
+    file = tmp_path / "one.txt"
+    file.write_bytes(b"hello")
+    manifest = f'[["one.txt","-",5,"{hashlib.sha256(b"hello").hexdigest()}"]]'
+    assert store.put(file) == hashlib.sha256(manifest.encode()).hexdigest()
+
+
+def test_a_single_file_comes_back_as_a_folder_with_that_file(store: AssetStore, tmp_path: Path) -> None:
+    (tmp_path / "opener.py").write_text("x = 1\n")
+    store.fetch(store.put(tmp_path / "opener.py"), tmp_path / "back")
+    assert contents(tmp_path / "back") == {"opener.py": (b"x = 1\n", False)}
+
+
+def test_a_file_and_a_folder_with_only_that_file_are_the_same_tree(store: AssetStore, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "model").write_text("1")
+    assert store.put(tmp_path / "folder") == store.put(tmp_path / "folder" / "model")
+
+
+def test_an_empty_folder_is_a_tree_without_files(store: AssetStore, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    store.fetch(store.put(tmp_path / "empty"), tmp_path / "back")
+    assert list((tmp_path / "back").iterdir()) == []
+
+
+def test_storing_again_is_success(store: AssetStore, tree: Path) -> None:
+    assert store.put(tree) == store.put(tree)
+
+
+def test_has_tells_what_is_stored(store: AssetStore, tree: Path) -> None:
+    assert not store.has(NOTHING)
+    assert store.has(store.put(tree))
+
+
+def test_what_is_not_stored_is_unavailable_and_leaves_nothing(store: AssetStore, tmp_path: Path) -> None:
+    with pytest.raises(AssetUnavailable, match=NOTHING):
+        store.fetch(NOTHING, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+
+
+def test_fetching_onto_something_is_refused(store: AssetStore, tree: Path, tmp_path: Path) -> None:
+    digest = store.put(tree)
+    (tmp_path / "back").mkdir()
+    with pytest.raises(StorageError, match="already there"):
+        store.fetch(digest, tmp_path / "back")
+
+
+@pytest.mark.parametrize("digest", ["../../etc/passwd", "", "A" * 64, "0" * 63])
+def test_what_is_not_a_digest_is_refused(store: AssetStore, digest: str, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="not a digest"):
+        store.fetch(Digest(digest), tmp_path / "back")
+    with pytest.raises(StorageError, match="not a digest"):
+        store.has(Digest(digest))
+
+
+def test_links_are_refused_with_their_place(store: AssetStore, tree: Path) -> None:
+    (tree / "a" / "passwd").symlink_to("/etc/passwd")
+    with pytest.raises(StorageError, match="tree/a/passwd is a symbolic link"):
+        store.put(tree)
+
+
+def test_a_link_to_a_folder_is_refused(store: AssetStore, tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tree)
+    with pytest.raises(StorageError, match="link is a symbolic link"):
+        store.put(tmp_path / "link")
+
+
+def test_pipes_and_sockets_are_refused(store: AssetStore, tmp_path: Path) -> None:
+    pipes, sockets = tmp_path / "pipes", tmp_path / "sockets"
+    pipes.mkdir()
+    sockets.mkdir()
+    os.mkfifo(pipes / "p")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(sockets / "s"))
+        with pytest.raises(StorageError, match="pipes/p is a pipe"):
+            store.put(pipes)
+        with pytest.raises(StorageError, match="sockets/s is a socket"):
+            store.put(sockets)
+
+
+def test_what_is_not_there_cannot_be_stored(store: AssetStore, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="not there"):
+        store.put(tmp_path / "missing")
+
+
+def test_the_uri_fits_on_chain(store: AssetStore, tree: Path) -> None:
+    uri = store.uri(store.put(tree))
+    assert ":" in uri
+    assert len(uri.encode()) <= 256
+
+
+def test_many_threads_store_and_fetch_the_same_tree(store: AssetStore, tree: Path, tmp_path: Path) -> None:
+    def there_and_back(number: int) -> bool:
+        target = tmp_path / f"back-{number}"
+        store.fetch(store.put(tree), target)
+        return contents(target) == contents(tree)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(there_and_back, range(16)))
+
+
+def test_several_processes_store_the_same_tree(tree: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from node_runtime.storage.local import LocalStore;"
+        "print(LocalStore(Path(sys.argv[1])).put(Path(sys.argv[2])))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "store"), str(tree)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    printed = {process.communicate()[0].strip() for process in processes}
+    LocalStore(tmp_path / "store").fetch(Digest(printed.pop()), tmp_path / "back")
+    assert not printed
+    assert contents(tmp_path / "back") == contents(tree)

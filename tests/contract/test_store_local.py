@@ -1,0 +1,168 @@
+"""What does the store in a folder do when bytes are tampered with, the disk is full, or a writer is killed?"""
+
+import errno
+import hashlib
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from node_runtime.errors import AssetMismatch, AssetUnavailable, HostError
+from node_runtime.storage.local import ABANDONED, LocalStore
+from node_runtime.task import Digest
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    folder = tmp_path / "tree"
+    folder.mkdir()
+    (folder / "one").write_bytes(os.urandom(100_000))
+    (folder / "two").write_bytes(b"2" * 100)
+    return folder
+
+
+def stored_file(root: Path) -> Path:
+    return next(path for path in (root / "trees").rglob("*") if path.is_file())
+
+
+def damage(path: Path, at: int, byte: bytes) -> None:
+    path.chmod(0o600)
+    with path.open("r+b") as file:
+        file.seek(at, os.SEEK_SET if at >= 0 else os.SEEK_END)
+        file.write(byte)
+
+
+@pytest.mark.parametrize("at", [5, 1000, -1], ids=["manifest", "first file", "last file"])
+def test_a_tampered_byte_is_noticed_put_aside_and_can_be_stored_again(
+    root: Path, tree: Path, tmp_path: Path, at: int
+) -> None:
+    store = LocalStore(root)
+    digest = store.put(tree)
+    damage(stored_file(root), at, b"\x00")
+    with pytest.raises(AssetMismatch, match=digest):
+        store.fetch(digest, tmp_path / "back")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["store", "tree"], "nothing of it is left"
+    assert len(list((root / "quarantine").iterdir())) == 1
+    with pytest.raises(AssetUnavailable):
+        store.fetch(digest, tmp_path / "back")
+    store.put(tree)
+    store.fetch(digest, tmp_path / "back")
+
+
+@pytest.mark.parametrize("change", [-1, 1], ids=["cut short", "grown"])
+def test_another_length_is_noticed_at_the_latest_when_it_is_stored_again(
+    root: Path, tree: Path, tmp_path: Path, change: int
+) -> None:
+    store = LocalStore(root)
+    digest = store.put(tree)
+    file = stored_file(root)
+    file.chmod(0o600)
+    os.truncate(file, file.stat().st_size + change)
+    store.put(tree)
+    store.fetch(digest, tmp_path / "back")
+    assert len(list((root / "quarantine").iterdir())) == 1
+
+
+def test_bytes_after_the_end_are_refused(root: Path, tree: Path, tmp_path: Path) -> None:
+    store = LocalStore(root)
+    digest = store.put(tree)
+    file = stored_file(root)
+    file.chmod(0o600)
+    with file.open("ab") as grown:
+        grown.write(b"more")
+    with pytest.raises(AssetMismatch, match="more bytes"):
+        store.fetch(digest, tmp_path / "back")
+
+
+def test_storing_what_is_there_writes_nothing(root: Path, tree: Path) -> None:
+    store = LocalStore(root)
+    store.put(tree)
+    before = stored_file(root).stat()
+    store.put(tree)
+    after = stored_file(root).stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_store_made_by_us_is_closed_to_others(root: Path, tree: Path) -> None:
+    LocalStore(root).put(tree)
+    assert root.stat().st_mode & 0o777 == 0o700
+    assert stored_file(root).stat().st_mode & 0o777 == 0o444
+
+
+def test_a_disk_that_is_full_leaves_nothing_half_written(root: Path, tree: Path) -> None:
+    """The limit of a file's size is refused by the kernel in the middle of writing, as a full disk is."""
+    program = textwrap.dedent(
+        f"""
+        import resource, signal, sys
+        from pathlib import Path
+        from node_runtime.errors import HostError
+        from node_runtime.storage.local import LocalStore
+        store = LocalStore(Path({str(root)!r}))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))
+        try:
+            store.put(Path({str(tree)!r}))
+        except HostError as error:
+            print(error)
+        """
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert os.strerror(errno.EFBIG) in run.stdout
+    assert "free disk space" in run.stdout
+    assert [path for path in root.rglob("*") if path.is_file()] == []
+
+
+def test_a_fetch_that_cannot_be_written_leaves_nothing(root: Path, tree: Path, tmp_path: Path) -> None:
+    store = LocalStore(root)
+    digest = store.put(tree)
+    with pytest.raises(HostError, match="failed"):
+        store.fetch(digest, tmp_path / "no such folder" / "back")
+    assert not (tmp_path / "no such folder").exists()
+
+
+def test_what_a_killed_writer_left_is_swept_away(root: Path) -> None:
+    LocalStore(root)
+    dead, alive = root / "incoming" / "dead", root / "incoming" / "alive"
+    dead.write_text("half")
+    alive.write_text("half")
+    long_ago = alive.stat().st_mtime - ABANDONED - 1
+    os.utime(dead, (long_ago, long_ago))
+    LocalStore(root)
+    assert alive.exists()
+    assert not dead.exists()
+
+
+def test_what_a_hostile_store_names_never_leaves_the_target(root: Path, tmp_path: Path) -> None:
+    """Whoever can write into the folder makes a well-formed file whose digest fits and whose path leads out."""
+    manifest = f'[["../evil","-",1,"{hashlib.sha256(b"x").hexdigest()}"]]'.encode()
+    digest = Digest(hashlib.sha256(manifest).hexdigest())
+    store = LocalStore(root)
+    (root / "trees" / digest[:2]).mkdir()
+    (root / "trees" / digest[:2] / digest).write_bytes(manifest + b"\nx")
+    with pytest.raises(AssetMismatch, match="not a tree"):
+        store.fetch(digest, tmp_path / "back")
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_root_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HostError, match="check that folder"):
+        LocalStore(tmp_path / "file")
+
+
+def test_a_huge_tree_is_refused_before_it_is_written(root: Path, tmp_path: Path) -> None:
+    manifest = f'[["big","-",{1 << 60},"{"0" * 64}"]]'.encode()
+    digest = Digest(hashlib.sha256(manifest).hexdigest())
+    store = LocalStore(root)
+    (root / "trees" / digest[:2]).mkdir()
+    (root / "trees" / digest[:2] / digest).write_bytes(manifest + b"\n")
+    with pytest.raises(HostError, match="more than are free"):
+        store.fetch(digest, tmp_path / "back")

@@ -1,0 +1,333 @@
+"""Does a node's cache fetch once, notice damage, and keep what is held while it forgets the rest?"""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from node_runtime.errors import AssetUnavailable, HostError
+from node_runtime.storage.cache import Cache
+from node_runtime.storage.local import LocalStore
+from node_runtime.storage.seal import seal_of
+from node_runtime.task import Digest
+
+SIZE = 1000  # bytes of each tree
+
+
+class CountingStore(LocalStore):
+    """The real store, that notes what was asked of it."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.fetched: list[Digest] = []
+
+    def fetch(self, digest: Digest, target: Path) -> None:
+        self.fetched.append(digest)
+        super().fetch(digest, target)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CountingStore:
+    return CountingStore(tmp_path / "store")
+
+
+@pytest.fixture
+def trees(store: CountingStore, tmp_path: Path) -> list[Digest]:
+    """Five trees of the same size."""
+    digests = []
+    for number in range(5):
+        folder = tmp_path / f"tree-{number}"
+        (folder / "sub").mkdir(parents=True)
+        (folder / "sub" / "data").write_bytes(bytes([number]) * (SIZE - 10))
+        (folder / "run").write_bytes(b"0123456789")
+        (folder / "run").chmod(0o755)
+        digests.append(store.put(folder))
+    return digests
+
+
+def cache_in(tmp_path: Path, limit: int = 1 << 30) -> Cache:
+    return Cache(tmp_path / "cache", limit=limit)
+
+
+def touch(cache: Cache, digest: Digest, store: LocalStore) -> None:
+    with cache.pin(digest, fetch=store):
+        pass
+
+
+def is_here(cache: Cache, digest: Digest, store: CountingStore) -> bool:
+    before = len(store.fetched)
+    touch(cache, digest, store)
+    return len(store.fetched) == before
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in [folder, *folder.rglob("*")]}
+
+
+def test_a_tree_is_read_only_below_a_closed_root(tmp_path: Path, store: CountingStore, trees: list[Digest]) -> None:
+    with cache_in(tmp_path).pin(trees[0], fetch=store) as folder:
+        assert modes(folder) == {".": 0o555, "sub": 0o555, "sub/data": 0o444, "run": 0o555}
+    assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_single_file_is_a_folder_with_that_file(tmp_path: Path, store: CountingStore) -> None:
+    (tmp_path / "opener.py").write_text("x = 1")
+    with cache_in(tmp_path).pin(store.put(tmp_path / "opener.py"), fetch=store) as folder:
+        assert [path.name for path in folder.iterdir()] == ["opener.py"]
+
+
+def test_the_second_pin_fetches_nothing_not_even_in_another_process_life(
+    tmp_path: Path, store: CountingStore, trees: list[Digest]
+) -> None:
+    cache = cache_in(tmp_path)
+    touch(cache, trees[0], store)
+    assert is_here(cache, trees[0], store)
+    cache.close()
+    assert is_here(cache_in(tmp_path), trees[0], store)
+
+
+def test_many_threads_that_ask_at_once_fetch_once(tmp_path: Path, store: CountingStore, trees: list[Digest]) -> None:
+    cache = cache_in(tmp_path)
+    start = threading.Barrier(8)
+
+    def ask(_: int) -> None:
+        start.wait()
+        touch(cache, trees[0], store)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(ask, range(8)))
+    assert store.fetched == [trees[0]]
+
+
+def test_many_processes_that_ask_at_once_fetch_once(tmp_path: Path, trees: list[Digest]) -> None:
+    program = textwrap.dedent(
+        """
+        import sys
+        from pathlib import Path
+        from node_runtime.storage.cache import Cache
+        from node_runtime.storage.local import LocalStore
+
+        class Telling(LocalStore):
+            def fetch(self, digest, target):
+                print("fetched", flush=True)
+                super().fetch(digest, target)
+
+        root, digest = Path(sys.argv[1]), sys.argv[2]
+        with Cache(root / "cache", limit=1 << 30).pin(digest, fetch=Telling(root / "store")) as folder:
+            assert (folder / "run").is_file()
+        """
+    )
+    command = [sys.executable, "-c", program, str(tmp_path), trees[0]]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    printed = "".join(process.communicate()[0] for process in processes)
+    assert [process.returncode for process in processes] == [0] * 4
+    assert printed == "fetched\n"
+    assert list((tmp_path / "cache" / "incoming").iterdir()) == []
+
+
+def test_a_failed_fetch_leaves_nothing_and_the_next_one_may_succeed(tmp_path: Path, store: CountingStore) -> None:
+    cache = cache_in(tmp_path)
+    (tmp_path / "late").write_text("late")
+    digest = LocalStore(tmp_path / "elsewhere").put(tmp_path / "late")
+    with pytest.raises(AssetUnavailable):
+        touch(cache, digest, store)
+    assert cache.holders() == ()
+    store.put(tmp_path / "late")
+    touch(cache, digest, store)
+    assert [path.name for path in (tmp_path / "cache" / "trees").iterdir()] == [digest]
+
+
+@pytest.mark.parametrize("restored", [False, True], ids=["plainly", "with the old size and time"])
+def test_a_changed_copy_is_noticed_and_fetched_anew(
+    tmp_path: Path, store: CountingStore, trees: list[Digest], restored: bool
+) -> None:
+    cache = cache_in(tmp_path)
+    with cache.pin(trees[0], fetch=store) as folder:
+        data = folder / "sub" / "data"
+    before = data.stat()
+    while data.stat().st_ctime_ns == before.st_ctime_ns:  # the clock of files is coarse
+        data.chmod(0o600)
+    data.write_bytes(b"e" * (SIZE - 10) if restored else b"evil")
+    if restored:
+        data.chmod(0o444)
+        os.utime(data, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with cache.pin(trees[0], fetch=store) as folder:
+        assert (folder / "sub" / "data").read_bytes() == bytes(SIZE - 10)
+    assert store.fetched == [trees[0]] * 2
+
+
+@pytest.mark.parametrize("name", ["added", "sub/added"])
+def test_an_added_file_is_noticed(tmp_path: Path, store: CountingStore, trees: list[Digest], name: str) -> None:
+    cache = cache_in(tmp_path)
+    with cache.pin(trees[0], fetch=store) as folder:
+        pass
+    (folder / name).parent.chmod(0o755)
+    (folder / name).symlink_to("/etc/passwd")
+    with cache.pin(trees[0], fetch=store) as folder:
+        assert not (folder / name).is_symlink()
+
+
+def test_a_copy_whose_times_changed_but_not_its_bytes_is_kept(
+    tmp_path: Path, store: CountingStore, trees: list[Digest]
+) -> None:
+    cache = cache_in(tmp_path)
+    with cache.pin(trees[0], fetch=store) as folder:
+        os.utime(folder / "sub" / "data", (1, 1))
+    assert is_here(cache, trees[0], store)
+
+
+def test_after_a_new_start_of_the_machine_all_bytes_are_read_again(
+    tmp_path: Path, store: CountingStore, trees: list[Digest]
+) -> None:
+    """A power cut can leave the right sizes and times over other bytes: here the seal of the earlier boot says so."""
+    cache = cache_in(tmp_path)
+    with cache.pin(trees[0], fetch=store) as folder:
+        pass
+    (folder / "sub" / "data").chmod(0o600)
+    (folder / "sub" / "data").write_bytes(b"e" * (SIZE - 10))
+    (folder / "sub" / "data").chmod(0o444)
+    seal = seal_of(folder)
+    assert seal is not None
+    with sqlite3.connect(tmp_path / "cache" / "index.db") as database:
+        database.execute("UPDATE trees SET print = ?, boot = 'an earlier one'", (seal.print,))
+    with cache.pin(trees[0], fetch=store) as folder:
+        assert (folder / "sub" / "data").read_bytes() == bytes(SIZE - 10)
+
+
+def test_what_was_used_longest_ago_goes_first(tmp_path: Path, store: CountingStore, trees: list[Digest]) -> None:
+    cache = cache_in(tmp_path, limit=3 * SIZE)
+    for digest in (trees[0], trees[1], trees[2], trees[0], trees[3]):
+        touch(cache, digest, store)
+    assert cache.size() == 3 * SIZE
+    left = {path.name for path in (tmp_path / "cache" / "trees").iterdir()}
+    assert left == {trees[0], trees[2], trees[3]}
+
+
+def test_what_is_held_stays_though_the_limit_is_passed(
+    tmp_path: Path, store: CountingStore, trees: list[Digest]
+) -> None:
+    cache = cache_in(tmp_path, limit=SIZE)
+    with cache.pin(trees[0], fetch=store) as first, cache.pin(trees[1], fetch=store) as second:
+        touch(cache, trees[2], store)
+        touch(cache, trees[3], store)
+        assert (first / "run").exists()
+        assert (second / "run").exists()
+        cache.shrink(0)
+        assert cache.size() == 2 * SIZE
+    cache.shrink(0)
+    assert list((tmp_path / "cache" / "trees").iterdir()) == []
+
+
+def test_the_last_of_several_pins_of_one_holder_counts(
+    tmp_path: Path, store: CountingStore, trees: list[Digest]
+) -> None:
+    cache = cache_in(tmp_path)
+    with cache.pin(trees[0], fetch=store, holder="task-1-epoch-1") as folder:
+        with cache.pin(trees[0], fetch=store, holder="task-1-epoch-1"):
+            pass
+        cache.shrink(0)
+        assert folder.exists()
+    assert cache.holders() == ()
+
+
+def test_another_process_does_not_remove_what_this_one_holds(
+    tmp_path: Path, store: CountingStore, trees: list[Digest]
+) -> None:
+    program = "import sys; from pathlib import Path; from node_runtime.storage.cache import Cache;"
+    program += "Cache(Path(sys.argv[1]), limit=0).shrink(0)"
+    cache = cache_in(tmp_path)
+    touch(cache, trees[1], store)
+    with cache.pin(trees[0], fetch=store) as folder:
+        subprocess.run([sys.executable, "-c", program, str(tmp_path / "cache")], check=True)
+        assert folder.exists()
+    assert not (tmp_path / "cache" / "trees" / trees[1]).exists()
+
+
+HOLD_UNTIL_KILLED = """
+import sys, time
+from pathlib import Path
+from node_runtime.storage.cache import Cache
+from node_runtime.storage.local import LocalStore
+root, digest = Path(sys.argv[1]), sys.argv[2]
+with Cache(root / "cache", limit=0).pin(digest, fetch=LocalStore(root / "store"), holder=sys.argv[3] or None):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def hold_and_kill(root: Path, digest: Digest, holder: str) -> None:
+    command = [sys.executable, "-c", HOLD_UNTIL_KILLED, str(root), digest, holder]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def test_what_an_attempt_holds_outlives_its_process_until_it_is_released(
+    tmp_path: Path, store: CountingStore, trees: list[Digest]
+) -> None:
+    hold_and_kill(tmp_path, trees[0], "task-7-epoch-1")
+    cache = cache_in(tmp_path, limit=0)
+    cache.shrink(0)
+    assert is_here(cache, trees[0], store)
+    assert cache.holders() == ("task-7-epoch-1",)
+    cache.release("task-7-epoch-1")
+    cache.shrink(0)
+    assert not is_here(cache, trees[0], store)
+
+
+def test_what_a_process_held_for_itself_goes_with_it(tmp_path: Path, store: CountingStore, trees: list[Digest]) -> None:
+    hold_and_kill(tmp_path, trees[0], "")
+    cache = cache_in(tmp_path, limit=0)
+    cache.shrink(0)
+    assert not is_here(cache, trees[0], store)
+
+
+def test_what_a_killed_process_was_fetching_is_swept_away(tmp_path: Path, trees: list[Digest]) -> None:
+    cache_in(tmp_path).close()
+    half = tmp_path / "cache" / "incoming" / f"{trees[0]}.0123"
+    (half / "sub").mkdir(parents=True)
+    cache_in(tmp_path)
+    assert not half.exists()
+
+
+def test_trees_unknown_to_the_index_are_swept_away(tmp_path: Path, store: CountingStore, trees: list[Digest]) -> None:
+    cache = cache_in(tmp_path)
+    touch(cache, trees[0], store)
+    cache.close()
+    for path in (tmp_path / "cache").glob("index.db*"):
+        path.unlink()
+    cache = cache_in(tmp_path)
+    assert cache.size() == 0
+    assert list((tmp_path / "cache" / "trees").iterdir()) == []
+    assert not is_here(cache, trees[0], store)
+
+
+def test_an_index_that_is_no_database_is_told_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "index.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(HostError, match=r"index\.db.*remove that file"):
+        cache_in(tmp_path)
+
+
+def test_threads_that_fetch_and_evict_at_once_always_see_whole_trees(
+    tmp_path: Path, store: CountingStore, trees: list[Digest]
+) -> None:
+    cache = cache_in(tmp_path, limit=SIZE)
+
+    def look(turn: int) -> bool:
+        number = turn % len(trees)
+        with cache.pin(trees[number], fetch=store) as folder:
+            return (folder / "sub" / "data").read_bytes() == bytes([number]) * (SIZE - 10)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(look, range(200)))
+    assert list((tmp_path / "cache" / "locks").iterdir()) == []

@@ -1,0 +1,143 @@
+"""Is a tree's digest what the format says, and is everything else refused?"""
+
+import hashlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node_runtime.errors import AssetMismatch
+from node_runtime.storage.manifest import (
+    MAX_DEPTH,
+    MAX_NAME,
+    MAX_PATH,
+    Entry,
+    TreeRefused,
+    check_path,
+    decode,
+    manifest,
+    path_key,
+)
+from node_runtime.task import Digest
+
+SHA = hashlib.sha256(b"").hexdigest()
+
+
+def entry(path: str, *, size: int = 0, executable: bool = False, sha256: str = SHA) -> Entry:
+    return Entry(path=path, executable=executable, size=size, sha256=sha256)
+
+
+def digest_of(encoded: bytes) -> Digest:
+    return Digest(hashlib.sha256(encoded).hexdigest())
+
+
+def row(path: object = "a", mode: object = "-", size: object = 0, sha256: object = SHA) -> list[object]:
+    return [path, mode, size, sha256]
+
+
+def test_the_manifest_of_a_known_tree_has_a_known_digest() -> None:
+    found = manifest([entry("ü/b", size=3), entry("a", executable=True), entry("a-b")])
+    assert found.encoded.decode() == f'[["a","x",0,"{SHA}"],["a-b","-",0,"{SHA}"],["ü/b","-",3,"{SHA}"]]'
+    assert found.digest == digest_of(found.encoded)
+
+
+def test_the_empty_tree_has_the_digest_of_an_empty_list() -> None:
+    assert manifest([]).digest == hashlib.sha256(b"[]").hexdigest()
+
+
+def test_paths_are_sorted_by_their_utf8_bytes_not_by_folder() -> None:
+    paths = [one.path for one in manifest([entry("a/b"), entry("a-b"), entry("Z"), entry("é"), entry("a")]).entries]
+    assert paths == ["Z", "a", "a-b", "a/b", "é"]
+
+
+PART = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="/"))
+NAMES = PART.filter(lambda name: name not in ("", ".", "..") and len(name.encode()) <= MAX_NAME)
+PATHS = st.lists(st.lists(NAMES, min_size=1, max_size=4).map("/".join), unique=True, max_size=8)
+
+
+@given(PATHS)
+def test_what_is_encoded_is_decoded_to_the_same(paths: list[str]) -> None:
+    files = [path for path in paths if not any(other.startswith(path + "/") for other in paths)]
+    made = manifest([entry(path, size=len(path)) for path in files])
+    assert decode(made.encoded, made.digest) == made
+    assert b"\n" not in made.encoded
+
+
+def test_another_digest_is_a_mismatch() -> None:
+    with pytest.raises(AssetMismatch, match="another digest"):
+        decode(b"[]", digest_of(b"[[]]"))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {},
+        [1],
+        [["a", "-", 0]],
+        [row(path=1)],
+        [row(mode="w")],
+        [row(mode=True)],
+        [row(size=-1)],
+        [row(size=True)],
+        [row(size=1.0)],
+        [row(size=1 << 63)],
+        [row(sha256="AB" * 32)],
+        [row(sha256=None)],
+        [row(path="/etc/passwd")],
+        [row(path="../a")],
+        [row(path="a/../b")],
+        [row(path="a//b")],
+        [row(path="a/")],
+        [row(path="./a")],
+        [row(path="")],
+        [row(path="a\nb")],
+        [row(path="a\x00")],
+        [row(path="b"), row(path="a")],
+        [row(path="a"), row(path="a")],
+        [row(path="a"), row(path="a/b")],
+        [row(path="a"), row(path="a-b"), row(path="a/b")],
+    ],
+    ids=str,
+)
+def test_what_is_not_a_tree_is_refused_though_its_digest_fits(rows: object) -> None:
+    encoded = json.dumps(rows, separators=(",", ":"), ensure_ascii=False).encode()
+    with pytest.raises(AssetMismatch):
+        decode(encoded, digest_of(encoded))
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [b"", b"[] ", b"[", b"\xff", b'[["a", "-",0,"' + SHA.encode() + b'"]]', b"[" * 100_000, b"[[NaN]]"],
+    ids=["empty", "space", "cut", "not UTF-8", "spaced", "deep", "NaN"],
+)
+def test_what_is_not_canonical_is_refused(encoded: bytes) -> None:
+    with pytest.raises(AssetMismatch):
+        decode(encoded, digest_of(encoded))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "a\x7fb",
+        "a\x1b[31mred",
+        "\x85",
+        "a\u2028b",
+        "\udcff",
+        "n" * (MAX_NAME + 1),
+        "ü" * (MAX_NAME // 2 + 1),
+        "/".join(["n" * 200] * (MAX_PATH // 200 + 1)),
+        "/".join("n" * (MAX_DEPTH + 1)),
+    ],
+)
+def test_odd_paths_are_refused(path: str) -> None:
+    with pytest.raises(TreeRefused):
+        check_path(path)
+
+
+@pytest.mark.parametrize(
+    "path", ["a b", "...", ".hidden", 'q"\\', "日本/语", "n" * MAX_NAME, "/".join("n" * MAX_DEPTH)]
+)
+def test_ordinary_paths_pass(path: str) -> None:
+    check_path(path)
+    assert path_key(path) == path.encode()
