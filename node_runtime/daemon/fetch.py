@@ -19,13 +19,14 @@ TRIES = 4
 def fetch_inputs(attempt: Attempt, node: Node, held: ExitStack) -> Inputs:
     """Every input on this machine, verified, read-only and pinned until ``held`` closes. May be repeated.
 
+    A pin in the attempt's name outlives a killed daemon, because the container that mounts the tree does too.
     Raises `TaskFailed`: input_unavailable or input_mismatch.
     """
     models = [_model_digest(model, node.chain) for model in attempt.document.models]
 
     def folder_of(digest: Digest) -> Path:
         source = node.private if node.private.has(digest) else node.store
-        return held.enter_context(node.cache.pin(digest, fetch=source))
+        return held.enter_context(node.cache.pin(digest, fetch=source, holder=str(attempt.id)))
 
     def once() -> Inputs:
         return inputs_of(attempt.document, models=models, folder_of=folder_of)

@@ -42,6 +42,7 @@ def recover(node: Node) -> Leftover:
     live = {key: one for key, one in known.items() if one.state is AssignmentState.LIVE and key not in packed}
     _reap_containers(node, frozenset(live))
     _remove_workspaces(node, packed | frozenset(live))
+    _release_pins(node, frozenset(live))
     taken = [_take_up(one, node) for one in live.values()]
     failed = tuple(one for one in taken if isinstance(one, Parcel))
     return Leftover(parcels=parcels + failed, attempts=tuple(one for one in taken if isinstance(one, Attempt)))
@@ -81,6 +82,14 @@ def _remove_workspaces(node: Node, keep: frozenset[AttemptId]) -> None:
         if attempt not in keep:
             log.info("workspace_removed", attempt=str(attempt))
             node.workspaces.remove(attempt)
+
+
+def _release_pins(node: Node, keep: frozenset[AttemptId]) -> None:
+    """What was pinned for attempts that don't go on; the pins of processes are the cache's own business."""
+    names = {str(attempt) for attempt in keep}
+    for holder in node.cache.holders():
+        if holder.startswith("task-") and holder not in names:
+            node.cache.release(holder)
 
 
 def _take_up(assignment: Assignment, node: Node) -> Attempt | Parcel | None:

@@ -65,8 +65,8 @@ def work(attempt: Attempt, node: Node, watch: Stopwatch) -> Parcel:
         if stopped_by not in (None, StopReason.OUT_OF_TIME):
             raise Stopped(stopped_by) from error
         log.exception("node_failed", remedy="see the reason above; the chain lets this node try again later")
-        failure = TaskFailed(FailureCategory.NODE_ERROR, f"the node was not able: {error}")
-        return pack_failure(attempt.assignment, attempt.task, failure, attempt.document, node)
+        unable = TaskFailed(FailureCategory.NODE_ERROR, f"the node was not able: {error}")
+        return pack_failure(attempt.assignment, attempt.task, unable, attempt.document, node)
 
 
 def journey(attempt: Attempt, node: Node, watch: Stopwatch) -> Parcel:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from node_runtime.document import FILE_NAME, Document, Image, Limits, ModelOf
 from node_runtime.ports import AssetStore, Chain
+from node_runtime.results import ResultDocument
 from node_runtime.task import (
     UNIT,
     Account,
@@ -20,6 +21,7 @@ from node_runtime.task import (
     AssetRef,
     Assignment,
     AssignmentState,
+    Digest,
     Kind,
     Label,
     Review,
@@ -29,6 +31,7 @@ from node_runtime.task import (
     Terms,
     Visibility,
 )
+from tests.devnet import RunningDevnet, launch_devnet
 
 T = TypeVar("T")
 
@@ -50,6 +53,8 @@ class World:
     """What a creator has. ``folder`` is free for its files."""
 
     folder: Path
+    devnet: RunningDevnet
+    storage: Path
     chain: Chain
     store: AssetStore
     timeout: int = 60  # seconds a container may run
@@ -58,10 +63,18 @@ class World:
     assignee: Account | None = None
     _made: int = field(default=0)
 
-    def train(self, script: str = TRAIN, *, dockerfile: str = DOCKERFILE) -> TaskId:
-        """A training task whose container runs `script`."""
+    def train(
+        self,
+        script: str = TRAIN,
+        *,
+        dockerfile: str = DOCKERFILE,
+        before_submitting: Callable[[Asset], None] | None = None,
+    ) -> TaskId:
+        """A training task whose container runs `script`. ``before_submitting`` is given its data sample."""
         algo = self._image(AssetKind.ALGO, "script.sh", dockerfile)
         data = self._sample({"script.sh": script})
+        if before_submitting is not None:
+            before_submitting(data)
         document = Document(
             kind=Kind.TRAINING,
             name="training",
@@ -89,6 +102,30 @@ class World:
             limits=self._limits(),
         )
         return self._submit(document, algo, judge, data, opener, model)
+
+    def tamper(self, asset: Asset) -> None:
+        """Change one byte of what is stored under the asset's digest, as a bad disk or a bad neighbour would."""
+        (stored,) = [path for path in self.storage.rglob(f"{asset.ref.digest}*") if path.is_file()]
+        content = bytearray(stored.read_bytes())
+        content[-1] ^= 1
+        stored.chmod(0o644)
+        stored.write_bytes(content)
+
+    def logs_of(self, submission: Submission) -> dict[str, str]:
+        """The logs of a result by name, fetched as its creator would."""
+        result = self.folder / f"result-{submission.id}"
+        self.store.fetch(submission.result.digest, result)
+        document = ResultDocument.decode((result / "result.json").read_bytes())
+        logs = self.folder / f"logs-{submission.id}"
+        self.store.fetch(Digest(document.log), logs)
+        return {path.name: path.read_text(errors="replace") for path in logs.iterdir()}
+
+    def restart_chain(self, meanwhile: Callable[[], object]) -> None:
+        """Kill the chain's process, do something `meanwhile`, start it again on the same port."""
+        self.devnet.kill()
+        meanwhile()
+        port = self.devnet.url.rsplit(":", 1)[1]
+        self.devnet = launch_devnet(self.storage.parent / "chain", "--port", port)
 
     def submission(self, task: TaskId) -> Submission:
         return wait_for(lambda: next(iter(self.chain.submissions(task)), None), f"a result of task {task}")

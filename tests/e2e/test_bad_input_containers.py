@@ -1,0 +1,120 @@
+"""Does each way a task can be bad end in its category on chain, with nothing paid for it?"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from node_runtime.errors import FailureCategory
+from node_runtime.task import SubmissionState
+from tests.e2e.daemon_process import DaemonProcess
+from tests.e2e.daemon_world import DOCKERFILE, REWARD, World
+
+StartDaemon = Callable[..., DaemonProcess]
+FORGE = """echo '{"all": 1.0}' > /sandbox/pred/perf.json; echo predicted > /sandbox/pred/pred"""
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bad:
+    script: str
+    category: FailureCategory
+    said: str  # a part of what the node says of it
+
+
+TRAININGS = {
+    "exits with 3": Bad(script="echo about to fail; exit 3", category=FailureCategory.TASK_ERROR, said="3"),
+    "hangs": Bad(script="trap '' TERM; sleep 600", category=FailureCategory.TIMEOUT, said="train"),
+    "eats memory": Bad(script="head -c 500M /dev/zero | tail", category=FailureCategory.OUT_OF_MEMORY, said="train"),
+    "writes 10 GB": Bad(
+        script="dd if=/dev/zero of=/sandbox/model/model bs=1M count=10240",
+        category=FailureCategory.OUTPUT_TOO_LARGE,
+        said="train",
+    ),
+    "links to /etc/passwd": Bad(
+        script="ln -s /etc/passwd /sandbox/model/model", category=FailureCategory.OUTPUT_INVALID, said="model"
+    ),
+    "writes no model": Bad(script="true", category=FailureCategory.OUTPUT_INVALID, said="model"),
+}
+METRICS = {
+    "nothing after predict forged it": Bad(script="true", category=FailureCategory.OUTPUT_INVALID, said="perf.json"),
+    "NaN": Bad(
+        script="""echo '{"all": NaN}' > /sandbox/pred/perf.json""",
+        category=FailureCategory.OUTPUT_INVALID,
+        said="perf.json",
+    ),
+    "no number for all": Bad(
+        script="""echo '{"all": "high"}' > /sandbox/pred/perf.json""",
+        category=FailureCategory.OUTPUT_INVALID,
+        said="perf.json",
+    ),
+}
+
+
+@pytest.fixture
+def daemon(start_daemon: StartDaemon) -> DaemonProcess:
+    return start_daemon(slots=4)
+
+
+def said_of(daemon: DaemonProcess, task: int) -> str:
+    """What the node says about a task in its log, for people."""
+    lines = [line for line in daemon.log_text().splitlines() if f'"task": {task}' in line and "task_failed" in line]
+    return "\n".join(lines)
+
+
+def test_each_bad_training_ends_in_its_category_and_costs_the_creator_nothing(
+    world: World, daemon: DaemonProcess
+) -> None:
+    world.timeout = 4
+    before = daemon.wealth()
+    tasks = {name: world.train(bad.script) for name, bad in TRAININGS.items()}
+    for name, bad in TRAININGS.items():
+        attempt = world.failure(daemon.account, tasks[name])
+        assert attempt.category is bad.category, name
+        assert bad.said in said_of(daemon, tasks[name]), name
+        assert world.chain.submissions(tasks[name]) == (), name
+        held = world.chain.task(tasks[name])
+        assert held is not None
+        assert held.held >= REWARD, name
+    assert daemon.wealth() < before
+
+
+def test_each_bad_score_is_refused_and_a_forged_one_never_counts(world: World, daemon: DaemonProcess) -> None:
+    before = daemon.wealth()
+    tasks = {name: world.score(predict=FORGE, metric=bad.script) for name, bad in METRICS.items()}
+    for name, bad in METRICS.items():
+        attempt = world.failure(daemon.account, tasks[name])
+        assert attempt.category is bad.category, name
+        assert bad.said in said_of(daemon, tasks[name]), name
+    assert daemon.wealth() < before
+    honest = world.submission(world.score(predict=FORGE))
+    assert honest.score is not None
+    assert honest.score.number == 0.9375
+
+
+@pytest.mark.usefixtures("daemon")
+def test_a_container_that_prints_a_gigabyte_costs_neither_the_result_nor_the_disk(world: World) -> None:
+    task = world.train("yes this is a line of output | head -c 1000000000; echo trained > /sandbox/model/model")
+    submission = world.submission(task)
+    assert submission.state is SubmissionState.ACCEPTED
+    logs = world.logs_of(submission)
+    assert sum(len(text) for text in logs.values()) < 8_000_000
+
+
+def test_tampered_bytes_never_reach_a_container(world: World, daemon: DaemonProcess) -> None:
+    task = world.train(f"echo {time.time_ns()} > /sandbox/model/model", before_submitting=world.tamper)
+    assert world.failure(daemon.account, task).category is FailureCategory.INPUT_MISMATCH
+
+
+def test_a_dockerfile_that_fails_is_told_with_its_last_lines(world: World, daemon: DaemonProcess) -> None:
+    task = world.train(dockerfile=DOCKERFILE + "RUN echo no such package; exit 7\n")
+    assert world.failure(daemon.account, task).category is FailureCategory.IMAGE_UNAVAILABLE
+    assert "no such package" in said_of(daemon, task)
+
+
+def test_a_node_that_may_not_build_says_so(world: World, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon(building="deny")
+    task = world.train(dockerfile=DOCKERFILE + "# never built before on this machine\n")
+    assert world.failure(daemon.account, task).category is FailureCategory.IMAGE_REFUSED

@@ -1,0 +1,171 @@
+"""Does a daemon do the main job, and survive whatever ends it?"""
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from node_runtime.daemon.audit import Deed, verify
+from node_runtime.daemon.timings import EXIT_TO_CHAIN, SEEN_TO_STARTED, WHOLE
+from node_runtime.task import AssignmentState, SubmissionState, Voucher
+from tests.e2e.daemon_process import DaemonProcess
+from tests.e2e.daemon_world import REWARD, TRAIN, World, wait_for
+
+SLOW = f"sleep 5; {TRAIN}"
+ENDLESS = "exec sleep 600"
+StartDaemon = Callable[..., DaemonProcess]
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
+
+
+def test_training_and_scoring_are_run_and_paid(world: World, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon()
+    before = daemon.wealth()
+    training, scoring = world.train(), world.score()
+
+    trained, scored = world.submission(training), world.submission(scoring)
+    assert trained.state is SubmissionState.ACCEPTED
+    assert scored.score is not None
+    assert scored.score.number == 0.9375
+    assert scored.score.voucher is Voucher.INDEPENDENT
+
+    model = trained.result.output("model")
+    assert model is not None
+    world.store.fetch(model, world.folder / "fetched")
+    assert (world.folder / "fetched" / "model").read_text() == "trained\n"
+    wait_for(lambda: len(daemon.deeds(Deed.PAYMENT)) == 2, "both payments in the audit file")
+    assert 1.9 * REWARD < daemon.wealth() - before <= 2 * REWARD  # less the fees of transactions
+    wait_for(lambda: len(daemon.timings()) == 2, "the timings of both")
+    for timings in daemon.timings():
+        assert {"fetch_inputs", "upload", "submit", SEEN_TO_STARTED, EXIT_TO_CHAIN, WHOLE} <= set(timings.steps)
+    assert daemon.stop() == 0
+    assert verify(daemon.audit) >= 8
+    assert daemon.containers() == []
+
+
+def test_two_tasks_run_at_once_in_two_slots(world: World, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon(slots=2)
+    first, second = world.train(SLOW), world.train(SLOW)
+    wait_for(lambda: len(daemon.containers()) == 2, "two containers at the same time")
+    assert world.submission(first).state is SubmissionState.ACCEPTED
+    assert world.submission(second).state is SubmissionState.ACCEPTED
+
+
+def test_killed_during_training_the_next_daemon_adopts_the_same_container(
+    world: World, start_daemon: StartDaemon
+) -> None:
+    daemon = start_daemon()
+    before = daemon.wealth()
+    task = world.train(SLOW)
+    (container,) = wait_for(daemon.containers, "the container")
+    daemon.kill()
+
+    daemon = start_daemon()
+    wait_for(lambda: "container_found" in daemon.log_text(), "the new daemon to find the container")
+    assert [one.id for one in daemon.containers()] == [container.id]
+    assert world.submission(task).epoch == 1
+    wait_for(lambda: daemon.deeds(Deed.PAYMENT), "the payment")
+    assert len(world.chain.submissions(task)) == 1
+    assert len(daemon.deeds(Deed.RUN)) == 1
+    assert 0.9 * REWARD < daemon.wealth() - before <= REWARD
+    wait_for(lambda: daemon.containers() == [], "the container to be removed")
+
+
+def test_asked_to_stop_it_hands_back_what_cannot_finish(world: World, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon(grace=1)
+    task = world.train(ENDLESS)
+    wait_for(daemon.containers, "the container")
+    assert daemon.stop() == 0
+    world.wait_for_attempt(daemon.account, task, AssignmentState.HANDED_BACK)
+    assert daemon.containers() == []
+    known = world.chain.task(task)
+    assert known is not None
+    assert known.free_slots == 1
+
+
+def test_asked_to_stop_it_finishes_what_ends_within_the_grace(world: World, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon(grace=30)
+    task = world.train(SLOW)
+    wait_for(daemon.containers, "the container")
+    assert daemon.stop() == 0
+    assert world.submission(task).state is SubmissionState.ACCEPTED
+
+
+def test_an_aborted_attempt_is_paid_and_its_container_stopped(world: World, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon()
+    before = daemon.wealth()
+    task = world.train(ENDLESS)
+    wait_for(daemon.containers, "the container")
+    world.chain.cancel_task(task, abort=True)
+    wait_for(lambda: daemon.containers() == [], "the container to be stopped")
+    world.wait_for_attempt(daemon.account, task, AssignmentState.ABORTED)
+    assert world.chain.submissions(task) == ()
+    assert 0.9 * REWARD < daemon.wealth() - before <= REWARD
+
+
+def test_a_container_whose_attempt_ended_while_the_daemon_was_dead_is_reaped(
+    world: World, start_daemon: StartDaemon
+) -> None:
+    daemon = start_daemon()
+    task = world.train(ENDLESS)
+    wait_for(daemon.containers, "the container")
+    daemon.kill()
+    world.chain.cancel_task(task, abort=True)
+    daemon = start_daemon()
+    wait_for(lambda: daemon.containers() == [], "the orphan to be reaped")
+    assert "container_reaped" in daemon.log_text()
+    assert daemon.workspaces() == []
+
+
+def test_the_chain_may_go_away_and_come_back_under_a_running_daemon(world: World, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon()
+    task = world.train(SLOW)
+    wait_for(daemon.containers, "the container")
+    world.restart_chain(lambda: wait_for(lambda: daemon.containers(running=True) == [], "the container's end"))
+    assert world.submission(task).state is SubmissionState.ACCEPTED
+    later = world.train()
+    assert world.submission(later).state is SubmissionState.ACCEPTED
+
+
+def test_a_result_outlives_the_daemon_and_the_chain_being_down_together(
+    world: World, start_daemon: StartDaemon
+) -> None:
+    daemon = start_daemon()
+    before = daemon.wealth()
+    task = world.train(SLOW)
+    wait_for(daemon.containers, "the container")
+
+    def kill_with_the_result_in_the_box() -> None:
+        wait_for(lambda: "delivery_waits" in daemon.log_text(), "the result to wait for the chain")
+        daemon.kill()
+
+    world.restart_chain(kill_with_the_result_in_the_box)
+    daemon = start_daemon()
+    assert world.submission(task).state is SubmissionState.ACCEPTED
+    wait_for(lambda: daemon.deeds(Deed.PAYMENT), "the payment")
+    assert len(daemon.deeds(Deed.RUN)) == 1
+    assert 0.9 * REWARD < daemon.wealth() - before <= REWARD
+
+
+def test_a_second_daemon_with_the_key_is_told_and_nothing_runs_twice(world: World, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon()
+    second = start_daemon(folder="second", wait=False)
+    assert second.wait() == 2
+    assert f"a daemon with account {daemon.account} already runs on this machine" in second.log_text()
+    task = world.train()
+    assert world.submission(task).epoch == 1
+    assert len(daemon.deeds(Deed.RUN)) == 1
+
+
+def test_what_the_policy_does_not_allow_is_left_alone_and_the_reason_kept(
+    world: World, start_daemon: StartDaemon
+) -> None:
+    daemon = start_daemon(kinds=("scoring",))
+    training = world.train()
+    scoring = world.score()
+    assert world.submission(scoring).state is SubmissionState.ACCEPTED
+    assert world.chain.assignment(daemon.account, training) is None
+    daemon = start_daemon(folder="picky", key="//Charlie", creators=(daemon.account,))
+    wait_for(lambda: daemon.deeds(Deed.REFUSAL), "the refusal in the audit file")
+    assert "creator_not_allowed" in daemon.deeds(Deed.REFUSAL)[0].detail
+    assert daemon.stop(signal.SIGINT) == 0
