@@ -1,5 +1,6 @@
 """Does substrate-interface, used as its users do, notice no difference to a Substrate node?"""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,34 @@ def test_an_edwards_key_may_sign(substrate: SubstrateInterface, alice: Keypair) 
         substrate.create_signed_extrinsic(transfer(substrate, alice, UNIT), edwards), wait_for_inclusion=True
     )
     assert receipt.is_success
+
+
+def test_a_deadline_that_passes_makes_a_block_by_itself(substrate: SubstrateInterface, alice: Keypair) -> None:
+    terms = {
+        "kind": "Annotation",
+        "reward": UNIT,
+        "bond": UNIT,
+        "slots": 1,
+        "max_rejects": 0,
+        "max_failures": 1,
+        "review": {"judge": alice.ss58_address, "window": 0},
+        "deadline": int(time.time() * 1000) + 4_000,
+        "timeout": 2_000,
+        "plan": None,
+        "assignee": None,
+    }
+    spec = {"digest": "0x" + "11" * 32, "uri": "cas:", "inputs": [[]], "parents": [[]], "objectives": [[]]}
+    call = substrate.compose_call("Tasks", "create_task", {"terms": terms, "spec": spec})
+    receipt = substrate.submit_extrinsic(substrate.create_signed_extrinsic(call, alice), wait_for_inclusion=True)
+    assert receipt.is_success, receipt.error_message
+    created = substrate.get_block_number(receipt.block_hash)
+
+    def on_head(head: Any, _update: int, _subscription: str) -> Any:
+        return head["header"] if head["header"]["number"] > created else None
+
+    following = substrate.subscribe_block_headers(on_head)
+    block_hash = substrate.get_block_hash(following["number"])
+    assert len(substrate.get_block(block_hash)["extrinsics"]) == 1
+    names = [event.value["event_id"] for event in substrate.get_events(block_hash)]
+    assert "TaskStatusChanged" in names
+    assert not list(substrate.query_map("Tasks", "OpenTasks", ["Annotation"]))
