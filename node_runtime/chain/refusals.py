@@ -33,6 +33,26 @@ _GENERAL = {
     "ExistentialDeposit": ("TooLittleBalance", "the amount is below the existential deposit", "send more at once"),
 }
 
+# Rules of our pallets whose documentation only says what is wrong.
+_REMEDIES = {
+    "NoSamples": "name the objective's Test samples",
+    "NegativeTolerance": "make it zero or more",
+    "NoSlots": "ask for at least one slot and allow at least one failure",
+    "OneSlotOnly": "set slots to 1, or create several tasks",
+    "NotPlanCreator": "create a plan of your own",
+    "ObjectivesMisplaced": "name one objective to score for, or none",
+    "NotPaused": "see the task's status",
+    "StillNeeded": "come back when the retention period is over",
+    "NotOffered": "look for another task",
+    "JudgeCannotWork": "work with another account, or let another one judge",
+    "AlreadyDecided": "see the task's results",
+    "RejectsExhausted": "accept it, or leave it to silence",
+    "NoReport": "see the task's attempts",
+    "ModelMissing": "write the model into the output named 'model'",
+    "OutputNamedTwice": "give each output its own name",
+    "ScoreMisplaced": "send a score with a scoring's result, and with no other",
+}
+
 
 def dispatch_refusal(codec: Codec, error: Any, doing: str) -> ChainRefused:
     """What a block says of a call that failed. `error` is a decoded ``DispatchError``: a name, or a name and data."""
@@ -43,6 +63,7 @@ def dispatch_refusal(codec: Codec, error: Any, doing: str) -> ChainRefused:
         found = codec.pallet_error(data["index"], number)
         if found.name not in _GENERAL:
             reason, remedy = _sentences(found.docs)
+            remedy = remedy or _REMEDIES.get(found.name, "see the chain's documentation of this rule")
             return ChainRefused(found.name, f"can't {doing}: {reason or 'refused'} [{found.name}]", remedy=remedy)
         name, data = found.name, {}
     full = f"{name}.{data}" if isinstance(data, str) else name

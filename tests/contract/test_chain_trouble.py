@@ -1,0 +1,164 @@
+"""What must a chain client survive? Many threads, lost connections, killed chains, rivals with the same key."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from node_runtime.chain.client import SubstrateChain, connect
+from node_runtime.chain.codec import codec_of
+from node_runtime.chain.connection import Connection
+from node_runtime.chain.keys import create_key
+from node_runtime.chain.metadata import raw_metadata, runtime_version
+from node_runtime.errors import ChainError, ChainRefused, ChainUnavailable, InputError
+from node_runtime.task import PlanId
+from tests.devnet import RunningDevnet, launch_devnet, start_devnet
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    with start_devnet(tmp_path / "chain") as address:
+        yield address
+
+
+def plans_made(jobs: list[Callable[[], PlanId]], threads: int) -> list[int]:
+    with ThreadPoolExecutor(threads) as pool:
+        return sorted(future.result() for future in [pool.submit(job) for job in jobs])
+
+
+def test_threads_that_share_a_client_get_one_call_each(url: str) -> None:
+    chain = connect(url, "//Alice")
+    assert plans_made([chain.create_plan] * 60, threads=6) == list(range(1, 61))
+    chain.close()
+
+
+def test_clients_with_the_same_key_get_one_call_each(url: str) -> None:
+    first, second = connect(url, "//Alice"), connect(url, "//Alice")
+    assert plans_made([first.create_plan, second.create_plan] * 20, threads=4) == list(range(1, 41))
+    first.close()
+    second.close()
+
+
+def test_reading_goes_on_while_calls_wait_for_their_block(tmp_path: Path) -> None:
+    with start_devnet(tmp_path / "chain", "--block-time", "2s") as slow:
+        chain = connect(slow, "//Alice")
+        with ThreadPoolExecutor(1) as pool:
+            waiting, reads = pool.submit(chain.create_plan), 0
+            while not waiting.done():
+                chain.balance(chain.account)
+                reads += 1
+        assert (waiting.result(), reads > 10) == (1, True)
+        chain.close()
+
+
+def restarted(devnet: RunningDevnet, base_path: Path) -> RunningDevnet:
+    """Kill the chain's process and start it again where it was."""
+    devnet.kill()
+    return launch_devnet(base_path, "--port", devnet.url.rpartition(":")[2])
+
+
+def test_calls_under_way_when_the_chain_is_killed_happen_exactly_once(tmp_path: Path) -> None:
+    devnet = launch_devnet(tmp_path / "chain")
+    try:
+        chain = connect(devnet.url, "//Alice")
+        made: list[int] = []
+
+        def work() -> None:
+            made.extend(int(chain.create_plan()) for _ in range(25))
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            enough = len(made) + 5
+            while len(made) < enough:
+                time.sleep(0.001)
+            devnet = restarted(devnet, tmp_path / "chain")
+        for thread in threads:
+            thread.join()
+        assert sorted(made) == list(range(1, 76))
+        assert chain.create_plan() == 76
+        chain.close()
+    finally:
+        devnet.stop()
+
+
+def test_a_chain_that_starts_afresh_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
+    devnet = launch_devnet(tmp_path / "chain")
+    chain = connect(devnet.url, "//Alice")
+    devnet = restarted(devnet, tmp_path / "chain")
+    assert chain.create_plan() == 1
+    devnet.kill()
+    other = launch_devnet(tmp_path / "other", "--preset", "local_testnet", "--port", devnet.url.rpartition(":")[2])
+    try:
+        with pytest.raises(ChainError, match="another one than before"):
+            chain.create_plan()
+    finally:
+        other.stop()
+
+
+def test_a_chain_that_is_not_there_is_told_soon() -> None:
+    with pytest.raises(ChainUnavailable) as caught:
+        connect("ws://127.0.0.1:9", "//Alice")
+    assert "no answer from the chain at ws://127.0.0.1:9" in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_an_address_that_is_none_is_told() -> None:
+    with pytest.raises(InputError, match="ws://"):
+        connect("127.0.0.1:9944", "//Alice")
+
+
+def test_an_account_without_money_is_told_so(url: str) -> None:
+    chain = connect(url, "//Pauper")
+    with pytest.raises(ChainRefused) as caught:
+        chain.create_plan()
+    assert caught.value.rule == "TooLittleBalance"
+    chain.close()
+
+
+def test_a_keystore_file_signs_like_any_key(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = create_key(tmp_path / "node.json", "a password")
+    (tmp_path / "password").write_text("a password\n")
+    monkeypatch.setenv("NODE_RUNTIME_PASSWORD_FILE", str(tmp_path / "password"))
+    chain = connect(url, str(tmp_path / "node.json"))
+    assert chain.account == account
+    with pytest.raises(ChainRefused):
+        chain.create_plan()
+    chain.close()
+
+
+def test_a_closed_client_says_so(url: str) -> None:
+    chain = connect(url, "//Alice")
+    chain.close()
+    with pytest.raises(ChainError, match="was closed"):
+        chain.now()
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 100, None])
+def test_damaged_metadata_in_the_cache_is_fetched_anew(url: str, tmp_path: Path, damage: bytes | None) -> None:
+    connection = Connection(url)
+    version = runtime_version(connection)
+    raw = raw_metadata(connection, version, tmp_path / "cache")
+    (cached,) = (tmp_path / "cache").iterdir()
+    cached.write_bytes(cached.read_bytes()[:-1] if damage is None else damage)
+    assert raw_metadata(connection, version, tmp_path / "cache") == raw
+    assert cached.read_bytes().endswith(raw)
+    connection.close()
+
+
+def test_metadata_is_decoded_once_for_all_clients(url: str) -> None:
+    first, second = Connection(url), Connection(url)
+    assert codec_of(first) is codec_of(second)
+    first.close()
+    second.close()
+
+
+def test_a_client_serves_while_another_one_is_idle(url: str) -> None:
+    chains: list[SubstrateChain] = [connect(url, f"//{name}") for name in ("Alice", "Bob", "Charlie")]
+    assert plans_made([chain.create_plan for chain in chains] * 5, threads=3) == list(range(1, 16))
+    for chain in chains:
+        chain.close()
