@@ -58,7 +58,7 @@ def _result(method: str, params: Params, chain: Chain, subscriptions: Subscripti
         return subscriptions.unsubscribe(params, client)
     if method == "rpc_methods":
         return _NAMES
-    raise rpc_errors.METHOD_NOT_FOUND
+    raise rpc_errors.method_not_found(method)
 
 
 def _failed(identity: str | int | None, error: RpcError) -> Mapping[str, Json]:

@@ -23,7 +23,10 @@ class RpcError(Exception):
 
 PARSE_ERROR = RpcError(-32700, "Parse error")
 INVALID_REQUEST = RpcError(-32600, "Invalid request")
-METHOD_NOT_FOUND = RpcError(-32601, "Method not found")
+
+
+def method_not_found(method: str) -> RpcError:
+    return RpcError(-32601, "Method not found", f"{method[:100]} is none of those that rpc_methods lists")
 
 
 def invalid_params(reason: str) -> RpcError:

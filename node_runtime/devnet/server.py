@@ -10,7 +10,6 @@ import logging
 import re
 import signal
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from websockets.asyncio.server import ServerConnection
@@ -42,22 +41,36 @@ log = logging.getLogger(__name__)
 
 
 class Connection:
-    """One client: its outgoing messages wait here, so that nobody waits for it."""
+    """One client: its outgoing messages wait here, so that nobody waits for it but itself."""
 
     def __init__(self, socket: ServerConnection) -> None:
         self._socket = socket
         self._outgoing: asyncio.Queue[Json] = asyncio.Queue(_LONGEST_QUEUE)
+        self._all_written = asyncio.Event()
 
     def push(self, message: Json) -> None:
+        self._all_written.clear()
         try:
             self._outgoing.put_nowait(message)
         except asyncio.QueueFull:
             self._socket.transport.abort()
 
+    async def all_written(self) -> None:
+        """Return when nothing waits any more. A client that does not read its replies gets no further ones made."""
+        await self._all_written.wait()
+
     async def write(self) -> None:
-        with suppress(ConnectionClosed):
+        """Write what is pushed until the connection ends."""
+        try:
             while True:
-                await self._socket.send(json.dumps(await self._outgoing.get(), separators=(",", ":")))
+                message = await self._outgoing.get()
+                await self._socket.send(json.dumps(message, separators=(",", ":")))
+                if self._outgoing.empty():
+                    self._all_written.set()
+        except ConnectionClosed:
+            pass
+        finally:
+            self._all_written.set()
 
 
 class DevnetServer:
@@ -76,7 +89,15 @@ class DevnetServer:
             asyncio.get_running_loop().add_signal_handler(stop_signal, stopped.set)
         try:
             server = await serve_websocket(
-                self._serve_client, host, port, max_size=_LARGEST_MESSAGE, compression=None, origins=_ORIGINS
+                self._serve_client,
+                host,
+                port,
+                max_size=_LARGEST_MESSAGE,
+                compression=None,
+                origins=_ORIGINS,
+                # substrate-interface answers pings only while it waits for a reply: an idle client would be cut off
+                ping_interval=None,
+                close_timeout=1,
             )
         except OSError as failure:
             raise HostError(
@@ -106,6 +127,8 @@ class DevnetServer:
                     connection.push(reply)
                 self._subscriptions.deliver()
                 self._sealer.transaction_arrived()
+                if reply is not None:
+                    await connection.all_written()
         except ConnectionClosed:
             pass
         finally:

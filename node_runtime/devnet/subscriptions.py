@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from . import rpc_errors
+from .blocks import CODE_KEY
 from .chain import Chain, Sealed
 from .header import decode_header
 from .pool import Status, StatusName
@@ -111,6 +112,8 @@ class Subscriptions:
         for subscription in tuple(self._open.values()):
             if subscription.event in _HEAD_EVENTS:
                 subscription.tell(header)
+            elif subscription.event == "state_runtimeVersion" and CODE_KEY in sealed.changes:
+                subscription.tell(_present(chain, subscription))
             elif subscription.event == "state_storage":
                 changed = tuple(key for key in subscription.keys if key in sealed.changes)
                 if changed:
