@@ -48,9 +48,10 @@ class LocalStore:
         found = manifest_of(source)
         if len(found.encoded) >= MAX_MANIFEST:
             raise TreeTooLarge(f"{source} has too many files", remedy="pack them into fewer files")
-        place = self._place(found.digest)
-        if self._holds(place, packed_size(found)):
+        if self.has(found.digest):
             return found.digest
+        place = self._place(found.digest)
+        self._put_aside(place)  # a damaged one makes room
         with _host_trouble(self._trees), self._arriving(place) as file:
             for chunk in pack(source, found):
                 file.write(chunk)
@@ -79,7 +80,13 @@ class LocalStore:
                 shutil.rmtree(beside, ignore_errors=True)
 
     def has(self, digest: Digest) -> bool:
-        return self._place(digest).is_file()
+        """Whether the tree is here, whole as far as its length tells; `fetch` looks at every byte."""
+        with _host_trouble(self._trees):
+            try:
+                with self._place(digest).open("rb") as stream:
+                    return os.fstat(stream.fileno()).st_size == packed_size(read_manifest(stream, digest))
+            except (FileNotFoundError, AssetMismatch):
+                return False
 
     def uri(self, digest: Digest) -> str:
         check_digest(digest)
@@ -87,16 +94,6 @@ class LocalStore:
 
     def _place(self, digest: Digest) -> Path:
         return self._trees / check_digest(digest)[:2] / digest
-
-    def _holds(self, place: Path, size: int) -> bool:
-        """Whether the tree is there, as far as can be told without reading it; a damaged one makes room."""
-        try:
-            if place.lstat().st_size == size:
-                return True
-        except FileNotFoundError:
-            return False
-        self._put_aside(place)
-        return False
 
     @contextmanager
     def _opened(self, digest: Digest) -> Iterator[BinaryIO]:

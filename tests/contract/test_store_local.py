@@ -71,6 +71,15 @@ def test_another_length_is_noticed_at_the_latest_when_it_is_stored_again(
     assert len(list((root / "quarantine").iterdir())) == 1
 
 
+def test_a_copy_that_is_cut_short_does_not_count_as_stored(root: Path, tree: Path) -> None:
+    store = LocalStore(root)
+    digest = store.put(tree)
+    file = stored_file(root)
+    file.chmod(0o600)
+    os.truncate(file, file.stat().st_size - 1)
+    assert not store.has(digest)
+
+
 def test_bytes_after_the_end_are_refused(root: Path, tree: Path, tmp_path: Path) -> None:
     store = LocalStore(root)
     digest = store.put(tree)

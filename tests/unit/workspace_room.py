@@ -1,0 +1,84 @@
+"""What do tests of workspaces and results share? The real engine, a task's stages, and the node's work folder."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from node_runtime.containers.base_image import ensure_base_image
+from node_runtime.containers.dockerd import require_engine
+from node_runtime.containers.engine import DockerEngine
+from node_runtime.containers.settings import EngineSettings
+from node_runtime.document import Document, Image, Limits, ModelOf
+from node_runtime.home import home
+from node_runtime.ports import ContainerRun
+from node_runtime.stages import Inputs, Stage, inputs_of, stages_of
+from node_runtime.task import Digest, Kind, TaskId
+from node_runtime.workspace import AttemptId, Workspace, Workspaces
+
+OWNER = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
+ALGO, METRIC, OPENER, SAMPLE, MODEL = (Digest(str(number) * 64) for number in range(1, 6))
+QUOTA = 1 << 20
+ATTEMPT = AttemptId(task=TaskId(12), epoch=3)
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """A real image with Python in it."""
+    return ensure_base_image(require_engine(), home() / "cache", say=print)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[DockerEngine]:
+    engine = DockerEngine(EngineSettings(node=f"test-{tmp_path.name[-20:]}", work=tmp_path / "engine"))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def workspaces(tmp_path: Path, engine: DockerEngine) -> Iterator[Workspaces]:
+    opened = Workspaces(tmp_path / "work", engine=engine, node=f"test-{tmp_path.name[-20:]}")
+    yield opened
+    for attempt in opened.left():
+        opened.remove(attempt)
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Inputs:
+    """Real folders as a cache would hold them."""
+    files = {ALGO: "algo.py", METRIC: "metrics.py", OPENER: "opener.py", SAMPLE: "data.csv", MODEL: "model"}
+    for digest, name in files.items():
+        (tmp_path / "cache" / digest).mkdir(parents=True)
+        (tmp_path / "cache" / digest / name).write_text(f"{name}\n")
+    return inputs_of(document(Kind.SCORING), models=[MODEL], folder_of=lambda digest: tmp_path / "cache" / digest)
+
+
+def document(kind: Kind) -> Document:
+    return Document(
+        kind=kind,
+        name="digits",
+        algo=Image(source=f"{OWNER}/{ALGO}"),
+        metric=Image(source=f"{OWNER}/{METRIC}"),
+        opener=f"{OWNER}/{OPENER}",
+        data=(f"{OWNER}/{SAMPLE}",),
+        models=(ModelOf(task=1),),
+        limits=Limits(outputs=QUOTA, timeout=60, memory=128 << 20),
+    )
+
+
+def train_stage(inputs: Inputs) -> Stage:
+    (train,) = stages_of(document(Kind.TRAINING), inputs)
+    return train
+
+
+def scoring_stages(inputs: Inputs) -> tuple[Stage, Stage]:
+    predict, metrics = stages_of(document(Kind.SCORING), inputs)
+    return predict, metrics
+
+
+def run_python(program: str, stage: Stage, workspace: Workspace, engine: DockerEngine, image: str) -> ContainerRun:
+    """Run the stage's container with a program of its own."""
+    container = replace(workspace.prepare(stage, image=image), entrypoint=("python3", "-c", program))
+    return engine.run(container, stop=threading.Event())
