@@ -81,8 +81,14 @@ def _spec(document: MarkedDocument, mistakes: list[str]) -> AnySpec | None:
     try:
         return model.model_validate(_exact(document), context=document.path.parent)
     except ValidationError as error:
-        mistakes.extend(explain(error, document, model))
+        told = explain(error, document, model)
+        mistakes.extend(sorted(told, key=lambda message: _place(message, document)))
         return None
+
+
+def _place(message: str, document: MarkedDocument) -> tuple[int, int]:
+    line, column = message.removeprefix(f"{document.path}:").split(":")[:2]
+    return int(line), int(column)
 
 
 def _unknown_kind(document: MarkedDocument, kind: object) -> str:

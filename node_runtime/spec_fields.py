@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BeforeValidator, PlainValidator, ValidationInfo
+from pydantic import BeforeValidator, PlainSerializer, PlainValidator, ValidationInfo
 
 from node_runtime.task import Account, AssetRef, Digest
 from node_runtime.units import read_amount, read_duration, read_size
@@ -42,7 +42,7 @@ def _account(value: Any) -> Account:
     from scalecodec.utils.ss58 import is_valid_ss58_address  # slow to import, and rarely needed
 
     if not isinstance(value, str) or not is_valid_ss58_address(value, valid_ss58_format=42):
-        raise ValueError(f"{str(value)[:60]!r} is not an account's address; it starts with 5 and has 48 characters")
+        raise ValueError(f"{str(value)[:60]!r} is not an account's address, or has a slip in it; copy it again, whole")
     return Account(value)
 
 
@@ -138,6 +138,8 @@ def _not_empty(path: Path) -> None:
     raise ValueError(f"{path} is empty; put the files into it first")
 
 
+_AS_TEXT = PlainSerializer(str)
+
 Name = Annotated[str, PlainValidator(_name)]
 NameOrNumber = Annotated[str | int, PlainValidator(_name_or_number)]
 """Of a task or an objective: its name in this file or on chain, or its number on chain."""
@@ -150,7 +152,7 @@ Duration = Annotated[int, BeforeValidator(_in_words(read_duration, "15m, 2h or 1
 Size = Annotated[int, BeforeValidator(_in_words(read_size, "256MiB or 1GiB"))]
 """Bytes."""
 AccountAddress = Annotated[Account, PlainValidator(_account)]
-ImageFolder = Annotated[Source, PlainValidator(_checked(_image_folder))]
-OpenerSource = Annotated[Source, PlainValidator(_checked(_opener))]
-SampleFolder = Annotated[Source, PlainValidator(_checked(_sample))]
-ModelTree = Annotated[Source, PlainValidator(_checked(_not_empty))]
+ImageFolder = Annotated[Source, PlainValidator(_checked(_image_folder)), _AS_TEXT]
+OpenerSource = Annotated[Source, PlainValidator(_checked(_opener)), _AS_TEXT]
+SampleFolder = Annotated[Source, PlainValidator(_checked(_sample)), _AS_TEXT]
+ModelTree = Annotated[Source, PlainValidator(_checked(_not_empty)), _AS_TEXT]

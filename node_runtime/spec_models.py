@@ -3,10 +3,11 @@
 The keys are those a creator writes. Amounts are base units, durations milliseconds, sizes bytes.
 """
 
+import re
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from node_runtime.spec_fields import (
     AccountAddress,
@@ -30,9 +31,22 @@ MIB = 1 << 20
 SMALLEST_BOND = UNIT // 10
 MAX_SAMPLES = 250  # the chain takes 256 inputs
 PREPARING = 600_000  # ms of an attempt for fetching inputs and building images, beside its containers' time
+_IMAGE = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
 
 Text = Annotated[str, StringConstraints(strict=True)]
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+
+
+def _some(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:
+        raise ValueError("empty; name at least one")
+    return values
+
+
+def _by_digest(image: str) -> str:
+    if not _IMAGE.fullmatch(image):
+        raise ValueError(f"'{image[:80]}' can change; name the image by its digest, name@sha256:…")
+    return image
 
 
 class _Part(BaseModel):
@@ -60,8 +74,8 @@ class ImageSpec(_Part):
     """A folder with a Dockerfile, and optionally the ready image by digest."""
 
     source: ImageFolder
-    image: Annotated[Text, StringConstraints(pattern=r"^[^@\s]+@sha256:[0-9a-f]{64}$")] | None = None
-    entrypoint: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    image: Annotated[Text, AfterValidator(_by_digest)] | None = None
+    entrypoint: Annotated[tuple[Text, ...], AfterValidator(_some)] | None = None
 
 
 class ModelSpec(_Part):
@@ -140,7 +154,7 @@ class ObjectiveSpec(_Part):
     name: Name
     metric: ImageFolder
     opener: OpenerSource
-    samples: Annotated[Samples, Field(min_length=1)]
+    samples: Annotated[Samples, AfterValidator(_some)]
     label: TestLabel = "test"
     direction: Direction = Direction.HIGHER
     tolerance: Annotated[int, BeforeValidator(_micro_units), Field(ge=0, lt=2**63)] = 0  # micro-units
@@ -185,7 +199,7 @@ class TrainingSpec(_TaskPart):
     kind: Literal["training"]
     algo: ImageField
     opener: OpenerSource | None = None
-    data: Annotated[Samples, Field(min_length=1)]
+    data: Annotated[Samples, AfterValidator(_some)]
     label: TrainLabel = "train"
     models: Annotated[tuple[ModelField, ...], Field(max_length=16)] = ()
     objectives: Annotated[tuple[NameOrNumber, ...], Field(max_length=4)] = ()
