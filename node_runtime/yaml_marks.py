@@ -86,18 +86,17 @@ def load_documents(path: Path) -> list[MarkedDocument]:
     Refused are duplicate keys, keys that aren't text, merge keys, tags, aliases that multiply, nesting deeper than 64,
     files above 256 KiB, and documents that aren't mappings. Scalars follow YAML 1.2's core schema.
     """
-    try:
-        nodes = [node for node in yaml.compose_all(_read(path), _CoreLoader) if not _empty(node)]
-    except yaml.MarkedYAMLError as error:
-        raise InputError(_syntax(path, error)) from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}:1:1: not readable as YAML: {str(error).splitlines()[0]}") from None
-    except RecursionError:
-        raise InputError(f"{path}:1:1: nested too deeply, at most {MAX_DEPTH} levels are read") from None
+    nodes = _composed(path, _read(path))
     if not nodes:
         raise InputError(f"{path}:1:1: the file is empty", remedy="write at least one document into it")
     values = _Values(path)
     return [MarkedDocument(path=path, value=values.root(root), root=root) for root in map(values.mapping, nodes)]
+
+
+def load_value(text: str) -> Any:
+    """A single value by the same rules, e.g. of an environment variable. Raises `InputError`."""
+    node = next(iter(_composed(Path("value"), text)), None)
+    return None if node is None else _Values(Path("value")).value(node)
 
 
 def explain(error: ValidationError, document: MarkedDocument, model: Any) -> tuple[str, ...]:
@@ -105,7 +104,7 @@ def explain(error: ValidationError, document: MarkedDocument, model: Any) -> tup
 
     `model` is what the document was validated as: a model or a union of models.
     """
-    return tuple(_message(mistake, document, model) for mistake in error.errors(include_url=False))
+    return tuple(explain_mistake(mistake, document, model) for mistake in error.errors(include_url=False))
 
 
 def nearest(word: str, valid: Iterator[str] | tuple[str, ...]) -> str:
@@ -131,6 +130,17 @@ def _read(path: Path) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - content.rfind(b"\n", 0, error.start)
         raise InputError(f"{path}:{line}:{column}: not UTF-8 text") from None
+
+
+def _composed(path: Path, text: str) -> list[yaml.Node]:
+    try:
+        return [node for node in yaml.compose_all(text, _CoreLoader) if not _empty(node)]
+    except yaml.MarkedYAMLError as error:
+        raise InputError(_syntax(path, error)) from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}:1:1: not readable as YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise InputError(f"{path}:1:1: nested too deeply, at most {MAX_DEPTH} levels are read") from None
 
 
 def _syntax(path: Path, error: yaml.MarkedYAMLError) -> str:
@@ -170,6 +180,9 @@ class _Values:
     def root(self, node: yaml.MappingNode) -> dict[str, Any]:
         return self._mapping(node, 1)
 
+    def value(self, node: yaml.Node) -> Any:
+        return self._value(node, 1)
+
     def _value(self, node: yaml.Node, depth: int) -> Any:
         self._budget -= 1
         if self._budget < 0:
@@ -204,7 +217,8 @@ class _Values:
         return InputError(f"{self._path}:{mark.line + 1}:{mark.column + 1}: {reason}")
 
 
-def _message(mistake: Any, document: MarkedDocument, model: Any) -> str:
+def explain_mistake(mistake: Any, document: MarkedDocument, model: Any) -> str:
+    """One of pydantic's error details as a message; see `explain`."""
     location, kind = mistake["loc"], mistake["type"]
     inside = ".".join(document.keys(location[:-1])).replace(".[", "[")
     where = f" in {inside}" if inside else ""
