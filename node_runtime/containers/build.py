@@ -1,0 +1,174 @@
+"""How is a Dockerfile folder built? By the engine, with a limit of memory, a deadline and a floor of free disk."""
+
+import io
+import json
+import shutil
+import tarfile
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import docker
+import requests
+from docker.utils import exclude_paths
+
+from node_runtime.errors import FailureCategory, HostError, TaskFailed
+
+KEPT_LINES = 12  # of the build's output, in the message of one that failed
+_LOOK = 0.5  # seconds between looks at clock and disk
+_LONGEST = 4096  # characters of a line of output
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """``dockerfile`` is the text to build in place of the folder's own. ``disk`` is where the engine keeps images."""
+
+    folder: Path
+    dockerfile: str
+    tag: str
+    arguments: dict[str, str]
+    network: str | None
+    memory: int
+    timeout: float
+    disk: Path
+    disk_floor: int
+
+
+def build(client: docker.APIClient, what: Build, log: Callable[[str], None]) -> None:
+    """Build and tag. Raises `TaskFailed` image_unavailable with the last lines, `HostError` without room to start."""
+    free = _free(what.disk)
+    if free is not None and free < what.disk_floor:
+        raise HostError(
+            f"nothing is built: {free >> 20} MiB are free in {what.disk}, the floor is {what.disk_floor >> 20} MiB",
+            remedy="free some disk (`docker image prune`), or lower the floor",
+        )
+    last: deque[str] = deque(maxlen=KEPT_LINES)
+    failure: str | None = None
+    with tempfile.TemporaryFile() as context:
+        write_context(what.folder, what.dockerfile, context)
+        response = _post(client, what, context)
+        with _watched(response, what) as verdict:
+            for line, error in _lines(response):
+                last.append(line)
+                log(line)
+                failure = error or failure
+    if verdict or failure:
+        reason = verdict[0] if verdict else failure
+        said = "\n  ".join(last)
+        raise TaskFailed(
+            FailureCategory.IMAGE_UNAVAILABLE,
+            f"the image could not be built: {reason}; its last output:\n  {said}",
+            remedy="mend the Dockerfile (try `docker build` on its folder), and submit again",
+        )
+
+
+def write_context(folder: Path, dockerfile: str, target: IO[bytes]) -> None:
+    """The folder as a tar, the same bytes for the same contents, without what its .dockerignore names."""
+    ignore = folder / ".dockerignore"
+    patterns = [line.strip() for line in ignore.read_text().splitlines()] if ignore.is_file() else []
+    names = exclude_paths(str(folder), [line for line in patterns if line and not line.startswith("#")])
+    with tarfile.open(fileobj=target, mode="w") as tar:
+        for name in sorted(names - {"Dockerfile"}):
+            _add(tar, folder, name)
+        entry = tarfile.TarInfo("Dockerfile")
+        entry.size, entry.mode = len(dockerfile.encode()), 0o644
+        tar.addfile(entry, io.BytesIO(dockerfile.encode()))
+    target.seek(0)
+
+
+def _add(tar: tarfile.TarFile, folder: Path, name: str) -> None:
+    entry = tar.gettarinfo(str(folder / name), arcname=name)
+    entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = 0, 0, 0, "", ""
+    # assets are stored read-only; in the image they are ordinary files
+    entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
+    if entry.isreg():
+        with (folder / name).open("rb") as file:
+            tar.addfile(entry, file)
+    elif entry.isdir():
+        tar.addfile(entry)
+
+
+def _post(client: docker.APIClient, what: Build, context: IO[bytes]) -> requests.Response:
+    """The client's own `build` hides the response, which is what a deadline has to end."""
+    params = {
+        "t": what.tag,
+        "rm": "1",
+        "forcerm": "1",  # no intermediate container stays, whatever happens
+        "memory": str(what.memory),
+        "memswap": str(what.memory),
+        "buildargs": json.dumps(what.arguments),
+        **({"networkmode": what.network} if what.network else {}),
+    }
+    response = client.post(
+        f"{client.base_url}/v{client.api_version}/build",
+        params=params,
+        data=context,
+        headers={"Content-Type": "application/x-tar"},
+        stream=True,
+        timeout=what.timeout + 60,
+    )
+    if not response.ok:
+        said = response.text.strip()
+        raise TaskFailed(
+            FailureCategory.IMAGE_UNAVAILABLE, f"the image could not be built: {said}", remedy="mend the Dockerfile"
+        )
+    return response
+
+
+@contextmanager
+def _watched(response: requests.Response, what: Build) -> Iterator[list[str]]:
+    """Ends the build at its deadline or below the floor; then the list holds why."""
+    over = threading.Event()
+    verdict: list[str] = []
+    deadline = time.monotonic() + what.timeout
+
+    def watch() -> None:
+        while not over.wait(_LOOK):
+            free = _free(what.disk)
+            if time.monotonic() > deadline:
+                verdict.append(f"it took more than {what.timeout:g} s")
+            elif free is not None and free < what.disk_floor:
+                verdict.append(f"it left only {free >> 20} MiB of disk free")
+            if verdict:
+                response.raw.shutdown()  # the engine ends a build that nobody listens to
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True, name="build")
+    watcher.start()
+    try:
+        yield verdict
+    except (requests.RequestException, OSError):
+        if not verdict:
+            raise
+    finally:
+        over.set()
+        watcher.join()
+        response.close()
+
+
+def _lines(response: requests.Response) -> Iterator[tuple[str, str | None]]:
+    """Lines of output, each with the error it tells, if it does."""
+    for raw in response.iter_lines(chunk_size=None):
+        if not raw.strip():
+            continue
+        said: dict[str, Any] = {}
+        with suppress(json.JSONDecodeError):
+            said = json.loads(raw)
+        error = said.get("error")
+        for line in str(error or said.get("stream") or said.get("status") or "").splitlines():
+            if line.strip():
+                yield line.rstrip()[:_LONGEST], error
+
+
+def _free(disk: Path) -> int | None:
+    """None when the engine keeps its images on another machine, or where we can't look."""
+    try:
+        return shutil.disk_usage(disk).free
+    except OSError:
+        return None

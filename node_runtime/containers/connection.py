@@ -1,0 +1,62 @@
+"""How do we talk to the engine, and what becomes of its errors?"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound
+from docker.types import ContainerConfig
+from requests.exceptions import RequestException
+
+from node_runtime.errors import HostError
+
+POOL = 64  # a running container uses up to three connections
+
+
+def connect(url: str, *, timeout: int = 120) -> docker.APIClient:
+    """A client for the engine at `url`, in an API version that both speak. Safe to share between threads."""
+    with engine_trouble(f"no container engine answers at {url}"):
+        return docker.APIClient(base_url=url, version="auto", timeout=timeout, max_pool_size=POOL)
+
+
+@contextmanager
+def engine_trouble(what: str) -> Iterator[None]:
+    """The engine's own trouble is the host's."""
+    try:
+        yield
+    except (DockerException, RequestException) as error:
+        raise HostError(
+            f"{what}: {explanation(error)}", remedy="see that the Docker Engine runs (`docker info`), then repeat"
+        ) from error
+
+
+def inspect_image(client: docker.APIClient, name: str) -> dict[str, Any] | None:
+    """The engine's own description (its API's ImageInspect), None when it hasn't got the image."""
+    try:
+        found: dict[str, Any] = client.inspect_image(name)  # type: ignore[no-untyped-call]
+    except ImageNotFound:
+        return None
+    return found
+
+
+def image_id(client: docker.APIClient, name: str) -> str | None:
+    found = inspect_image(client, name)
+    return None if found is None else str(found["Id"])
+
+
+def create_container(client: docker.APIClient, config: ContainerConfig, name: str) -> str:
+    """The new container's id. Raises `APIError`: 404 without the image, 409 when the name is taken."""
+    return str(client.create_container_from_config(config, name=name)["Id"])  # type: ignore[no-untyped-call]
+
+
+def explanation(error: Exception) -> str:
+    """What the engine itself said, in one line."""
+    if isinstance(error, APIError) and error.explanation:
+        return " ".join(str(error.explanation).split())
+    return " ".join(str(error).split())
+
+
+def status(error: APIError) -> int:
+    """The engine's HTTP status: 404 no such thing, 409 not in that state."""
+    return int(error.status_code or 0)

@@ -1,0 +1,302 @@
+"""Which container engine is used, and how is one started where none answers? An engine that is there is left as it is.
+
+The record of an engine that was started here lies in its folder: who it is (process id and start time), where it
+answers, and which network its builds need.
+"""
+
+import fcntl
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import docker
+import psutil
+from docker.context import ContextAPI
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+
+from node_runtime.containers.packages import install_packages
+from node_runtime.containers.peer import unix_socket
+from node_runtime.errors import HostError
+
+Say = Callable[[str], None]
+
+_ANSWERS_WITHIN = 5  # seconds, an engine that is there
+_STARTS_WITHIN = 60.0
+_STOPS_WITHIN = 30.0
+_SYSTEM_SOCKET = "unix:///var/run/docker.sock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartedEngine:
+    """An engine that was started here. ``build_network`` goes into `EngineSettings.build_network`."""
+
+    url: str
+    pid: int
+    started: float  # the process's start time, seconds since 1970: a process id alone may be somebody else's later
+    log: str
+    build_network: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """An engine that answers. ``started_here`` says that `stop_engine` ends it."""
+
+    url: str
+    build_network: str | None = None
+    started_here: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Networking:
+    """A way to start the engine, from the best to the one that works nearly everywhere."""
+
+    flags: tuple[str, ...]
+    build_network: str | None
+    told: str
+
+
+_BRIDGE = _Networking(flags=(), build_network=None, told="")
+_NO_NAT = _Networking(
+    flags=("--bridge=none", "--iptables=false", "--ip6tables=false"),
+    build_network="host",
+    told="the engine may not or must not change this machine's network: image builds share the host's network",
+)
+
+
+def find_engine() -> str | None:
+    """The address of an engine that answers, in the order the docker command looks; None when there is none.
+
+    Raises `HostError` when one is named (``DOCKER_HOST``) or there, but cannot be used by this user.
+    """
+    named = os.environ.get("DOCKER_HOST")
+    if named:
+        if not answers(named):
+            raise HostError(
+                f"DOCKER_HOST names {named}, and no container engine answers there",
+                remedy="start that engine, or unset DOCKER_HOST",
+            )
+        return named
+    for url in dict.fromkeys(_candidates()):
+        if answers(url):
+            return url
+        path = unix_socket(url)
+        if path is not None and path.exists() and not os.access(path, os.W_OK):
+            raise HostError(
+                f"{path} belongs to a container engine that this user may not use",
+                remedy="add the user to the group docker (`sudo usermod -aG docker $USER`) and log in again",
+            )
+    return None
+
+
+def require_engine() -> str:
+    """The address of an engine that answers. Raises `HostError` when there is none."""
+    url = find_engine()
+    if url is None:
+        raise HostError(
+            "no container engine answers on this machine",
+            remedy="start Docker (e.g. `sudo systemctl start docker`) or install it (https://docs.docker.com/engine/)",
+        )
+    return url
+
+
+def ensure_engine(folder: Path, *, say: Say) -> Engine:
+    """The engine to use: one that answers, the one started earlier from `folder`, or a new one (root on Debian only).
+
+    May be repeated. Raises `HostError` with what to install where this cannot start one.
+    """
+    started = started_engine(folder)
+    if started is not None and answers(started.url):
+        return Engine(url=started.url, build_network=started.build_network, started_here=True)
+    found = find_engine()
+    if found is not None:
+        return Engine(url=found)
+    new = start_engine(folder, say=say)
+    return Engine(url=new.url, build_network=new.build_network, started_here=True)
+
+
+def answers(url: str) -> bool:
+    try:
+        client = docker.APIClient(base_url=url, version="auto", timeout=_ANSWERS_WITHIN)
+    except (DockerException, RequestException, ValueError):
+        return False
+    client.close()
+    return True
+
+
+def start_engine(folder: Path, *, say: Say, with_network: bool = True) -> StartedEngine:
+    """Start a Docker Engine of its own, whose images and containers lie in `folder`. Outlives this process.
+
+    Root only; installs Docker with apt-get when it is missing. ``with_network=False`` leaves the machine's bridges
+    and firewall alone, which also happens by itself when another engine runs or when they may not be changed.
+    Raises `HostError` with the last lines of the engine's log when it doesn't come up.
+    """
+    if platform.system() != "Linux" or os.geteuid() != 0:
+        raise HostError(
+            "no container engine answers, and starting one needs root on Linux",
+            remedy="install and start Docker (https://docs.docker.com/engine/install/), then repeat",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder / "engine.lock"):
+        running = started_engine(folder)
+        if running is not None and answers(running.url):
+            return running
+        _end(folder)
+        _require_dockerd(folder / "apt.log", say)
+        ways = (_BRIDGE, _NO_NAT) if with_network and not _another_runs() else (_NO_NAT,)
+        return _start_one_way(folder, ways, say)
+
+
+def started_engine(folder: Path) -> StartedEngine | None:
+    """The engine that was started from `folder` and still runs."""
+    try:
+        engine = StartedEngine(**json.loads((folder / "engine.json").read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    return engine if _process(engine) is not None else None
+
+
+def stop_engine(folder: Path) -> None:
+    """End the engine that was started from `folder`, with its containers. Nothing else is touched; may be repeated."""
+    if not folder.is_dir():
+        return
+    with _locked(folder / "engine.lock"):
+        _end(folder)
+
+
+def _candidates() -> Iterator[str]:
+    with suppress(Exception):  # a broken client configuration is no reason to find nothing
+        context = ContextAPI.get_current_context()
+        if context is not None and context.Host:
+            yield context.Host
+    yield _SYSTEM_SOCKET
+    home = Path.home()
+    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
+    for path in (Path(runtime, "docker.sock"), home / ".docker/run/docker.sock", home / ".colima/default/docker.sock"):
+        yield f"unix://{path}"
+
+
+def _start_one_way(folder: Path, ways: Sequence[_Networking], say: Say) -> StartedEngine:
+    log = folder / "dockerd.log"
+    for way in ways:
+        say(f"starting a Docker Engine (data in {folder})")
+        url = f"unix://{_run_folder(folder)}/docker.sock"
+        process = _spawn(folder, url, way, log)
+        engine = StartedEngine(
+            url=url,
+            pid=process.pid,
+            started=psutil.Process(process.pid).create_time(),
+            log=str(log),
+            build_network=way.build_network,
+        )
+        (folder / "engine.json").write_text(json.dumps(asdict(engine)))
+        if _comes_up(process, url):
+            if way.told:
+                say(way.told)
+            return engine
+        _end(folder)
+        process.wait()
+    last = "\n  ".join(log.read_text(errors="replace").splitlines()[-6:])
+    raise HostError(f"the Docker Engine did not start; its last words:\n  {last}", remedy=f"see {log}, then repeat")
+
+
+def _spawn(folder: Path, url: str, way: _Networking, log: Path) -> "subprocess.Popen[bytes]":
+    run = _run_folder(folder)
+    run.mkdir(parents=True, exist_ok=True)
+    run.chmod(0o700)
+    # a left-over pid file may name a process that is something else by now: dockerd would refuse to start
+    (run / "docker.pid").unlink(missing_ok=True)
+    settings = folder / "daemon.json"  # not the system's, whose settings are for the system's engine
+    settings.write_text("{}\n")
+    command = [
+        _dockerd() or "dockerd",
+        f"--config-file={settings}",
+        f"--data-root={folder / 'data'}",
+        f"--exec-root={run / 'exec'}",
+        f"--pidfile={run / 'docker.pid'}",
+        f"--host={url}",
+        *way.flags,
+    ]
+    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"}
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            start_new_session=True,  # a Ctrl-C is for us, not for the engine
+        )
+
+
+def _run_folder(folder: Path) -> Path:
+    """Short, because the paths of sockets are limited to about a hundred characters."""
+    return Path("/run/node-runtime", sha256(os.fsencode(folder.resolve())).hexdigest()[:12])
+
+
+def _comes_up(process: "subprocess.Popen[bytes]", url: str) -> bool:
+    give_up = time.monotonic() + _STARTS_WITHIN
+    while time.monotonic() < give_up:
+        if answers(url):
+            return True
+        if process.poll() is not None:
+            return False
+        time.sleep(0.1)
+    return False
+
+
+def _end(folder: Path) -> None:
+    engine = started_engine(folder)
+    process = _process(engine) if engine is not None else None
+    if process is not None:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(_STOPS_WITHIN)
+            except psutil.TimeoutExpired:
+                process.kill()
+                process.wait(_STOPS_WITHIN)
+    (folder / "engine.json").unlink(missing_ok=True)
+    shutil.rmtree(_run_folder(folder), ignore_errors=True)
+
+
+def _process(engine: StartedEngine) -> psutil.Process | None:
+    """The engine's process, None when its id is free or somebody else's by now."""
+    try:
+        process = psutil.Process(engine.pid)
+        same = abs(process.create_time() - engine.started) < 1 and process.name().startswith("dockerd")
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.Error:
+        return None
+
+
+def _another_runs() -> bool:
+    """Another engine owns the bridge and the firewall's rules, whether it answers us or not."""
+    return any(process.info["name"] == "dockerd" for process in psutil.process_iter(["name"]))
+
+
+def _dockerd() -> str | None:
+    return shutil.which("dockerd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+
+
+def _require_dockerd(log: Path, say: Say) -> None:
+    if _dockerd() is None:
+        install_packages(["docker.io", "iptables"], log=log, say=say)
+    if _dockerd() is None:
+        raise HostError("dockerd is not there though docker.io is installed", remedy="install Docker, then repeat")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,113 @@
+"""How does the port `ContainerEngine` come to a Docker Engine? Every effect on it starts here."""
+
+import os
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from docker.errors import APIError
+
+from node_runtime.containers.connection import connect, engine_trouble, status
+from node_runtime.containers.dockerd import require_engine
+from node_runtime.containers.folders import Folders, QuotaMode
+from node_runtime.containers.holder import Holders
+from node_runtime.containers.images import Images
+from node_runtime.containers.peer import unix_socket
+from node_runtime.containers.run import Room, run_container
+from node_runtime.containers.sandbox import HOLDER_LABEL, NODE_LABEL, Sandbox, labels_given
+from node_runtime.containers.settings import EngineSettings
+from node_runtime.ports import ContainerRun, ContainerSpec, ImageSource, RunningContainer
+
+TASK_USER = (10001, 10001)
+
+
+class DockerEngine:
+    """A `ContainerEngine` on a Docker Engine (API 1.40 or later). Raises `HostError` when none answers."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        url = settings.docker_host or require_engine()
+        self._client = connect(url)
+        with engine_trouble(f"the container engine at {url}"):
+            info = self._client.info()
+        user = settings.user or _user(info.get("SecurityOptions") or [])
+        self._node = settings.node
+        self._folders = Folders(settings.work / "quotas", owner=user, files=settings.files, socket=unix_socket(url))
+        self._holders = Holders(self._client, node=settings.node, architecture=info["Architecture"])
+        self._images = Images(self._client, settings, url=url, storage=Path(info["DockerRootDir"]))
+        self._room = Room(
+            client=self._client,
+            sandbox=Sandbox(
+                node=settings.node,
+                user=user,
+                pids=settings.pids,
+                tmp=settings.tmp,
+                log=settings.log,
+                processors=int(info["NCPU"]),
+                api_version=self._client.api_version,
+            ),
+            holders=self._holders,
+            folders=self._folders,
+            volumes=lru_cache(maxsize=256)(self._images.volumes),
+            grace=settings.stop_grace,
+        )
+
+    def quota_mode(self) -> QuotaMode:
+        """How this host keeps outputs within their quota."""
+        return self._folders.mode()
+
+    def image(self, source: ImageSource, *, log: Callable[[str], None]) -> str:
+        with engine_trouble(f"image of {source.digest}"):
+            return self._images.image(source, log)
+
+    def open_folder(self, folder: Path, *, quota: int) -> None:
+        self._folders.open(folder, quota)
+
+    def close_folder(self, folder: Path) -> None:
+        self._folders.close(folder)
+
+    def run(self, container: ContainerSpec, *, stop: threading.Event) -> ContainerRun:
+        with engine_trouble(f"container {container.name}"):
+            return run_container(self._room, container, stop)
+
+    def list(self) -> tuple[RunningContainer, ...]:
+        with engine_trouble("listing containers"):
+            found = self._client.containers(all=True, filters={"label": f"{NODE_LABEL}={self._node}"})
+        return tuple(
+            RunningContainer(
+                name=item["Names"][0].removeprefix("/"),
+                labels=labels_given(item["Labels"]),
+                running=item["State"] == "running",
+            )
+            for item in found
+            if HOLDER_LABEL not in item["Labels"] and item["Names"]
+        )
+
+    def remove(self, name: str) -> None:
+        with engine_trouble(f"removing container {name}"):
+            try:
+                self._client.remove_container(name, force=True, v=True)
+            except APIError as error:
+                if status(error) == 409:  # somebody else is removing it
+                    self._await_removal(name)
+                elif status(error) != 404:
+                    raise
+
+    def _await_removal(self, name: str) -> None:
+        try:
+            self._client.wait(name, condition="removed")
+        except APIError as error:
+            if status(error) != 404:
+                raise
+
+    def close(self) -> None:
+        with engine_trouble("closing the container engine"):
+            self._holders.close()
+        self._client.close()
+
+
+def _user(security: list[str]) -> tuple[int, int]:
+    """Who runs in containers, unless the operator says: never root of the host."""
+    if any("name=rootless" in option for option in security):
+        return 0, 0  # inside a rootless engine that is its own, unprivileged user
+    return TASK_USER if os.geteuid() == 0 else (os.getuid(), os.getgid())

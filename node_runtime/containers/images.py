@@ -1,0 +1,143 @@
+"""Which image does a source stand for? One that is there, one pulled by digest, or one built once from its folder."""
+
+import fcntl
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import docker
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+
+from node_runtime.containers.build import Build, build
+from node_runtime.containers.connection import connect, explanation, image_id, inspect_image
+from node_runtime.containers.dockerfile import BASE_ARGUMENT, mapped
+from node_runtime.containers.pip_settings import pip_arguments, proxy_arguments
+from node_runtime.containers.settings import EngineSettings
+from node_runtime.errors import FailureCategory, HostError, TaskFailed
+from node_runtime.ports import ImageSource
+
+Log = Callable[[str], None]
+
+
+class Images:
+    """The images of one node, in the engine at `url` whose root folder is `storage`. Safe for threads and processes."""
+
+    def __init__(self, client: docker.APIClient, settings: EngineSettings, *, url: str, storage: Path) -> None:
+        self._client = client
+        self._url = url
+        self._settings = settings
+        self._storage = storage
+
+    def image(self, source: ImageSource, log: Log) -> str:
+        """The image's id. Raises `TaskFailed` image_unavailable or image_refused."""
+        if source.image is not None:
+            ready = self._id(source.image) or self._pull(source.image, log)
+            if ready is not None:
+                return ready
+        dockerfile = source.folder / "Dockerfile"
+        if not dockerfile.is_file():
+            raise TaskFailed(
+                FailureCategory.IMAGE_UNAVAILABLE,
+                f"asset {source.digest}: there is no Dockerfile in its folder" + _or_pulled(source),
+                remedy="put a Dockerfile into the folder and register it again",
+            )
+        base = self._base()
+        tag = tag_of(source.digest, base)
+        return self._id(tag) or self._build(source, dockerfile, tag, log)
+
+    def volumes(self, image: str) -> tuple[str, ...]:
+        """The paths that the image declares as volumes."""
+        found = inspect_image(self._client, image)
+        if found is None:
+            raise HostError(f"image {image} is not there any more", remedy="repeat: it is then made anew")
+        return tuple(sorted((found.get("Config") or {}).get("Volumes") or ()))
+
+    def _id(self, name: str) -> str | None:
+        return image_id(self._client, name)
+
+    def _base(self) -> str:
+        name = self._settings.base_image
+        base = self._id(name) or self._pull(name, lambda _: None)
+        if base is None:
+            raise HostError(
+                f"the base image {name} is not there and cannot be pulled",
+                remedy="make it once with `node-runtime doctor`, or name another one in the node's configuration",
+            )
+        return base
+
+    def _pull(self, name: str, log: Log) -> str | None:
+        log(f"pulling {name}")
+        client = connect(self._url, timeout=self._settings.pull_silence)
+        try:
+            for said in client.pull(name, stream=True, decode=True):
+                if "error" in said:
+                    log(str(said["error"]))
+        except (DockerException, RequestException) as error:
+            log(explanation(error))
+        finally:
+            client.close()
+        return self._id(name)
+
+    def _build(self, source: ImageSource, dockerfile: Path, tag: str, log: Log) -> str:
+        if not self._settings.build:
+            raise TaskFailed(
+                FailureCategory.IMAGE_REFUSED,
+                f"asset {source.digest}: this node does not build Dockerfiles" + _or_pulled(source),
+                remedy="name a ready image by digest, or ask for a node whose operator allows building",
+            )
+        with self._locked(tag):
+            if (built := self._id(tag)) is not None:  # by another thread or process meanwhile
+                return built
+            pip, base = pip_arguments(), self._settings.base_image
+            what = Build(
+                folder=source.folder,
+                dockerfile=mapped(_text(dockerfile, source), base=base, arguments=sorted(pip)),
+                tag=tag,
+                arguments={BASE_ARGUMENT: base, **pip, **proxy_arguments()},
+                network=self._settings.build_network or self._network(),
+                memory=self._settings.build_memory,
+                timeout=self._settings.build_timeout,
+                disk=self._storage,
+                disk_floor=self._settings.disk_floor,
+            )
+            build(self._client, what, log)
+        made = self._id(tag)
+        if made is None:
+            raise HostError(f"the engine built {tag} but does not have it", remedy="see the engine's log")
+        return made
+
+    def _network(self) -> str | None:
+        """The engine's bridge, unless it has none: then RUN steps share the host's network."""
+        return None if self._client.networks(names=["bridge"]) else "host"
+
+    @contextmanager
+    def _locked(self, tag: str) -> Iterator[None]:
+        """One builder a tag, among threads and processes: each opens the file for itself."""
+        folder = self._settings.work / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / f"{tag.rpartition(':')[2]}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def tag_of(folder_digest: str, base: str) -> str:
+    """Content-addressed: the folder's digest and the id of the base image, which stands for its build argument."""
+    made_of = "\n".join(("node-runtime/build/1", folder_digest, f"{BASE_ARGUMENT}={base}"))
+    return f"node-runtime/built:{hashlib.sha256(made_of.encode()).hexdigest()[:32]}"
+
+
+def _text(dockerfile: Path, source: ImageSource) -> str:
+    try:
+        return dockerfile.read_text()
+    except UnicodeDecodeError as error:
+        raise TaskFailed(
+            FailureCategory.IMAGE_UNAVAILABLE,
+            f"asset {source.digest}: its Dockerfile is not text",
+            remedy="write it in UTF-8 and register the folder again",
+        ) from error
+
+
+def _or_pulled(source: ImageSource) -> str:
+    return f", and {source.image} could not be pulled" if source.image else ""

@@ -1,0 +1,111 @@
+"""What is kept of a container's output? Its head, read while we are attached, and its tail, kept by the engine.
+
+However much a container prints, memory, the log's file and the engine's disk stay within a few times the cap.
+"""
+
+import os
+import struct
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import docker
+import requests
+from urllib3.exceptions import HTTPError
+
+_FRAME = struct.Struct(">BxxxL")  # which stream, how many bytes
+_RING = 4  # the engine's ring holds at most this many caps, whatever it says
+
+
+def merge(head: bytes, ring: bytes, *, cap: int, head_lost: bool) -> bytes:
+    """The log: `head` is how the output began, `ring` how it went on to its end, as far back as the engine has it.
+
+    When the ring goes back to the beginning nothing is missing but what is over the cap. ``head_lost`` is true when
+    nobody was attached from the beginning: the ring may then have begun later than the output.
+    """
+    half = cap // 2
+    if ring.startswith(head) and not (head_lost and len(ring) > half):
+        if len(ring) <= cap:
+            return ring
+        return ring[:half] + _note(f"{len(ring) - 2 * half} bytes left out") + ring[-half:]
+    said = "output left out, its beginning was lost when the node restarted" if head_lost else "output left out"
+    return head[:half] + _note(said) + ring[-half:]
+
+
+def _note(text: str) -> bytes:
+    return f"\n[... {text} ...]\n".encode()
+
+
+class LogFile:
+    """The log of one run on the host. ``begin`` before the start, ``finish`` after the end, in one process or two."""
+
+    def __init__(self, client: docker.APIClient, container: str, path: Path, *, cap: int) -> None:
+        self._client = client
+        self._container = container
+        self._path = path
+        self._cap = cap
+        self._reader: threading.Thread | None = None
+        self._complete = False
+
+    def begin(self) -> None:
+        """Attach, and write the head from now on. Called before the container starts, so that nothing is missed."""
+        # the client's own `attach` cannot be ended, and a stream that nobody reads stops the container
+        response = self._client.post(
+            f"{self._client.base_url}/v{self._client.api_version}/containers/{self._container}/attach",
+            params={"stdout": "1", "stderr": "1", "stream": "1"},
+            stream=True,
+            timeout=None,
+        )
+        response.raise_for_status()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._reader = threading.Thread(target=self._read, args=(response,), daemon=True, name="log")
+        self._reader.start()
+
+    def finish(self) -> None:
+        """The container has ended: complete the log with what the engine kept of it."""
+        attached = self._reader is not None
+        if self._reader is not None:
+            self._reader.join(timeout=10)
+        if self._complete:
+            return
+        head = _read_head(self._path, self._cap // 2)
+        lost = not attached and len(head) < self._cap // 2
+        written = merge(head, self._ring(), cap=self._cap, head_lost=lost)
+        unfinished = self._path.with_name(self._path.name + ".part")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(written)
+        unfinished.replace(self._path)
+
+    def _read(self, response: requests.Response) -> None:
+        """Until the output ends, or half the cap is there: from then on output costs us nothing, nobody is attached."""
+        room = self._cap // 2
+        with suppress(OSError, HTTPError), response, self._path.open("wb", buffering=0) as file:
+            while size := _frame_size(response.raw.read(_FRAME.size)):
+                chunk = response.raw.read(size)
+                file.write(chunk[:room])
+                room -= len(chunk)
+                if room < 0:
+                    return
+            self._complete = True
+
+    def _ring(self) -> bytes:
+        kept = bytearray()
+        for chunk in self._client.logs(self._container, stream=True):
+            kept += chunk
+            if len(kept) > _RING * self._cap:
+                del kept[: -_RING * self._cap]
+        return bytes(kept)
+
+
+def _frame_size(header: bytes) -> int:
+    """How many bytes follow; 0 at the end. Format: Docker Engine API, ContainerAttach, "Stream format"."""
+    return int(_FRAME.unpack(header)[1]) if len(header) == _FRAME.size else 0
+
+
+def _read_head(path: Path, size: int) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return b""
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(size)
