@@ -7,8 +7,10 @@ from eth_keys.datatypes import PrivateKey
 
 from node_runtime.devnet import api, blocks
 from node_runtime.devnet.chain import Chain, TransactionRefused
+from node_runtime.devnet.compiled import unpacked
 from node_runtime.devnet.host import RuntimePanic
 from node_runtime.devnet.pool import StatusName, TemporarilyBanned
+from node_runtime.devnet.scale import prefixed
 from node_runtime.devnet.trie import blake2_256
 from node_runtime.errors import InputError
 from tests.devnet import Clock, OpenChain
@@ -186,3 +188,20 @@ def test_an_earlier_state_answers_as_it_did_then(chain: Chain, signers: dict[str
         for number in range(4)
     ]
     assert nonces == [0, 1, 2, 3]
+
+
+def test_a_new_runtime_rules_from_the_next_block_on(
+    chain: Chain, signers: dict[str, Signer], code: bytes, open_chain: OpenChain
+) -> None:
+    alice = signers["Alice"]
+    other = unpacked(code)  # the same rules in other bytes
+    sudo, system, set_code_without_checks = 6, 0, 3
+    chain.submit(alice.signed(bytes((sudo, 0, system, set_code_without_checks)) + prefixed(other), nonce=0))
+    upgraded = chain.seal().block
+    assert chain.state_at(upgraded.number).get(b":code") == other
+    chain.submit(alice.transfer(signers["Bob"].account, UNIT, nonce=1))
+    chain.seal()
+    again = open_chain()
+    for number in range(1, again.head.number + 1):
+        again.execute_again(number)
+    assert again.rules_at(0).runtime is not again.rules_at(again.head.number).runtime
