@@ -1,7 +1,8 @@
 """How is a folder kept from outgrowing its quota? A file system of that size where we may mount, else by watching it.
 
-Mounted: an ext4 in a sparse file, exact in number of entries and within a few MiB in bytes. Watched: every tick of the run the bytes and
-entries are counted and the container is killed when there are too many; what it writes between two looks goes over.
+Mounted: an ext4 in a sparse file, exact in number of entries and within a few MiB in bytes. Watched: every tick of the
+run the bytes and entries are counted and the container is killed when there are too many; what it writes between two
+looks goes over.
 """
 
 import hashlib

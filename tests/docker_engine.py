@@ -59,7 +59,7 @@ def docker_engine() -> Iterator[DockerHost]:
     An engine that answers is used and left running; where none does, one is started as root (Docker is installed from
     Debian's packages when it is missing) and ended with the session. The base image takes about a minute the first
     time, its tarball stays in the user's cache. Import this fixture in a ``conftest.py``:
-    ``from tests.docker import docker_engine``. Give every node in a test an id of its own, so that tests that run at
+    ``from tests.docker_engine import docker_engine``. Give every node in a test an id of its own, so that tests that run at
     the same time on one engine don't see each other's containers.
     """
     started_before = started_engine(engine_folder()) is not None
