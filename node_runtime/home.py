@@ -17,3 +17,13 @@ def home() -> Path:
 
 def network_folder() -> Path:
     return home() / "network"
+
+
+def engine_folder() -> Path:
+    """Of the Docker Engine that is started where none answers: its images are kept from one run to the next."""
+    return home() / "engine"
+
+
+def cache_folder() -> Path:
+    """What can be made again: the base image's tarball."""
+    return home() / "cache"

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -38,10 +38,14 @@ class ProcessRecord(BaseModel):
             return ""
 
 
-def start(
-    name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None
-) -> tuple[ProcessRecord, subprocess.Popen[bytes]]:
-    """Start `command` in a session of its own, so that a terminal's Ctrl-C reaches it only through us."""
+def start(name: str, command: Sequence[str], *, log: Path) -> tuple[ProcessRecord, subprocess.Popen[bytes]]:
+    """Start `command` in a session of its own, so that a terminal's Ctrl-C reaches it only through us.
+
+    Settings of ours in the environment are meant for the command that was typed, not for what it starts.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NODE_RUNTIME_")}
+    if "NODE_RUNTIME_HOME" in os.environ:
+        environment["NODE_RUNTIME_HOME"] = os.environ["NODE_RUNTIME_HOME"]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         child = subprocess.Popen(
@@ -49,7 +53,7 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
+            env=environment,
             start_new_session=True,
         )
     created = psutil.Process(child.pid).create_time()

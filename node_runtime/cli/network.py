@@ -1,0 +1,135 @@
+"""Commands for anyone: bring the local network up and down, run the embedded chain, look after the machine."""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import node_runtime
+from node_runtime.cli.session import JsonOption
+from node_runtime.devnet.sealing import BlockTime
+from node_runtime.errors import InputError
+from node_runtime.home import network_folder
+from node_runtime.network import NetworkFile, NetworkSettings, bring_up, take_down
+
+console = Console(highlight=False, soft_wrap=True)
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs left: chain, storage, results.")]
+
+
+def register(app: typer.Typer) -> None:
+    panel = "Anyone"
+    app.command(rich_help_panel=panel)(up)
+    app.command(rich_help_panel=panel)(down)
+    app.command(rich_help_panel=panel)(demo)
+    app.command(rich_help_panel=panel)(devnet)
+    app.command(rich_help_panel=panel)(doctor)
+    app.command(rich_help_panel=panel)(version)
+
+
+def up(
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once all is ready; stop with 'down'.")] = False,
+    nodes: Annotated[int, typer.Option(min=0, max=5, help="How many node daemons.")] = 1,
+    port: Annotated[int, typer.Option(help="The chain's port on the loopback address; 0 takes a free one.")] = 9944,
+    block_time: Annotated[
+        BlockTime, typer.Option(help="A block for each transaction, or one every 2 s.")
+    ] = BlockTime.INSTANT,
+    fresh: FreshOption = False,
+) -> None:
+    """Bring up a local network: the embedded chain, a store and node daemons that run tasks in Docker."""
+    names = ("bob", "charlie", "dave", "eve", "ferdie")[:nodes]
+    settings = NetworkSettings(folder=network_folder(), port=port, block_time=block_time, nodes=names, fresh=fresh)
+    network = bring_up(settings, console.print)
+    _say_how_to_go_on(network)
+    if detach:
+        return
+    console.print("Ctrl-C stops the network.")
+    try:
+        _wait_for_signal_or_end(settings.folder)
+    finally:
+        take_down(settings.folder, console.print)
+
+
+def down() -> None:
+    """Stop the local network; its chain, storage and results stay on disk."""
+    if not take_down(network_folder(), console.print):
+        console.print("no local network is running")
+
+
+def devnet(
+    base_path: Annotated[Path | None, typer.Option(help="Where blocks and state are kept.")] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; the development keys are public, keep it loopback.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 9944,
+    block_time: Annotated[
+        BlockTime, typer.Option(help="A block for each transaction, or one every 2 s.")
+    ] = BlockTime.INSTANT,
+    preset: Annotated[str, typer.Option(help="development or local_testnet.")] = "development",
+    fresh: FreshOption = False,
+    allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Let other machines connect.")] = False,
+) -> None:
+    """Run the embedded chain alone, in this terminal."""
+    from node_runtime.devnet.server import serve
+
+    serve(
+        base_path=base_path or network_folder() / "chain",
+        host=host,
+        port=port,
+        block_time=block_time,
+        preset=preset,
+        ready=lambda url: console.print(f"ready {url}"),
+        fresh=fresh,
+        allow_remote=allow_remote,
+    )
+
+
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the demo's chain and storage on disk afterwards.")] = False,
+) -> None:
+    """The main job once, from a checkout: submit, train, score, pay; leaves nothing running."""
+    from node_runtime.cli.demo import run_demo
+
+    run_demo(Path.cwd(), console, keep=keep)
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Check what this machine needs: Python, Docker, disk quotas, base image, the local network."""
+    from node_runtime.cli.doctor import run_doctor
+
+    sys.exit(run_doctor(console, as_json=as_json))
+
+
+def version() -> None:
+    """Print the version."""
+    console.print(node_runtime.__version__)
+
+
+def _say_how_to_go_on(network: NetworkFile) -> None:
+    console.print(
+        f"\n[bold green]the network is up[/]: chain {network.chain}, storage {network.storage}\n"
+        "in another terminal:\n"
+        "  node-runtime submit assets/digits/train-and-score.yaml\n"
+        "  node-runtime list\n"
+        "  node-runtime down\n"
+    )
+
+
+def _wait_for_signal_or_end(folder: Path) -> None:
+    """Until Ctrl-C or a termination signal; a process that ends by itself is an error."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.wait(1.0):
+        network = NetworkFile.load(folder)
+        if network is None:
+            return  # `down` from another terminal
+        ended = [record for record in network.processes if record.process() is None]
+        if ended:
+            raise InputError(
+                f"{ended[0].name} has ended by itself; the end of {ended[0].log}:\n{ended[0].last_lines()}",
+                remedy="mend what it says and run 'node-runtime up' again",
+            )

@@ -1,0 +1,71 @@
+"""Which chain, key and storage a command talks to: what is named in options, else the local network's."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node_runtime.errors import InputError
+from node_runtime.network import NetworkFile
+from node_runtime.ports import AssetStore, Chain
+
+ChainOption = Annotated[
+    str | None,
+    typer.Option(
+        "--chain", envvar="NODE_RUNTIME_CHAIN", help="Where the chain answers, ws://… [default: the local network]"
+    ),
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        envvar="NODE_RUNTIME_KEY",
+        help="Keystore file, or a development account like //Alice [default: the local network's creator]",
+    ),
+]
+StorageOption = Annotated[
+    str | None,
+    typer.Option("--storage", envvar="NODE_RUNTIME_STORAGE", help="Storage folder [default: the local network's]"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """An account's open connections."""
+
+    chain: Chain
+    store: AssetStore
+
+
+def open_session(chain: str | None, key: str | None, storage: str | None) -> Session:
+    """Connect to what is named; what is not named comes from the running local network."""
+    network = NetworkFile.load_running() if None in (chain, key, storage) else None
+    return Session(
+        chain=open_chain(chain or _of(network, "chain"), key or _of(network, "creator")),
+        store=open_store(storage or _of(network, "storage")),
+    )
+
+
+def open_chain(url: str, key: str) -> Chain:
+    from node_runtime.chain.client import connect
+
+    return connect(url, key)
+
+
+def open_store(storage: str) -> AssetStore:
+    from node_runtime.storage.local import LocalStore
+
+    if "://" in storage:
+        raise InputError(f"--storage {storage}: only folders are known as storage", remedy="name a folder")
+    return LocalStore(Path(storage))
+
+
+def _of(network: NetworkFile | None, name: str) -> str:
+    if network is None:
+        raise InputError(
+            f"no --{name if name != 'creator' else 'key'} given, and no local network is running",
+            remedy="start one with 'node-runtime up', or name the chain, the key and the storage",
+        )
+    return str(getattr(network, name))

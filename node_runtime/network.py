@@ -1,0 +1,210 @@
+"""The local network: one embedded chain, one store and some node daemons, as processes of this machine."""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from node_runtime import processes
+from node_runtime.containers.base_image import ensure_base_image
+from node_runtime.containers.dockerd import ensure_engine, started_engine, stop_engine
+from node_runtime.errors import HostError, InputError
+from node_runtime.home import cache_folder, engine_folder, network_folder
+from node_runtime.processes import ProcessRecord
+
+FILE_NAME = "network.json"
+CREATOR = "//Alice"
+START_SECONDS = 60.0
+NODE_GRACE = 30.0  # seconds: a node hands its tasks back before it ends
+Say = Callable[[str], None]
+
+
+class NetworkFile(BaseModel):
+    """What `up` wrote down for the other commands and for `down`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    chain: str
+    storage: Path
+    engine: str  # where the container engine answers
+    started_engine: bool  # `down` stops it
+    base_image: str
+    creator: str = CREATOR
+    processes: tuple[ProcessRecord, ...] = ()
+
+    @classmethod
+    def load(cls, folder: Path) -> "NetworkFile | None":
+        path = folder / FILE_NAME
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise InputError(
+                f"{path} is damaged: {error}", remedy="remove it and run 'node-runtime up' again"
+            ) from error
+
+    @classmethod
+    def load_running(cls) -> "NetworkFile | None":
+        """The local network of this user, if its processes run."""
+        network = cls.load(network_folder())
+        return network if network is not None and network.running() else None
+
+    def running(self) -> tuple[ProcessRecord, ...]:
+        return tuple(record for record in self.processes if record.process() is not None)
+
+    def save(self, folder: Path) -> None:
+        fresh = folder / f"{FILE_NAME}.new"
+        fresh.write_text(self.model_dump_json(indent=2) + "\n")
+        fresh.replace(folder / FILE_NAME)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    """How a local network is made. Port 0 takes a free one; ``fresh`` forgets what an earlier one left."""
+
+    folder: Path
+    port: int = 9944
+    block_time: str = "instant"
+    nodes: tuple[str, ...] = ("bob",)
+    slots: int = 2
+    fresh: bool = False
+
+
+def bring_up(settings: NetworkSettings, say: Say) -> NetworkFile:
+    """Start engine, chain and nodes, and write them down. Nothing is left running when a step fails."""
+    known = NetworkFile.load(settings.folder)
+    if known is not None and known.running():
+        raise InputError(
+            f"a local network is already running in {settings.folder} ({known.chain})",
+            remedy="use it, or stop it with 'node-runtime down'",
+        )
+    if settings.fresh:
+        _forget(settings.folder)
+    settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    network = _with_engine(settings, say)
+    try:
+        network = _with_chain(network, settings, say)
+        for node in settings.nodes:
+            network = _with_node(network, settings, node, say)
+    except BaseException:
+        take_down(settings.folder, say)
+        raise
+    return network
+
+
+def take_down(folder: Path, say: Say) -> bool:
+    """Stop the nodes, then the chain, then the container engine if it was ours. State stays on disk."""
+    network = NetworkFile.load(folder)
+    if network is None:
+        return False
+    for record in reversed(network.processes):
+        if processes.stop(record, grace=NODE_GRACE):
+            say(f"stopped {record.name}")
+    if network.started_engine:
+        stop_engine(engine_folder())
+        say("stopped the Docker Engine that was started for this network")
+    (folder / FILE_NAME).unlink(missing_ok=True)
+    return True
+
+
+def _with_engine(settings: NetworkSettings, say: Say) -> NetworkFile:
+    before = started_engine(engine_folder()) is not None
+    engine = ensure_engine(engine_folder(), say=say)
+    network = NetworkFile(
+        chain="",
+        storage=settings.folder / "store",
+        engine=engine.url,
+        started_engine=engine.started_here and not before,
+        base_image="",
+    )
+    network.save(settings.folder)
+    try:
+        base_image = ensure_base_image(engine.url, cache_folder(), say=say)
+    except BaseException:
+        take_down(settings.folder, say)
+        raise
+    say(f"docker  {engine.url}, base image {base_image}")
+    return network.model_copy(update={"base_image": base_image})
+
+
+def _with_chain(network: NetworkFile, settings: NetworkSettings, say: Say) -> NetworkFile:
+    command = [sys.executable, "-m", "node_runtime.devnet", "--base-path", str(settings.folder / "chain")]
+    command += ["--port", str(settings.port), "--block-time", settings.block_time]
+    network, url = _start("chain", command, settings.folder, network)
+    say(f"chain   {url}")
+    network = network.model_copy(update={"chain": url})
+    network.save(settings.folder)
+    return network
+
+
+def _with_node(network: NetworkFile, settings: NetworkSettings, name: str, say: Say) -> NetworkFile:
+    config = settings.folder / "nodes" / name / "node.yaml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(_node_yaml(network, settings, name, config.parent))
+    command = [sys.executable, "-m", "node_runtime", "daemon", "--config", str(config)]
+    network, _ = _start(f"node {name}", command, settings.folder, network)
+    say(f"node    {name}, {settings.slots} slots, log {network.processes[-1].log}")
+    return network
+
+
+def _node_yaml(network: NetworkFile, settings: NetworkSettings, name: str, folder: Path) -> str:
+    """A node of the local network serves everybody there: what `init` writes for an operator denies by default."""
+    return yaml.safe_dump(
+        {
+            "node": f"local-{name}",
+            "chain": network.chain,
+            "key": f"//{name.capitalize()}",
+            "storage": str(network.storage),
+            "work": str(folder / "work"),
+            "docker": network.engine,
+            "slots": settings.slots,
+            "building": "allow",
+            "base_image": network.base_image,
+            "poll": "0.2s",
+            "policy": {
+                "kinds": ["training", "scoring"],
+                "creators": ["any"],
+                "algos": ["any"],
+                "datasets": ["any"],
+            },
+        },
+        sort_keys=False,
+    )
+
+
+def _start(name: str, command: Sequence[str], folder: Path, network: NetworkFile) -> tuple[NetworkFile, str]:
+    """Start a process of the network, write it down and wait for its line ``ready …``; answers what stands there."""
+    log = folder / "logs" / f"{name.replace(' ', '-')}.log"
+    log.unlink(missing_ok=True)
+    record, child = processes.start(name, command, log=log)
+    network = network.model_copy(update={"processes": (*network.processes, record)})
+    network.save(folder)
+    return network, _wait_until_ready(record, child)
+
+
+def _wait_until_ready(record: ProcessRecord, child: "subprocess.Popen[bytes]") -> str:
+    give_up = time.monotonic() + START_SECONDS
+    while time.monotonic() < give_up:
+        ended = child.poll() is not None
+        for line in record.log.read_text(errors="replace").splitlines():
+            if line.startswith("ready"):
+                return line.removeprefix("ready").strip()
+        if ended:
+            break
+        time.sleep(0.05)
+    raise HostError(
+        f"the {record.name} did not start; the end of {record.log}:\n{record.last_lines()}",
+        remedy="mend what it says, then repeat",
+    )
+
+
+def _forget(folder: Path) -> None:
+    for part in ("chain", "store", "nodes", "logs"):
+        shutil.rmtree(folder / part, ignore_errors=True)
