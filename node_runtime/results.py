@@ -67,14 +67,19 @@ class ResultDocument(_Part):
     @classmethod
     def decode(cls, encoded: bytes) -> "ResultDocument":
         """Raises `InputError` for anything else than a result.json."""
+        remedy = "reject the submission, or ask its worker"
         try:
-            return cls.model_validate_json(encoded)
+            found = cls.model_validate_json(encoded)
+            canonical = found.encode() == encoded
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"]) or "the document"
-            raise InputError(
-                f"{FILE_NAME}: {place}: {first['msg']}", remedy="reject the submission, or ask its worker"
-            ) from error
+            raise InputError(f"{FILE_NAME}: {place}: {first['msg']}", remedy=remedy) from error
+        except ValueError as error:  # numbers that are none, text that is no UTF-8
+            raise InputError(f"{FILE_NAME}: {error}", remedy=remedy) from error
+        if not canonical:  # e.g. a key that is there twice, and read differently by others
+            raise InputError(f"{FILE_NAME} is not canonical JSON", remedy=remedy)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -151,7 +151,8 @@ class Cache:
     def _sweep(self) -> None:
         """Remove what a killed process was fetching, and trees the index doesn't know."""
         for folder in [*self._incoming.iterdir(), *self._trees.iterdir()]:
-            digest = Digest(folder.name.partition(".")[0])
+            # a store may fetch into a folder of its own beside the one it was told
+            digest = Digest(folder.name.lstrip(".").partition(".")[0])
             if self._is_busy(digest):
                 continue  # another process is fetching it
             with self._locked(digest), _host_trouble(folder):

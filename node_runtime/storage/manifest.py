@@ -102,17 +102,23 @@ def check_path(path: str) -> None:
     names = path.split("/")
     for name in names:
         if name in ("", ".", ".."):
-            raise TreeRefused(f"{path!a}: a path in a tree has no empty, '.' or '..' part", remedy="rename it")
+            raise TreeRefused(f"{shown(path)}: a path in a tree has no empty, '.' or '..' part", remedy="rename it")
         if _ODD.search(name):
             raise TreeRefused(
-                f"{path!a}: the name is not UTF-8 or has control characters in it", remedy="rename it, or leave it out"
+                f"{shown(path)}: the name is not UTF-8 or has control characters in it",
+                remedy="rename it, or leave it out",
             )
         if len(name.encode()) > MAX_NAME:
-            raise TreeRefused(f"{name[:40]!a}…: the name is longer than {MAX_NAME} bytes", remedy="rename it")
+            raise TreeRefused(f"{shown(name[:40])}…: the name is longer than {MAX_NAME} bytes", remedy="rename it")
     if len(path.encode()) > MAX_PATH:
-        raise TreeRefused(f"{path[:40]!a}…: the path is longer than {MAX_PATH} bytes", remedy="use fewer folders")
+        raise TreeRefused(f"{shown(path[:40])}…: the path is longer than {MAX_PATH} bytes", remedy="use fewer folders")
     if len(names) > MAX_DEPTH:
-        raise TreeTooLarge(f"{path[:40]!a}… is deeper than {MAX_DEPTH} folders", remedy="use fewer folders")
+        raise TreeTooLarge(f"{shown(path[:40])}… is deeper than {MAX_DEPTH} folders", remedy="use fewer folders")
+
+
+def shown(path: str) -> str:
+    """The path for a message: as it is, or escaped when it could play tricks on a terminal."""
+    return path if path.isprintable() else ascii(path)[1:-1]
 
 
 def _entry(row: object) -> Entry:

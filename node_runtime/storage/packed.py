@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from node_runtime.errors import AssetMismatch
-from node_runtime.storage.manifest import MAX_MANIFEST, Entry, Manifest, TreeRefused, decode
+from node_runtime.storage.manifest import MAX_MANIFEST, Entry, Manifest, TreeRefused, decode, shown
 from node_runtime.storage.walk import ANY, CHUNK, tree_files
 from node_runtime.task import Digest
 
@@ -80,12 +80,12 @@ def _verified(stream: BinaryIO, entry: Entry) -> Iterator[bytes]:
     while left:
         chunk = stream.read(min(CHUNK, left))
         if not chunk:
-            raise _wrong(f"{entry.path!a} is cut short")
+            raise _wrong(f"{shown(entry.path)} is cut short")
         sha256.update(chunk)
         left -= len(chunk)
         yield chunk
     if sha256.hexdigest() != entry.sha256:
-        raise _wrong(f"{entry.path!a} has another sha256")
+        raise _wrong(f"{shown(entry.path)} has another sha256")
 
 
 def _wrong(reason: str) -> AssetMismatch:

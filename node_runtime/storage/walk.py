@@ -22,6 +22,7 @@ from node_runtime.storage.manifest import (
     TreeTooLarge,
     check_path,
     manifest,
+    shown,
 )
 
 CHUNK = 1 << 20  # bytes read at once
@@ -101,7 +102,7 @@ def tree_files(source: Path, *, caps: Caps = ANY) -> Iterator[OpenFile]:
     source = source.absolute()
     walk = _Walk(root=source, caps=caps)
     with (
-        _reading(ascii(str(source))[1:-1]),
+        _reading(shown(str(source))),
         _opened(source.parent, _TRUSTED_FOLDER, None) as parent,
     ):
         found = os.stat(source.name, dir_fd=parent, follow_symlinks=False)
@@ -186,7 +187,7 @@ class _Walk:
             self.link_counts[identity] = status.st_nlink
 
     def _place(self, path: str) -> str:
-        return ascii(f"{self.root.name}/{path}" if path != self.root.name else path)[1:-1]
+        return shown(f"{self.root.name}/{path}" if path != self.root.name else path)
 
 
 @contextmanager

@@ -220,6 +220,29 @@ def test_what_is_no_document_is_refused(encoded: bytes) -> None:
         ResultDocument.decode(encoded)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"all":0.5', '"all":NaN'),
+        ('"all":0.5', '"all":1,"all":0.5'),
+        ('"all":0.5', '"all":0.50'),
+        ('"epoch":3', '"epoch": 3'),
+        ('"x":1', '"x":"\\ud800"'),
+    ],
+)
+def test_what_others_could_read_differently_is_refused(inputs: Inputs, old: str, new: str) -> None:
+    encoded = described(inputs, Perf(micro_units=500_000, values={"all": 0.5, "x": 1})).encode().decode()
+    assert old in encoded
+    with pytest.raises(InputError, match=r"result\.json"):
+        ResultDocument.decode(encoded.replace(old, new).encode())
+
+
+@pytest.mark.parametrize("number", [10**39, -(10**39), 1e22, 5e-324, 0.1, 1e-7, 123456789.123456789, -0.0])
+def test_any_number_of_a_metric_reads_back(inputs: Inputs, number: float) -> None:
+    written = described(inputs, Perf(micro_units=0, values={"all": 0.0, "more": [number]}))
+    assert ResultDocument.decode(written.encode()).perf == written.perf
+
+
 def test_what_goes_on_chain_names_the_tree_that_result_json_is_stored_as(
     workspace: Workspace, inputs: Inputs, tmp_path: Path
 ) -> None:

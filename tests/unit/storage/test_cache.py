@@ -293,10 +293,24 @@ def test_what_a_process_held_for_itself_goes_with_it(tmp_path: Path, store: Coun
 
 def test_what_a_killed_process_was_fetching_is_swept_away(tmp_path: Path, trees: list[Digest]) -> None:
     cache_in(tmp_path).close()
-    half = tmp_path / "cache" / "incoming" / f"{trees[0]}.0123"
-    (half / "sub").mkdir(parents=True)
+    incoming = tmp_path / "cache" / "incoming"
+    for name in (f"{trees[0]}.0123", f".{trees[0]}.0123.4567"):
+        (incoming / name / "sub").mkdir(parents=True)
     cache_in(tmp_path)
-    assert not half.exists()
+    assert list(incoming.iterdir()) == []
+
+
+def test_what_another_process_is_fetching_is_left_alone(tmp_path: Path, trees: list[Digest]) -> None:
+    """The second cache opens while the first one's fetch stands still."""
+
+    class OpeningStore(LocalStore):
+        def fetch(self, digest: Digest, target: Path) -> None:
+            (target.parent / f".{target.name}.beside").mkdir()
+            cache_in(tmp_path).close()
+            (target.parent / f".{target.name}.beside").rmdir()
+            super().fetch(digest, target)
+
+    touch(cache_in(tmp_path), trees[0], OpeningStore(tmp_path / "store"))
 
 
 def test_trees_unknown_to_the_index_are_swept_away(tmp_path: Path, store: CountingStore, trees: list[Digest]) -> None:
