@@ -4,10 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from workspace_room import ATTEMPT, MODEL, OWNER, QUOTA, scoring_stages, train_stage
-from workspace_room import engine as engine
-from workspace_room import inputs as inputs
-from workspace_room import workspaces as workspaces
 
 from node_runtime.errors import FailureCategory, InputError, TaskFailed
 from node_runtime.perf import Perf
@@ -27,6 +23,10 @@ from node_runtime.storage.local import LocalStore
 from node_runtime.storage.walk import manifest_of
 from node_runtime.task import Account, Digest, Kind
 from node_runtime.workspace import Workspace, Workspaces
+from tests.unit.workspace_room import ATTEMPT, MODEL, OWNER, QUOTA, scoring_stages, train_stage
+from tests.unit.workspace_room import engine as engine
+from tests.unit.workspace_room import inputs as inputs
+from tests.unit.workspace_room import workspaces as workspaces
 
 pytestmark = pytest.mark.docker
 

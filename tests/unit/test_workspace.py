@@ -6,17 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from workspace_room import ATTEMPT, MODEL, QUOTA, SAMPLE, run_python, scoring_stages, train_stage
-from workspace_room import engine as engine
-from workspace_room import image as image
-from workspace_room import inputs as inputs
-from workspace_room import workspaces as workspaces
 
 from node_runtime.containers.engine import DockerEngine
 from node_runtime.errors import FailureCategory, TaskFailed
 from node_runtime.stages import Inputs
 from node_runtime.task import Digest, PlanId, TaskId
 from node_runtime.workspace import AttemptId, Workspaces
+from tests.unit.workspace_room import ATTEMPT, MODEL, QUOTA, SAMPLE, run_python, scoring_stages, train_stage
+from tests.unit.workspace_room import engine as engine
+from tests.unit.workspace_room import image as image
+from tests.unit.workspace_room import inputs as inputs
+from tests.unit.workspace_room import workspaces as workspaces
 
 pytestmark = pytest.mark.docker
 

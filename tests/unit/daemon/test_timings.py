@@ -21,7 +21,7 @@ def test_every_step_is_in_the_file_and_in_the_metrics_even_when_it_raised(tmp_pa
     watch.on_chain()
     file.append(watch.done(task=7, epoch=1, kind="training", outcome="done"))
     (timings,) = file.read()
-    assert list(timings.steps) == ["fetch_inputs", "collect", "seen_to_started", "exit_to_chain", "whole"]
+    assert list(timings.steps) == ["claim", "fetch_inputs", "collect", "seen_to_started", "exit_to_chain", "whole"]
     assert b'node_runtime_step_seconds_count{step="collect"} 1.0' in generate_latest(metrics.registry)
 
 
