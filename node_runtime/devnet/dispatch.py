@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from . import rpc_errors
 from .chain import Chain
-from .rpc import METHODS, Json, Params
+from .params import Json, Params
+from .rpc import METHODS
 from .rpc_errors import RpcError
 from .subscriptions import EVENTS, UNSUBSCRIBING, Subscriber, Subscriptions
 

@@ -1,7 +1,6 @@
 """What can a client ask? The methods of a Substrate node that clients use, each a function of chain and parameters."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from itertools import islice
 
@@ -11,68 +10,14 @@ from . import api, rpc_errors
 from .chain import Chain
 from .header import Header, decode_header
 from .host import RuntimePanic
+from .params import Json, Params, as_number, hexed
 from .scale import Reader, ScaleError
 from .state import View
 from .store import Block, StateDiscarded
 from .trie import blake2_256
 from .views import keys_under
 
-Json = None | bool | int | str | Sequence["Json"] | Mapping[str, "Json"]
-
 _MOST_KEYS = 1000  # as a Substrate node allows a page
-
-
-@dataclass(frozen=True)
-class Params:
-    """A request's positional parameters; every method raises `RpcError` -32602 when one is not what it should be."""
-
-    values: tuple[object, ...]
-
-    def get(self, position: int) -> object:
-        return self.values[position] if position < len(self.values) else None
-
-    def text(self, position: int) -> str:
-        value = self.get(position)
-        if not isinstance(value, str):
-            raise rpc_errors.invalid_params(f"parameter {position + 1} must be a string")
-        return value
-
-    def data(self, position: int) -> bytes:
-        return _unhex(self.text(position), position)
-
-    def optional_data(self, position: int) -> bytes | None:
-        return None if self.get(position) is None else self.data(position)
-
-    def many_data(self, position: int) -> list[bytes]:
-        value = self.get(position)
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise rpc_errors.invalid_params(f"parameter {position + 1} must be a list of strings")
-        return [_unhex(item, position) for item in value]
-
-    def number(self, position: int) -> int:
-        return as_number(self.get(position), position)
-
-
-def as_number(value: object, position: int) -> int:
-    """A block number or count: an integer, or hexadecimal text."""
-    try:
-        number = int(value, 16) if isinstance(value, str) else value
-    except ValueError:
-        number = None
-    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 1 << 32:
-        raise rpc_errors.invalid_params(f"parameter {position + 1} must be a number below 2**32")
-    return number
-
-
-def _unhex(text: str, position: int) -> bytes:
-    try:
-        return bytes.fromhex(text.removeprefix("0x"))
-    except ValueError as failure:
-        raise rpc_errors.invalid_params(f"parameter {position + 1} is not hexadecimal") from failure
-
-
-def hexed(data: bytes) -> str:
-    return f"0x{data.hex()}"
 
 
 def header_json(header: Header) -> Json:

@@ -23,7 +23,7 @@ from .chain import Chain, Sealed
 from .compiled import default_cache
 from .dispatch import answer
 from .folder import locked_folder
-from .rpc import Json
+from .params import Json
 from .sealing import BlockTime, Sealer, wall_clock
 from .store import Store
 from .subscriptions import Subscriptions

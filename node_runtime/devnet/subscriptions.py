@@ -9,8 +9,9 @@ from . import rpc_errors
 from .blocks import CODE_KEY
 from .chain import Chain, Sealed
 from .header import decode_header
+from .params import Json, Params, hexed
 from .pool import Status, StatusName
-from .rpc import Json, Params, header_json, hexed, storage_changes, submit, version_json
+from .rpc import header_json, storage_changes, submit, version_json
 
 MOST_A_CONNECTION = 1024  # as a Substrate node
 _LAST = (StatusName.FINALIZED, StatusName.DROPPED, StatusName.INVALID, StatusName.USURPED)
