@@ -39,6 +39,7 @@ class Cache:
         self._limit = limit
         self._process = this_process()
         self._pins: Counter[tuple[Digest, str]] = Counter()
+        self._crowded = False
         self._guard = threading.Lock()
         with _host_trouble(root):
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,8 +96,12 @@ class Cache:
             if fetched:
                 self._fetch(digest, store)
         if fetched:
-            self.shrink(self._limit)
+            self._make_room()
         return self._trees / digest
+
+    def _make_room(self) -> None:
+        self.shrink(self._limit)
+        self._crowded = self._index.total() > self._limit  # by trees that are held: tried again when one is let go
 
     def _fits_its_seal(self, digest: Digest) -> bool:
         seal = self._index.find(digest)
@@ -147,6 +152,8 @@ class Cache:
             if self._pins[digest, holder] == 0:
                 del self._pins[digest, holder]
                 self._index.unpin(digest, holder)
+        if self._crowded:
+            self._make_room()
 
     def _sweep(self) -> None:
         """Remove what a killed process was fetching, and trees the index doesn't know."""
