@@ -4,6 +4,7 @@ A live attempt goes on: its containers are adopted by name. A packed parcel is d
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -34,18 +35,46 @@ class Leftover:
     attempts: tuple[Attempt, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """How much was removed that no live attempt needs."""
+
+    containers: int
+    workspaces: int
+
+
 def recover(node: Node) -> Leftover:
     """May be repeated, as long as nothing it answered was started. Raises `ChainUnavailable`."""
-    known = {AttemptId(task=one.task, epoch=one.epoch): one for one in node.chain.assignments(node.chain.account)}
+    known = _attempts(node)
     parcels = tuple(parcel for parcel in node.outbox.undelivered() if _is_wanted(parcel, known, node))
-    packed = frozenset(parcel.attempt for parcel in parcels)
-    live = {key: one for key, one in known.items() if one.state is AssignmentState.LIVE and key not in packed}
-    _reap_containers(node, frozenset(live))
-    _remove_workspaces(node, packed | frozenset(live))
-    _release_pins(node, frozenset(live))
+    live = _to_be_run(known, parcels)
+    _sweep(node, live=frozenset(live), packed=frozenset(parcel.attempt for parcel in parcels))
     taken = [_take_up(one, node) for one in live.values()]
     failed = tuple(one for one in taken if isinstance(one, Parcel))
     return Leftover(parcels=parcels + failed, attempts=tuple(one for one in taken if isinstance(one, Attempt)))
+
+
+def sweep(node: Node) -> Swept:
+    """Remove what a daemon that starts now would remove, and start nothing. Raises `ChainUnavailable`."""
+    known, parcels = _attempts(node), node.outbox.undelivered()
+    live = _to_be_run(known, parcels)
+    return _sweep(node, live=frozenset(live), packed=frozenset(parcel.attempt for parcel in parcels))
+
+
+def _attempts(node: Node) -> dict[AttemptId, Assignment]:
+    return {AttemptId(task=one.task, epoch=one.epoch): one for one in node.chain.assignments(node.chain.account)}
+
+
+def _to_be_run(known: dict[AttemptId, Assignment], parcels: Sequence[Parcel]) -> dict[AttemptId, Assignment]:
+    packed = {parcel.attempt for parcel in parcels}
+    return {key: one for key, one in known.items() if one.state is AssignmentState.LIVE and key not in packed}
+
+
+def _sweep(node: Node, *, live: frozenset[AttemptId], packed: frozenset[AttemptId]) -> Swept:
+    """Containers go on for live attempts only; folders also hold what is packed. Pins hold what containers mount."""
+    swept = Swept(containers=_reap_containers(node, live), workspaces=_remove_workspaces(node, live | packed))
+    _release_pins(node, live)
+    return swept
 
 
 def _is_wanted(parcel: Parcel, known: dict[AttemptId, Assignment], node: Node) -> bool:
@@ -59,14 +88,16 @@ def _is_wanted(parcel: Parcel, known: dict[AttemptId, Assignment], node: Node) -
     return False
 
 
-def _reap_containers(node: Node, keep: frozenset[AttemptId]) -> None:
+def _reap_containers(node: Node, keep: frozenset[AttemptId]) -> int:
+    reaped = 0
     for container in node.engine.list():
-        attempt = _attempt_of(container)
-        if attempt in keep:
+        if _attempt_of(container) in keep:
             log.info("container_found", container=container.name, running=container.running)
             continue
         log.info("container_reaped", container=container.name)
         node.engine.remove(container.name)
+        reaped += 1
+    return reaped
 
 
 def _attempt_of(container: RunningContainer) -> AttemptId | None:
@@ -77,11 +108,12 @@ def _attempt_of(container: RunningContainer) -> AttemptId | None:
         return None
 
 
-def _remove_workspaces(node: Node, keep: frozenset[AttemptId]) -> None:
-    for attempt in node.workspaces.left():
-        if attempt not in keep:
-            log.info("workspace_removed", attempt=str(attempt))
-            node.workspaces.remove(attempt)
+def _remove_workspaces(node: Node, keep: frozenset[AttemptId]) -> int:
+    stale = [attempt for attempt in node.workspaces.left() if attempt not in keep]
+    for attempt in stale:
+        log.info("workspace_removed", attempt=str(attempt))
+        node.workspaces.remove(attempt)
+    return len(stale)
 
 
 def _release_pins(node: Node, keep: frozenset[AttemptId]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 FILE_NAME = "timings.jsonl"
+CLAIM = "claim"  # seen on chain → this node's finalised hold, or its being taken up again
 SEEN_TO_STARTED = "seen_to_started"  # the task was seen on chain → its first container runs
 EXIT_TO_CHAIN = "exit_to_chain"  # the last container ended → its result is finalised
 WHOLE = "whole"  # seen → all is done
@@ -35,6 +36,7 @@ class Stopwatch:
         self._observe = observe
         self._exit: float | None = None
         self.steps: dict[str, float] = {}
+        self._note(CLAIM, time.monotonic() - seen)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

@@ -8,19 +8,63 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import docker
+import yaml
 from docker.models.containers import Container
+from substrateinterface import Keypair
 
 from node_runtime.daemon.audit import Deed, Entry
 from node_runtime.daemon.timings import FILE_NAME, Timings, TimingsFile
 from node_runtime.ports import Chain
 from node_runtime.task import Account
 
+NODE_LABEL = "node-runtime.node"
+EPOCH_LABEL = "node-runtime.epoch"  # task containers have it, namespace holders don't
+
+
+@dataclass(frozen=True, kw_only=True)
+class DaemonSettings:
+    """What a test may say of its daemon; the rest is the same for all."""
+
+    chain: str
+    storage: Path
+    base_image: str
+    key: str = "//Bob"
+    slots: int = 1
+    grace: int = 2  # seconds
+    building: str = "allow"
+    kinds: tuple[str, ...] = ("training", "scoring")
+    creators: tuple[str, ...] = ("any",)
+
+    def text(self, node: str, work: Path) -> str:
+        """The node.yaml."""
+        return yaml.safe_dump(
+            {
+                "node": node,
+                "chain": self.chain,
+                "key": self.key,
+                "storage": str(self.storage),
+                "work": str(work),
+                "slots": self.slots,
+                "disk_floor": "1GiB",
+                "building": self.building,
+                "base_image": self.base_image,
+                "poll": "0.2s",
+                "grace": f"{self.grace}s",
+                "policy": {
+                    "kinds": list(self.kinds),
+                    "creators": list(self.creators),
+                    "algos": ["any"],
+                    "datasets": ["any"],
+                },
+            }
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class DaemonProcess:
     """A daemon of the test. ``account`` is its key's, ``work`` its work folder, ``chain`` any view of the chain."""
 
-    name: str
+    node: str
     account: Account
     work: Path
     log: Path
@@ -30,6 +74,9 @@ class DaemonProcess:
     @property
     def audit(self) -> Path:
         return self.work / "audit.jsonl"
+
+    def ready(self) -> bool:
+        return "\nready " in f"\n{self.log_text()}"
 
     def kill(self) -> None:
         """End it as a power cut would: nothing is told to it."""
@@ -42,6 +89,18 @@ class DaemonProcess:
 
     def wait(self) -> int:
         return self.process.wait(60)
+
+    def clean_up(self) -> None:
+        """Nothing of the daemon is left: no process, no container, no quota folder."""
+        self.process.kill()
+        self.process.wait(10)
+        client = docker.from_env()
+        for container in client.containers.list(all=True, filters={"label": f"{NODE_LABEL}={self.node}"}):
+            container.remove(force=True)
+        client.close()
+        for mount in reversed([line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]):
+            if mount.startswith(f"{self.work}/"):
+                subprocess.run(["umount", mount], check=False)
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
@@ -58,11 +117,11 @@ class DaemonProcess:
         return [path.name for path in (self.work / "attempts").iterdir()]
 
     def containers(self, *, running: bool = False) -> list[Container]:
-        """The containers of its attempts, holders not counted."""
+        """The containers of its attempts."""
         client = docker.from_env()
         try:
-            found = client.containers.list(all=not running, filters={"label": f"node-runtime.node={self.name}"})
-            return [one for one in found if any(label.endswith("epoch") for label in one.labels)]
+            labels = [f"{NODE_LABEL}={self.node}", EPOCH_LABEL]
+            return list(client.containers.list(all=not running, filters={"label": labels}))
         finally:
             client.close()
 
@@ -72,12 +131,19 @@ class DaemonProcess:
         return balance.free + balance.held
 
 
-def launch_daemon(config: Path, log: Path, home: Path) -> subprocess.Popen[bytes]:
-    with log.open("ab") as output:
-        return subprocess.Popen(
+def start(settings: DaemonSettings, folder: Path, *, view: Chain) -> DaemonProcess:
+    """Start a daemon whose files are in `folder`, which may be those of one that was killed."""
+    folder.mkdir(exist_ok=True)
+    node = f"test-{folder.parent.name}-{folder.name}".replace("_", "-")[-32:].strip("-")
+    config, log = folder / "node.yaml", folder / "daemon.log"
+    config.write_text(settings.text(node, folder / "work"))
+    account = Account(Keypair.create_from_uri(settings.key).ss58_address)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
             [sys.executable, "-m", "node_runtime", "daemon", "--config", str(config)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "NODE_RUNTIME_HOME": str(home)},
+            env={**os.environ, "NODE_RUNTIME_HOME": str(folder.parent / "home")},
         )
+    return DaemonProcess(node=node, account=account, work=folder / "work", log=log, chain=view, process=process)

@@ -1,0 +1,168 @@
+"""How is a node put together? From the operator's configuration: chain, stores, engine, books and rules."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import structlog
+from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
+
+from node_runtime.chain.client import SubstrateChain, connect
+from node_runtime.cli.session import open_store
+from node_runtime.config import NodeConfig
+from node_runtime.containers.engine import DockerEngine
+from node_runtime.containers.settings import EngineSettings
+from node_runtime.daemon.audit import Audit
+from node_runtime.daemon.deliver import Courier
+from node_runtime.daemon.lock import only_daemon
+from node_runtime.daemon.metrics import Metrics
+from node_runtime.daemon.node import Node
+from node_runtime.daemon.outbox import Outbox
+from node_runtime.daemon.policy import AllowList, Policy
+from node_runtime.daemon.pool import Demand, Pool
+from node_runtime.daemon.seek import Seeker
+from node_runtime.daemon.timings import FILE_NAME, TimingsFile
+from node_runtime.errors import ChainUnavailable
+from node_runtime.home import home
+from node_runtime.storage.cache import Cache
+from node_runtime.storage.local import LocalStore
+from node_runtime.task import Asset, AssetKind, AssetRef, Label, Visibility
+from node_runtime.workspace import Workspaces
+
+log = structlog.get_logger()
+
+MINIMUM_TIME = 10_000  # ms that must be left until a task's deadline
+PRIVATE_URI = "private:"  # there is nowhere to fetch it from
+AUDIT, OUTBOX, PRIVATE, APPROVED = "audit.jsonl", "outbox.sqlite", "private", "approved"
+
+
+@contextmanager
+def open_node(config: NodeConfig) -> Iterator[Node]:
+    """The node, alone with its account on this machine, until the end of the ``with``.
+
+    Raises `ChainUnavailable`, `HostError` when no container engine answers, `ConfigError` when the account is taken.
+    """
+    with ExitStack() as stack:
+        chain = _connect_patiently(config)
+        stack.callback(chain.close)
+        stack.enter_context(only_daemon(home() / "locks", chain.account, config.chain))
+        config.work.mkdir(parents=True, exist_ok=True, mode=0o700)
+        engine = DockerEngine(engine_settings(config))
+        stack.callback(engine.close)
+        outbox, audit = Outbox(config.work / OUTBOX), Audit(config.work / AUDIT)
+        stack.callback(outbox.close)
+        stack.callback(audit.close)
+        cache = Cache(config.work / "cache", limit=config.cache)
+        stack.callback(cache.close)
+        store = open_store(config.storage)
+        quitting = threading.Event()
+        yield Node(
+            id=config.node,
+            work=config.work,
+            chain=chain,
+            store=store,
+            private=private_store(config),
+            cache=cache,
+            workspaces=Workspaces(config.work / "attempts", engine=engine, node=config.node),
+            engine=engine,
+            pool=pool_of(config),
+            outbox=outbox,
+            courier=Courier(chain=chain, store=store, outbox=outbox, audit=audit, quitting=quitting),
+            audit=audit,
+            metrics=Metrics(),
+            timings=TimingsFile(config.work / FILE_NAME),
+            share_private_logs=config.policy.share_logs,
+            quitting=quitting,
+        )
+
+
+def connect_node(config: NodeConfig) -> SubstrateChain:
+    return connect(config.chain, config.key, password_file=config.password_file)
+
+
+def _connect_patiently(config: NodeConfig) -> SubstrateChain:
+    """A node may start before its chain does: wait for it, saying so."""
+    patience = Retrying(
+        retry=retry_if_exception_type(ChainUnavailable),
+        wait=wait_exponential_jitter(initial=0.5, max=30),
+        before_sleep=lambda state: log.warning("chain_unavailable", chain=config.chain, attempt=state.attempt_number),
+    )
+    return patience(connect_node, config)
+
+
+def add_private_sample(config: NodeConfig, folder: Path, label: Label) -> Asset:
+    """Keep the sample's bytes on this node and register their digest and label. May be repeated."""
+    digest = private_store(config).put(folder)
+    chain = connect_node(config)
+    try:
+        asset = Asset(
+            ref=AssetRef(owner=chain.account, digest=digest),
+            kind=AssetKind.DATA_SAMPLE,
+            label=label,
+            visibility=Visibility.PRIVATE,
+            uri=PRIVATE_URI,
+        )
+        chain.register_assets([asset])
+        return asset
+    finally:
+        chain.close()
+
+
+def seeker_of(node: Node, config: NodeConfig) -> Seeker:
+    return Seeker(
+        chain=node.chain,
+        store=node.store,
+        policy=policy_of(config),
+        minimum_time=MINIMUM_TIME,
+        approvals=config.work / APPROVED,
+        audit=node.audit,
+        metrics=node.metrics,
+    )
+
+
+def private_store(config: NodeConfig) -> LocalStore:
+    """The bytes of this node's own samples."""
+    return LocalStore(config.work / PRIVATE)
+
+
+def policy_of(config: NodeConfig) -> Policy:
+    policy = config.policy
+    return Policy(
+        kinds=frozenset(policy.kinds),
+        minimum_reward=policy.minimum_reward,
+        creators=AllowList(entries=policy.creators),
+        algos=AllowList(entries=policy.algos),
+        datasets=AllowList(entries=policy.datasets),
+        manual=policy.approve == "manual",
+    )
+
+
+def pool_of(config: NodeConfig) -> Pool:
+    room = Demand(cpus=config.pool.cpus, memory=config.pool.memory, disk=config.pool.disk)
+    return Pool(
+        slots=config.slots,
+        room=room,
+        disk_floor=config.disk_floor,
+        free_disk=lambda: shutil.disk_usage(config.work).free,
+    )
+
+
+def engine_settings(config: NodeConfig) -> EngineSettings:
+    sandbox = config.sandbox
+    return EngineSettings(
+        node=config.node,
+        work=config.work,
+        docker_host=config.docker,
+        base_image=config.base_image,
+        pids=sandbox.pids,
+        tmp=sandbox.tmp,
+        log=sandbox.log,
+        files=sandbox.files,
+        stop_grace=sandbox.stop_grace,
+        build=config.building == "allow",
+        build_memory=sandbox.build_memory,
+        build_timeout=sandbox.build_timeout,
+        disk_floor=config.disk_floor,
+    )

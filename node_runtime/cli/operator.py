@@ -1,0 +1,136 @@
+"""Commands for operators: make a node, run its daemon, decide what it takes, look after its folder."""
+
+import signal
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from node_runtime.cli.session import JsonOption
+from node_runtime.errors import InputError
+from node_runtime.task import Label
+
+console = Console(highlight=False, soft_wrap=True)
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", envvar="NODE_RUNTIME_CONFIG", help="The node's configuration.")
+]
+DEFAULT_CONFIG = Path("node.yaml")
+
+
+def register(app: typer.Typer) -> None:
+    panel = "Operators"
+    app.command(rich_help_panel=panel)(init)
+    app.command(rich_help_panel=panel)(daemon)
+    app.command(rich_help_panel=panel)(approve)
+    app.command(rich_help_panel=panel)(audit)
+    app.command(rich_help_panel=panel)(gc)
+    data = typer.Typer(name="data", help="This node's private data samples.", no_args_is_help=True)
+    data.command("add")(data_add)
+    app.add_typer(data, rich_help_panel=panel)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where node.yaml and the key are written.")] = Path(),
+    password_file: Annotated[
+        Path | None, typer.Option(help="A file with the key's password [default: it is asked for]")
+    ] = None,
+) -> None:
+    """Make a node: a key of its own, and a node.yaml that allows nothing until you say so."""
+    from node_runtime.cli.new_node import make_node
+
+    made = make_node(folder, password_file)
+    console.print(f"account  {made.account}\nkey      {made.key}\nconfig   {made.config}")
+    console.print("next: fund the account, fill in the configuration, then 'node-runtime daemon'")
+
+
+def daemon(
+    config: ConfigOption = DEFAULT_CONFIG,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
+) -> None:
+    """Run this node: take tasks within its policy, run them in containers, send the results.
+
+    Ctrl-C or SIGTERM stops it in order: what runs may finish within the configured grace, the rest is handed back.
+    """
+    from node_runtime.cli.node import open_node, seeker_of
+    from node_runtime.config import load_config
+    from node_runtime.daemon.logs import configure
+    from node_runtime.daemon.loop import Daemon, Pace
+
+    settings = load_config(config)
+    configure(settings.log_format, verbose=verbose)
+    with open_node(settings) as node:
+        running = Daemon(node, seeker_of(node, settings), Pace(poll=settings.poll, grace=settings.grace))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: running.stop())
+        if settings.metrics_port is not None:
+            node.metrics.serve(settings.metrics_port)
+        running.run(ready=lambda: print(f"ready {node.chain.account}", flush=True))
+
+
+def approve(
+    task: Annotated[int, typer.Argument(help="The task's number.")], config: ConfigOption = DEFAULT_CONFIG
+) -> None:
+    """Let a task in where the policy says 'approve: manual'. It holds for the document that is on chain now."""
+    from node_runtime.cli.node import APPROVED, connect_node
+    from node_runtime.config import load_config
+    from node_runtime.task import TaskId
+
+    settings = load_config(config)
+    spec = connect_node(settings).spec(TaskId(task))
+    if spec is None:
+        raise InputError(f"there is no task {task} on {settings.chain}", remedy="see 'node-runtime list'")
+    folder = settings.work / APPROVED
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / str(task)).write_text(spec.digest + "\n")
+    console.print(f"task {task} is approved, document {spec.digest}")
+
+
+def audit(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Check that nobody changed this node's audit file, and print its lines."""
+    from node_runtime.cli.node import AUDIT
+    from node_runtime.config import load_config
+    from node_runtime.daemon.audit import Entry, verify
+
+    path = load_config(config).work / AUDIT
+    if not path.exists():
+        raise InputError(f"{path} isn't there", remedy="this node has done nothing yet; start its daemon")
+    count = verify(path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if as_json:
+        print("\n".join(lines))
+        return
+    for entry in map(Entry.model_validate_json, lines):
+        moment = datetime.fromtimestamp(entry.at / 1000).strftime("%Y-%m-%d %H:%M:%S")
+        attempt = f"task {entry.task}" + (f" epoch {entry.epoch}" if entry.epoch is not None else "")
+        console.print(f"{moment}  {entry.deed:<10}  {attempt:<18}  {entry.detail}", markup=False)
+    console.print(f"{count} lines, each follows from the one before")
+
+
+def gc(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Remove what no live attempt needs: containers, workspaces, cached inputs. The daemon must not run."""
+    from node_runtime.cli.node import open_node
+    from node_runtime.config import load_config
+    from node_runtime.daemon.recover import sweep
+
+    with open_node(load_config(config)) as node:
+        swept = sweep(node)
+        before = node.cache.size()
+        node.cache.shrink(0)
+        freed = before - node.cache.size()
+    console.print(f"removed {swept.containers} containers, {swept.workspaces} workspaces, {freed >> 20} MiB of inputs")
+
+
+def data_add(
+    folder: Annotated[Path, typer.Argument(help="A folder; it is one data sample.")],
+    label: Annotated[Label, typer.Option(help="What the sample is for; it never changes.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Register a private data sample: digest and label go on chain, the bytes stay on this node."""
+    from node_runtime.cli.node import add_private_sample
+    from node_runtime.config import load_config
+
+    asset = add_private_sample(load_config(config), folder, label)
+    console.print(f"private sample {asset.ref}\nname it under 'data' in a task; only this node can run that task")

@@ -1,0 +1,44 @@
+"""What end-to-end tests stand on: a chain, a store and a creator of their own, and daemons to start and stop."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from node_runtime.chain.client import connect
+from node_runtime.storage.local import LocalStore
+from tests.devnet import launch_devnet
+from tests.e2e.daemon_process import DaemonProcess, DaemonSettings, start
+from tests.e2e.daemon_world import World, wait_for
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    devnet = launch_devnet(tmp_path / "chain")
+    creator = tmp_path / "creator"
+    creator.mkdir()
+    chain = connect(devnet.url, "//Alice")
+    storage = tmp_path / "store"
+    world = World(folder=creator, devnet=devnet, storage=storage, chain=chain, store=LocalStore(storage))
+    yield world
+    chain.close()
+    world.devnet.stop()
+
+
+@pytest.fixture
+def start_daemon(world: World, tmp_path: Path, base_image: str) -> Iterator[Callable[..., DaemonProcess]]:
+    """Starts a daemon with these settings, see `DaemonSettings`, and waits until it is ready; none is left running."""
+    started: list[DaemonProcess] = []
+
+    def start_one(*, folder: str = "node", wait: bool = True, **settings: object) -> DaemonProcess:
+        given = DaemonSettings(base_image=base_image, chain=world.devnet.url, storage=world.storage, **settings)
+        daemon = start(given, tmp_path / folder, view=world.chain)
+        started.append(daemon)
+        if wait:
+            wait_for(lambda: daemon.ready() or daemon.process.poll() is not None, "the daemon to be ready")
+            assert daemon.process.poll() is None, daemon.log_text()
+        return daemon
+
+    yield start_one
+    for daemon in started:
+        daemon.clean_up()
