@@ -2,15 +2,17 @@
 
 import gc
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from scalecodec.base import RuntimeConfigurationObject, ScaleBytes
 from scalecodec.type_registry import load_type_registry_preset
+from substrateinterface.exceptions import StorageFunctionNotFound
 from substrateinterface.storage import StorageKey
 
-from node_runtime.errors import ChainError
+from node_runtime.errors import ChainError, InputError
 
 from .connection import Connection
 from .metadata import RuntimeVersion, raw_metadata, runtime_version
@@ -107,7 +109,7 @@ class Codec:
 
     def key(self, pallet: str, item: str, params: Sequence[object]) -> StorageKey:
         """The key of a storage value, or the prefix of a map when the last parameters are left out."""
-        with self._lock:
+        with self._lock, _unwritable(f"{pallet}.{item}"):
             return StorageKey.create_from_storage_function(pallet, item, list(params), self._types, self._metadata)
 
     def value(self, key: StorageKey, encoded: str | None) -> Any:
@@ -117,7 +119,8 @@ class Codec:
             return key.decode_scale_value(data).value
 
     def call(self, call: Call) -> bytes:
-        with self._lock:
+        """Raises `InputError` for arguments that have no place in the call's types."""
+        with self._lock, _unwritable(call.function):
             encoded = self._types.create_scale_object("Call", metadata=self._metadata).encode(call.named())
             return bytes(encoded.data)
 
@@ -165,6 +168,17 @@ def codec_of(connection: Connection) -> Codec:
         if codec is None:
             codec = _known[version] = Codec(version, raw_metadata(connection, version))
         return codec
+
+
+@contextmanager
+def _unwritable(what: str) -> Iterator[None]:
+    try:
+        yield
+    except StorageFunctionNotFound:
+        raise ChainError(f"the chain doesn't know {what}", remedy="check that it is a chain for node-runtime") from None
+    except (ValueError, OverflowError, TypeError, KeyError) as error:
+        reason = f"the chain has no way to write what was given for {what}: {error}"
+        raise InputError(reason, remedy="check its amounts, digests, addresses and ids") from None
 
 
 def _without_garbage_collection(decode: Any) -> None:

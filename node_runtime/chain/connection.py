@@ -25,7 +25,8 @@ class RpcRefused(ChainError):
     """The node answered a request with an error: JSON-RPC's code, message and data."""
 
     def __init__(self, method: str, code: int, message: str, data: str) -> None:
-        super().__init__(f"the chain's node refused {method}: {message}{': ' + data if data else ''} ({code})")
+        told = " ".join(f"{message}{': ' + data if data else ''}".split())  # a panic's text has several lines
+        super().__init__(f"the chain's node refused {method}: {told} ({code})")
         self.code = code
         self.data = data
 

@@ -101,6 +101,9 @@ def pool_refusal(refusal: RpcRefused, doing: str) -> ChainError:
         return ChainRefused("TooLittleBalance", f"can't {doing}: {reason} [TooLittleBalance]", remedy=FUND)
     if refusal.code == 1010 and "exhaust" in refusal.data:
         return ChainRefused("BlockFull", f"can't {doing}: too large for a block [BlockFull]", remedy="make it smaller")
+    if "Codec error" in refusal.message or "decode" in refusal.message:
+        reason = "something in it is longer than the chain keeps [TooLong]"
+        return ChainRefused("TooLong", f"can't {doing}: {reason}", remedy="shorten its names, texts and lists")
     return ChainError(f"can't {doing}: {refusal.message}", remedy="see the log of the chain's node")
 
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from node_runtime.chain.connection import Connection
 from node_runtime.chain.keys import create_key
 from node_runtime.chain.metadata import raw_metadata, runtime_version
 from node_runtime.errors import ChainError, ChainRefused, ChainUnavailable, InputError
-from node_runtime.task import PlanId
+from node_runtime.task import Account, AssetKind, PlanId, TaskId
+from tests.contract.chain_world import open_world
 from tests.devnet import RunningDevnet, launch_devnet, start_devnet
 
 
@@ -118,6 +120,34 @@ def test_an_account_without_money_is_told_so(url: str) -> None:
         chain.create_plan()
     assert caught.value.rule == "TooLittleBalance"
     chain.close()
+
+
+def test_what_the_chain_has_no_room_for_is_told(url: str) -> None:
+    world = open_world(url)
+    asset = world.asset(AssetKind.ALGO)
+    with pytest.raises(ChainRefused, match="longer than the chain keeps") as caught:
+        world.creator.register_assets([replace(asset, uri="u" * 257)])
+    assert caught.value.remedy
+    world.creator.register_assets([replace(asset, uri="u" * 256)])
+    world.close()
+
+
+def test_arguments_that_can_not_be_written_are_told(url: str) -> None:
+    world = open_world(url)
+    with pytest.raises(InputError, match="out of range"):
+        world.worker.hand_back(TaskId(1), 2**32)
+    with pytest.raises(InputError, match=r"System\.Account"):
+        world.worker.balance(Account("5Foo"))
+    with pytest.raises(InputError, match="create_task"):
+        world.creator.create_task(replace(world.terms(), reward=-1), world.training_spec())
+    world.close()
+
+
+def test_only_own_assets_can_be_registered(url: str) -> None:
+    world = open_world(url)
+    with pytest.raises(InputError, match="isn't this account's"):
+        world.worker.register_assets([world.asset(AssetKind.ALGO)])
+    world.close()
 
 
 def test_a_keystore_file_signs_like_any_key(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
