@@ -203,6 +203,7 @@ class Assignment:
     state: AssignmentState
     submission: SubmissionId | None = None
     category: FailureCategory | None = None
+    log: Digest | None = None  # of a failed attempt
 
 
 class SubmissionState(StrEnum):

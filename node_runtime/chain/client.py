@@ -6,7 +6,7 @@ from typing import Any
 
 from substrateinterface import Keypair
 
-from node_runtime.errors import FailureCategory
+from node_runtime.errors import FailureCategory, InputError
 from node_runtime.task import (
     Account,
     Asset,
@@ -130,6 +130,14 @@ class SubstrateChain:
         ordered = sorted((_id(tail), value) for tail, value in found)
         return tuple(nouns.assignment(worker, TaskId(id_), value) for id_, value in ordered)
 
+    def attempts(self, task: TaskId) -> tuple[Assignment, ...]:
+        snapshot = self._snapshot()
+        workers = [nouns.address(tail) for tail in snapshot.tails("Tasks", "Workers", task, size=_DIGEST)]
+        found = snapshot.values("Tasks", "Assignments", [(worker, task) for worker in workers])
+        held = zip(workers, found, strict=True)
+        attempts = [nouns.assignment(worker, task, value) for worker, value in held if value is not None]
+        return tuple(sorted(attempts, key=lambda attempt: attempt.epoch))
+
     def submissions(self, task: TaskId) -> tuple[Submission, ...]:
         found = self._snapshot().entries("Tasks", "Submissions", task, size=_U64)
         every = (nouns.submission(task, SubmissionId(_id(tail)), value) for tail, value in found)
@@ -143,6 +151,9 @@ class SubstrateChain:
 
     def register_assets(self, assets: Sequence[Asset]) -> None:
         snapshot, unique = self._snapshot(), {asset.ref: asset for asset in assets}
+        foreign = next((ref for ref in unique if ref.owner != self._account), None)
+        if foreign is not None:
+            raise InputError(f"asset {foreign} isn't this account's", remedy=f"sign with the key of {foreign.owner}")
         keys = [(asset.ref.owner, digest_bytes(asset.ref.digest)) for asset in unique.values()]
         found = snapshot.values("Registry", "Assets", keys)
         missing: list[Call] = []

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from scalecodec.utils.ss58 import ss58_encode
+
 from node_runtime.errors import FailureCategory
 from node_runtime.task import (
     Account,
@@ -38,6 +40,8 @@ from node_runtime.task import (
     Voucher,
 )
 
+from .codec import SS58_FORMAT
+
 Word = TypeVar("Word", bound=StrEnum)
 
 
@@ -66,6 +70,10 @@ _WORDS: dict[type[StrEnum], dict[str, StrEnum]] = {
 def text_bytes(text: str) -> str:
     """Text as bytes in hexadecimal: the library would read text that begins with 0x as such."""
     return "0x" + text.encode().hex()
+
+
+def address(public_key: bytes) -> Account:
+    return Account(ss58_encode(public_key, SS58_FORMAT))
 
 
 def digest(value: str) -> Digest:
@@ -177,6 +185,7 @@ def assignment(worker: Account, id_: TaskId, value: Any) -> Assignment:
         state=word(AssignmentState, name),
         submission=SubmissionId(data["submission"]) if name == "Submitted" else None,
         category=word(FailureCategory, data["category"]) if name == "Failed" else None,
+        log=digest(data["log"]) if name == "Failed" else None,
     )
 
 

@@ -202,11 +202,13 @@ def test_a_rejection_keeps_its_reason_as_written(world: World, reason: str) -> N
 @pytest.mark.parametrize("category", list(FailureCategory))
 def test_a_reported_failure_ends_the_attempt_with_its_category(world: World, category: FailureCategory) -> None:
     id_ = world.training()
-    world.worker.report_failure(id_, world.worker.assign_task(id_).epoch, category, some_digest())
+    log = some_digest()
+    world.worker.report_failure(id_, world.worker.assign_task(id_).epoch, category, log)
     found = world.worker.assignment(world.worker.account, id_)
     assert found is not None
-    assert (found.state, found.category) == (AssignmentState.FAILED, category)
+    assert (found.state, found.category, found.log) == (AssignmentState.FAILED, category, log)
     assert found in world.worker.assignments(world.worker.account)
+    assert world.creator.attempts(found.task) == (found,)
 
 
 def test_a_paused_task_is_resumed(world: World) -> None:
