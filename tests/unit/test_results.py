@@ -24,8 +24,10 @@ from node_runtime.storage.walk import manifest_of
 from node_runtime.task import Account, Digest, Kind
 from node_runtime.workspace import Workspace, Workspaces
 from tests.unit.workspace_room import ATTEMPT, MODEL, OWNER, QUOTA, scoring_stages, train_stage
+from tests.unit.workspace_room import docker_engine as docker_engine
 from tests.unit.workspace_room import engine as engine
 from tests.unit.workspace_room import inputs as inputs
+from tests.unit.workspace_room import node as node
 from tests.unit.workspace_room import workspaces as workspaces
 
 pytestmark = pytest.mark.docker

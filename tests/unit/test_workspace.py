@@ -13,9 +13,11 @@ from node_runtime.stages import Inputs
 from node_runtime.task import Digest, PlanId, TaskId
 from node_runtime.workspace import AttemptId, Workspaces
 from tests.unit.workspace_room import ATTEMPT, MODEL, QUOTA, SAMPLE, run_python, scoring_stages, train_stage
+from tests.unit.workspace_room import docker_engine as docker_engine
 from tests.unit.workspace_room import engine as engine
 from tests.unit.workspace_room import image as image
 from tests.unit.workspace_room import inputs as inputs
+from tests.unit.workspace_room import node as node
 from tests.unit.workspace_room import workspaces as workspaces
 
 pytestmark = pytest.mark.docker
@@ -195,10 +197,9 @@ def test_closing_leaves_neither_folder_nor_container_and_may_be_repeated(
 
 
 def test_a_later_process_removes_what_an_earlier_one_left(
-    workspaces: Workspaces, inputs: Inputs, engine: DockerEngine, image: str, tmp_path: Path
+    workspaces: Workspaces, inputs: Inputs, engine: DockerEngine, image: str, tmp_path: Path, node: str
 ) -> None:
     run_python("open('/sandbox/model/model', 'w')", train_stage(inputs), workspaces.open(ATTEMPT), engine, image)
-    node = f"test-{tmp_path.name[-20:]}"
     later = Workspaces(tmp_path / "work", engine=engine, node=node)
     assert later.left() == (ATTEMPT,)
     later.remove(ATTEMPT)

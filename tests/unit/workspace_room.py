@@ -1,5 +1,6 @@
 """What do tests of workspaces and results share? The real engine, a task's stages, and the node's work folder."""
 
+import secrets
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,16 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.containers.base_image import ensure_base_image
-from node_runtime.containers.dockerd import require_engine
 from node_runtime.containers.engine import DockerEngine
-from node_runtime.containers.settings import EngineSettings
 from node_runtime.document import Document, Image, Limits, ModelOf
-from node_runtime.home import home
 from node_runtime.ports import ContainerRun
 from node_runtime.stages import Inputs, Stage, inputs_of, stages_of
 from node_runtime.task import Digest, Kind, TaskId
 from node_runtime.workspace import AttemptId, Workspace, Workspaces
+from tests.docker_engine import DockerHost
+from tests.docker_engine import docker_engine as docker_engine
 
 OWNER = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
 ALGO, METRIC, OPENER, SAMPLE, MODEL = (Digest(str(number) * 64) for number in range(1, 6))
@@ -24,22 +23,27 @@ QUOTA = 1 << 20
 ATTEMPT = AttemptId(task=TaskId(12), epoch=3)
 
 
-@pytest.fixture(scope="session")
-def image() -> str:
+@pytest.fixture
+def image(docker_engine: DockerHost) -> str:
     """A real image with Python in it."""
-    return ensure_base_image(require_engine(), home() / "cache", say=print)
+    return docker_engine.image_id()
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[DockerEngine]:
-    engine = DockerEngine(EngineSettings(node=f"test-{tmp_path.name[-20:]}", work=tmp_path / "engine"))
-    yield engine
-    engine.close()
+def node() -> str:
+    """An id of its own for each test, since all of them share one engine."""
+    return f"workspace-{secrets.token_hex(4)}"
 
 
 @pytest.fixture
-def workspaces(tmp_path: Path, engine: DockerEngine) -> Iterator[Workspaces]:
-    opened = Workspaces(tmp_path / "work", engine=engine, node=f"test-{tmp_path.name[-20:]}")
+def engine(docker_engine: DockerHost, node: str, tmp_path: Path) -> Iterator[DockerEngine]:
+    with docker_engine.engine(node=node, work=tmp_path / "engine") as engine:
+        yield engine
+
+
+@pytest.fixture
+def workspaces(tmp_path: Path, engine: DockerEngine, node: str) -> Iterator[Workspaces]:
+    opened = Workspaces(tmp_path / "work", engine=engine, node=node)
     yield opened
     for attempt in opened.left():
         opened.remove(attempt)
