@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, ValidationError
 
-from node_runtime.errors import InputError
+from node_runtime.errors import HostError, InputError
 from node_runtime.perf import FILE_NAME as PERF
 from node_runtime.perf import Perf, read_perf
 from node_runtime.ports import ContainerRun
@@ -140,8 +140,11 @@ def write_result(document: ResultDocument, workspace: Workspace) -> Collected:
     """Write result.json into the workspace. The digest is that of the tree whose one entry it is. May be repeated."""
     path = workspace.folder / FILE_NAME
     beside = path.with_suffix(".new")
-    beside.write_bytes(document.encode())
-    beside.replace(path)
+    try:
+        beside.write_bytes(document.encode())
+        beside.replace(path)
+    except OSError as error:
+        raise HostError(f"{path} can't be written: {error.strerror}", remedy="free disk space there") from error
     return Collected(name=path.name, source=path, digest=manifest_of(path).digest)
 
 

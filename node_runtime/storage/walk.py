@@ -4,6 +4,7 @@ The folder may be a container's output, so it is read through descriptors relati
 with ``O_NOFOLLOW``): a name that is swapped for a link between looking and opening is refused, never followed.
 """
 
+import errno
 import hashlib
 import os
 import stat
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from node_runtime.errors import HostError
 from node_runtime.storage.manifest import (
     MAX_DEPTH,
     MAX_ENTRIES,
@@ -29,6 +31,8 @@ CHUNK = 1 << 20  # bytes read at once
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRUSTED_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# what whoever filled the folder can bring about: no right to read, a link that took the place of what was looked at
+_THEIRS = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ENAMETOOLONG)
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -70,7 +74,7 @@ class OpenFile:
         buffer = memoryview(bytearray(min(CHUNK, self.size + 1)))
         left = self.size
         os.lseek(self.descriptor, 0, os.SEEK_SET)
-        while (count := os.readv(self.descriptor, [buffer])) > 0:
+        while (count := self._read_into(buffer)) > 0:
             left -= count
             if left < 0:
                 break
@@ -79,6 +83,10 @@ class OpenFile:
         before = self.status
         if left or (before.st_mtime_ns, before.st_ctime_ns) != (after.st_mtime_ns, after.st_ctime_ns):
             raise TreeRefused(f"{self.place} changed while it was read", remedy="try again when nothing writes to it")
+
+    def _read_into(self, buffer: memoryview) -> int:
+        with _reading(self.place):
+            return os.readv(self.descriptor, [buffer])
 
     def entry(self) -> Entry:
         """Read it through and say what it is."""
@@ -207,10 +215,10 @@ def _reading(place: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise TreeMissing(f"{place} is not there", remedy="check the path") from error
     except OSError as error:
-        # ELOOP: a link took the name's place since it was looked at
-        raise TreeRefused(
-            f"{place} can't be read: {error.strerror}", remedy="make it readable for this user"
-        ) from error
+        if error.errno in _THEIRS:
+            remedy = "make it readable for this user"
+            raise TreeRefused(f"{place} can't be read: {error.strerror}", remedy=remedy) from error
+        raise HostError(f"{place} can't be read: {error.strerror}", remedy="check the disk and its limits") from error
 
 
 def _kind(mode: int) -> str:

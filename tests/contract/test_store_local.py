@@ -12,6 +12,7 @@ import pytest
 
 from node_runtime.errors import AssetMismatch, AssetUnavailable, HostError
 from node_runtime.storage.local import ABANDONED, LocalStore
+from node_runtime.storage.walk import manifest_of
 from node_runtime.task import Digest
 
 
@@ -135,6 +136,23 @@ def test_a_fetch_that_cannot_be_written_leaves_nothing(root: Path, tree: Path, t
     with pytest.raises(HostError, match="failed"):
         store.fetch(digest, tmp_path / "no such folder" / "back")
     assert not (tmp_path / "no such folder").exists()
+
+
+def test_a_writer_that_is_killed_leaves_no_half_tree(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(os.urandom(32 << 20))
+    program = "import sys; from pathlib import Path; from node_runtime.storage.local import LocalStore;"
+    program += "LocalStore(Path(sys.argv[1])).put(Path(sys.argv[2]))"
+    store = LocalStore(root)
+    writer = subprocess.Popen([sys.executable, "-c", program, str(root), str(tmp_path / "large")])
+    while writer.poll() is None and not any((root / "incoming").iterdir()):
+        pass
+    writer.kill()
+    writer.wait()
+    digest = manifest_of(tmp_path / "large").digest
+    assert store.has(digest) == any(path.is_file() for path in (root / "trees").rglob("*"))
+    assert store.put(tmp_path / "large") == digest
+    store.fetch(digest, tmp_path / "back")
+    assert (tmp_path / "back" / "large").read_bytes() == (tmp_path / "large").read_bytes()
 
 
 def test_what_a_killed_writer_left_is_swept_away(root: Path) -> None:

@@ -1,10 +1,12 @@
 """Is a folder that a hostile container filled read without following or swallowing anything?"""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
 
+from node_runtime.errors import HostError
 from node_runtime.storage.manifest import TreeMissing, TreeRefused, TreeTooLarge
 from node_runtime.storage.walk import Caps, manifest_of, tree_files
 
@@ -129,6 +131,18 @@ def test_times_and_other_modes_do_not_change_the_digest(tree: Path) -> None:
 def test_what_is_missing_is_told_by_its_place(tmp_path: Path) -> None:
     with pytest.raises(TreeMissing, match="gone is not there"):
         manifest_of(tmp_path / "gone")
+
+
+def test_running_out_of_open_files_is_the_machines_trouble_not_the_trees(tree: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    walk = tree_files(tree)
+    next(walk)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        with pytest.raises(HostError, match="can't be read"):
+            next(walk)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_a_relative_path_is_the_same_tree(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
