@@ -3,7 +3,6 @@
 One thread owns a `Chain`. Finality is immediate: there is one block producer and no fork, so the newest block is final.
 """
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -25,8 +24,6 @@ from .views import keys_under
 
 _AGENDA = twox(b"Tasks", 2) + twox(b"Agenda", 2)
 _TRIE_BATCH = 4096
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,6 +37,7 @@ class Sealer:
         self._block_time = block_time
         self._announce = announce
         self._wanted = asyncio.Event()
+        self._trouble = ""
         self._served: int | None = None  # the due time that the last block was made for
 
     def transaction_arrived(self) -> None:
@@ -75,7 +76,10 @@ class Sealer:
         try:
             sealed = self._chain.seal()
         except (HostError, RuntimePanic) as failure:
-            log.error("no block was made: %s", failure)
+            if str(failure) != self._trouble:  # tried again every second: once is enough to say
+                log.error("no block was made: %s", failure)
+            self._trouble = str(failure)
             return False
+        self._trouble = ""
         self._announce(sealed)
         return True

@@ -6,7 +6,6 @@ All work on the chain happens in this one thread: requests and blocks take turns
 import asyncio
 import ipaddress
 import json
-import logging
 import re
 import signal
 from collections.abc import Callable
@@ -36,8 +35,6 @@ _LONGEST_QUEUE = 4096
 
 # A web page may not drive the devnet behind its user's back: its keys are known to everybody.
 _ORIGINS = (None, re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"), Origin("https://polkadot.js.org"))
-
-log = logging.getLogger(__name__)
 
 
 class Connection:

@@ -62,7 +62,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         with reported_failures():
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._database = sqlite3.connect(path, isolation_level=None)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.execute("PRAGMA journal_size_limit=16777216")
