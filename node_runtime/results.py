@@ -13,12 +13,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, ValidationError
 
-from node_runtime.errors import HostError, InputError
+from node_runtime.errors import InputError
 from node_runtime.perf import FILE_NAME as PERF
 from node_runtime.perf import Perf, read_perf
 from node_runtime.ports import ContainerRun
 from node_runtime.stages import Inputs, Stage, Writable
 from node_runtime.storage.removal import remove_tree
+from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import FOUND_AFTER_RUN, manifest_of
 from node_runtime.task import Account, Digest, Kind, Output, Result, TaskId
 from node_runtime.workspace import Workspace, check_entry, output_refused
@@ -140,11 +141,9 @@ def write_result(document: ResultDocument, workspace: Workspace) -> Collected:
     """Write result.json into the workspace. The digest is that of the tree whose one entry it is. May be repeated."""
     path = workspace.folder / FILE_NAME
     beside = path.with_suffix(".new")
-    try:
+    with host_trouble(workspace.folder):
         beside.write_bytes(document.encode())
         beside.replace(path)
-    except OSError as error:
-        raise HostError(f"{path} can't be written: {error.strerror}", remedy="free disk space there") from error
     return Collected(name=path.name, source=path, digest=manifest_of(path).digest)
 
 

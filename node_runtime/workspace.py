@@ -22,6 +22,7 @@ from node_runtime.ports import ContainerEngine, ContainerSpec, Mount
 from node_runtime.stages import Carried, Stage
 from node_runtime.storage.manifest import TreeRefused, TreeTooLarge
 from node_runtime.storage.removal import remove_tree
+from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import FOUND_AFTER_RUN, tree_files
 from node_runtime.task import PlanId, TaskId
 
@@ -167,6 +168,7 @@ class Workspace:
                 self._engine.close_folder(parent / writable.name)
         _make_private(parent.parent)
         _make_private(parent)
+        # each mount inside a writable folder needs a place there, of its own kind
         sources = {mount.target: mount.source for mount in (*stage.reads, *carried)}
         for writable in stage.writes:
             folder = parent / writable.name
@@ -227,12 +229,8 @@ def _make_mount_point(point: Path, source: Path) -> None:
 
 
 def _make_private(folder: Path) -> None:
-    try:
+    with host_trouble(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise HostError(
-            f"{folder} can't be made: {error.strerror}", remedy="free disk space or rights there"
-        ) from error
 
 
 def _folders_in(folder: Path) -> list[Path]:

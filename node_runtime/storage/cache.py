@@ -19,12 +19,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from node_runtime.errors import HostError, NodeRuntimeError
 from node_runtime.ports import AssetStore
 from node_runtime.storage.cache_index import CacheIndex, this_process
 from node_runtime.storage.manifest import TreeRefused, check_digest
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.seal import make_read_only, seal_of
+from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import manifest_of
 from node_runtime.task import Digest
 
@@ -41,7 +41,7 @@ class Cache:
         self._pins: Counter[tuple[Digest, str]] = Counter()
         self._crowded = False
         self._guard = threading.Lock()
-        with _host_trouble(root):
+        with host_trouble(root):
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             root.chmod(0o700)  # containers reach the trees by their mounts, nobody else at all
             for folder in (self._trees, self._incoming, self._locks):
@@ -80,7 +80,7 @@ class Cache:
     def shrink(self, limit: int) -> None:
         """Remove what was used longest ago and nobody holds, until the rest fits into `limit` bytes."""
         for digest in self._index.forget_oldest(limit):
-            with self._locked(digest), _host_trouble(self._trees):
+            with self._locked(digest), host_trouble(self._trees):
                 if self._index.find(digest) is None:  # else it was fetched again meanwhile
                     remove_tree(self._trees / digest)
 
@@ -112,7 +112,7 @@ class Cache:
         folder = self._trees / digest
         if not os.path.lexists(folder):
             return False
-        with _host_trouble(folder):
+        with host_trouble(folder):
             try:
                 if manifest_of(folder).digest == digest:
                     self._record(digest)
@@ -125,7 +125,7 @@ class Cache:
 
     def _fetch(self, digest: Digest, store: AssetStore) -> None:
         beside = self._incoming / f"{digest}.{secrets.token_hex(8)}"
-        with _host_trouble(self._trees):
+        with host_trouble(self._trees):
             try:
                 store.fetch(digest, beside)
                 beside.rename(self._trees / digest)
@@ -162,7 +162,7 @@ class Cache:
             digest = Digest(folder.name.lstrip(".").partition(".")[0])
             if self._is_busy(digest):
                 continue  # another process is fetching it
-            with self._locked(digest), _host_trouble(folder):
+            with self._locked(digest), host_trouble(folder):
                 if folder.parent == self._incoming or self._index.find(digest) is None:
                     remove_tree(folder)
 
@@ -200,15 +200,3 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return path.stat().st_ino == os.fstat(descriptor).st_ino
     except FileNotFoundError:
         return False
-
-
-@contextmanager
-def _host_trouble(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except NodeRuntimeError:
-        raise
-    except OSError as error:
-        raise HostError(
-            f"the cache at {place} can't be used: {error.strerror or error}", remedy="check its disk space and rights"
-        ) from error

@@ -7,7 +7,6 @@
 Several processes may use the same folder: a tree is written beside, flushed, then renamed to its place.
 """
 
-import errno
 import os
 import secrets
 import shutil
@@ -17,14 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from node_runtime.errors import AssetMismatch, AssetUnavailable, HostError, NodeRuntimeError, StorageError
+from node_runtime.errors import AssetMismatch, AssetUnavailable, HostError, StorageError
 from node_runtime.storage.manifest import MAX_MANIFEST, TreeTooLarge, check_digest
 from node_runtime.storage.packed import pack, packed_size, read_manifest, unpack
+from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import manifest_of
 from node_runtime.task import Digest
 
 ABANDONED = 3600  # seconds without a write, after which nobody is writing it any more
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class LocalStore:
@@ -34,7 +33,7 @@ class LocalStore:
         self._trees = root / "trees"
         self._incoming = root / "incoming"
         self._quarantine = root / "quarantine"
-        with _host_trouble(root):
+        with host_trouble(root):
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in (self._trees, self._incoming, self._quarantine):
                 folder.mkdir(exist_ok=True)
@@ -52,7 +51,7 @@ class LocalStore:
             return found.digest
         place = self._place(found.digest)
         self._put_aside(place)  # a damaged one makes room
-        with _host_trouble(self._trees), self._arriving(place) as file:
+        with host_trouble(self._trees), self._arriving(place) as file:
             for chunk in pack(source, found):
                 file.write(chunk)
         return found.digest
@@ -65,7 +64,7 @@ class LocalStore:
         """
         if os.path.lexists(target):
             raise StorageError(f"{target} is already there", remedy="name a folder that does not exist yet")
-        with _host_trouble(target.parent), self._opened(digest) as stream:
+        with host_trouble(target.parent), self._opened(digest) as stream:
             found = read_manifest(stream, digest)
             if shutil.disk_usage(target.parent).free < found.size:
                 raise HostError(
@@ -81,7 +80,7 @@ class LocalStore:
 
     def has(self, digest: Digest) -> bool:
         """Whether the tree is here, whole as far as its length tells; `fetch` looks at every byte."""
-        with _host_trouble(self._trees):
+        with host_trouble(self._trees):
             try:
                 with self._place(digest).open("rb") as stream:
                     return os.fstat(stream.fileno()).st_size == packed_size(read_manifest(stream, digest))
@@ -142,18 +141,6 @@ class LocalStore:
                     left.unlink()
             except FileNotFoundError:
                 continue  # its writer was done
-
-
-@contextmanager
-def _host_trouble(place: Path) -> Iterator[None]:
-    """A full or forbidden disk is the machine's trouble: say where, and what to do."""
-    try:
-        yield
-    except NodeRuntimeError:
-        raise
-    except OSError as error:
-        remedy = "free disk space there" if error.errno in _FULL else "check that folder and its rights"
-        raise HostError(f"storing at {place} failed: {error.strerror or error}", remedy=remedy) from error
 
 
 def _inode(path: Path) -> int | None:
