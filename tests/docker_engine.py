@@ -59,8 +59,8 @@ def docker_engine() -> Iterator[DockerHost]:
     An engine that answers is used and left running; where none does, one is started as root (Docker is installed from
     Debian's packages when it is missing) and ended with the session. The base image takes about a minute the first
     time, its tarball stays in the user's cache. Import this fixture in a ``conftest.py``:
-    ``from tests.docker_engine import docker_engine``. Give every node in a test an id of its own, so that tests that run at
-    the same time on one engine don't see each other's containers.
+    ``from tests.docker_engine import docker_engine``. Give every node in a test an id of its own, so that tests that
+    run at the same time on one engine don't see each other's containers.
     """
     started_before = started_engine(engine_folder()) is not None
     engine = ensure_engine(engine_folder(), say=print)

@@ -32,7 +32,12 @@ class DockerEngine:
             info = self._client.info()
         user = settings.user or _user(info.get("SecurityOptions") or [])
         self._node = settings.node
-        self._folders = Folders(settings.work / "quotas", owner=user, files=settings.files, socket=unix_socket(url))
+        self._folders = Folders(
+            settings.work / "quotas",
+            owner=user,
+            files=settings.files,
+            socket=unix_socket(url) if settings.mount_quotas else None,
+        )
         self._holders = Holders(self._client, node=settings.node, architecture=info["Architecture"])
         self._images = Images(self._client, settings, url=url, storage=Path(info["DockerRootDir"]))
         self._room = Room(

@@ -35,7 +35,7 @@ class Folders:
     """The bounded folders of one node. Safe to share between threads; each folder is used by one of them at a time.
 
     ``images`` is where the file systems lie, ``owner`` who may write into the folders, ``files`` how many entries they
-    may have. ``socket`` is the engine's, None when it isn't on this machine.
+    may have. ``socket`` is the engine's, None when it isn't on this machine or nothing is to be mounted.
     """
 
     def __init__(self, images: Path, *, owner: tuple[int, int], files: int, socket: Path | None) -> None:

@@ -1,10 +1,11 @@
-"""What may a container do? Pure: what to run and the node's limits → what the engine is told."""
+"""What may a container do? What to run and the node's limits → what the engine is told, without effects."""
 
 from dataclasses import dataclass
 
 from docker.types import ContainerConfig, Healthcheck, HostConfig, LogConfig, Ulimit
 from docker.types import Mount as BindMount
 
+from node_runtime.containers.mounts import Arranged, arranged
 from node_runtime.ports import ContainerSpec, Mount
 
 LABEL = "node-runtime."
@@ -36,6 +37,7 @@ def container_config(
     declares as volumes: they would be writable disk without a limit, so a tmpfs stands in for each.
     """
     uid, gid = sandbox.user
+    places = arranged(spec.mounts)
     return ContainerConfig(
         sandbox.api_version,
         image=spec.image,
@@ -45,7 +47,7 @@ def container_config(
         user=f"{uid}:{gid}",
         labels=labels(spec, sandbox.node),
         healthcheck=Healthcheck(test=["NONE"]),  # an image's own would run beside the task
-        host_config=_host_config(spec, sandbox, holder, volumes),
+        host_config=_host_config(spec, sandbox, holder, volumes, places),
     )
 
 
@@ -59,7 +61,9 @@ def labels_given(written: dict[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name.removeprefix(LABEL), value) for name, value in ours))
 
 
-def _host_config(spec: ContainerSpec, sandbox: Sandbox, holder: str, volumes: tuple[str, ...]) -> HostConfig:
+def _host_config(
+    spec: ContainerSpec, sandbox: Sandbox, holder: str, volumes: tuple[str, ...], places: Arranged
+) -> HostConfig:
     return HostConfig(
         sandbox.api_version,
         network_mode=f"container:{holder}",
@@ -75,8 +79,11 @@ def _host_config(spec: ContainerSpec, sandbox: Sandbox, holder: str, volumes: tu
         oom_score_adj=500,  # when the machine itself runs out, tasks go before its services
         ulimits=[Ulimit(name="core", soft=0, hard=0), *_file_size(spec.mounts)],
         shm_size=max(1 << 20, spec.memory // 2),  # counts as memory
-        tmpfs={path: _tmpfs(spec, sandbox) for path in ("/tmp", *volumes)},
-        mounts=[_bind(mount) for mount in spec.mounts],
+        tmpfs={
+            **{path: _tmpfs(spec, sandbox) for path in ("/tmp", *volumes)},
+            **dict.fromkeys(places.frames, "ro,noexec,nosuid,nodev,mode=0755,size=64k"),
+        },
+        mounts=[_bind(mount) for mount in places.mounts],
         # the engine keeps the tail in a ring of files; the head is kept by who is attached
         log_config=LogConfig(
             type="local", config={"max-size": str(sandbox.log), "max-file": str(_LOG_FILES), "compress": "false"}

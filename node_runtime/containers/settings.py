@@ -27,6 +27,7 @@ class EngineSettings:
     tmp: int = 256 * MIB  # /tmp, counts as memory
     log: int = MIB  # of each container's output, half from its head and half from its tail
     files: int = 20_000  # entries in a folder with a quota
+    mount_quotas: bool = True  # False: folders are watched even where they could be mounted
     stop_grace: float = 3.0  # between TERM and KILL
 
     # building a Dockerfile runs foreign code with network: only where the operator allows it

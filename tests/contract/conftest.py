@@ -1,0 +1,20 @@
+"""What contract suites stand on: for the engine's, a real Docker Engine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.contract.engine_world import EngineWorld
+from tests.docker_engine import DockerHost, docker_engine
+
+__all__ = ["docker_engine", "engine_world"]
+
+
+@pytest.fixture
+def engine_world(docker_engine: DockerHost, tmp_path: Path) -> Iterator[EngineWorld]:
+    """A node of its own on the engine, see `EngineWorld`."""
+    node = f"test-{uuid4().hex[:12]}"
+    with docker_engine.engine(node=node, work=tmp_path / "node", build=True) as engine:
+        yield EngineWorld(host=docker_engine, node=node, folder=tmp_path, engine=engine, image=docker_engine.image_id())

@@ -1,0 +1,87 @@
+"""How do the engine's contract tests say what to run? A shell script in the base image, with small limits."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from node_runtime.containers import DockerEngine
+from node_runtime.containers.connection import connect
+from node_runtime.ports import ContainerRun, ContainerSpec, Mount
+from tests.docker_engine import DockerHost
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineWorld:
+    """One node's engine. ``folder`` is the test's own."""
+
+    host: DockerHost
+    node: str
+    folder: Path
+    engine: DockerEngine
+    image: str
+
+    def spec(
+        self,
+        script: str,
+        *,
+        name: str = "run",
+        mounts: tuple[Mount, ...] = (),
+        memory: int = 64 * MIB,
+        timeout: float = 60,
+        slot: int = 0,
+        image: str | None = None,
+    ) -> ContainerSpec:
+        return ContainerSpec(
+            name=f"{self.node}-{name}",
+            labels=(("epoch", "3"), ("task", "12")),
+            image=image or self.image,
+            entrypoint=("sh", "-c"),
+            arguments=(script,),
+            mounts=mounts,
+            cpus=1,
+            memory=memory,
+            timeout=timeout,
+            log=self.folder / "logs" / f"{name}.log",
+            slot=slot,
+        )
+
+    def run(self, spec: ContainerSpec) -> ContainerRun:
+        return self.engine.run(spec, stop=threading.Event())
+
+    def says(self, script: str, *, mounts: tuple[Mount, ...] = ()) -> str:
+        """What a script that has to succeed prints."""
+        spec = self.spec(script, mounts=mounts)
+        run = self.run(spec)
+        assert run.failure is None, (run, spec.log.read_text())
+        return spec.log.read_text()
+
+    def writable(self, name: str, quota: int) -> Path:
+        folder = self.folder / name
+        self.engine.open_folder(folder, quota=quota)
+        return folder
+
+    def restarted(self) -> DockerEngine:
+        """The engine of the same node in a new process, as far as Docker can tell."""
+        return DockerEngine(self.host.settings(node=self.node, work=self.folder / "node", build=True))
+
+    def kill_container(self, name: str) -> None:
+        """As somebody else with access to Docker would."""
+        client = connect(self.host.url)
+        client.kill(name)
+        client.close()
+
+
+def in_background(run: Callable[[], ContainerRun]) -> "Future[ContainerRun]":
+    return ThreadPoolExecutor(max_workers=1).submit(run)
+
+
+def wait_until(true: Callable[[], bool], what: str, *, within: float = 20) -> None:
+    give_up = time.monotonic() + within
+    while not true():
+        assert time.monotonic() < give_up, f"waited {within} s for {what}"
+        time.sleep(0.02)

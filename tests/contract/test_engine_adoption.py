@@ -1,0 +1,115 @@
+"""Does a run end the same when the node is restarted in between, and is its log kept within bounds?"""
+
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from node_runtime.containers.connection import connect
+from node_runtime.errors import FailureCategory
+from node_runtime.ports import ContainerRun, ContainerSpec
+from tests.contract.engine_world import MIB, EngineWorld, in_background, wait_until
+
+pytestmark = pytest.mark.docker
+
+
+def started(world: EngineWorld, spec: ContainerSpec) -> "Future[ContainerRun]":
+    """A run by the process that is about to be lost; the script prints ``ready`` first."""
+    running = in_background(lambda: world.run(spec))
+    wait_until(lambda: spec.log.exists() and b"ready" in spec.log.read_bytes(), "the program to be ready")
+    return running
+
+
+def adopt(world: EngineWorld, spec: ContainerSpec) -> ContainerRun:
+    engine = world.restarted()
+    try:
+        return engine.run(spec, stop=threading.Event())
+    finally:
+        engine.close()
+
+
+def test_a_running_container_is_adopted_with_the_outcome_of_an_unbroken_run(engine_world: EngineWorld) -> None:
+    spec = engine_world.spec("echo ready; sleep 1.5; echo done; exit 3")
+    unbroken = started(engine_world, spec)
+    adopted = adopt(engine_world, spec)
+    assert (adopted.adopted, adopted.exit_code, adopted.failure) == (True, 3, FailureCategory.TASK_ERROR)
+    assert (adopted.exit_code, adopted.failure) == (unbroken.result().exit_code, unbroken.result().failure)
+    assert adopted.seconds == pytest.approx(unbroken.result().seconds, abs=1)
+    assert spec.log.read_text() == "ready\ndone\n"
+    assert len(engine_world.engine.list()) == 1
+
+
+def test_an_ended_container_is_read_back(engine_world: EngineWorld) -> None:
+    spec = engine_world.spec("echo said; exit 3")
+    before = engine_world.run(spec)
+    spec.log.unlink()
+    again = adopt(engine_world, spec)
+    assert (again.adopted, again.exit_code, again.failure) == (True, before.exit_code, before.failure)
+    assert spec.log.read_text() == "said\n"
+
+
+def test_an_ended_container_that_ran_out_of_memory_is_still_that(engine_world: EngineWorld) -> None:
+    spec = engine_world.spec("exec python3 -c 'bytearray(1 << 30)'")
+    engine_world.run(spec)
+    assert adopt(engine_world, spec).failure == FailureCategory.OUT_OF_MEMORY
+
+
+def test_the_timeout_counts_from_the_containers_start_not_from_its_adoption(engine_world: EngineWorld) -> None:
+    spec = engine_world.spec("echo ready; exec sleep 30", timeout=2)
+    unbroken = started(engine_world, spec)
+    adopted = adopt(engine_world, spec)
+    assert adopted.failure == unbroken.result().failure == FailureCategory.TIMEOUT
+    assert adopted.seconds < 6
+
+
+def test_what_ran_past_its_timeout_unwatched_has_timed_out(engine_world: EngineWorld) -> None:
+    patient = engine_world.spec("sleep 1.5", timeout=60)
+    engine_world.run(patient)
+    strict = engine_world.spec("sleep 1.5", timeout=1)
+    assert adopt(engine_world, strict).failure == FailureCategory.TIMEOUT
+
+
+def test_a_container_that_was_made_but_not_started_is_started(engine_world: EngineWorld) -> None:
+    spec = engine_world.spec("echo ran")
+    engine_world.run(spec)
+    client = connect(engine_world.host.url)
+    made = client.inspect_container(spec.name)
+    engine_world.engine.remove(spec.name)
+    client.create_container(
+        made["Image"], spec.arguments, entrypoint=["sh", "-c"], name=spec.name, labels=made["Config"]["Labels"]
+    )
+    client.close()
+    again = adopt(engine_world, spec)
+    assert (again.adopted, again.failure) == (True, None)
+    assert spec.log.read_text() == "ran\n"
+
+
+def test_a_log_of_a_gigabyte_is_kept_as_head_and_tail(engine_world: EngineWorld) -> None:
+    script = 'echo first; line=$(head -c 20000 /dev/zero | tr "\\0" x); yes "$line" | head -c 1000000000; echo last'
+    run = engine_world.run(spec := engine_world.spec(script))
+    assert run.failure is None
+    log = spec.log.read_bytes()
+    assert log.startswith(b"first\nxxx")
+    assert log.endswith(b"xxxlast\n")
+    assert b"left out" in log
+    assert len(log) < 2 * MIB
+    assert engine_log_size(engine_world, spec.name) < 8 * MIB
+
+
+def test_a_log_lost_at_a_restart_says_so(engine_world: EngineWorld) -> None:
+    script = 'line=$(head -c 1000 /dev/zero | tr "\\0" x); yes "$line" | head -c 9000000; echo last'
+    engine_world.run(spec := engine_world.spec(script))
+    spec.log.unlink()
+    adopt(engine_world, spec)
+    log = spec.log.read_bytes()
+    assert b"was lost when the node restarted" in log
+    assert log.endswith(b"last\n")
+
+
+def engine_log_size(world: EngineWorld, name: str) -> int:
+    """What Docker keeps on disk for the container's output; 0 where we can't look."""
+    client = connect(world.host.url)
+    folder = Path(client.info()["DockerRootDir"], "containers", client.inspect_container(name)["Id"])
+    client.close()
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.exists() else 0

@@ -1,0 +1,153 @@
+"""Are images built once, bounded, and only where the operator allows it?"""
+
+import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from node_runtime.containers import DockerEngine
+from node_runtime.containers.connection import connect
+from node_runtime.errors import FailureCategory, HostError, TaskFailed
+from node_runtime.ports import ImageSource
+from node_runtime.task import Digest
+from tests.contract.engine_world import MIB, EngineWorld, wait_until
+
+pytestmark = pytest.mark.docker
+
+STEP = "RUN head -c 16 /dev/urandom | sha256sum > /built && cat /built"
+
+
+def source(world: EngineWorld, dockerfile: str, **files: str) -> ImageSource:
+    """A folder that no other test has: its digest is of the test's own folder."""
+    folder = world.folder / f"source-{len(list(world.folder.glob('source-*')))}"
+    folder.mkdir()
+    for name, text in {"Dockerfile": dockerfile, **files}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o444)
+    return ImageSource(folder=folder, digest=Digest(hashlib.sha256(str(folder).encode()).hexdigest()))
+
+
+def engine_with(world: EngineWorld, **settings: object) -> DockerEngine:
+    return DockerEngine(
+        replace(world.host.settings(node=world.node, work=world.folder / "node", build=True), **settings)
+    )
+
+
+def built(world: EngineWorld, what: ImageSource) -> tuple[str, list[str]]:
+    said: list[str] = []
+    return world.engine.image(what, log=said.append), said
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["ARG BASE_IMAGE=python:3.11-slim-bookworm\nFROM ${BASE_IMAGE}", "FROM python:3.11-slim AS algo"],
+    ids=["by argument", "by name"],
+)
+def test_a_folder_is_built_on_the_base_image(engine_world: EngineWorld, start: str) -> None:
+    what = source(
+        engine_world, f'{start}\nCOPY algo.py /\nENTRYPOINT ["python", "/algo.py"]', **{"algo.py": "print(42)"}
+    )
+    image, said = built(engine_world, what)
+    assert said
+    run = engine_world.run(replace(engine_world.spec("", image=image), entrypoint=None, arguments=()))
+    assert run.failure is None
+    assert engine_world.spec("").log.read_text() == "42\n"
+    assert (what.folder / "Dockerfile").read_text().startswith(start)
+
+
+def test_the_same_folder_is_built_once(engine_world: EngineWorld) -> None:
+    what = source(engine_world, f"FROM {engine_world.host.base_image}\n{STEP}")
+    first, _ = built(engine_world, what)
+    again, said = built(engine_world, what)
+    assert (again, said) == (first, [])
+
+
+def test_the_same_folder_is_built_once_when_many_ask_at_once(engine_world: EngineWorld) -> None:
+    what = source(engine_world, f"FROM {engine_world.host.base_image}\n{STEP}")
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(lambda _: built(engine_world, what), range(4)))
+    assert len({image for image, _ in results}) == 1
+    assert sum(bool(said) for _, said in results) == 1
+
+
+def test_pip_install_works_in_an_untouched_dockerfile(engine_world: EngineWorld) -> None:
+    image, _ = built(
+        engine_world, source(engine_world, "FROM python:3.11-slim-bookworm\nRUN pip install iniconfig==2.1.0")
+    )
+    run = engine_world.run(engine_world.spec("python -c 'import iniconfig'", image=image))
+    assert run.failure is None
+
+
+def test_a_dockerfile_that_fails_is_told_with_its_last_lines(engine_world: EngineWorld) -> None:
+    what = source(engine_world, f"FROM {engine_world.host.base_image}\nRUN echo about to fail && exit 9")
+    with pytest.raises(TaskFailed, match="about to fail") as caught:
+        built(engine_world, what)
+    assert caught.value.category == FailureCategory.IMAGE_UNAVAILABLE
+    assert "9" in caught.value.message
+    assert caught.value.remedy
+
+
+def test_a_folder_without_a_dockerfile_is_told(engine_world: EngineWorld) -> None:
+    what = source(engine_world, "")
+    (what.folder / "Dockerfile").unlink()
+    with pytest.raises(TaskFailed, match="no Dockerfile"):
+        built(engine_world, what)
+
+
+def test_an_image_that_cannot_be_pulled_is_told(engine_world: EngineWorld) -> None:
+    with pytest.raises(TaskFailed) as caught:
+        built(engine_world, source(engine_world, "FROM registry.invalid/no/such:image"))
+    assert caught.value.category == FailureCategory.IMAGE_UNAVAILABLE
+
+
+def test_building_is_refused_where_the_operator_does_not_allow_it(engine_world: EngineWorld) -> None:
+    what = source(engine_world, f"FROM {engine_world.host.base_image}\n{STEP}")
+    with pytest.raises(TaskFailed) as caught:
+        engine_with(engine_world, build=False).image(what, log=print)
+    assert caught.value.category == FailureCategory.IMAGE_REFUSED
+
+
+def test_a_ready_image_is_used_without_building(engine_world: EngineWorld) -> None:
+    what = replace(source(engine_world, "FROM nothing"), image=engine_world.host.base_image)
+    assert built(engine_world, what)[0] == engine_world.image
+
+
+def test_a_build_ends_at_its_deadline_and_leaves_no_container(engine_world: EngineWorld) -> None:
+    marker = f"sleep 9{time.time_ns()}"
+    what = source(engine_world, f"FROM {engine_world.host.base_image}\nRUN echo slow; {marker}")
+    with pytest.raises(TaskFailed, match="more than 3 s"):
+        engine_with(engine_world, build_timeout=3.0).image(what, log=print)
+    wait_until(lambda: not any(marker in one for one in commands(engine_world)), "the build's container to be gone")
+
+
+def test_a_build_is_held_within_its_memory(engine_world: EngineWorld) -> None:
+    what = source(engine_world, f"FROM {engine_world.host.base_image}\nRUN python3 -c 'bytearray(1 << 30)'")
+    with pytest.raises(TaskFailed):
+        engine_with(engine_world, build_memory=64 * MIB).image(what, log=print)
+
+
+def test_nothing_is_built_below_the_disk_floor(engine_world: EngineWorld) -> None:
+    what = source(engine_world, f"FROM {engine_world.host.base_image}\n{STEP}")
+    with pytest.raises(HostError, match="floor"):
+        engine_with(engine_world, disk_floor=1 << 60).image(what, log=print)
+
+
+def commands(world: EngineWorld) -> list[str]:
+    client = connect(world.host.url)
+    found = client.containers(all=True)
+    client.close()
+    return [container["Command"] for container in found]
+
+
+def test_what_dockerignore_names_stays_out(engine_world: EngineWorld) -> None:
+    dockerfile = f"FROM {engine_world.host.base_image}\nCOPY . /copied\nRUN ls -a /copied"
+    what = source(engine_world, dockerfile, **{".dockerignore": "secret\n", "secret": "1", "kept": "2"})
+    image, _ = built(engine_world, what)
+    assert (
+        engine_world.run(engine_world.spec("test -f /copied/kept && ! test -e /copied/secret", image=image)).failure
+        is None
+    )
+    assert Path(what.folder, "secret").exists()
