@@ -31,7 +31,7 @@ from node_runtime.task import (
 
 from . import nouns
 from .blocks import FinalisedBlocks
-from .codec import Call
+from .codec import Call, CurrentCodec
 from .connection import Connection
 from .keys import load_key
 from .nouns import camel, digest_bytes, text_bytes
@@ -62,8 +62,8 @@ class SubstrateChain:
 
     def __init__(self, connection: Connection, key: Keypair) -> None:
         self._connection = connection
-        self._blocks = FinalisedBlocks(connection)
-        self._sender = Sender(connection, self._blocks, key)
+        self._codec = CurrentCodec(connection)
+        self._sender = Sender(connection, self._codec, FinalisedBlocks(connection), key)
         self._account = Account(key.ss58_address)
 
     @property
@@ -256,14 +256,14 @@ class SubstrateChain:
         outcome = self._sender.send(batched(pokes, function="force_batch"), doing)
         error = outcome.field("Utility", "ItemFailed", "error")
         if error is not None:
-            raise dispatch_refusal(self._sender.codec, error, doing)
+            raise dispatch_refusal(self._codec.get(), error, doing)
 
     def _tasks(self, function: str, arguments: dict[str, Any], doing: str) -> Outcome:
         return self._sender.send(Call(pallet="Tasks", function=function, arguments=arguments), doing)
 
     def _snapshot(self, block: str | None = None) -> Snapshot:
         block = block or self._connection.request("chain_getFinalizedHead")
-        return Snapshot(connection=self._connection, codec=self._sender.codec, block=block)
+        return Snapshot(connection=self._connection, codec=self._codec.get(), block=block)
 
 
 def _register(asset: Asset) -> Call:

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from .connection import Connection
 from .metadata import RuntimeVersion, raw_metadata, runtime_version
 
 SS58_FORMAT = 42
+_LOOK_AGAIN = 60.0  # seconds
 # The library knows these types by the names they had in sp-core; otherwise each would be a tuple around its list.
 _MOVED = {
     "types": {
@@ -158,6 +160,26 @@ class Codec:
 
 _known: dict[RuntimeVersion, Codec] = {}
 _known_lock = threading.Lock()
+
+
+class CurrentCodec:
+    """The codec of the runtime in force, for as long as a connection lives: a chain may be upgraded meanwhile."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._codec = codec_of(connection)
+        self._looked = time.monotonic()
+
+    def get(self) -> Codec:
+        if time.monotonic() > self._looked + _LOOK_AGAIN:
+            self.renew()
+        return self._codec
+
+    def renew(self) -> Codec:
+        """Look now, because something didn't fit."""
+        self._codec = codec_of(self._connection)
+        self._looked = time.monotonic()
+        return self._codec
 
 
 def codec_of(connection: Connection) -> Codec:

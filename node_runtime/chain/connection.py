@@ -14,8 +14,10 @@ from websocket import WebSocketException
 from node_runtime.errors import ChainError, ChainUnavailable, InputError
 
 ANSWER_SECONDS = 30.0  # an answer that takes longer means that the connection is dead
+GREETING_SECONDS = 5.0
 FIRST_PATIENCE = 3.0  # seconds: who just typed a wrong address wants to know soon
 PATIENCE = 15.0  # seconds: a chain that restarts is back by then
+_ADDRESS = "name one like ws://127.0.0.1:9944"
 MAX_PAUSE = 2.0  # seconds between attempts
 
 logger = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ class Connection:
 
     def __init__(self, url: str) -> None:
         if not url.startswith(("ws://", "wss://")):
-            raise InputError(f"'{url}' is not a chain's address", remedy="name one like ws://127.0.0.1:9944")
+            raise InputError(f"'{url}' is not a chain's address", remedy=_ADDRESS)
         self.url = url
         self.generation = 0
         self._lock = threading.Lock()
@@ -87,8 +89,12 @@ class Connection:
                 ) from None
 
     def _open(self) -> None:
-        options = {"timeout": ANSWER_SECONDS, "enable_multithread": False}
-        self._transport = WebsocketTransport(url=self.url, ws_options=options, auto_reconnect=False)
+        options = {"timeout": GREETING_SECONDS, "enable_multithread": False}
+        try:
+            self._transport = WebsocketTransport(url=self.url, ws_options=options, auto_reconnect=False)
+        except ValueError as error:
+            raise InputError(f"'{self.url}' is not a chain's address: {error}", remedy=_ADDRESS) from None
+        self._transport.websocket.settimeout(ANSWER_SECONDS)
         self.generation += 1
         if self.generation > 1 and self._exchange("chain_getBlockHash", (0,)) != self.genesis:
             self._drop()
@@ -101,7 +107,10 @@ class Connection:
         assert self._transport is not None
         self._number += 1
         request = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": params}
-        return self._transport.rpc_request(request)["result"]
+        answer = self._transport.rpc_request(request)
+        if "result" not in answer:
+            raise ChainError(f"what answers at {self.url} is no chain's node", remedy="check the address")
+        return answer["result"]
 
     def _drop(self) -> None:
         transport, self._transport = self._transport, None

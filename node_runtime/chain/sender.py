@@ -11,7 +11,7 @@ from substrateinterface import Keypair
 from node_runtime.errors import ChainError, ChainUnavailable
 
 from .blocks import Block, FinalisedBlocks, extrinsic_hash
-from .codec import Call, Event, codec_of
+from .codec import Call, Codec, CurrentCodec, Event
 from .connection import Connection, RpcRefused
 from .refusals import Verdict, dispatch_refusal, pool_refusal, verdict
 from .transaction import Transaction, sign
@@ -44,13 +44,13 @@ class Sender:
     and it is in none of the finalised blocks up to there.
     """
 
-    def __init__(self, connection: Connection, blocks: FinalisedBlocks, key: Keypair) -> None:
+    def __init__(self, connection: Connection, codec: CurrentCodec, blocks: FinalisedBlocks, key: Keypair) -> None:
         self._connection = connection
+        self._codec = codec
         self._blocks = blocks
         self._key = key
         self._nonces = threading.Lock()
         self._next: int | None = None  # None: ask the node
-        self.codec = codec_of(connection)
 
     def send(self, call: Call, doing: str) -> Outcome:
         """Returns when the call's block is final. Raises `ChainRefused` (with `doing` in it) or `ChainUnavailable`."""
@@ -70,7 +70,8 @@ class Sender:
         One thread at a time, so that nonces arrive in their order.
         """
         with self._nonces:
-            transaction = self._sign(call)
+            codec = self._codec.get()
+            transaction = self._sign(call, codec)
             self._next = None  # in case of an error the node knows best
             try:
                 self._connection.request("author_submitExtrinsic", transaction.hex)
@@ -79,27 +80,26 @@ class Sender:
                     case Verdict.FINAL:
                         raise pool_refusal(refusal, doing) from None
                     case Verdict.RESIGN:
-                        return self._resign(call, refusal, doing), False
+                        return self._resign(call, codec, refusal, doing), False
                     case Verdict.PERHAPS:
                         return transaction, False
             self._next = transaction.nonce + 1
             return transaction, True
 
-    def _sign(self, call: Call) -> Transaction:
+    def _sign(self, call: Call, codec: Codec) -> Transaction:
         head = self._blocks.head()
         nonce = self._next
         if nonce is None:
             nonce = self._connection.request("system_accountNextIndex", self._key.ss58_address)
-        encoded = self.codec.call(call)
-        return sign(self.codec, self._key, encoded, nonce=nonce, block=head.number, block_hash=head.hash)
+        encoded = codec.call(call)
+        return sign(codec, self._key, encoded, nonce=nonce, block=head.number, block_hash=head.hash)
 
-    def _resign(self, call: Call, refusal: RpcRefused, doing: str) -> Transaction:
+    def _resign(self, call: Call, outdated: Codec, refusal: RpcRefused, doing: str) -> Transaction:
         """A signature that fits no more means that the runtime was upgraded."""
-        codec = codec_of(self._connection)
-        if codec is self.codec:
-            raise ChainError(f"can't {doing}: {refusal.message}", remedy="check the key") from None
-        self.codec = codec
-        transaction = self._sign(call)
+        codec = self._codec.renew()
+        if codec is outdated:
+            raise ChainError(f"can't {doing}: {refusal.message}", remedy="check the key")
+        transaction = self._sign(call, codec)
         self._connection.request("author_submitExtrinsic", transaction.hex)
         return transaction
 
@@ -133,10 +133,10 @@ class Sender:
         )
 
     def _nonce_at(self, block: Block) -> int:
-        key = self.codec.key("System", "Account", (self._key.ss58_address,))
-        return int(
-            self.codec.value(key, self._connection.request("state_getStorage", key.to_hex(), block.hash))["nonce"]
-        )
+        codec = self._codec.get()
+        key = codec.key("System", "Account", (self._key.ss58_address,))
+        encoded = self._connection.request("state_getStorage", key.to_hex(), block.hash)
+        return int(codec.value(key, encoded)["nonce"])
 
     def _resend(self, transaction: Transaction, doing: str) -> None:
         """A pool is forgotten when its node restarts; sending the same bytes again is harmless."""
@@ -147,7 +147,7 @@ class Sender:
                 raise pool_refusal(refusal, doing) from None
 
     def _outcome(self, block: Block, index: int, doing: str) -> Outcome:
-        codec = self.codec
+        codec = self._codec.get()
         events = tuple(event for event in self._blocks.events(block, codec) if event.extrinsic == index)
         for event in events:
             if (event.pallet, event.name) == ("System", "ExtrinsicFailed"):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from websockets.sync.server import serve
 
 from node_runtime.chain.client import SubstrateChain, connect
 from node_runtime.chain.codec import codec_of
@@ -109,9 +110,10 @@ def test_a_chain_that_is_not_there_is_told_soon() -> None:
     assert caught.value.remedy
 
 
-def test_an_address_that_is_none_is_told() -> None:
+@pytest.mark.parametrize("address", ["127.0.0.1:9944", "http://127.0.0.1:9944", "ws://", "ws://host:port"])
+def test_an_address_that_is_none_is_told(address: str) -> None:
     with pytest.raises(InputError, match="ws://"):
-        connect("127.0.0.1:9944", "//Alice")
+        connect(address, "//Alice")
 
 
 def test_an_account_without_money_is_told_so(url: str) -> None:
@@ -192,3 +194,14 @@ def test_a_client_serves_while_another_one_is_idle(url: str) -> None:
     assert plans_made([chain.create_plan for chain in chains] * 5, threads=3) == list(range(1, 16))
     for chain in chains:
         chain.close()
+
+
+def test_what_is_no_chain_is_told() -> None:
+    with serve(lambda socket: socket.send('{"id": 1}'), "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        host, port = server.socket.getsockname()
+        with pytest.raises(ChainError, match="is no chain's node"):
+            connect(f"ws://{host}:{port}", "//Alice")
+        server.shutdown()
+        thread.join()
