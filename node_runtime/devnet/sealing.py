@@ -40,7 +40,8 @@ class Sealer:
         self._trouble = ""
         self._served: int | None = None  # the due time that the last block was made for
 
-    def transaction_arrived(self) -> None:
+    def wake(self) -> None:
+        """Look whether there is a cause for a block: something was asked of the chain."""
         self._wanted.set()
 
     async def run(self) -> None:

@@ -123,7 +123,7 @@ class DevnetServer:
                 if reply is not None:
                     connection.push(reply)
                 self._subscriptions.deliver()
-                self._sealer.transaction_arrived()
+                self._sealer.wake()
                 if reply is not None:
                     await connection.all_written()
         except ConnectionClosed:
