@@ -1,0 +1,139 @@
+"""Which calls do the pallets have? One function a call, with the nouns it takes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.chain_rules.codec import Case
+from tests.chain_rules.schema import Call
+
+UNIT = 10**12
+SECOND = 1_000
+HOUR = 3_600 * SECOND
+DAY = 24 * HOUR
+
+TRAIN_SAMPLE = Case.of("DataSample", "Train")
+TEST_SAMPLE = Case.of("DataSample", "Test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssetRef:
+    owner: bytes
+    digest: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """``window`` in milliseconds; 0 accepts at once."""
+
+    judge: bytes
+    window: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """``deadline`` is a moment, ``timeout`` a duration, both in milliseconds; money is in base units."""
+
+    kind: str
+    reward: int
+    bond: int
+    slots: int
+    max_rejects: int
+    max_failures: int
+    review: Review
+    deadline: int
+    timeout: int
+    plan: int | None = None
+    assignee: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    digest: bytes = b"s" * 32
+    uri: bytes = b"store:spec"
+    inputs: tuple[Case, ...] = ()
+    parents: tuple[int, ...] = ()
+    objectives: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    name: bytes
+    digest: bytes
+
+
+def asset_input(owner: bytes, digest: bytes) -> Case:
+    return Case.of("Asset", AssetRef(owner=owner, digest=digest))
+
+
+def model_input(model: int) -> Case:
+    return Case.of("Model", model)
+
+
+def register_asset(digest: bytes, kind: Any, visibility: str = "Shared") -> Call:
+    return Call("Registry", "register_asset", (digest, kind, visibility, b"store:" + digest[:4].hex().encode()))
+
+
+def create_objective(
+    *, metric: bytes, opener: bytes, samples: tuple[bytes, ...], name: bytes = b"accuracy", tolerance: int = 0
+) -> Call:
+    return Call("Registry", "create_objective", (name, metric, opener, "Higher", tolerance, samples))
+
+
+def create_plan() -> Call:
+    return Call("Tasks", "create_plan", ())
+
+
+def cancel_plan(plan: int, *, abort: bool) -> Call:
+    return Call("Tasks", "cancel_plan", (plan, abort))
+
+
+def create_task(terms: Terms, spec: Spec) -> Call:
+    return Call("Tasks", "create_task", (terms, spec))
+
+
+def cancel_task(task: int, *, abort: bool) -> Call:
+    return Call("Tasks", "cancel_task", (task, abort))
+
+
+def resume_task(task: int) -> Call:
+    return Call("Tasks", "resume_task", (task,))
+
+
+def assign_task(task: int) -> Call:
+    return Call("Tasks", "assign_task", (task,))
+
+
+def send_result(
+    task: int, epoch: int, *, outputs: tuple[Output, ...] = (), perf: int | None = None, result: bytes = b"r" * 32
+) -> Call:
+    return Call("Tasks", "send_task_result", (task, epoch, result, outputs, b"store:result", perf))
+
+
+def report_failure(task: int, epoch: int, category: str) -> Call:
+    return Call("Tasks", "report_failure", (task, epoch, category, b"l" * 32))
+
+
+def confirm_failure(task: int, worker: bytes) -> Call:
+    return Call("Tasks", "confirm_failure", (task, worker))
+
+
+def hand_back(task: int, epoch: int) -> Call:
+    return Call("Tasks", "hand_back", (task, epoch))
+
+
+def accept(task: int, submission: int) -> Call:
+    return Call("Tasks", "accept_task_results", (task, submission))
+
+
+def reject(task: int, submission: int, reason: bytes = b"noise") -> Call:
+    return Call("Tasks", "reject_task_results", (task, submission, reason))
+
+
+def poke(kind: str, *which: Any) -> Call:
+    """An object of the agenda: ``Task`` and its id, ``Assignment`` worker and task, ``Submission`` task and id, ``Plan``
+    and its id."""
+    return Call("Tasks", "poke", (Case.of(kind, *which),))
+
+
+def purge_task(task: int) -> Call:
+    return Call("Tasks", "purge_task", (task,))

@@ -1,0 +1,49 @@
+"""What do the tests of the chain's rules share? The packaged runtime, and a world grown from it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from node_runtime.devnet.chain import Chain
+from node_runtime.devnet.server import RUNTIME
+from node_runtime.devnet.store import Store
+from tests.chain_rules.world import World
+from tests.devnet import Clock
+
+NAMES = ("Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie")
+
+OpenWorld = Callable[[], World]
+
+
+@pytest.fixture(scope="session")
+def compiled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("compiled")
+
+
+@pytest.fixture
+def open_world(compiled_folder: Path) -> Iterator[OpenWorld]:
+    """Opens worlds, each with a chain of its own."""
+    stores: list[Store] = []
+
+    def open_it() -> World:
+        clock = Clock()
+        stores.append(Store(Path(":memory:")))  # nothing here asks what survives a crash
+        chain = Chain(
+            stores[-1],
+            code=RUNTIME.read_bytes(),
+            preset="development",
+            cache_folder=compiled_folder,
+            wall_clock=clock,
+            notify=lambda _transaction, _status: None,
+        )
+        return World(chain, clock, NAMES)
+
+    yield open_it
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def world(open_world: OpenWorld) -> World:
+    return open_world()
