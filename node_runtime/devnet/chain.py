@@ -45,6 +45,14 @@ class Sealed:
     changes: dict[bytes, bytes | None]
 
 
+@dataclass(frozen=True, kw_only=True)
+class AgendaHead:
+    """What the task pallet has to do next. ``due`` is in milliseconds since 1970: a later block does it."""
+
+    due: int
+    entry: bytes
+
+
 class TransactionRefused(Exception):
     """The runtime does not take a transaction."""
 
@@ -180,12 +188,13 @@ class Chain:
         runtime = self.rules_at(number - 1).runtime
         blocks.execute(runtime, self.overlay_at(number - 1), decode_header(block.header), block.extrinsics)
 
-    def next_due(self) -> int | None:
-        """When the first entry of the task agenda falls due, in milliseconds since 1970."""
+    def agenda_head(self) -> AgendaHead | None:
+        """The agenda's first entry, None when it is empty or the runtime has no agenda."""
         first = next(keys_under(self._store.state_at(self.head.number), _AGENDA), None)
-        if first is None or len(first) < len(_AGENDA) + 8:
+        if first is None:
             return None
-        return int.from_bytes(first[len(_AGENDA) : len(_AGENDA) + 8], "big")
+        entry = first[len(_AGENDA) :]
+        return AgendaHead(due=int.from_bytes(entry[:8], "big"), entry=entry[8:])
 
     def _begin(self, origin: Origin, code: bytes) -> None:
         header, overlay = blocks.genesis(Runtime(code, self._cache_folder), code, origin.preset)

@@ -4,11 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 
 from node_runtime.errors import HostError
 
-from .chain import Chain, Sealed
+from .chain import AgendaHead, Chain, Sealed
 from .host import RuntimePanic
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,8 @@ class Sealer:
         self._announce = announce
         self._wanted = asyncio.Event()
         self._trouble = ""
-        self._served: int | None = None  # the due time that the last block was made for
+        self._served: AgendaHead | None = None  # what the last block was made for, and when
+        self._served_at = 0.0
 
     def wake(self) -> None:
         """Look whether there is a cause for a block: something was asked of the chain."""
@@ -60,18 +62,16 @@ class Sealer:
             self._wanted.clear()
             if self._chain.pool.has_ready():
                 return
-            due = self._chain.next_due()
-            wait = _LONGEST_WAIT_S if due is None else (due + 1 - wall_clock()) / 1000
-            if due is not None and due == self._served:
-                wait = max(wait, _PAUSE_S)  # a block was made for it and left it there: no reason to make a thousand
+            head = self._chain.agenda_head()
+            wait = _LONGEST_WAIT_S if head is None else (head.due + 1 - wall_clock()) / 1000
+            if head is not None and head == self._served:
+                # a block was made for it and left it there: no reason to make a thousand
+                wait = max(wait, self._served_at + _PAUSE_S - time.monotonic())
             if wait <= 0:
-                self._served = due
+                self._served, self._served_at = head, time.monotonic()
                 return
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), min(wait, _LONGEST_WAIT_S))
-            except TimeoutError:
-                if due is not None and due == self._served:
-                    self._served = None
 
     def _seal(self) -> bool:
         try:
