@@ -167,7 +167,7 @@ def _node_yaml(network: NetworkFile, settings: NetworkSettings, name: str, folde
             "slots": settings.slots,
             "building": "allow",
             "base_image": network.base_image,
-            "poll": "0.2s",
+            "poll": "200ms",
             "policy": {
                 "kinds": ["training", "scoring"],
                 "creators": ["any"],

@@ -1,0 +1,210 @@
+"""`make demo`: the main job once, from a checkout: submit, train, score, pay; then leave nothing running."""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from node_runtime.chain.client import SubstrateChain, connect
+from node_runtime.chain.keys import load_key
+from node_runtime.creator.submit import Submitted, submit
+from node_runtime.errors import FailureCategory, InputError, TaskFailed
+from node_runtime.home import home
+from node_runtime.network import CREATOR, NetworkFile, NetworkSettings, bring_up, take_down
+from node_runtime.perf import FILE_NAME as PERF
+from node_runtime.spec import read_specs
+from node_runtime.storage.local import LocalStore
+from node_runtime.task import Account, Balance, Submission, SubmissionState, Task, TaskId, TaskState
+from node_runtime.units import number
+
+EXAMPLE = Path("assets/digits")
+RESULTS = Path("demo-results")
+PATIENCE = 600.0  # seconds for both tasks, the building of their image included
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    task: Task
+    name: str
+    submission: Submission
+    seconds: float
+
+
+class Steps:
+    """Prints what is being done, and how long each step took."""
+
+    def __init__(self, console: Console, count: int) -> None:
+        self._console = console
+        self._count = count
+        self._number = 0
+        self._began = time.monotonic()
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        self._number += 1
+        started = time.monotonic()
+        self._console.print(f"[bold]{self._number}/{self._count} {title}[/]")
+        yield
+        self._console.print(f"    done in {time.monotonic() - started:.1f} s", style="dim")
+
+    def say(self, line: str) -> None:
+        self._console.print(f"    {line}", markup=False)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+
+def run_demo(checkout: Path, console: Console, *, keep: bool) -> None:
+    """Raises what went wrong; then too nothing is left running."""
+    example = checkout / EXAMPLE
+    if not example.is_dir():
+        raise InputError(f"{example} isn't there", remedy="run the demo in the folder of a checkout")
+    folder = home() / "demo"
+    take_down(folder, lambda _: None)  # of a demo that was killed
+    steps = Steps(console, 6)
+    with steps.step("read the handwritten digits of scikit-learn, split into Train and Test samples"):
+        subprocess.run([sys.executable, str(example / "make_data.py")], check=True, stdout=subprocess.DEVNULL)
+    try:
+        with steps.step("bring up Docker, the chain and a node"):
+            settings = NetworkSettings(folder=folder, port=0, slots=1, fresh=True)
+            network = bring_up(settings, steps.say)
+        _main_job(network, example / "train-and-score.yaml", checkout / RESULTS, steps, console)
+    finally:
+        with steps.step("stop what was started"):
+            take_down(folder, steps.say)
+            if not keep:
+                shutil.rmtree(folder, ignore_errors=True)
+    console.print(_last_words(steps.seconds))
+
+
+def _main_job(network: NetworkFile, file: Path, target: Path, steps: Steps, console: Console) -> None:
+    chain, store = connect(network.chain, CREATOR), LocalStore(network.storage)
+    try:
+        before = {account: chain.balance(account) for account in _accounts(chain).values()}
+        with steps.step("submit assets/digits/train-and-score.yaml"):
+            submitted = submit(read_specs(file), chain, store, say=steps.say)
+        with steps.step("the node trains, then scores, in containers (the first time it builds their image)"):
+            finished = _follow(submitted, chain, steps)
+        with steps.step("fetch the model and its score"):
+            _fetch(finished, store, target)
+            steps.say(f"{RESULTS}/model and {RESULTS}/{PERF}")
+        console.print(_tasks_table(finished))
+        console.print(_balances_table(chain, before, finished))
+    finally:
+        chain.close()
+
+
+def _follow(submitted: Submitted, chain: SubstrateChain, steps: Steps) -> list[Finished]:
+    """Wait until every task is final, telling each change of state. A task's seconds count from its opening."""
+    began = time.monotonic()
+    names = {task.id: task.name for task in submitted.tasks}
+    opened: dict[TaskId, float] = {}
+    told: set[str] = set()
+    finished: list[Finished] = []
+    while len(finished) < len(names):
+        if time.monotonic() - began > PATIENCE:
+            raise InputError("the tasks did not end in time", remedy="see the node's log named above")
+        for task in [chain.task(task_id) for task_id in names if all(one.task.id != task_id for one in finished)]:
+            assert task is not None  # it was created above, and is kept for days
+            now = time.monotonic()
+            if task.state is not TaskState.WAITING:
+                opened.setdefault(task.id, now)
+            news = f"task {task.id} '{names[task.id]}': {'taken by the node' if task.counters.live else task.state}"
+            if news not in told:
+                steps.say(f"{now - began:5.1f} s  {news}")
+                told.add(news)
+            if task.state.final or task.counters.failures:
+                finished.append(_finished(task, names[task.id], chain, now - opened[task.id]))
+        time.sleep(0.1)
+    return finished
+
+
+def _finished(task: Task, name: str, chain: SubstrateChain, seconds: float) -> Finished:
+    accepted = [one for one in chain.submissions(task.id) if one.state is SubmissionState.ACCEPTED]
+    if not accepted:
+        raise _failure(task, name, chain)
+    return Finished(task=task, name=name, submission=accepted[0], seconds=seconds)
+
+
+def _failure(task: Task, name: str, chain: SubstrateChain) -> TaskFailed:
+    categories = [attempt.category for attempt in chain.attempts(task.id) if attempt.category is not None]
+    category = categories[0] if categories else FailureCategory.NODE_ERROR
+    return TaskFailed(
+        category, f"task {task.id} '{name}' is {task.state}: {category}", remedy="see the node's log named above"
+    )
+
+
+def _fetch(finished: list[Finished], store: LocalStore, target: Path) -> None:
+    """Every output of every task, verified, under its name; a former demo's are replaced."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    for one in finished:
+        for output in one.submission.result.outputs:
+            store.fetch(output.digest, target / f".{output.name}")
+            _unwrap(target / f".{output.name}", target / output.name)
+
+
+def _unwrap(tree: Path, target: Path) -> None:
+    """A tree of a single file of that name, as perf.json is, becomes the file itself."""
+    inside = list(tree.iterdir())
+    if [entry.name for entry in inside] == [target.name]:
+        inside[0].rename(target)
+        tree.rmdir()
+    else:
+        tree.rename(target)
+
+
+def _tasks_table(finished: list[Finished]) -> Table:
+    table = Table(title="tasks", title_justify="left")
+    for column in ("task", "kind", "worker", "status", "accuracy", "seconds"):
+        table.add_column(column, justify="right" if column in ("accuracy", "seconds") else "left")
+    for one in finished:
+        score = one.submission.score
+        shown = f"{score.number:.4f} {score.standing}" if score is not None else ""
+        state = f"{one.task.state}, {one.submission.state}"
+        worker = f"bob {one.submission.worker[:6]}…"
+        table.add_row(f"{one.task.id} {one.name}", one.task.terms.kind, worker, state, shown, f"{one.seconds:.1f}")
+    return table
+
+
+def _balances_table(chain: SubstrateChain, before: dict[Account, Balance], finished: list[Finished]) -> Table:
+    earned = sum(one.task.terms.reward for one in finished)
+    table = Table(title=f"balances in UNIT; rewards paid: {number(earned)}", title_justify="left")
+    for column in ("account", "before", "after", "change"):
+        table.add_column(column, justify="left" if column == "account" else "right")
+    for name, account in _accounts(chain).items():
+        then, now = _wealth(before[account]), _wealth(chain.balance(account))
+        table.add_row(f"{name} {account[:6]}…", number(then), number(now), _signed(now - then))
+    return table
+
+
+def _accounts(chain: SubstrateChain) -> dict[str, Account]:
+    return {
+        "alice, the creator": chain.account,
+        "bob, the worker": Account(load_key("//Bob", password_file=None, development=True).ss58_address),
+    }
+
+
+def _wealth(balance: Balance) -> int:
+    return balance.free + balance.held
+
+
+def _signed(base_units: int) -> str:
+    return f"+{number(base_units)}" if base_units > 0 else number(base_units)
+
+
+def _last_words(seconds: float) -> str:
+    return (
+        f"\n[bold green]the main job works[/]: {seconds:.0f} s in all. "
+        f"The model is {RESULTS}/model, its score {RESULTS}/{PERF}.\n"
+        "Next: .venv/bin/node-runtime up, and in another terminal\n"
+        "      .venv/bin/node-runtime submit assets/digits/train-and-score.yaml"
+    )
