@@ -109,6 +109,7 @@ class Connection:
         request = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": params}
         answer = self._transport.rpc_request(request)
         if "result" not in answer:
+            self._drop()
             raise ChainError(f"what answers at {self.url} is no chain's node", remedy="check the address")
         return answer["result"]
 

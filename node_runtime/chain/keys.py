@@ -60,6 +60,16 @@ def load_key(name: str, *, password_file: Path | None, development: bool) -> Key
     return _decrypted(path, content, _password(path, address, password_file))
 
 
+def read_password(path: Path) -> str:
+    """The password alone in a file; the end of its line doesn't count. Raises `InputError`."""
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise InputError(f"password file {path}: {error.strerror}", remedy="name a readable text file") from None
+    except UnicodeDecodeError:
+        raise InputError(f"password file {path}: not UTF-8 text", remedy="put the password alone into it") from None
+
+
 def _development_key(name: str, development: bool) -> Keypair:
     if not development:
         raise InputError(
@@ -83,10 +93,7 @@ def _decrypted(path: Path, content: object, password: str) -> Keypair:
 def _password(path: Path, address: str, password_file: Path | None) -> str:
     named = password_file or os.environ.get(PASSWORD_FILE)
     if named:
-        try:
-            return Path(named).expanduser().read_text().rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"password file {named}: {error}", remedy="put the password alone into it") from None
+        return read_password(Path(named).expanduser())
     if sys.stdin is not None and sys.stdin.isatty():
         return getpass.getpass(f"Password of {path} ({address}): ")
     raise InputError(

@@ -18,6 +18,7 @@ from node_runtime.chain.metadata import raw_metadata, runtime_version
 from node_runtime.errors import ChainError, ChainRefused, ChainUnavailable, InputError
 from node_runtime.task import Account, AssetKind, PlanId, TaskId
 from tests.contract.chain_world import open_world
+from tests.contract.lossy_chain import lossy_chain
 from tests.devnet import RunningDevnet, launch_devnet, start_devnet
 
 
@@ -43,6 +44,15 @@ def test_clients_with_the_same_key_get_one_call_each(url: str) -> None:
     assert plans_made([first.create_plan, second.create_plan] * 20, threads=4) == list(range(1, 41))
     first.close()
     second.close()
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_call_whose_answer_was_lost_happens_exactly_once(url: str, before: bool) -> None:
+    with lossy_chain(url, every=3, before=before) as (address, lossy):
+        chain = connect(address, "//Alice")
+        assert plans_made([chain.create_plan] * 30, threads=3) == list(range(1, 31))
+        assert lossy.lost >= 10
+        chain.close()
 
 
 def test_reading_goes_on_while_calls_wait_for_their_block(tmp_path: Path) -> None:
