@@ -86,7 +86,7 @@ def _connect_patiently(config: NodeConfig) -> SubstrateChain:
     """A node may start before its chain does: wait for it, saying so."""
     patience = Retrying(
         retry=retry_if_exception_type(ChainUnavailable),
-        wait=wait_exponential_jitter(initial=0.5, max=30),
+        wait=wait_exponential_jitter(multiplier=0.5, max=30),
         before_sleep=lambda state: log.warning("chain_unavailable", chain=config.chain, attempt=state.attempt_number),
     )
     return patience(connect_node, config)

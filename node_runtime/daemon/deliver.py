@@ -107,7 +107,7 @@ class Courier:
 
         patience = Retrying(
             retry=retry_if_exception_type(TROUBLE),
-            wait=wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT),
+            wait=wait_exponential_jitter(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
             stop=over,
             sleep=sleep_using_event(self._quitting),
             before_sleep=tell,

@@ -33,7 +33,7 @@ def fetch_inputs(attempt: Attempt, node: Node, held: ExitStack) -> Inputs:
 
     patience = Retrying(
         retry=retry_if_exception_type(AssetUnavailable),
-        wait=wait_exponential_jitter(initial=0.5, max=10),
+        wait=wait_exponential_jitter(multiplier=0.5, max=10),
         stop=stop_after_attempt(TRIES),
         sleep=sleep_using_event(attempt.ending.event),
         reraise=True,

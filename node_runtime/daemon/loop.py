@@ -19,6 +19,7 @@ from node_runtime.daemon.run_task import deliver_again, run_task
 from node_runtime.daemon.seek import Find, Seeker
 from node_runtime.errors import ChainRefused, ChainUnavailable, NodeRuntimeError
 from node_runtime.task import UNIT, Assignment, AssignmentState, SubmissionState, TaskId
+from node_runtime.workspace import AttemptId
 
 log = structlog.get_logger()
 
@@ -46,7 +47,7 @@ class Daemon:
         self._wake = threading.Event()
         self._hurry = threading.Event()
         self._running: dict[Attempt, threading.Thread] = {}
-        self._couriers: list[threading.Thread] = []
+        self._couriers: dict[AttemptId, threading.Thread] = {}
         self._head: int | None = None
         self._looked = 0.0
 
@@ -69,9 +70,10 @@ class Daemon:
                     told = True
                 self._poll()
                 waits = 0
-            except ChainUnavailable as error:
+            except NodeRuntimeError as error:
                 waits += 1
-                log.warning("chain_unavailable", reason=error.message, times=waits)
+                trouble = "chain_unavailable" if isinstance(error, ChainUnavailable) else "look_failed"
+                log.warning(trouble, reason=error.message, remedy=error.remedy, times=waits)
                 self._head = None
             self._pause(waits)
         self._drain()
@@ -84,11 +86,9 @@ class Daemon:
             self._wake.clear()
 
     def _take_up(self) -> None:
-        left = recover(self._node)
-        for parcel in left.parcels:
-            self._start_courier(parcel)
-        for attempt in left.attempts:
+        for attempt in recover(self._node):
             self._start(attempt)
+        self._deliver_what_is_left()
 
     def _poll(self) -> None:
         """One look at the chain; when its head hasn't moved nothing can have changed, and one read is all it costs."""
@@ -99,8 +99,10 @@ class Daemon:
             return
         self._stop_what_ended()
         self._notice_reviews()
+        self._deliver_what_is_left()
         self._claim()
-        self._head, self._looked = head, time.monotonic()
+        # with more to judge the next look goes on where this one ended, whether or not the head moves
+        self._head, self._looked = None if self._seeker.has_more else head, time.monotonic()
 
     def _reap(self) -> None:
         ended = [attempt for attempt, thread in self._running.items() if not thread.is_alive()]
@@ -109,7 +111,7 @@ class Daemon:
         if ended:
             self._head = None  # room was freed
             self._node.metrics.running(len(self._running))
-        self._couriers = [courier for courier in self._couriers if courier.is_alive()]
+        self._couriers = {attempt: courier for attempt, courier in self._couriers.items() if courier.is_alive()}
 
     def _stop_what_would_lapse(self) -> None:
         """By this machine's clock, because the chain's stands still while nothing happens there."""
@@ -152,8 +154,7 @@ class Daemon:
     def _claim(self) -> None:
         if not self._node.pool.has_free_slot:
             return
-        running = [attempt.task.id for attempt in self._running]
-        busy = frozenset([*running, *(parcel.task for parcel in self._node.outbox.undelivered())])
+        busy = frozenset(attempt.task for attempt in (*self._attempts_running(), *self._couriers))
         for find in self._seeker.finds(busy=busy):
             if self._stopping.is_set() or not self._node.pool.has_free_slot:
                 return
@@ -214,11 +215,19 @@ class Daemon:
                 self._node.pool.release(attempt.reservation)
                 self._wake.set()
 
-    def _start_courier(self, parcel: Parcel) -> None:
-        name = f"parcel-{parcel.attempt}"
-        thread = threading.Thread(target=deliver_again, args=(parcel, self._node), name=name, daemon=True)
-        self._couriers.append(thread)
-        thread.start()
+    def _deliver_what_is_left(self) -> None:
+        """Parcels of an earlier process, and those whose attempt's thread could not deliver them in time."""
+        at_work = {*self._attempts_running(), *self._couriers}
+        for parcel in self._node.outbox.undelivered():
+            if parcel.attempt in at_work:
+                continue
+            name = f"parcel-{parcel.attempt}"
+            thread = threading.Thread(target=deliver_again, args=(parcel, self._node), name=name, daemon=True)
+            self._couriers[parcel.attempt] = thread
+            thread.start()
+
+    def _attempts_running(self) -> list[AttemptId]:
+        return [attempt.id for attempt in self._running]
 
     def _drain(self) -> None:
         """Let what runs finish within the grace, then hand it back; what can't be delivered stays in the outbox."""
@@ -231,6 +240,6 @@ class Daemon:
             if thread.is_alive():
                 attempt.ending.request(StopReason.HAND_BACK)
         self._node.quitting.set()
-        for thread in [*self._running.values(), *self._couriers]:
+        for thread in [*self._running.values(), *self._couriers.values()]:
             thread.join(LAST_WORD)
         log.info("stopped")

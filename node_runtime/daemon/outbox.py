@@ -69,7 +69,7 @@ class Outbox:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path = path
         self._guard = threading.Lock()
-        with self._writing():
+        with self._open():
             self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")  # a parcel is money: it survives a power cut too
@@ -78,7 +78,7 @@ class Outbox:
     def pack(self, parcel: Parcel) -> None:
         """Add a parcel; one that is there already for this attempt stays as it is."""
         row = (parcel.task, parcel.epoch, parcel.step, _BODY.dump_json(parcel))
-        with self._writing():
+        with self._open():
             self._database.execute("INSERT OR IGNORE INTO parcels VALUES (?, ?, ?, ?)", row)
 
     def uploaded(self, parcel: Parcel) -> Parcel:
@@ -88,7 +88,7 @@ class Outbox:
         return self._save(replace(parcel, step=Step.SENT, submission=submission, uploads=()))
 
     def forget(self, parcel: Parcel) -> None:
-        with self._writing():
+        with self._open():
             self._database.execute("DELETE FROM parcels WHERE task = ? AND epoch = ?", (parcel.task, parcel.epoch))
 
     def find(self, attempt: AttemptId) -> Parcel | None:
@@ -107,22 +107,22 @@ class Outbox:
 
     def _save(self, parcel: Parcel) -> Parcel:
         row = (parcel.task, parcel.epoch, parcel.step, _BODY.dump_json(parcel))
-        with self._writing():
+        with self._open():
             self._database.execute("INSERT OR REPLACE INTO parcels VALUES (?, ?, ?, ?)", row)
         return parcel
 
     def _read(self, where: str, *values: object) -> tuple[Parcel, ...]:
-        with self._guard:
+        with self._open():
             rows = self._database.execute(f"SELECT body FROM parcels {where}", values).fetchall()
         return tuple(_BODY.validate_json(body) for (body,) in rows)
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _open(self) -> Iterator[None]:
         with self._guard:
             try:
                 yield
             except sqlite3.Error as error:
                 raise HostError(
-                    f"{self._path}: the outbox can't be written: {error}",
+                    f"{self._path}: the outbox can't be used: {error}",
                     remedy="free some disk or restore the file from a backup: it holds unsent results",
                 ) from error

@@ -25,6 +25,7 @@ class Reason(StrEnum):
 
     JUDGE = "own_judge"
     KIND = "kind_not_allowed"
+    UNKNOWN_KIND = "unknown_kind"
     REWARD = "reward_too_low"
     CREATOR = "creator_not_allowed"
     ALGO = "algo_not_allowed"
@@ -37,6 +38,7 @@ class Reason(StrEnum):
     MISMATCH = "document_mismatch"
     UNAVAILABLE = "document_unavailable"
     CLAIM_REFUSED = "claim_refused"
+    HELD = "held_elsewhere"
     TRIED = "tried_before"
     RESTING = "waits_to_try_again"
 
@@ -97,6 +99,9 @@ def refuse_history(last: Assignment | None, task: Task, *, now: int) -> Refusal 
     """What speaks against trying again after this account's ``last`` attempt at the task."""
     if last is None or last.state is AssignmentState.HANDED_BACK:
         return None
+    if last.state is AssignmentState.LIVE:
+        message = "this account holds it, but not through this daemon: is the key in use elsewhere?"
+        return Refusal(reason=Reason.HELD, message=message, lasting=False)
     if last.state is AssignmentState.FAILED and last.category in BLAMES_TASK and task.counters.failures == 0:
         return None  # failures are counted anew when the creator has looked and resumed the task
     if last.state is not AssignmentState.FAILED or last.category not in MAY_PASS:

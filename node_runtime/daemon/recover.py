@@ -28,14 +28,6 @@ WANTED = (AssignmentState.LIVE, AssignmentState.SUBMITTED, AssignmentState.FAILE
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leftover:
-    """What goes on: parcels to deliver, and attempts to take up again."""
-
-    parcels: tuple[Parcel, ...]
-    attempts: tuple[Attempt, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Swept:
     """How much was removed that no live attempt needs."""
 
@@ -43,15 +35,17 @@ class Swept:
     workspaces: int
 
 
-def recover(node: Node) -> Leftover:
-    """May be repeated, as long as nothing it answered was started. Raises `ChainUnavailable`."""
+def recover(node: Node) -> tuple[Attempt, ...]:
+    """The attempts to take up again; what is to be delivered is in the outbox. Raises `ChainUnavailable`.
+
+    May be repeated as long as nothing it answered was started.
+    """
     known = _attempts(node)
     parcels = tuple(parcel for parcel in node.outbox.undelivered() if _is_wanted(parcel, known, node))
     live = _to_be_run(known, parcels)
     _sweep(node, live=frozenset(live), packed=frozenset(parcel.attempt for parcel in parcels))
     taken = [_take_up(one, node) for one in live.values()]
-    failed = tuple(one for one in taken if isinstance(one, Parcel))
-    return Leftover(parcels=parcels + failed, attempts=tuple(one for one in taken if isinstance(one, Attempt)))
+    return tuple(one for one in taken if one is not None)
 
 
 def sweep(node: Node) -> Swept:
@@ -124,18 +118,20 @@ def _release_pins(node: Node, keep: frozenset[AttemptId]) -> None:
             node.cache.release(holder)
 
 
-def _take_up(assignment: Assignment, node: Node) -> Attempt | Parcel | None:
-    """The attempt as it was claimed; a parcel if its document is no good any more; None if it was handed back."""
+def _take_up(assignment: Assignment, node: Node) -> Attempt | None:
+    """The attempt as it was claimed; None if it was handed back or, its document being no good any more, packed."""
     task, spec = node.chain.task(assignment.task), node.chain.spec(assignment.task)
     if task is None or spec is None:
         return None
     try:
         document = admitted_document(task, spec, node.store)
     except TaskFailed as error:
-        return pack_failure(assignment, task, error, None, node)
+        pack_failure(assignment, task, error, None, node)
+        return None
     except AssetUnavailable as error:
         failure = TaskFailed(FailureCategory.INPUT_UNAVAILABLE, error.message, remedy=error.remedy)
-        return pack_failure(assignment, task, failure, None, node)
+        pack_failure(assignment, task, failure, None, node)
+        return None
     room = node.pool.admit(demand_of(document))
     if isinstance(room, Shortage):
         log.warning("handed_back", task=task.id, epoch=assignment.epoch, reason=room.message)

@@ -17,6 +17,7 @@ from node_runtime.daemon.timings import Stopwatch
 from node_runtime.errors import ChainError, ChainUnavailable, FailureCategory, TaskFailed
 from node_runtime.ports import ContainerRun
 from node_runtime.stages import Stage, stages_of
+from node_runtime.task import AssignmentState
 from node_runtime.workspace import Workspace
 
 log = structlog.get_logger()
@@ -144,15 +145,23 @@ def deliver_again(parcel: Parcel, node: Node) -> None:
 def give_up(attempt: Attempt, node: Node, reason: StopReason) -> None:
     """Remove what runs; the slot goes back to the task unless the chain has ended the attempt itself."""
     node.workspaces.remove(attempt.id)
-    deed = Deed.HAND_BACK if reason is StopReason.HAND_BACK else Deed.ENDED
+    hold = attempt.assignment
     if reason is StopReason.HAND_BACK:
         try:
-            node.chain.hand_back(attempt.task.id, attempt.assignment.epoch)
+            node.chain.hand_back(hold.task, hold.epoch)
         except ChainError as error:
             log.warning("not_handed_back", reason=error.message, remedy="the next start takes the attempt up again")
             return
-    log.info("attempt_given_up", reason=reason.value)
-    node.audit.record(deed, task=attempt.task.id, epoch=attempt.assignment.epoch, detail=reason)
+        node.audit.record(Deed.HAND_BACK, task=hold.task, epoch=hold.epoch)
+        return
+    known = node.chain.assignment(hold.worker, hold.task)
+    if known is not None and known.state is AssignmentState.ABORTED:
+        log.info("aborted", remedy="the chain paid the reward at once")
+        node.audit.record(Deed.PAYMENT, task=hold.task, epoch=hold.epoch, detail="aborted, paid in full")
+        node.metrics.paid(attempt.task.terms.reward)
+        return
+    log.warning("attempt_over", reason="the chain has ended it", state=known.state.value if known else "gone")
+    node.audit.record(Deed.ENDED, task=hold.task, epoch=hold.epoch, detail=known.state if known else "gone")
 
 
 def patience(attempt: Attempt) -> Retrying:
@@ -168,7 +177,7 @@ def patience(attempt: Attempt) -> Retrying:
 
     return Retrying(
         retry=retry_if_exception_type(TROUBLE),
-        wait=wait_exponential_jitter(initial=0.5, max=10),
+        wait=wait_exponential_jitter(multiplier=0.5, max=10),
         stop=over,
         sleep=sleep_using_event(attempt.ending.event),
         before_sleep=_tell,

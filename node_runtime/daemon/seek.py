@@ -14,11 +14,13 @@ from node_runtime.daemon.policy import Policy, Reason, Refusal, refuse_document,
 from node_runtime.document import Document
 from node_runtime.errors import StorageError, TaskFailed
 from node_runtime.ports import AssetStore, Chain
+from node_runtime.stages import can_run
 from node_runtime.task import Digest, Spec, Task, TaskId
 
 log = structlog.get_logger()
 
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0  # seconds until a refusal that may pass is looked at again, doubled each time
+ONE_LOOK = 50  # tasks judged at a time, so that running attempts are watched however many are open
 _ASKED_EACH_LOOK = (Reason.NO_ROOM, Reason.APPROVAL)  # cheap to ask, and the answer changes on this machine
 
 
@@ -64,6 +66,7 @@ class Seeker:
         self._audit = audit
         self._metrics = metrics
         self._refused: dict[TaskId, _Refused] = {}
+        self.has_more = False  # whether the last look ended before everything was judged
 
     def finds(self, *, busy: frozenset[TaskId]) -> Iterator[Find]:
         """Tasks the policy lets in, offers first, oldest first; not those in ``busy``."""
@@ -71,10 +74,16 @@ class Seeker:
         named = self._named()
         self._refused = {task: known for task, known in self._refused.items() if task in named}
         now = self._chain.now()
+        judged = 0
+        self.has_more = False
         for task in named:
             known = self._refused.get(task)
             if task in busy or (known is not None and known.again > seen):
                 continue
+            if judged == ONE_LOOK:
+                self.has_more = True
+                return
+            judged += 1
             find = self._judge(task, seen=seen, now=now)
             if isinstance(find, Find):
                 yield find
@@ -117,6 +126,9 @@ class Seeker:
             return Refusal(reason=Reason.MISMATCH, message=error.message)
         except StorageError as error:
             return Refusal(reason=Reason.UNAVAILABLE, message=error.message, lasting=False)
+        if not can_run(document):
+            message = f"this version doesn't run {document.kind} with layout {document.layout}"
+            return Refusal(reason=Reason.UNKNOWN_KIND, message=message)
         refusal = refuse_document(self._policy, document, spec, self._approved(number))
         return refusal or Find(task=task, spec=spec, document=document, seen=seen)
 

@@ -11,7 +11,7 @@ from node_runtime.stages.stage import Carried, Stage, Writable
 from node_runtime.stages.training import training_stages
 from node_runtime.task import Kind
 
-__all__ = ["Carried", "Input", "Inputs", "Stage", "Writable", "inputs_of", "stages_of"]
+__all__ = ["Carried", "Input", "Inputs", "Stage", "Writable", "can_run", "inputs_of", "stages_of"]
 
 # one line for each kind and layout this version can run
 _STAGES: dict[tuple[Kind, str], Callable[[Document, Inputs], tuple[Stage, ...]]] = {
@@ -19,6 +19,11 @@ _STAGES: dict[tuple[Kind, str], Callable[[Document, Inputs], tuple[Stage, ...]]]
     (Kind.SCORING, "sandbox"): scoring_stages,
     (Kind.AGGREGATION, "sandbox"): aggregation_stages,
 }
+
+
+def can_run(document: Document) -> bool:
+    """Whether this version knows the stages of such a task."""
+    return (document.kind, document.layout) in _STAGES
 
 
 def stages_of(document: Document, inputs: Inputs) -> tuple[Stage, ...]:

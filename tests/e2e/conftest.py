@@ -8,8 +8,11 @@ import pytest
 from node_runtime.chain.client import connect
 from node_runtime.storage.local import LocalStore
 from tests.devnet import launch_devnet
+from tests.docker_engine import DockerHost, docker_engine
 from tests.e2e.daemon_process import DaemonProcess, DaemonSettings, start
 from tests.e2e.daemon_world import World, wait_for
+
+__all__ = ["docker_engine", "start_daemon", "world"]
 
 
 @pytest.fixture
@@ -26,12 +29,12 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def start_daemon(world: World, tmp_path: Path, base_image: str) -> Iterator[Callable[..., DaemonProcess]]:
+def start_daemon(world: World, tmp_path: Path, docker_engine: DockerHost) -> Iterator[Callable[..., DaemonProcess]]:
     """Starts a daemon with these settings, see `DaemonSettings`, and waits until it is ready; none is left running."""
     started: list[DaemonProcess] = []
 
     def start_one(*, folder: str = "node", wait: bool = True, **settings: object) -> DaemonProcess:
-        given = DaemonSettings(base_image=base_image, chain=world.devnet.url, storage=world.storage, **settings)
+        given = DaemonSettings(engine=docker_engine, chain=world.devnet.url, storage=world.storage, **settings)
         daemon = start(given, tmp_path / folder, view=world.chain)
         started.append(daemon)
         if wait:

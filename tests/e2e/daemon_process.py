@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from node_runtime.daemon.audit import Deed, Entry
 from node_runtime.daemon.timings import FILE_NAME, Timings, TimingsFile
 from node_runtime.ports import Chain
 from node_runtime.task import Account
+from tests.docker_engine import DockerHost
 
 NODE_LABEL = "node-runtime.node"
 EPOCH_LABEL = "node-runtime.epoch"  # task containers have it, namespace holders don't
@@ -27,7 +29,7 @@ class DaemonSettings:
 
     chain: str
     storage: Path
-    base_image: str
+    engine: DockerHost
     key: str = "//Bob"
     slots: int = 1
     grace: int = 2  # seconds
@@ -47,8 +49,9 @@ class DaemonSettings:
                 "slots": self.slots,
                 "disk_floor": "1GiB",
                 "building": self.building,
-                "base_image": self.base_image,
-                "poll": "0.2s",
+                "docker": self.engine.url,
+                "base_image": self.engine.base_image,
+                "poll": "200ms",
                 "grace": f"{self.grace}s",
                 "policy": {
                     "kinds": list(self.kinds),
@@ -68,6 +71,7 @@ class DaemonProcess:
     account: Account
     work: Path
     log: Path
+    engine: DockerHost
     chain: Chain
     process: subprocess.Popen[bytes]
 
@@ -94,10 +98,9 @@ class DaemonProcess:
         """Nothing of the daemon is left: no process, no container, no quota folder."""
         self.process.kill()
         self.process.wait(10)
-        client = docker.from_env()
-        for container in client.containers.list(all=True, filters={"label": f"{NODE_LABEL}={self.node}"}):
-            container.remove(force=True)
-        client.close()
+        with closing(docker.DockerClient(base_url=self.engine.url)) as client:
+            for container in client.containers.list(all=True, filters={"label": f"{NODE_LABEL}={self.node}"}):
+                container.remove(force=True)
         for mount in reversed([line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]):
             if mount.startswith(f"{self.work}/"):
                 subprocess.run(["umount", mount], check=False)
@@ -118,12 +121,9 @@ class DaemonProcess:
 
     def containers(self, *, running: bool = False) -> list[Container]:
         """The containers of its attempts."""
-        client = docker.from_env()
-        try:
-            labels = [f"{NODE_LABEL}={self.node}", EPOCH_LABEL]
+        labels = [f"{NODE_LABEL}={self.node}", EPOCH_LABEL]
+        with closing(docker.DockerClient(base_url=self.engine.url)) as client:
             return list(client.containers.list(all=not running, filters={"label": labels}))
-        finally:
-            client.close()
 
     def wealth(self) -> int:
         """What its account has, held or free, in base units."""
@@ -146,4 +146,6 @@ def start(settings: DaemonSettings, folder: Path, *, view: Chain) -> DaemonProce
             stderr=subprocess.STDOUT,
             env={**os.environ, "NODE_RUNTIME_HOME": str(folder.parent / "home")},
         )
-    return DaemonProcess(node=node, account=account, work=folder / "work", log=log, chain=view, process=process)
+    return DaemonProcess(
+        node=node, account=account, work=folder / "work", log=log, engine=settings.engine, chain=view, process=process
+    )

@@ -96,7 +96,7 @@ def test_each_bad_score_is_refused_and_a_forged_one_never_counts(world: World, d
 
 @pytest.mark.usefixtures("daemon")
 def test_a_container_that_prints_a_gigabyte_costs_neither_the_result_nor_the_disk(world: World) -> None:
-    task = world.train("yes this is a line of output | head -c 1000000000; echo trained > /sandbox/model/model")
+    task = world.train("head -c 1000000000 /dev/zero | tr '\\0' x; echo trained > /sandbox/model/model")
     submission = world.submission(task)
     assert submission.state is SubmissionState.ACCEPTED
     logs = world.logs_of(submission)

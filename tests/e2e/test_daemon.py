@@ -100,6 +100,7 @@ def test_an_aborted_attempt_is_paid_and_its_container_stopped(world: World, star
     wait_for(lambda: daemon.containers() == [], "the container to be stopped")
     world.wait_for_attempt(daemon.account, task, AssignmentState.ABORTED)
     assert world.chain.submissions(task) == ()
+    wait_for(lambda: daemon.deeds(Deed.PAYMENT), "the payment in the audit file")
     assert 0.9 * REWARD < daemon.wealth() - before <= REWARD
 
 

@@ -106,5 +106,5 @@ def test_threads_pack_side_by_side(tmp_path: Path) -> None:
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "outbox.sqlite"
     path.write_bytes(b"not a database" * 1000)
-    with pytest.raises(HostError, match=r"outbox\.sqlite: the outbox can't be written"):
+    with pytest.raises(HostError, match=r"outbox\.sqlite: the outbox can't be used"):
         Outbox(path)

@@ -1,0 +1,135 @@
+"""Does a result reach the chain exactly once, wherever delivering it was cut off?"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from node_runtime.chain.client import SubstrateChain, connect
+from node_runtime.daemon.audit import Audit
+from node_runtime.daemon.deliver import Courier, Undelivered, Unwanted
+from node_runtime.daemon.outbox import Outbox, Parcel, Step, Upload
+from node_runtime.errors import FailureCategory
+from node_runtime.storage.walk import manifest_of
+from node_runtime.task import Assignment, AssignmentState, Output, Result
+from tests.e2e.daemon_world import REWARD, World
+
+
+@pytest.fixture
+def worker(world: World) -> Iterator[SubstrateChain]:
+    with closing(connect(world.devnet.url, "//Bob")) as chain:
+        yield chain
+
+
+class Box:
+    """An outbox and its courier as a process has them; `again` is what the next process has."""
+
+    def __init__(self, world: World, worker: SubstrateChain) -> None:
+        self.world, self.worker = world, worker
+        self.quitting = threading.Event()
+        self.outbox = Outbox(world.folder / "outbox.sqlite")
+        self.courier = Courier(
+            chain=worker,
+            store=world.store,
+            outbox=self.outbox,
+            audit=Audit(world.folder / "audit.jsonl"),
+            quitting=self.quitting,
+        )
+
+    def again(self) -> "Box":
+        return Box(self.world, self.worker)
+
+    def parcel(self) -> Parcel:
+        (parcel,) = self.outbox.undelivered()
+        return parcel
+
+    def deliver(self) -> Parcel:
+        return self.courier.send(self.courier.upload(self.parcel()))
+
+
+def packed(world: World, worker: SubstrateChain, *, category: FailureCategory | None = None) -> tuple[Box, Assignment]:
+    """A claimed task whose result, or failure, has just been packed."""
+    hold = worker.assign_task(world.train())
+    model = world.folder / "made" / "model"
+    model.parent.mkdir()
+    model.write_text(f"a model {time.time_ns()}\n")
+    digest = manifest_of(model.parent).digest
+    result = Result(digest=digest, outputs=(Output(name="model", digest=digest),), uri="cas:")
+    box = Box(world, worker)
+    box.outbox.pack(
+        Parcel(
+            task=hold.task,
+            epoch=hold.epoch,
+            worker=hold.worker,
+            due=hold.due,
+            reward=REWARD,
+            log=digest,
+            uploads=(Upload(path=model.parent, digest=digest),),
+            result=None if category else result,
+            category=category,
+        )
+    )
+    return box, hold
+
+
+def test_cut_off_after_any_step_the_next_process_sends_one_result(world: World, worker: SubstrateChain) -> None:
+    box, hold = packed(world, worker)
+    parcel = box.parcel()
+    world.store.put(parcel.uploads[0].path)  # cut off before it was noted as uploaded
+
+    box = box.again()
+    assert box.courier.upload(box.parcel()).step is Step.UPLOADED
+
+    box = box.again()
+    assert box.parcel().result is not None
+    first = worker.send_task_result(hold.task, hold.epoch, parcel.result)  # cut off before it was noted as sent
+
+    box = box.again()
+    assert box.deliver().submission == first
+    assert box.outbox.undelivered() == ()
+    assert [one.id for one in world.chain.submissions(hold.task)] == [first]
+
+
+def test_a_failure_that_was_told_but_not_noted_is_told_once(world: World, worker: SubstrateChain) -> None:
+    box, hold = packed(world, worker, category=FailureCategory.NODE_ERROR)
+    worker.report_failure(hold.task, hold.epoch, FailureCategory.NODE_ERROR, box.parcel().log)
+    box.again().deliver()
+    assert box.outbox.undelivered() == ()
+    known = worker.assignment(worker.account, hold.task)
+    assert known is not None
+    assert known.state is AssignmentState.FAILED
+
+
+def test_a_result_of_an_attempt_that_ended_is_dropped_and_said(world: World, worker: SubstrateChain) -> None:
+    box, hold = packed(world, worker)
+    world.chain.cancel_task(hold.task, abort=True)
+    with pytest.raises(Unwanted, match="the chain doesn't take the result"):
+        box.deliver()
+    assert box.outbox.undelivered() == ()
+    assert world.chain.submissions(hold.task) == ()
+
+
+def test_while_the_chain_is_away_the_parcel_stays_and_quitting_does_not_wait(
+    world: World, worker: SubstrateChain
+) -> None:
+    box, hold = packed(world, worker)
+
+    def fail_to_deliver() -> None:
+        box.quitting.set()
+        with pytest.raises(Undelivered, match="the daemon stops"):
+            box.deliver()
+
+    world.restart_chain(fail_to_deliver)
+    delivered = box.again().deliver()
+    assert [one.id for one in world.chain.submissions(hold.task)] == [delivered.submission]
+
+
+def test_bytes_that_changed_after_packing_are_never_sent(world: World, worker: SubstrateChain) -> None:
+    box, hold = packed(world, worker)
+    (box.parcel().uploads[0].path / "model").write_text("another model\n")
+    box.quitting.set()
+    with pytest.raises(Undelivered, match="has changed since it was collected"):
+        box.deliver()
+    assert world.chain.submissions(hold.task) == ()
