@@ -82,11 +82,13 @@ class Folders:
                     os.chown(name, *self._owner, dir_fd=descriptor, follow_symlinks=False)
             os.chown(mount.source, *self._owner)
 
-    def overflow(self, mounts: Iterable[Mount]) -> bool:
-        """Whether a folder that only watching bounds has grown too large."""
-        if self.mode() is QuotaMode.MOUNTED:
-            return False
-        return any(_outgrown(mount.source, mount.quota or 0, self._files) for mount in mounts)
+    def watched(self, mounts: Iterable[Mount]) -> tuple[Mount, ...]:
+        """Those that nothing but watching bounds."""
+        return tuple(mount for mount in mounts if not _mounted_at(mount.source))
+
+    def overflow(self, watched: Iterable[Mount]) -> bool:
+        """Whether one of them has grown too large."""
+        return any(_outgrown(mount.source, mount.quota or 0, self._files) for mount in watched)
 
     def full(self, mounts: Iterable[Mount]) -> bool:
         """Whether a folder has no room left, or more in it than it may."""

@@ -228,7 +228,7 @@ class _Vigil:
         self._container = container
         self._deadline = deadline
         self._stop = stop
-        self._writable = _writable(spec)
+        self._watched = room.folders.watched(_writable(spec))
 
     def keep(self, waiter: _Waiter, gauge: MemoryGauge) -> Stop | None:
         """Returns when the container has ended: why it was stopped, or None when it ended by itself."""
@@ -251,7 +251,7 @@ class _Vigil:
         return stopped
 
     def _reason(self) -> Stop | None:
-        if self._room.folders.overflow(self._writable):
+        if self._room.folders.overflow(self._watched):
             return Stop.TOO_LARGE
         if self._stop.is_set():
             return Stop.REQUESTED

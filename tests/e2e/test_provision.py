@@ -1,0 +1,148 @@
+"""Does a machine get an engine and a base image, and is nothing left running that was started?"""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from node_runtime.containers import DockerEngine, EngineSettings
+from node_runtime.containers.base_image import ensure_base_image
+from node_runtime.containers.connection import connect
+from node_runtime.containers.dockerd import (
+    StartedEngine,
+    answers,
+    ensure_engine,
+    start_engine,
+    started_engine,
+    stop_engine,
+)
+from node_runtime.home import cache_folder
+from node_runtime.ports import ContainerSpec, ImageSource
+from node_runtime.task import Digest
+from tests.docker_engine import DockerHost
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def own_engine(
+    docker_engine: DockerHost, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, StartedEngine]]:
+    """A second engine with a folder of its own, beside the one that may run already and must not notice."""
+    folder = tmp_path_factory.mktemp("engine")
+    yield folder, start_engine(folder, say=print, with_network=False)
+    stop_engine(folder)
+    assert answers(docker_engine.url)
+
+
+def test_an_engine_is_started_once_and_found_again(own_engine: tuple[Path, StartedEngine]) -> None:
+    folder, engine = own_engine
+    assert answers(engine.url)
+    assert start_engine(folder, say=print) == engine
+    assert ensure_engine(folder, say=print).url == engine.url
+    assert psutil.Process(engine.pid).name() == "dockerd"
+
+
+def test_the_base_image_is_made_once(own_engine: tuple[Path, StartedEngine]) -> None:
+    _, engine = own_engine
+    name = ensure_base_image(engine.url, cache_folder(), say=print)
+    said: list[str] = []
+    assert ensure_base_image(engine.url, cache_folder(), say=said.append) == name
+    assert said == []
+    client = connect(engine.url)
+    client.remove_image(name)
+    assert ensure_base_image(engine.url, cache_folder(), say=said.append) == name
+    assert client.images(name)
+    client.close()
+    assert not any("about a minute" in line for line in said)
+
+
+def test_images_are_built_and_run_on_an_engine_without_a_bridge(
+    own_engine: tuple[Path, StartedEngine], tmp_path: Path
+) -> None:
+    """RUN steps have a network, the container has none."""
+    _, started = own_engine
+    base_image = ensure_base_image(started.url, cache_folder(), say=print)
+    source = tmp_path / "algo"
+    source.mkdir()
+    (source / "Dockerfile").write_text("FROM python:3.11-slim\nRUN pip install iniconfig==2.1.0\n")
+    digest = Digest(hashlib.sha256(os.fsencode(source)).hexdigest())
+    engine = DockerEngine(
+        EngineSettings(
+            node="own",
+            work=tmp_path / "work",
+            docker_host=started.url,
+            base_image=base_image,
+            build=True,
+            build_network=started.build_network,
+        )
+    )
+    image = engine.image(ImageSource(folder=source, digest=digest), log=print)
+    spec = ContainerSpec(
+        name="own-run",
+        labels=(),
+        image=image,
+        entrypoint=("python", "-c"),
+        arguments=("import iniconfig, os; print(os.listdir('/sys/class/net'))",),
+        cpus=1,
+        memory=64 << 20,
+        timeout=60,
+        log=tmp_path / "run.log",
+    )
+    assert engine.run(spec, stop=threading.Event()).failure is None
+    assert spec.log.read_text() == "['lo']\n"
+    engine.remove(spec.name)
+    engine.close()
+
+
+def test_an_engine_outlives_who_started_it_and_is_ended_with_its_containers(
+    docker_engine: DockerHost, tmp_path: Path
+) -> None:
+    script = "import sys; from pathlib import Path; from node_runtime.containers.dockerd import start_engine;"
+    script += "start_engine(Path(sys.argv[1]), say=print, with_network=False)"
+    subprocess.run([sys.executable, "-c", script, tmp_path], check=True, capture_output=True)
+    engine = started_engine(tmp_path)
+    assert engine is not None
+    assert answers(engine.url)
+    children = psutil.Process(engine.pid).children(recursive=True)
+    stop_engine(tmp_path)
+    assert not answers(engine.url)
+    assert not psutil.pid_exists(engine.pid)
+    assert not psutil.wait_procs(children, timeout=20)[1]
+    assert not Path(engine.url.removeprefix("unix://")).parent.exists()
+    assert answers(docker_engine.url)
+
+
+@pytest.mark.usefixtures("docker_engine")
+def test_an_engine_that_was_killed_is_started_again_with_its_images(tmp_path: Path) -> None:
+    engine = start_engine(tmp_path, say=print, with_network=False)
+    try:
+        name = ensure_base_image(engine.url, cache_folder(), say=print)
+        os.kill(engine.pid, signal.SIGKILL)
+        psutil.wait_procs([psutil.Process(engine.pid)], timeout=20)
+        again = start_engine(tmp_path, say=print, with_network=False)
+        client = connect(again.url)
+        assert client.images(name)
+        client.close()
+    finally:
+        stop_engine(tmp_path)
+
+
+def test_without_root_nothing_is_started_and_the_remedy_is_said(tmp_path: Path) -> None:
+    script = "import os, sys; from pathlib import Path; from node_runtime.containers.dockerd import start_engine;"
+    script += "os.geteuid() or os.setuid(65534);"
+    script += "start_engine(Path(sys.argv[1]), say=print)"
+    ended = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "engine"], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert "needs root" in ended.stderr
+    assert "install and start Docker" in ended.stderr
+    assert not (tmp_path / "engine").exists()

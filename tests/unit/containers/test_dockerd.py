@@ -1,0 +1,52 @@
+"""Is an engine found where the docker command would find it, and nobody else's process ended?"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from node_runtime.containers.dockerd import find_engine, started_engine, stop_engine
+from node_runtime.errors import HostError
+
+
+def record(folder: Path, *, pid: int, started: float) -> None:
+    said = {"url": "unix:///nowhere", "pid": pid, "started": started, "log": "", "build_network": None}
+    (folder / "engine.json").write_text(json.dumps(said))
+
+
+def test_an_engine_that_is_named_but_does_not_answer_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    with pytest.raises(HostError, match="DOCKER_HOST") as caught:
+        find_engine()
+    assert "unset" in caught.value.remedy
+
+
+def test_stopping_what_was_never_started_is_success(tmp_path: Path) -> None:
+    stop_engine(tmp_path / "missing")
+    stop_engine(tmp_path)
+
+
+def test_a_record_whose_process_is_gone_is_forgotten(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    record(tmp_path, pid=ended.pid, started=0.0)
+    assert started_engine(tmp_path) is None
+    stop_engine(tmp_path)
+    assert not (tmp_path / "engine.json").exists()
+
+
+def test_a_process_that_has_the_id_by_chance_is_left_alone(tmp_path: Path) -> None:
+    record(tmp_path, pid=os.getpid(), started=psutil.Process().create_time())
+    assert started_engine(tmp_path) is None
+    stop_engine(tmp_path)
+
+
+def test_a_damaged_record_is_no_engine(tmp_path: Path) -> None:
+    (tmp_path / "engine.json").write_text("{")
+    assert started_engine(tmp_path) is None

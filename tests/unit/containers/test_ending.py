@@ -1,0 +1,53 @@
+"""Is it told rightly how a container ended?"""
+
+import pytest
+
+from node_runtime.containers.ending import Ending, Stop, judge, judge_start
+from node_runtime.errors import FailureCategory
+
+
+def ended(
+    exit_code: int = 0,
+    *,
+    out_of_memory: bool = False,
+    seconds: float = 1,
+    full: bool = False,
+    stopped: Stop | None = None,
+) -> Ending:
+    return Ending(exit_code=exit_code, out_of_memory=out_of_memory, seconds=seconds, full=full, stopped=stopped)
+
+
+@pytest.mark.parametrize(
+    ("ending", "category"),
+    [
+        (ended(), None),
+        (ended(out_of_memory=True), None),
+        (ended(3), FailureCategory.TASK_ERROR),
+        (ended(137), FailureCategory.TASK_ERROR),
+        (ended(137, out_of_memory=True), FailureCategory.OUT_OF_MEMORY),
+        (ended(0, seconds=11), FailureCategory.TIMEOUT),
+        (ended(143, stopped=Stop.TIMEOUT), FailureCategory.TIMEOUT),
+        (ended(0, full=True), FailureCategory.OUTPUT_TOO_LARGE),
+        (ended(137, stopped=Stop.TOO_LARGE), FailureCategory.OUTPUT_TOO_LARGE),
+        (ended(143, full=True, stopped=Stop.REQUESTED), FailureCategory.POLICY),
+    ],
+)
+def test_what_was_seen_decides_the_category(ending: Ending, category: FailureCategory | None) -> None:
+    found, message = judge(ending, timeout=10, memory=64 << 20)
+    assert found == category
+    assert bool(message) == (category is not None)
+
+
+@pytest.mark.parametrize(
+    ("said", "category", "exit_code"),
+    [
+        ('exec: "train": executable file not found in $PATH: unknown', FailureCategory.TASK_ERROR, 127),
+        ('exec: "/data": permission denied: unknown', FailureCategory.TASK_ERROR, 126),
+        ("container init was OOM-killed (memory limit too low?): unknown", FailureCategory.OUT_OF_MEMORY, 137),
+        ("error creating overlay mount: no space left on device", None, 128),
+    ],
+)
+def test_a_start_that_failed_is_the_tasks_fault_or_ours(
+    said: str, category: FailureCategory | None, exit_code: int
+) -> None:
+    assert judge_start(said) == (category, exit_code)

@@ -1,0 +1,40 @@
+"""Is the holder's program a program?"""
+
+import io
+import platform
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from node_runtime.containers.holder import holder_tar
+from node_runtime.errors import HostError
+
+
+def program(architecture: str) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(holder_tar(architecture))) as tar:
+        file = tar.extractfile("wait")
+        assert file is not None
+        return file.read()
+
+
+def test_it_waits_until_it_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "wait"
+    path.write_bytes(program(platform.machine()))
+    path.chmod(0o755)
+    waiting = subprocess.Popen([path])
+    with pytest.raises(subprocess.TimeoutExpired):
+        waiting.wait(timeout=0.2)
+    waiting.kill()
+    assert waiting.wait(timeout=10) == -9
+
+
+def test_it_is_the_same_every_time() -> None:
+    assert holder_tar("aarch64") == holder_tar("aarch64") != holder_tar("x86_64")
+
+
+def test_another_processor_is_refused_with_a_remedy() -> None:
+    with pytest.raises(HostError) as caught:
+        holder_tar("s390x")
+    assert caught.value.remedy
