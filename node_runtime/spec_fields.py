@@ -38,7 +38,8 @@ def _amount(value: Any) -> int:
     return read_amount(str(value))
 
 
-def _account(value: Any) -> Account:
+def read_account(value: Any) -> Account:
+    """An SS58 address of this network. Raises `ValueError`."""
     from scalecodec.utils.ss58 import is_valid_ss58_address  # slow to import, and rarely needed
 
     if not isinstance(value, str) or not is_valid_ss58_address(value, valid_ss58_format=42):
@@ -80,7 +81,7 @@ def source(value: Any, folder: Path) -> Source:
         raise ValueError("write the path of a file or folder, or an asset's key")
     key = _ASSET_KEY.fullmatch(value)
     if key:
-        return AssetRef(owner=_account(key[1]), digest=Digest(key[2]))
+        return AssetRef(owner=read_account(key[1]), digest=Digest(key[2]))
     path = Path(os.path.normpath(folder / Path(value).expanduser()))
     try:
         path.stat()
@@ -151,7 +152,7 @@ Duration = Annotated[int, BeforeValidator(_in_words(read_duration, "15m, 2h or 1
 """Milliseconds."""
 Size = Annotated[int, BeforeValidator(_in_words(read_size, "256MiB or 1GiB"))]
 """Bytes."""
-AccountAddress = Annotated[Account, PlainValidator(_account)]
+AccountAddress = Annotated[Account, PlainValidator(read_account)]
 ImageFolder = Annotated[Source, PlainValidator(_checked(_image_folder)), _AS_TEXT]
 OpenerSource = Annotated[Source, PlainValidator(_checked(_opener)), _AS_TEXT]
 SampleFolder = Annotated[Source, PlainValidator(_checked(_sample)), _AS_TEXT]

@@ -1,0 +1,189 @@
+"""Commands for creators: check a file, try it here, submit it, watch its tasks."""
+
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from node_runtime.cli import creator_assets, creator_results
+from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
+from node_runtime.cli.task_tables import print_task, task_table
+from node_runtime.cli.text import console, print_json, safe
+from node_runtime.creator.follow import follow
+from node_runtime.creator.prices import escrow
+from node_runtime.creator.submit import Submitted, submit
+from node_runtime.creator.tasks import Role, TaskView, list_tasks, view_task, why_it_waits
+from node_runtime.errors import InputError
+from node_runtime.ports import AssetStore, Chain
+from node_runtime.spec import read_specs
+from node_runtime.task import Kind, Task, TaskId, TaskState
+from node_runtime.units import amount
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A YAML with one or more documents.")]
+TaskArgument = Annotated[int, typer.Argument(metavar="TASK", help="The task's number.")]
+PANEL = "Creators"
+
+
+def register(app: typer.Typer) -> None:
+    for command in (check, run, submit_file, list_, show):
+        name = {"submit_file": "submit", "list_": "list"}.get(command.__name__)
+        app.command(name, rich_help_panel=PANEL)(command)
+    creator_results.register(app, PANEL)
+    app.command(rich_help_panel=PANEL)(cancel)
+    app.command(rich_help_panel=PANEL)(resume)
+    creator_assets.register(app, PANEL)
+
+
+def check(file: FileArgument) -> None:
+    """Read a file and name every mistake with its line; neither chain nor storage is asked."""
+    read = read_specs(file)
+    for spec in read.objectives:
+        console.print(Text(f"objective  {spec.name}: {len(spec.samples)} Test samples"))
+    for _, task in read.tasks:
+        held = amount(escrow(task))
+        console.print(
+            Text(f"{task.work:<9}  {task.name}: {amount(task.reward)} for each of {task.slots}, holds {held}")
+        )
+    console.print(Text(f"{file} is fine", style="green"))
+
+
+def run(
+    file: FileArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A folder in it for each task.")] = Path("runs"),
+) -> None:
+    """Run a file's tasks here, in the containers a node would use, without a chain."""
+    from node_runtime.cli.local_bench import open_bench
+    from node_runtime.creator.local_run import run_locally
+
+    read = read_specs(file)
+    with open_bench(output, say=lambda line: console.print(Text(safe(line)))) as bench:
+        results = run_locally(read, bench)
+    for result in results:
+        seconds = ", ".join(f"{name} {spent:.1f} s" for name, spent in result.seconds)
+        told = f", score {result.perf.values['all']}" if result.perf is not None else ""
+        console.print(Text(f"{result.name}: {seconds}{told}; see {result.folder}", style="green"))
+
+
+def submit_file(
+    file: FileArgument,
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the tasks until they are final.")] = False,
+    as_json: JsonOption = False,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Submit a file: store what it names, register it, create its tasks. The rewards are held from then on."""
+    read = read_specs(file)
+    session = open_session(chain, key, storage)
+    progress = (lambda line: None) if as_json else (lambda line: console.print(Text(safe(line), style="dim")))
+    submitted = submit(read, session.chain, session.store, say=progress)
+    ended = _follow(session.chain, session.store, submitted, quiet=as_json) if wait else ()
+    if as_json:
+        print_json({"submitted": submitted, "tasks": ended} if wait else submitted)
+    elif not wait:
+        numbers = ", ".join(str(task.id) for task in submitted.tasks)
+        console.print(Text(f"submitted: task {numbers}" if numbers else "submitted", style="green"))
+        if submitted.tasks:
+            console.print(Text(f"next: node-runtime show {submitted.tasks[0].id}", style="dim"))
+    if any(view.task.state is not TaskState.DONE for view in ended):
+        raise typer.Exit(1)
+
+
+def list_(
+    role: Annotated[Role, typer.Option(help="Your own tasks, or those anybody may take.")] = Role.MINE,
+    kind: Annotated[Kind | None, typer.Option(help="Only tasks of this kind.")] = None,
+    status: Annotated[TaskState | None, typer.Option(help="Only tasks in this status.")] = None,
+    as_json: JsonOption = False,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """List tasks: yours, or the open ones."""
+    session = open_session(chain, key, storage)
+    views = list_tasks(session.chain, session.store, role=role, kind=kind, state=status)
+    if as_json:
+        print_json(views)
+    elif views:
+        console.print(task_table(views, now=session.chain.now()))
+    else:
+        console.print("no tasks" + ("; submit one with 'node-runtime submit FILE'" if role is Role.MINE else ""))
+
+
+def show(
+    task: TaskArgument,
+    as_json: JsonOption = False,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Show one task: terms, attempts, results, and why it waits."""
+    session = open_session(chain, key, storage)
+    view, now = view_task(session.chain, session.store, TaskId(task)), session.chain.now()
+    waits = why_it_waits(view, session.chain, now=now)
+    if as_json:
+        print_json({"task": view, "waits": waits})
+    else:
+        print_task(view, waits, now=now)
+
+
+def cancel(
+    task: TaskArgument,
+    abort: Annotated[bool, typer.Option("--abort", help="Also stop what is at work now; it is paid.")] = False,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Cancel a task: no new claims, what is at work finishes and is paid, the rest comes back."""
+    session = open_session(chain, key, storage)
+    session.chain.cancel_task(TaskId(task), abort=abort)
+    _say_state(session.chain, TaskId(task))
+
+
+def resume(task: TaskArgument, chain: ChainOption = None, key: KeyOption = None, storage: StorageOption = None) -> None:
+    """Open a task again that failed attempts have paused."""
+    session = open_session(chain, key, storage)
+    session.chain.resume_task(TaskId(task))
+    _say_state(session.chain, TaskId(task))
+
+
+def _say_state(chain: Chain, number: TaskId) -> None:
+    task = chain.task(number)
+    if task is None:
+        raise InputError(f"there is no task {number} on this chain", remedy="see 'node-runtime list' for yours")
+    console.print(f"task {number} is {task.state}; held for it: {amount(task.held)}")
+
+
+def _follow(chain: Chain, store: AssetStore, submitted: Submitted, *, quiet: bool) -> tuple[TaskView, ...]:
+    """A moving line on a terminal, a line for each change elsewhere; at the end a table."""
+    names = {task.id: task.name for task in submitted.tasks}
+    last: dict[TaskId, str] = {}
+    stop = threading.Event()
+    with console.status("waiting") as status:
+
+        def seen(tasks: tuple[Task, ...]) -> None:
+            told = {task.id: _progress(task) for task in tasks}
+            if not quiet and not console.is_terminal:
+                for number in told:
+                    if told[number] != last.get(number):
+                        console.print(f"task {number} {names[number]}: {told[number]}")
+            last.update(told)
+            status.update("   ".join(f"{names[number]}: [bold]{text}[/]" for number, text in told.items()))
+
+        follow(chain, tuple(names), seen=seen, stop=stop)
+    views = tuple(view_task(chain, store, number) for number in names)
+    if not quiet:
+        console.print(task_table(views, now=chain.now()))
+        for view in views:
+            for reason in why_it_waits(view, chain, now=chain.now()):
+                console.print(Text(f"task {view.task.id}: {safe(reason)}", style="yellow"))
+    return views
+
+
+def _progress(task: Task) -> str:
+    if task.state is TaskState.OPEN and task.counters.live:
+        return "a node is at work"
+    if task.state is TaskState.OPEN and task.counters.submitted:
+        return "under review"
+    return task.state

@@ -1,0 +1,139 @@
+"""How are tasks and their results shown at a glance?"""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from node_runtime.cli.text import best_score, coloured, console, safe, score, short, table
+from node_runtime.creator.results import TaskResult
+from node_runtime.creator.tasks import TaskView
+from node_runtime.document import Document
+from node_runtime.task import Assignment, SubmissionState, Task, Terms
+from node_runtime.units import amount, duration, moment, number, since, size
+
+
+def task_table(views: Sequence[TaskView], *, now: int) -> Table:
+    made = table("task", "name", "kind", "status", "results", "score", "reward", "deadline", right=("task", "results"))
+    for view in views:
+        task = view.task
+        results = f"{task.counters.accepted}/{task.terms.slots}"
+        deadline = "" if task.state.final else since(task.terms.deadline, now=now)
+        made.add_row(
+            str(task.id),
+            Text(safe(view.name)),
+            task.terms.kind,
+            coloured(task.state),
+            results,
+            score(best_score(view.submissions)),
+            number(task.terms.reward),
+            deadline,
+        )
+    return made
+
+
+def print_task(view: TaskView, waits: Sequence[str], *, now: int) -> None:
+    """Everything about one task, the most important first."""
+    task = view.task
+    headline = Text.assemble((f"task {task.id}", "bold"), f"  {safe(view.name)}  {task.terms.kind}  ")
+    console.print(headline + coloured(task.state))
+    for reason in waits:
+        console.print(Text(f"  ▸ {safe(reason)}", style="yellow"))
+    facts = table("", "")
+    for name, value in _facts(view, now):
+        facts.add_row(Text(name, style="dim"), Text(value))
+    facts.show_header = False
+    console.print(facts)
+    if view.attempts:
+        console.print()
+        console.print(attempt_table(view.attempts, now=now))
+    if view.submissions:
+        console.print()
+        console.print(result_table([TaskResult(submission=one, document=None) for one in view.submissions]))
+        console.print(Text(f"more: node-runtime results {task.id}, node-runtime fetch {task.id} FOLDER", style="dim"))
+
+
+def attempt_table(attempts: Sequence[Assignment], *, now: int) -> Table:
+    made = table("attempt", "worker", "state", "began", "due", right=("attempt",))
+    for one in attempts:
+        state = one.state.replace("_", " ") + (f", {one.category}" if one.category is not None else "")
+        due = since(one.due, now=now) if one.state == "live" else ""
+        made.add_row(str(one.epoch), one.worker, state, since(one.since, now=now), due)
+    return made
+
+
+def result_table(results: Sequence[TaskResult]) -> Table:
+    made = table(
+        "submission", "worker", "status", "score", "counts as", "seconds", "peak memory", right=("submission",)
+    )
+    for result in results:
+        one, document = result.submission, result.document
+        status = coloured(one.state)
+        if one.state is SubmissionState.UNDER_REVIEW and one.until is not None:
+            status.append(f" until {moment(one.until)}", style="dim")
+        if one.reason:
+            status.append(f": {safe(one.reason)}", style="dim")
+        counts = f"{one.score.standing.replace('_', ' ')}, {one.score.voucher}" if one.score is not None else ""
+        runs = document.stages if document is not None else ()
+        seconds = ", ".join(f"{run.name} {run.seconds:.1f}" for run in runs)
+        peaks = [run.peak_memory for run in runs if run.peak_memory is not None]
+        peak = size(max(peaks)) if peaks else ""
+        made.add_row(str(one.id), short(one.worker), status, score(one.score), counts, Text(safe(seconds)), peak)
+    return made
+
+
+def _facts(view: TaskView, now: int) -> list[tuple[str, str]]:
+    task, terms = view.task, view.task.terms
+    slots = f"{task.counters.accepted} accepted, {task.counters.submitted} under review, {task.counters.live} at work"
+    facts = [
+        ("creator", task.creator),
+        ("reward", f"{amount(terms.reward)} for each of {terms.slots}; held now {amount(task.held)}"),
+        ("bond", amount(terms.bond)),
+        ("results", f"{slots}, {task.counters.rejected} rejected"),
+        ("validation", _validation(task)),
+        ("created", f"{moment(task.created)}, {since(task.created, now=now)}"),
+        ("deadline", f"{moment(terms.deadline)}, {since(terms.deadline, now=now)}"),
+        *_terms(terms),
+    ]
+    if view.document is not None:
+        facts += _inputs(view.document)
+    if view.spec is not None:
+        facts += [("objectives", ", ".join(map(str, view.spec.objectives)))] if view.spec.objectives else []
+        facts += [("document", view.spec.digest)]
+    return facts
+
+
+def _terms(terms: Terms) -> list[tuple[str, str]]:
+    facts = [("attempt", f"{duration(terms.timeout)} at most, preparing included")]
+    if terms.assignee is not None:
+        facts.append(("offered to", terms.assignee))
+    if terms.plan is not None:
+        facts.append(("plan", str(terms.plan)))
+    return facts
+
+
+def _validation(task: Task) -> str:
+    review = task.terms.review
+    if review.window == 0:
+        return "auto: results are accepted at once"
+    judge = "its creator" if review.judge == task.creator else review.judge
+    return f"{judge} judges within {duration(review.window)}; silence accepts"
+
+
+def _inputs(document: Document) -> list[tuple[str, str]]:
+    limits = document.limits
+    images = [(name, image) for name, image in (("algo", document.algo), ("metric", document.metric)) if image]
+    models = ", ".join(
+        f"task {one.task}" if one.task else f"submission {one.submission}" if one.submission else short(one.asset or "")
+        for one in document.models
+    )
+    return [
+        *((name, image.source.split("/")[1]) for name, image in images),
+        ("data", f"{len(document.data)} samples" if len(document.data) != 1 else "1 sample"),
+        *([("models", models)] if models else []),
+        (
+            "limits",
+            f"{limits.cpus:g} CPU, {size(limits.memory)} memory, {duration(limits.timeout * 1000)} a container, "
+            f"{size(limits.outputs)} of outputs",
+        ),
+    ]

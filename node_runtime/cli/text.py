@@ -1,0 +1,64 @@
+"""How do values look on a terminal? Amounts, times, states and text of strangers, which must not steer the terminal."""
+
+import re
+import sys
+
+from pydantic_core import to_json
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from node_runtime.task import Score, Submission, SubmissionState, TaskState
+
+console = Console(highlight=False)
+# C0 and C1 controls but tab and newline, DEL, and what reverses the direction of text
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_COLOURS = {
+    TaskState.WAITING: "yellow",
+    TaskState.OPEN: "cyan",
+    TaskState.PAUSED: "bold red",
+    TaskState.CLOSING: "yellow",
+    TaskState.DONE: "green",
+    TaskState.CANCELLED: "dim",
+    TaskState.FAILED: "red",
+    TaskState.EXPIRED: "red",
+    SubmissionState.UNDER_REVIEW: "yellow",
+    SubmissionState.ACCEPTED: "green",
+    SubmissionState.REJECTED: "red",
+}
+
+
+def safe(text: str) -> str:
+    """Text that somebody else wrote, without what a terminal would obey."""
+    return _CONTROL.sub("�", text)
+
+
+def coloured(state: TaskState | SubmissionState) -> Text:
+    return Text(state.replace("_", " "), style=_COLOURS[state])
+
+
+def short(identity: str) -> str:
+    """The first characters of an account or a digest: enough to tell a few apart."""
+    return f"{identity[:6]}…{identity[-4:]}" if len(identity) > 12 else identity
+
+
+def score(given: Score | None) -> str:
+    return f"{given.number:.4f}" if given is not None else ""
+
+
+def best_score(submissions: tuple[Submission, ...]) -> Score | None:
+    """The score of the latest result that was not rejected."""
+    kept = [one.score for one in submissions if one.state is not SubmissionState.REJECTED]
+    return kept[-1] if kept else None
+
+
+def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made
+
+
+def print_json(value: object) -> None:
+    """Dataclasses and models as they are in Python; amounts in base units, moments in ms."""
+    sys.stdout.write(to_json(value, indent=2).decode() + "\n")

@@ -1,0 +1,133 @@
+"""What did a task bring? Results as the chain holds them, with their documents, outputs and logs, verified.
+
+Everything comes from workers nobody has to trust: digests are verified while bytes stream, names are checked before
+they become paths, and a document that tells otherwise than the chain is refused.
+"""
+
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from node_runtime.errors import InputError, NodeRuntimeError, StorageError
+from node_runtime.ports import AssetStore, Chain
+from node_runtime.results import FILE_NAME, ResultDocument
+from node_runtime.storage.removal import remove_tree
+from node_runtime.task import Digest, Submission, TaskId
+
+MAX_DOCUMENT = 8 << 20  # bytes
+MAX_LOG = 4 << 20  # bytes of each log
+LOGS = "logs"
+_OUTPUT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_REMEDY = "reject the submission, or ask its worker"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskResult:
+    """A submission, and its result.json unless that can't be had: then ``trouble`` says why."""
+
+    submission: Submission
+    document: ResultDocument | None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log:
+    """What one step of an attempt printed. ``source`` says whose: e.g. ``submission 3``."""
+
+    source: str
+    name: str
+    text: str
+
+
+def list_task_results(chain: Chain, store: AssetStore, task: TaskId) -> tuple[TaskResult, ...]:
+    """All results of the task, oldest first."""
+    return tuple(_result(submission, store) for submission in chain.submissions(task))
+
+
+def read_document(submission: Submission, store: AssetStore) -> ResultDocument:
+    """The submission's result.json. Raises `StorageError`, or `InputError` when it tells otherwise than the chain."""
+    with tempfile.TemporaryDirectory(prefix="node-runtime-") as folder:
+        tree = Path(folder) / "result"
+        store.fetch(submission.result.digest, tree)
+        path = tree / FILE_NAME
+        if not path.is_file() or path.stat().st_size > MAX_DOCUMENT:
+            raise InputError(f"submission {submission.id} has no usable {FILE_NAME}", remedy=_REMEDY)
+        document = ResultDocument.decode(path.read_bytes())
+    told = (document.task, document.epoch, document.worker, set(document.outputs.items()))
+    outputs = {(output.name, output.digest) for output in submission.result.outputs}
+    if told != (submission.task, submission.epoch, submission.worker, outputs):
+        raise InputError(f"{FILE_NAME} of submission {submission.id} tells of something else", remedy=_REMEDY)
+    return document
+
+
+def fetch_result(submission: Submission, store: AssetStore, target: Path) -> tuple[Path, ...]:
+    """Write result.json, the outputs and the logs into `target`, a new or empty folder; all of them or nothing.
+
+    An output that is one file of its own name, as ``perf.json`` is, becomes that file.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(f"{target} is there and not empty", remedy="name a new folder")
+    document = read_document(submission, store)
+    names = [*document.outputs, LOGS, FILE_NAME]
+    odd = [name for name in document.outputs if not _OUTPUT.fullmatch(name)]
+    if odd or len({name.lower() for name in names}) < len(names):
+        raise InputError(f"submission {submission.id} names its outputs oddly: {names!a}", remedy=_REMEDY)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        for name, digest in document.outputs.items():
+            _fetch_flat(store, Digest(digest), beside / name)
+        if store.has(Digest(document.log)):  # logs on private data stay on the node
+            store.fetch(Digest(document.log), beside / LOGS)
+        _fetch_flat(store, submission.result.digest, beside / FILE_NAME)
+        beside.chmod(0o755)
+        beside.replace(target)
+    except BaseException:
+        remove_tree(beside)
+        raise
+    return tuple(sorted(target.iterdir()))
+
+
+def logs_of(chain: Chain, store: AssetStore, task: TaskId) -> tuple[Log, ...]:
+    """The logs of all results and failed attempts, oldest first; where there are none, the text says why."""
+    found: list[tuple[int, str, Digest | str]] = []
+    for result in list_task_results(chain, store, task):
+        known = Digest(result.document.log) if result.document is not None else result.trouble
+        found.append((result.submission.epoch, f"submission {result.submission.id}", known))
+    for attempt in chain.attempts(task):
+        if attempt.log is not None:
+            found.append((attempt.epoch, f"attempt {attempt.epoch}, {attempt.category}", attempt.log))
+    return tuple(log for _, source, known in sorted(found) for log in _logs(source, known, store))
+
+
+def _result(submission: Submission, store: AssetStore) -> TaskResult:
+    try:
+        return TaskResult(submission=submission, document=read_document(submission, store))
+    except NodeRuntimeError as error:
+        return TaskResult(submission=submission, document=None, trouble=str(error))
+
+
+def _logs(source: str, digest: Digest | str, store: AssetStore) -> list[Log]:
+    with tempfile.TemporaryDirectory(prefix="node-runtime-") as folder:
+        tree = Path(folder) / LOGS
+        try:
+            store.fetch(Digest(digest), tree)
+        except StorageError as error:
+            return [Log(source=source, name="", text=f"no logs: {error.message}\n")]
+        files = sorted(path for path in tree.rglob("*") if path.is_file())
+        return [Log(source=source, name=file.relative_to(tree).as_posix(), text=_head(file)) for file in files]
+
+
+def _head(file: Path) -> str:
+    with file.open("rb") as opened:
+        return opened.read(MAX_LOG).decode(errors="replace")
+
+
+def _fetch_flat(store: AssetStore, digest: Digest, target: Path) -> None:
+    store.fetch(digest, target)
+    alone = target / target.name
+    if [entry.name for entry in target.iterdir()] == [target.name] and alone.is_file():
+        moved = alone.rename(target.with_name(f".{target.name}.alone"))
+        target.rmdir()
+        moved.rename(target)

@@ -1,0 +1,47 @@
+"""How does a creator judge results? Accepting pays the worker for good; rejecting costs both sides a tenth."""
+
+from node_runtime.errors import InputError
+from node_runtime.ports import Chain
+from node_runtime.task import Submission, SubmissionId, SubmissionState, TaskId
+
+MAX_REASON = 256  # bytes of UTF-8
+
+
+def accept(chain: Chain, task: TaskId, submission: SubmissionId | None = None) -> Submission:
+    """Accept the submission, or the only one under review. Returns it as it was. Raises `InputError`."""
+    chosen = _under_review(chain, task, submission)
+    chain.accept_task_results(task, chosen.id)
+    return chosen
+
+
+def reject(chain: Chain, task: TaskId, reason: str, submission: SubmissionId | None = None) -> Submission:
+    """Reject the submission, or the only one under review, with a reason the worker reads. Raises `InputError`."""
+    if not reason.strip() or len(reason.encode()) > MAX_REASON:
+        raise InputError("a reason has between 1 and 256 bytes", remedy="say in a sentence what is wrong")
+    chosen = _under_review(chain, task, submission)
+    chain.reject_task_results(task, chosen.id, reason)
+    return chosen
+
+
+def _under_review(chain: Chain, task: TaskId, submission: SubmissionId | None) -> Submission:
+    every = chain.submissions(task)
+    if not every:
+        raise InputError(f"task {task} has no results", remedy=f"see 'node-runtime show {task}' for what it waits for")
+    waiting = [one for one in every if one.state is SubmissionState.UNDER_REVIEW]
+    if submission is not None:
+        named = next((one for one in every if one.id == submission), None)
+        if named is None:
+            raise InputError(f"task {task} has no submission {submission}", remedy=f"it has {_ids(every)}")
+        if named not in waiting:
+            raise InputError(f"submission {submission} is {named.state} already", remedy="that is not changed any more")
+        return named
+    if not waiting:
+        decided = ", ".join(f"{one.id} is {one.state}" for one in every)
+        raise InputError(f"task {task} has no result under review: {decided}")
+    if len(waiting) > 1:
+        raise InputError(f"task {task} has several results under review", remedy=f"name one of {_ids(waiting)}")
+    return waiting[0]
+
+
+def _ids(submissions: tuple[Submission, ...] | list[Submission]) -> str:
+    return ", ".join(str(one.id) for one in submissions)

@@ -1,0 +1,142 @@
+"""Which tasks are there, how far is each, and why does an open one wait?"""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from node_runtime.document import FILE_NAME, Document
+from node_runtime.errors import InputError, StorageError
+from node_runtime.ports import AssetStore, Chain
+from node_runtime.task import (
+    Assignment,
+    AssignmentState,
+    Kind,
+    Spec,
+    Submission,
+    SubmissionState,
+    Task,
+    TaskId,
+    TaskState,
+)
+from node_runtime.units import amount, duration, moment
+
+MAX_DOCUMENT = 1 << 20  # bytes
+JUST_CREATED = 10_000  # ms
+LAST_START = 2_000  # ms before the deadline; the chain takes no claims after it
+
+
+class Role(StrEnum):
+    MINE = "mine"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskView:
+    """A task with everything that hangs on it. ``document`` is None when storage doesn't have it."""
+
+    task: Task
+    spec: Spec | None
+    document: Document | None
+    submissions: tuple[Submission, ...]
+    attempts: tuple[Assignment, ...]
+
+    @property
+    def name(self) -> str:
+        return self.document.name if self.document is not None else ""
+
+
+def list_tasks(
+    chain: Chain, store: AssetStore, *, role: Role, kind: Kind | None = None, state: TaskState | None = None
+) -> tuple[TaskView, ...]:
+    """The account's own tasks, or those it could take; oldest first."""
+    views = (view_task(chain, store, number) for number in _numbers(chain, role, kind))
+    wanted = (view for view in views if kind is None or view.task.terms.kind is kind)
+    return tuple(view for view in wanted if state is None or view.task.state is state)
+
+
+def view_task(chain: Chain, store: AssetStore, number: TaskId) -> TaskView:
+    """Raises `InputError` when there is no such task."""
+    task = chain.task(number)
+    if task is None:
+        raise InputError(f"there is no task {number} on this chain", remedy="see 'node-runtime list' for yours")
+    spec = chain.spec(number)
+    return TaskView(
+        task=task,
+        spec=spec,
+        document=_document(spec, store) if spec is not None else None,
+        submissions=chain.submissions(number),
+        attempts=chain.attempts(number),
+    )
+
+
+def why_it_waits(view: TaskView, chain: Chain, *, now: int) -> tuple[str, ...]:
+    """In sentences, as far as it can be known from here: nodes keep their policies to themselves."""
+    task = view.task
+    if task.state is TaskState.WAITING:
+        return tuple(_parents(view, chain))
+    if task.state is TaskState.PAUSED:
+        blamed = sorted({str(one.category) for one in view.attempts if one.category is not None})
+        return (
+            f"attempts failed ({', '.join(blamed)}): read 'node-runtime logs {task.id}', "
+            f"then 'node-runtime resume {task.id}' or 'cancel' it",
+        )
+    reviewed = [one for one in view.submissions if one.state is SubmissionState.UNDER_REVIEW]
+    judge = "you" if task.terms.review.judge == chain.account else task.terms.review.judge
+    reasons = [f"submission {one.id} waits for {judge} until {moment(one.until or 0)}" for one in reviewed]
+    if task.state is TaskState.OPEN and task.free_slots > 0:
+        reasons += _not_taken(view, now)
+    return tuple(reasons)
+
+
+def _numbers(chain: Chain, role: Role, kind: Kind | None) -> list[TaskId]:
+    if role is Role.MINE:
+        return sorted(chain.tasks_of(chain.account))
+    kinds = tuple(Kind) if kind is None else (kind,)
+    opened = [number for one in kinds for number in chain.open_tasks(one)]
+    return sorted({*opened, *chain.offers(chain.account)})
+
+
+def _document(spec: Spec, store: AssetStore) -> Document | None:
+    with tempfile.TemporaryDirectory(prefix="node-runtime-") as folder:
+        tree = Path(folder) / "document"
+        try:
+            store.fetch(spec.digest, tree)
+            path = tree / FILE_NAME
+            return Document.model_validate_json(path.read_bytes()) if path.stat().st_size <= MAX_DOCUMENT else None
+        except (StorageError, OSError, ValidationError):
+            return None
+
+
+def _parents(view: TaskView, chain: Chain) -> Iterator[str]:
+    for number in view.spec.parents if view.spec is not None else ():
+        parent = chain.task(number)
+        if parent is not None and parent.counters.accepted == 0:
+            yield f"it waits for the model of task {number}, which is {parent.state}"
+
+
+def _not_taken(view: TaskView, now: int) -> Iterator[str]:
+    task, terms = view.task, view.task.terms
+    live = [one for one in view.attempts if one.state is AssignmentState.LIVE]
+    for attempt in view.attempts:
+        if attempt.state in (AssignmentState.FAILED, AssignmentState.LAPSED, AssignmentState.HANDED_BACK):
+            cause = f" ({attempt.category})" if attempt.category is not None else ""
+            yield f"{attempt.worker} took it, but its attempt {attempt.state.replace('_', ' ')}{cause}"
+    if now > terms.deadline - LAST_START:
+        yield f"its deadline is too near for anybody to start: {moment(terms.deadline)}"
+        return
+    if view.document is None:
+        yield "its document is not in this storage: nodes which use the same storage can't read it either"
+    if terms.assignee is not None:
+        yield f"it is offered to {terms.assignee} only, which has not taken it"
+    elif now - task.created < JUST_CREATED:
+        yield "it was created moments ago; nodes look every few seconds"
+    elif not live:
+        yield (
+            f"no node has taken it in {duration(now - task.created)}: is one running whose policy allows this creator "
+            f"and {terms.kind} tasks for {amount(terms.reward)}, with {amount(terms.bond)} for the bond and room for "
+            f"its limits? A node's own reasons stand in its log"
+        )
