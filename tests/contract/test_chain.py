@@ -65,6 +65,12 @@ def test_what_is_not_there_reads_as_nothing(world: World) -> None:
     assert chain.balance(NOBODY).free == chain.balance(NOBODY).held == 0
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+def test_open_tasks_are_listed_for_every_kind(world: World, kind: Kind) -> None:
+    listed = [world.other.task(id_) for id_ in world.other.open_tasks(kind)]
+    assert all(task is not None and task.terms.kind is kind for task in listed)
+
+
 def test_the_clock_follows_the_blocks(world: World) -> None:
     assert abs(world.now() - time.time() * 1000) < 10_000
 
