@@ -71,13 +71,23 @@ def launch_devnet(base_path: Path, *options: str, before_start: Callable[[], Non
 
 
 @contextmanager
+def running_devnet(
+    base_path: Path, *options: str, before_start: Callable[[], None] | None = None
+) -> Iterator[RunningDevnet]:
+    """As `launch_devnet`, and gone after the ``with``, whatever happened in it."""
+    running = launch_devnet(base_path, *options, before_start=before_start)
+    try:
+        yield running
+    finally:
+        running.kill()
+
+
+@contextmanager
 def start_devnet(base_path: Path, *options: str) -> Iterator[str]:
     """A devnet for the duration of a ``with``; gives its WebSocket address."""
-    running = launch_devnet(base_path, *options)
-    try:
+    with running_devnet(base_path, *options) as running:
         yield running.url
-    finally:
-        running.stop()
+        assert running.stop() == 0
 
 
 class RpcConnection:

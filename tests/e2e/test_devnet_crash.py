@@ -4,14 +4,13 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.devnet import RpcConnection, RunningDevnet, execute_again, hexed, launch_devnet, unhexed
+from tests.devnet import RpcConnection, execute_again, hexed, running_devnet, start_devnet, unhexed
 from tests.transfers import UNIT, Signer, development_keys
 
 KILLS = int(os.environ.get("DEVNET_KILLS", "8"))
@@ -50,17 +49,6 @@ class Load:
                 return str(status["finalized"])
 
 
-@contextmanager
-def loaded(devnet: RunningDevnet) -> Iterator[list[Load]]:
-    loads = [Load(devnet.url, name) for name in SENDERS]
-    try:
-        yield loads
-    finally:
-        devnet.kill()
-        for load in loads:
-            load.join()
-
-
 def check_chain(rpc: RpcConnection, seen: dict[str, str], checked: int) -> int:
     """Every block since number ``checked`` links to its parent, the head executes again, all that was seen is there."""
     head_hash = rpc.result("chain_getFinalizedHead")
@@ -89,16 +77,16 @@ def test_killed_at_any_moment_under_load_it_comes_back_with_all_that_was_final(t
     seen: dict[str, str] = {}
     total = head = 0
     for _ in range(KILLS):
-        devnet = launch_devnet(tmp_path)
-        with RpcConnection(devnet.url) as rpc:
-            head = check_chain(rpc, seen, head)
-        with loaded(devnet) as loads:
+        with running_devnet(tmp_path) as devnet:
+            with RpcConnection(devnet.url) as rpc:
+                head = check_chain(rpc, seen, head)
+            loads = [Load(devnet.url, name) for name in SENDERS]
             time.sleep(random_.uniform(0.05, 1.0))  # waits for nothing: when to kill is this test's random input
+        for load in loads:
+            load.join()
         seen = {transfer: block for load in loads for transfer, block in load.final.items()}
         total += len(seen)
-    devnet = launch_devnet(tmp_path)
-    with RpcConnection(devnet.url) as rpc:
+    with start_devnet(tmp_path) as url, RpcConnection(url) as rpc:
         head = check_chain(rpc, seen, head)
-    assert devnet.stop() == 0
     assert total > 0
     print(f"{KILLS} kills, {head} blocks, {total} transfers seen final, none lost")

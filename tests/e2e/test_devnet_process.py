@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from node_runtime.devnet.scale import prefixed
-from tests.devnet import RpcConnection, RunningDevnet, hexed, launch_devnet, start_devnet, unhexed
+from tests.devnet import RpcConnection, RunningDevnet, hexed, running_devnet, start_devnet, unhexed
 from tests.transfers import UNIT, Signer, development_keys
 
 
@@ -24,21 +24,18 @@ def alice(rpc: RpcConnection) -> Signer:
 
 
 def test_asked_to_end_it_ends_well_and_goes_on_later(tmp_path: Path) -> None:
-    first = launch_devnet(tmp_path)
-    with RpcConnection(first.url) as rpc:
+    with start_devnet(tmp_path) as url, RpcConnection(url) as rpc:
         rpc.result("author_submitAndWatchExtrinsic", hexed(alice(rpc).transfer(bytes(32), UNIT, nonce=0)))
         final = [rpc.notification()["result"] for _ in range(3)][-1]["finalized"]
-    assert first.stop() == 0
     with start_devnet(tmp_path) as url, RpcConnection(url) as rpc:
         assert rpc.result("chain_getFinalizedHead") == final
 
 
 def test_a_second_devnet_on_the_folder_is_refused(tmp_path: Path) -> None:
-    first = launch_devnet(tmp_path)
-    second = refused(tmp_path)
-    assert second.returncode == 4
-    assert f"another devnet (process {first.process.pid}) is running" in second.stderr
-    first.kill()
+    with running_devnet(tmp_path) as first:
+        second = refused(tmp_path)
+        assert second.returncode == 4
+        assert f"another devnet (process {first.process.pid}) is running" in second.stderr
     with start_devnet(tmp_path):
         pass
 
@@ -88,8 +85,8 @@ def limit_file_size() -> None:
 
 def test_on_a_full_disk_no_block_is_announced_and_queries_still_work(tmp_path: Path) -> None:
     remark = bytes((0, 7)) + prefixed(bytes(200_000))
-    devnet = launch_devnet(tmp_path, before_start=limit_file_size)
-    with RpcConnection(devnet.url) as rpc:
+    full = running_devnet(tmp_path, before_start=limit_file_size)
+    with full as devnet, RpcConnection(devnet.url) as rpc:
         rpc.result("chain_subscribeNewHeads")
         announced = rpc.notification()["result"]
         nonce = 0
@@ -102,7 +99,6 @@ def test_on_a_full_disk_no_block_is_announced_and_queries_still_work(tmp_path: P
                 nonce += 1
         assert rpc.result("chain_getHeader") == announced
         assert rpc.result("author_pendingExtrinsics")
-    devnet.kill()
     with start_devnet(tmp_path) as url, RpcConnection(url) as rpc:
         assert rpc.result("chain_getHeader") == announced
 
