@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -21,7 +22,7 @@ from node_runtime.network import CREATOR, NetworkFile, NetworkSettings, bring_up
 from node_runtime.perf import FILE_NAME as PERF
 from node_runtime.spec import read_specs
 from node_runtime.storage.local import LocalStore
-from node_runtime.task import Account, Balance, Submission, SubmissionState, Task, TaskId, TaskState
+from node_runtime.task import UNIT, Account, Balance, Submission, SubmissionState, Task, TaskId, TaskState
 from node_runtime.units import number
 
 EXAMPLE = Path("assets/digits")
@@ -163,42 +164,43 @@ def _unwrap(tree: Path, target: Path) -> None:
 
 
 def _tasks_table(finished: list[Finished]) -> Table:
-    table = Table(title="tasks", title_justify="left")
-    for column in ("task", "kind", "worker", "status", "accuracy", "seconds"):
+    table = Table(title="tasks", title_justify="left", box=SIMPLE_HEAD)
+    for column in ("task", "kind", "worker", "status", "accuracy", "standing", "seconds"):
         table.add_column(column, justify="right" if column in ("accuracy", "seconds") else "left")
     for one in finished:
         score = one.submission.score
-        shown = f"{score.number:.4f} {score.standing}" if score is not None else ""
-        state = f"{one.task.state}, {one.submission.state}"
-        worker = f"bob {one.submission.worker[:6]}…"
-        table.add_row(f"{one.task.id} {one.name}", one.task.terms.kind, worker, state, shown, f"{one.seconds:.1f}")
+        accuracy, standing = (f"{score.number:.4f}", score.standing.value) if score is not None else ("", "")
+        worker = one.submission.worker[:6] + "…"
+        seconds = f"{one.seconds:.1f}"
+        table.add_row(
+            f"{one.task.id} {one.name}", one.task.terms.kind, worker, one.submission.state, accuracy, standing, seconds
+        )
     return table
 
 
 def _balances_table(chain: SubstrateChain, before: dict[Account, Balance], finished: list[Finished]) -> Table:
     earned = sum(one.task.terms.reward for one in finished)
-    table = Table(title=f"balances in UNIT; rewards paid: {number(earned)}", title_justify="left")
+    table = Table(
+        title=f"balances in UNIT: {number(earned)} of rewards, the rest is fees", title_justify="left", box=SIMPLE_HEAD
+    )
     for column in ("account", "before", "after", "change"):
         table.add_column(column, justify="left" if column == "account" else "right")
     for name, account in _accounts(chain).items():
         then, now = _wealth(before[account]), _wealth(chain.balance(account))
-        table.add_row(f"{name} {account[:6]}…", number(then), number(now), _signed(now - then))
+        table.add_row(f"{name} {account[:6]}…", f"{then:,.4f}", f"{now:,.4f}", f"{now - then:+,.4f}")
     return table
 
 
 def _accounts(chain: SubstrateChain) -> dict[str, Account]:
     return {
-        "alice, the creator": chain.account,
-        "bob, the worker": Account(load_key("//Bob", password_file=None, development=True).ss58_address),
+        "alice, creator": chain.account,
+        "bob, worker": Account(load_key("//Bob", password_file=None, development=True).ss58_address),
     }
 
 
-def _wealth(balance: Balance) -> int:
-    return balance.free + balance.held
-
-
-def _signed(base_units: int) -> str:
-    return f"+{number(base_units)}" if base_units > 0 else number(base_units)
+def _wealth(balance: Balance) -> float:
+    """In UNIT, for people."""
+    return (balance.free + balance.held) / UNIT
 
 
 def _last_words(seconds: float) -> str:
