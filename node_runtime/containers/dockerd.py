@@ -9,13 +9,11 @@ import json
 import os
 import platform
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import docker
@@ -24,6 +22,7 @@ from docker.context import ContextAPI
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
+from node_runtime.containers.dockerd_process import StartedEngine, end_engine, process_of, run_folder
 from node_runtime.containers.packages import install_packages
 from node_runtime.containers.peer import unix_socket
 from node_runtime.errors import HostError
@@ -32,19 +31,7 @@ Say = Callable[[str], None]
 
 _ANSWERS_WITHIN = 5  # seconds, an engine that is there
 _STARTS_WITHIN = 60.0
-_STOPS_WITHIN = 30.0
 _SYSTEM_SOCKET = "unix:///var/run/docker.sock"
-
-
-@dataclass(frozen=True, kw_only=True)
-class StartedEngine:
-    """An engine that was started here. ``build_network`` goes into `EngineSettings.build_network`."""
-
-    url: str
-    pid: int
-    started: float  # the process's start time, seconds since 1970: a process id alone may be somebody else's later
-    log: str
-    build_network: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +149,7 @@ def started_engine(folder: Path) -> StartedEngine | None:
         engine = StartedEngine(**json.loads((folder / "engine.json").read_text()))
     except (FileNotFoundError, ValueError, TypeError):
         return None
-    return engine if _process(engine) is not None else None
+    return engine if process_of(engine) is not None else None
 
 
 def stop_engine(folder: Path) -> None:
@@ -189,7 +176,7 @@ def _start_one_way(folder: Path, ways: Sequence[_Networking], say: Say) -> Start
     log = folder / "dockerd.log"
     for way in ways:
         say(f"starting a Docker Engine (data in {folder})")
-        url = f"unix://{_run_folder(folder)}/docker.sock"
+        url = f"unix://{run_folder(folder)}/docker.sock"
         process = _spawn(folder, url, way, log)
         engine = StartedEngine(
             url=url,
@@ -210,7 +197,7 @@ def _start_one_way(folder: Path, ways: Sequence[_Networking], say: Say) -> Start
 
 
 def _spawn(folder: Path, url: str, way: _Networking, log: Path) -> "subprocess.Popen[bytes]":
-    run = _run_folder(folder)
+    run = run_folder(folder)
     run.mkdir(parents=True, exist_ok=True)
     run.chmod(0o700)
     # a left-over pid file may name a process that is something else by now: dockerd would refuse to start
@@ -238,11 +225,6 @@ def _spawn(folder: Path, url: str, way: _Networking, log: Path) -> "subprocess.P
         )
 
 
-def _run_folder(folder: Path) -> Path:
-    """Short, because the paths of sockets are limited to about a hundred characters."""
-    return Path("/run/node-runtime", sha256(os.fsencode(folder.resolve())).hexdigest()[:12])
-
-
 def _comes_up(process: "subprocess.Popen[bytes]", url: str) -> bool:
     give_up = time.monotonic() + _STARTS_WITHIN
     while time.monotonic() < give_up:
@@ -255,28 +237,8 @@ def _comes_up(process: "subprocess.Popen[bytes]", url: str) -> bool:
 
 
 def _end(folder: Path) -> None:
-    engine = started_engine(folder)
-    process = _process(engine) if engine is not None else None
-    if process is not None:
-        with suppress(psutil.NoSuchProcess):
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(_STOPS_WITHIN)
-            except psutil.TimeoutExpired:
-                process.kill()
-                process.wait(_STOPS_WITHIN)
+    end_engine(started_engine(folder), folder)
     (folder / "engine.json").unlink(missing_ok=True)
-    shutil.rmtree(_run_folder(folder), ignore_errors=True)
-
-
-def _process(engine: StartedEngine) -> psutil.Process | None:
-    """The engine's process, None when its id is free or somebody else's by now."""
-    try:
-        process = psutil.Process(engine.pid)
-        same = abs(process.create_time() - engine.started) < 1 and process.name().startswith("dockerd")
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.Error:
-        return None
 
 
 def _another_runs() -> bool:

@@ -52,9 +52,11 @@ class Holders:
                 _remove(self._client, dead)
 
     def close(self) -> None:
+        """Remove them all, also those that an earlier process of this node left."""
+        labels = [f"{NODE_LABEL}={self._node}", HOLDER_LABEL]
         with self._guard:
-            for holder in self._ids.values():
-                _remove(self._client, holder)
+            for holder in self._client.containers(all=True, filters={"label": labels}):
+                _remove(self._client, holder["Id"])
             self._ids.clear()
 
     def _name(self, slot: int) -> str:

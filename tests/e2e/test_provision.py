@@ -121,8 +121,9 @@ def test_an_engine_outlives_who_started_it_and_is_ended_with_its_containers(
 
 
 @pytest.mark.usefixtures("docker_engine")
-def test_an_engine_that_was_killed_is_started_again_with_its_images(tmp_path: Path) -> None:
+def test_an_engine_that_was_killed_is_started_again_with_its_images_and_ended_whole(tmp_path: Path) -> None:
     engine = start_engine(tmp_path, say=print, with_network=False)
+    run = str(Path(engine.url.removeprefix("unix://")).parent)
     try:
         name = ensure_base_image(engine.url, cache_folder(), say=print)
         os.kill(engine.pid, signal.SIGKILL)
@@ -131,8 +132,15 @@ def test_an_engine_that_was_killed_is_started_again_with_its_images(tmp_path: Pa
         client = connect(again.url)
         assert client.images(name)
         client.close()
+        os.kill(again.pid, signal.SIGKILL)
     finally:
         stop_engine(tmp_path)
+    assert not [
+        process for process in psutil.process_iter(["cmdline"]) if run in " ".join(process.info["cmdline"] or ())
+    ]
+    assert not [
+        mount for mount in psutil.disk_partitions(all=True) if mount.mountpoint.startswith((run, str(tmp_path)))
+    ]
 
 
 def test_without_root_nothing_is_started_and_the_remedy_is_said(tmp_path: Path) -> None:

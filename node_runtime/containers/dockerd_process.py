@@ -1,0 +1,85 @@
+"""How is the process of an engine that was started here recognised and ended, with all it left behind?"""
+
+import os
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import psutil
+
+_STOPS_WITHIN = 30.0  # seconds, for its containers too
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartedEngine:
+    """An engine that was started here. ``build_network`` goes into `EngineSettings.build_network`."""
+
+    url: str
+    pid: int
+    started: float  # the process's start time, seconds since 1970: a process id alone may be somebody else's later
+    log: str
+    build_network: str | None
+
+
+def run_folder(folder: Path) -> Path:
+    """Of the sockets and process ids of the engine whose data is in `folder`.
+
+    Short, because the paths of sockets are limited to about a hundred characters.
+    """
+    return Path("/run/node-runtime", sha256(os.fsencode(folder.resolve())).hexdigest()[:12])
+
+
+def process_of(engine: StartedEngine) -> psutil.Process | None:
+    """The engine's process, None when its id is free or somebody else's by now."""
+    try:
+        process = psutil.Process(engine.pid)
+        same = abs(process.create_time() - engine.started) < 1 and process.name().startswith("dockerd")
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.Error:
+        return None
+
+
+def end_engine(engine: StartedEngine | None, folder: Path) -> None:
+    """End the process, and what it left: an engine that was killed leaves containers, their keepers and mounts."""
+    process = process_of(engine) if engine is not None else None
+    if process is not None:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(_STOPS_WITHIN)
+            except psutil.TimeoutExpired:
+                process.kill()
+                process.wait(_STOPS_WITHIN)
+    run = run_folder(folder)
+    if run.exists():
+        _end_left_behind(str(run / "exec"))
+        _unmount_below(run)
+        _unmount_below(folder / "data")
+        shutil.rmtree(run, ignore_errors=True)
+
+
+def _end_left_behind(exec_root: str) -> None:
+    """Processes that were told this engine's own folder, and their children: its containers."""
+    left: list[psutil.Process] = []
+    for process in psutil.process_iter(["name", "cmdline"]):
+        told = any(exec_root in word for word in process.info["cmdline"] or ())
+        if told and process.info["name"].startswith("containerd"):
+            with suppress(psutil.NoSuchProcess):
+                left.extend([process, *process.children(recursive=True)])
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=_STOPS_WITHIN)
+
+
+def _unmount_below(folder: Path) -> None:
+    """Inner mounts first; lazily, as nothing uses them any more."""
+    inside = str(folder.resolve())
+    points = [part.mountpoint for part in psutil.disk_partitions(all=True)]
+    for point in sorted(points, key=len, reverse=True):
+        if point == inside or point.startswith(f"{inside}/"):
+            subprocess.run(["umount", "--lazy", point], capture_output=True, check=False)
