@@ -36,6 +36,8 @@ class DaemonSettings:
     building: str = "allow"
     kinds: tuple[str, ...] = ("training", "scoring")
     creators: tuple[str, ...] = ("any",)
+    approve: str = "auto"
+    metrics_port: int | None = None
 
     def text(self, node: str, work: Path) -> str:
         """The node.yaml."""
@@ -58,7 +60,9 @@ class DaemonSettings:
                     "creators": list(self.creators),
                     "algos": ["any"],
                     "datasets": ["any"],
+                    "approve": self.approve,
                 },
+                **({} if self.metrics_port is None else {"metrics_port": self.metrics_port}),
             }
         )
 
@@ -74,6 +78,10 @@ class DaemonProcess:
     engine: DockerHost
     chain: Chain
     process: subprocess.Popen[bytes]
+
+    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run another command of `node-runtime` with this node's configuration."""
+        return run_command(*words, "--config", str(self.work.parent / "node.yaml"), home=self.work.parents[1] / "home")
 
     @property
     def audit(self) -> Path:
@@ -129,6 +137,17 @@ class DaemonProcess:
         """What its account has, held or free, in base units."""
         balance = self.chain.balance(self.account)
         return balance.free + balance.held
+
+
+def run_command(*words: str, home: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "node_runtime", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NODE_RUNTIME_HOME": str(home)},
+    )
 
 
 def start(settings: DaemonSettings, folder: Path, *, view: Chain) -> DaemonProcess:

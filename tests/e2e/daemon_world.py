@@ -69,10 +69,14 @@ class World:
         *,
         dockerfile: str = DOCKERFILE,
         before_submitting: Callable[[Asset], None] | None = None,
+        sample: Asset | None = None,
     ) -> TaskId:
-        """A training task whose container runs `script`. ``before_submitting`` is given its data sample."""
+        """A training task whose container runs `script`, or the one in a node's private ``sample``.
+
+        ``before_submitting`` is given its data sample.
+        """
         algo = self._image(AssetKind.ALGO, "script.sh", dockerfile)
-        data = self._sample({"script.sh": script})
+        data = sample or self._sample({"script.sh": script})
         if before_submitting is not None:
             before_submitting(data)
         document = Document(
@@ -150,7 +154,7 @@ class World:
         return Limits(cpus=0.5, memory=64 * MIB, timeout=self.timeout, outputs=8 * MIB)
 
     def _submit(self, document: Document, *assets: Asset) -> TaskId:
-        self.chain.register_assets(assets)
+        self.chain.register_assets([asset for asset in assets if asset.ref.owner == self.chain.account])
         file = self.folder / FILE_NAME
         file.write_bytes(document.encode())
         digest = self.store.put(file)
