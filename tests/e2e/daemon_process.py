@@ -17,6 +17,7 @@ from node_runtime.daemon.audit import Deed, Entry
 from node_runtime.daemon.timings import FILE_NAME, Timings, TimingsFile
 from node_runtime.ports import Chain
 from node_runtime.task import Account
+from node_runtime.workspace import Workspaces
 from tests.docker_engine import DockerHost
 
 NODE_LABEL = "node-runtime.node"
@@ -103,15 +104,15 @@ class DaemonProcess:
         return self.process.wait(60)
 
     def clean_up(self) -> None:
-        """Nothing of the daemon is left: no process, no container, no quota folder."""
+        """Nothing of the daemon is left: no process, no container, no mounted folder."""
         self.process.kill()
         self.process.wait(10)
-        with closing(docker.DockerClient(base_url=self.engine.url)) as client:
-            for container in client.containers.list(all=True, filters={"label": f"{NODE_LABEL}={self.node}"}):
-                container.remove(force=True)
-        for mount in reversed([line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]):
-            if mount.startswith(f"{self.work}/"):
-                subprocess.run(["umount", mount], check=False)
+        if not self.work.exists():
+            return
+        with self.engine.engine(node=self.node, work=self.work) as engine:
+            workspaces = Workspaces(self.work / "attempts", engine=engine, node=self.node)
+            for attempt in workspaces.left():
+                workspaces.remove(attempt)
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
