@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from node_runtime.cli import creator_assets, creator_results
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
 from node_runtime.cli.task_tables import print_task, task_table
-from node_runtime.cli.text import console, print_json, safe
+from node_runtime.cli.text import console, line, print_json, progress
+from node_runtime.creator.clock import current_time
 from node_runtime.creator.follow import follow
 from node_runtime.creator.prices import escrow
 from node_runtime.creator.submit import Submitted, submit
@@ -40,13 +40,11 @@ def check(file: FileArgument) -> None:
     """Read a file and name every mistake with its line; neither chain nor storage is asked."""
     read = read_specs(file)
     for spec in read.objectives:
-        console.print(Text(f"objective  {spec.name}: {len(spec.samples)} Test samples"))
+        line(f"objective  {spec.name}: {len(spec.samples)} Test samples")
     for _, task in read.tasks:
-        held = amount(escrow(task))
-        console.print(
-            Text(f"{task.work:<9}  {task.name}: {amount(task.reward)} for each of {task.slots}, holds {held}")
-        )
-    console.print(Text(f"{file} is fine", style="green"))
+        pays = f"{amount(task.reward)} for each of {task.slots}, holds {amount(escrow(task))}"
+        line(f"{task.work:<9}  {task.name}: {pays}")
+    line(f"{file} is fine", style="green")
 
 
 def run(
@@ -58,12 +56,12 @@ def run(
     from node_runtime.creator.local_run import run_locally
 
     read = read_specs(file)
-    with open_bench(output, say=lambda line: console.print(Text(safe(line)))) as bench:
+    with open_bench(output, say=line) as bench:
         results = run_locally(read, bench)
     for result in results:
         seconds = ", ".join(f"{name} {spent:.1f} s" for name, spent in result.seconds)
         told = f", score {result.perf.values['all']}" if result.perf is not None else ""
-        console.print(Text(f"{result.name}: {seconds}{told}; see {result.folder}", style="green"))
+        line(f"{result.name}: {seconds}{told}; see {result.folder}", style="green")
 
 
 def submit_file(
@@ -77,16 +75,15 @@ def submit_file(
     """Submit a file: store what it names, register it, create its tasks. The rewards are held from then on."""
     read = read_specs(file)
     session = open_session(chain, key, storage)
-    progress = (lambda line: None) if as_json else (lambda line: console.print(Text(safe(line), style="dim")))
-    submitted = submit(read, session.chain, session.store, say=progress)
+    submitted = submit(read, session.chain, session.store, say=progress(quiet=as_json))
     ended = _follow(session.chain, session.store, submitted, quiet=as_json) if wait else ()
     if as_json:
         print_json({"submitted": submitted, "tasks": ended} if wait else submitted)
     elif not wait:
         numbers = ", ".join(str(task.id) for task in submitted.tasks)
-        console.print(Text(f"submitted: task {numbers}" if numbers else "submitted", style="green"))
+        line(f"submitted: task {numbers}" if numbers else "submitted", style="green")
         if submitted.tasks:
-            console.print(Text(f"next: node-runtime show {submitted.tasks[0].id}", style="dim"))
+            line(f"next: node-runtime show {submitted.tasks[0].id}", style="dim")
     if any(view.task.state is not TaskState.DONE for view in ended):
         raise typer.Exit(1)
 
@@ -106,9 +103,9 @@ def list_(
     if as_json:
         print_json(views)
     elif views:
-        console.print(task_table(views, now=session.chain.now()))
+        console.print(task_table(views, now=current_time(session.chain)))
     else:
-        console.print("no tasks" + ("; submit one with 'node-runtime submit FILE'" if role is Role.MINE else ""))
+        line("no tasks" + ("; submit one with 'node-runtime submit FILE'" if role is Role.MINE else ""))
 
 
 def show(
@@ -120,7 +117,7 @@ def show(
 ) -> None:
     """Show one task: terms, attempts, results, and why it waits."""
     session = open_session(chain, key, storage)
-    view, now = view_task(session.chain, session.store, TaskId(task)), session.chain.now()
+    view, now = view_task(session.chain, session.store, TaskId(task)), current_time(session.chain)
     waits = why_it_waits(view, session.chain, now=now)
     if as_json:
         print_json({"task": view, "waits": waits})
@@ -152,7 +149,7 @@ def _say_state(chain: Chain, number: TaskId) -> None:
     task = chain.task(number)
     if task is None:
         raise InputError(f"there is no task {number} on this chain", remedy="see 'node-runtime list' for yours")
-    console.print(f"task {number} is {task.state}; held for it: {amount(task.held)}")
+    line(f"task {number} is {task.state}; held for it: {amount(task.held)}")
 
 
 def _follow(chain: Chain, store: AssetStore, submitted: Submitted, *, quiet: bool) -> tuple[TaskView, ...]:
@@ -163,27 +160,30 @@ def _follow(chain: Chain, store: AssetStore, submitted: Submitted, *, quiet: boo
     with console.status("waiting") as status:
 
         def seen(tasks: tuple[Task, ...]) -> None:
-            told = {task.id: _progress(task) for task in tasks}
+            told = {task.id: _progress(task, chain) for task in tasks}
             if not quiet and not console.is_terminal:
                 for number in told:
                     if told[number] != last.get(number):
-                        console.print(f"task {number} {names[number]}: {told[number]}")
+                        line(f"task {number} {names[number]}: {told[number]}")
             last.update(told)
             status.update("   ".join(f"{names[number]}: [bold]{text}[/]" for number, text in told.items()))
 
         follow(chain, tuple(names), seen=seen, stop=stop)
     views = tuple(view_task(chain, store, number) for number in names)
     if not quiet:
-        console.print(task_table(views, now=chain.now()))
+        console.print(task_table(views, now=current_time(chain)))
         for view in views:
-            for reason in why_it_waits(view, chain, now=chain.now()):
-                console.print(Text(f"task {view.task.id}: {safe(reason)}", style="yellow"))
+            for reason in why_it_waits(view, chain, now=current_time(chain)):
+                line(f"task {view.task.id}: {reason}", style="yellow")
     return views
 
 
-def _progress(task: Task) -> str:
-    if task.state is TaskState.OPEN and task.counters.live:
+def _progress(task: Task, chain: Chain) -> str:
+    if task.state is not TaskState.OPEN:
+        return task.state
+    if task.counters.live:
         return "a node is at work"
-    if task.state is TaskState.OPEN and task.counters.submitted:
+    if task.counters.submitted:
         return "under review"
-    return task.state
+    failed = [one.category for one in chain.attempts(task.id) if one.category is not None]
+    return f"open; an attempt failed: {failed[-1]}, see 'node-runtime logs {task.id}'" if failed else task.state

@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
-from node_runtime.cli.text import console, print_json, safe, table
+from node_runtime.cli.text import console, line, print_json, progress, safe, table
 from node_runtime.creator.assets import add_asset
 from node_runtime.creator.submit import create_objective
 from node_runtime.errors import InputError
@@ -44,7 +44,7 @@ def asset_add(
     if as_json:
         print_json(asset)
     else:
-        console.print(Text(str(asset.ref)), soft_wrap=True)
+        line(str(asset.ref))
 
 
 def asset_list(
@@ -65,14 +65,14 @@ def asset_list(
         print_json(found)
         return
     if not found:
-        console.print("no assets; submitting a file registers what it names")
+        line("no assets; submitting a file registers what it names")
         return
     shown = table("kind", "label", "visibility", "digest", "where")
     for one in found:
         where = Text(safe(one.uri))
         shown.add_row(one.kind.replace("_", " "), one.label or "", one.visibility, one.ref.digest, where)
     console.print(shown)
-    console.print(Text(f"an asset's key is {found[0].ref.owner}/DIGEST", style="dim"))
+    line(f"an asset's key is {found[0].ref.owner}/DIGEST", style="dim")
 
 
 def objective_create(
@@ -89,11 +89,7 @@ def objective_create(
             f"{file} has no document of kind objective", remedy="write one, see assets/digits/objective.yaml"
         )
     session = open_session(chain, key, storage)
-
-    def say(line: str) -> None:
-        if not as_json:
-            console.print(Text(safe(line), style="dim"))
-
+    say = progress(quiet=as_json)
     created = [create_objective(spec, read, session.chain, session.store, say=say) for spec in read.objectives]
     if as_json:
         print_json(created)
@@ -113,7 +109,7 @@ def objective_list(
         print_json(found)
         return
     if not found:
-        console.print("no objectives; create one with 'node-runtime objective create FILE'")
+        line("no objectives; create one with 'node-runtime objective create FILE'")
         return
     shown = table("objective", "name", "better", "tolerance", "samples", right=("objective", "samples"))
     for one in found:

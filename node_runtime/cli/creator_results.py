@@ -8,7 +8,7 @@ from rich.text import Text
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
 from node_runtime.cli.task_tables import result_table
-from node_runtime.cli.text import console, print_json, safe
+from node_runtime.cli.text import console, line, print_json, safe
 from node_runtime.creator.results import TaskResult, fetch_result, list_task_results, logs_of
 from node_runtime.creator.review import accept as accept_result
 from node_runtime.creator.review import reject as reject_result
@@ -43,7 +43,7 @@ def results(
         print_json(found)
         return
     if not found:
-        console.print(f"task {task} has no results; it is {view.task.state}. See 'node-runtime show {task}'.")
+        line(f"task {task} has no results; it is {view.task.state}. See 'node-runtime show {task}'.")
         return
     console.print(result_table(found))
     for result in found:
@@ -65,10 +65,12 @@ def logs(
         print_json(found)
         return
     if not found:
-        console.print(f"task {task} has no logs yet; it is {view.task.state}")
-    for log in found:
-        console.print(Text(f"── {log.source}" + (f": {safe(log.name)}" if log.name else ""), style="bold"))
-        console.print(Text(safe(log.text)), end="")
+        line(f"task {task} has no logs yet; it is {view.task.state}")
+    elif not any(log.text for log in found):
+        line("its containers printed nothing")
+    for log in (log for log in found if log.text):
+        line(f"── {log.source}" + (f": {log.name}" if log.name else ""), style="bold")
+        console.print(Text(safe(log.text)), end="", soft_wrap=True)
 
 
 def fetch(
@@ -85,7 +87,7 @@ def fetch(
     chosen = _chosen(session.chain.submissions(number), number, submission)
     target = folder or Path(f"task-{number}")
     for path in fetch_result(chosen, session.store, target):
-        console.print(Text(f"{path}{'/' if path.is_dir() else ''}"))
+        line(f"{path}{'/' if path.is_dir() else ''}")
 
 
 def accept(
@@ -101,7 +103,7 @@ def accept(
     view = view_task(session.chain, session.store, TaskId(task))
     accepted = accept_result(session.chain, TaskId(task), number)
     reward = amount(view.task.terms.reward)
-    console.print(f"submission {accepted.id} is accepted; {accepted.worker} was paid {reward}")
+    line(f"submission {accepted.id} is accepted; {accepted.worker} was paid {reward}")
 
 
 def reject(
@@ -117,20 +119,20 @@ def reject(
     number = SubmissionId(submission) if submission is not None else None
     view_task(session.chain, session.store, TaskId(task))
     rejected = reject_result(session.chain, TaskId(task), reason, number)
-    console.print(f"submission {rejected.id} of {rejected.worker} is rejected")
+    line(f"submission {rejected.id} of {rejected.worker} is rejected")
 
 
 def _print_details(result: TaskResult) -> None:
     number = result.submission.id
     if result.document is None:
-        console.print(Text(f"submission {number}: {safe(result.trouble)}", style="red"))
+        line(f"submission {number}: {result.trouble}", style="red")
         return
     perf = result.document.perf or {}
     numbers = {name: value for name, value in perf.items() if isinstance(value, int | float) and name != "all"}
     tables = [name for name, value in perf.items() if isinstance(value, list | dict)]
     told = [f"{name} {value:g}" for name, value in numbers.items()] + [f"{name} in perf.json" for name in tables]
     outputs = ", ".join(f"{name} {digest[:12]}…" for name, digest in result.document.outputs.items())
-    console.print(Text(safe(f"submission {number}: outputs {outputs}" + "".join(f"; {one}" for one in told))))
+    line(f"submission {number}: outputs {outputs}" + "".join(f"; {one}" for one in told))
 
 
 def _which(which: str) -> tuple[TaskId, SubmissionId | None]:

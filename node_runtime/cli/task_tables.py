@@ -58,14 +58,12 @@ def attempt_table(attempts: Sequence[Assignment], *, now: int) -> Table:
     for one in attempts:
         state = one.state.replace("_", " ") + (f", {one.category}" if one.category is not None else "")
         due = since(one.due, now=now) if one.state == "live" else ""
-        made.add_row(str(one.epoch), one.worker, state, since(one.since, now=now), due)
+        made.add_row(str(one.epoch), short(one.worker), state, since(one.since, now=now), due)
     return made
 
 
 def result_table(results: Sequence[TaskResult]) -> Table:
-    made = table(
-        "submission", "worker", "status", "score", "counts as", "seconds", "peak memory", right=("submission",)
-    )
+    made = table("submission", "worker", "status", "score", "counts as", "seconds", "memory", right=("submission",))
     for result in results:
         one, document = result.submission, result.document
         status = coloured(one.state)

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Callable
 
 from pydantic_core import to_json
 from rich.console import Console
@@ -50,6 +51,21 @@ def best_score(submissions: tuple[Submission, ...]) -> Score | None:
     """The score of the latest result that was not rejected."""
     kept = [one.score for one in submissions if one.state is not SubmissionState.REJECTED]
     return kept[-1] if kept else None
+
+
+def progress(*, quiet: bool) -> Callable[[str], None]:
+    """What tells a person how far a command is; nothing where a program reads the output."""
+
+    def say(text: str) -> None:
+        if not quiet:
+            line(text, style="dim")
+
+    return say
+
+
+def line(text: str, style: str = "") -> None:
+    """One line, whatever the terminal's width, so that a path in it can be copied."""
+    console.print(Text(safe(text), style=style), soft_wrap=True)
 
 
 def table(*columns: str, right: tuple[str, ...] = ()) -> Table:

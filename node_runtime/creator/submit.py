@@ -1,11 +1,11 @@
 """How does a file become tasks on chain? Check, store, register, create: each step may be repeated."""
 
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from node_runtime.creator.clock import current_time
 from node_runtime.creator.documents import document_of
 from node_runtime.creator.lookup import Known, look_up, own_objectives
 from node_runtime.creator.prices import check_balance, escrow
@@ -132,7 +132,7 @@ def _create(
     document = document_of(spec, ref_of=uploaded.ref, models=models, objective=scored)
     named = (scored,) if scored is not None else tuple(objectives[name] for name in _trained_for(spec))
     digest = _store_document(document, store)
-    terms = terms_of(spec, creator=chain.account, now=_now(chain), plan=plan)
+    terms = terms_of(spec, creator=chain.account, now=current_time(chain), plan=plan)
     on_chain = chain_spec(document, digest, store.uri(digest), objectives=tuple(one.id for one in named))
     return SubmittedTask(id=chain.create_task(terms, on_chain), name=spec.name, kind=spec.work)
 
@@ -154,8 +154,3 @@ def _store_document(document: Document, store: AssetStore) -> Digest:
         file = Path(folder) / FILE_NAME
         file.write_bytes(document.encode())
         return store.put(file)
-
-
-def _now(chain: Chain) -> int:
-    """A chain that seals on demand stands still between transactions; the next block has this machine's time."""
-    return max(chain.now(), time.time_ns() // 1_000_000)
