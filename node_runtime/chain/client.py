@@ -149,6 +149,11 @@ class SubstrateChain:
 
     # What can be done
 
+    def pay(self, account: Account, amount: int) -> None:
+        arguments = {"dest": {"Id": account}, "value": amount}
+        call = Call(pallet="Balances", function="transfer_keep_alive", arguments=arguments)
+        self._sender.send(call, f"pay {account}")
+
     def register_assets(self, assets: Sequence[Asset]) -> None:
         snapshot, unique = self._snapshot(), {asset.ref: asset for asset in assets}
         foreign = next((ref for ref in unique if ref.owner != self._account), None)
@@ -233,6 +238,10 @@ class SubstrateChain:
         arguments = {"task": task, "epoch": epoch, "category": camel(category), "log": digest_bytes(log)}
         self._tasks("report_failure", arguments, f"report the failure of task {task}")
 
+    def confirm_failure(self, task: TaskId, worker: Account) -> None:
+        arguments = {"task": task, "worker": worker}
+        self._tasks("confirm_failure", arguments, f"confirm the failure of task {task}")
+
     def hand_back(self, task: TaskId, epoch: int) -> None:
         self._tasks("hand_back", {"task": task, "epoch": epoch}, f"hand back task {task}")
 
@@ -243,6 +252,9 @@ class SubstrateChain:
     def reject_task_results(self, task: TaskId, submission: SubmissionId, reason: str) -> None:
         arguments = {"task": task, "submission": submission, "reason": text_bytes(reason)}
         self._tasks("reject_task_results", arguments, f"reject submission {submission} of task {task}")
+
+    def purge_task(self, task: TaskId) -> None:
+        self._tasks("purge_task", {"task": task}, f"purge task {task}")
 
     def settle(self, task: TaskId) -> None:
         snapshot = self._snapshot()

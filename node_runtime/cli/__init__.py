@@ -8,7 +8,7 @@ import sys
 import typer
 from rich.console import Console
 
-from node_runtime.cli import creator, network, operator
+from node_runtime.cli import account, creator, network, operator
 from node_runtime.errors import NodeRuntimeError
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for audience in (network, creator, operator):
+for audience in (network, account, creator, operator):
     audience.register(app)
 
 

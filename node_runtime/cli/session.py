@@ -48,6 +48,12 @@ def open_session(chain: str | None, key: str | None, storage: str | None) -> Ses
     )
 
 
+def open_account(chain: str | None, key: str | None) -> Chain:
+    """The chain alone, for commands that need no storage."""
+    network = NetworkFile.load_running() if None in (chain, key) else None
+    return open_chain(chain or _of(network, "chain"), key or _of(network, "creator"))
+
+
 def open_chain(url: str, key: str) -> Chain:
     from node_runtime.chain.client import connect
 
@@ -66,6 +72,6 @@ def _of(network: NetworkFile | None, name: str) -> str:
     if network is None:
         raise InputError(
             f"no --{name if name != 'creator' else 'key'} given, and no local network is running",
-            remedy="start one with 'node-runtime up', or name the chain, the key and the storage",
+            remedy="start one with 'node-runtime up', or name --chain, --key and --storage",
         )
     return str(getattr(network, name))

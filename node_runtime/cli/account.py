@@ -1,0 +1,57 @@
+"""Commands about money: what an account has, and sending some to another, e.g. to fund a node's key."""
+
+from typing import Annotated
+
+import typer
+
+from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, open_account
+from node_runtime.cli.text import line, print_json
+from node_runtime.errors import InputError
+from node_runtime.spec_fields import read_account
+from node_runtime.task import Account
+from node_runtime.units import amount, read_amount
+
+
+def register(app: typer.Typer) -> None:
+    panel = "Anyone"
+    app.command(rich_help_panel=panel)(balance)
+    app.command(rich_help_panel=panel)(pay)
+
+
+def balance(
+    account: Annotated[str | None, typer.Argument(help="An account's address [default: yours]")] = None,
+    as_json: JsonOption = False,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Show what an account has: free, and held for its tasks and bonds."""
+    view = open_account(chain, key)
+    whose = _account(account) if account is not None else view.account
+    found = view.balance(whose)
+    if as_json:
+        print_json({"account": whose, "free": found.free, "held": found.held})
+    else:
+        line(f"{whose}: {amount(found.free)} free, {amount(found.held)} held")
+
+
+def pay(
+    account: Annotated[str, typer.Argument(help="Who gets it: an account's address.")],
+    units: Annotated[str, typer.Argument(metavar="UNIT", help="How much, e.g. 10 or 0.25.")],
+    chain: ChainOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Send UNIT to an account, e.g. to fund the key of a new node."""
+    receiver = _account(account)
+    try:
+        sent = read_amount(units)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    open_account(chain, key).pay(receiver, sent)
+    line(f"paid {amount(sent)} to {receiver}")
+
+
+def _account(text: str) -> Account:
+    try:
+        return Account(read_account(text))
+    except ValueError as error:
+        raise InputError(f"account '{text[:60]}': {error}", remedy="name an address like 5Grwva…") from None
