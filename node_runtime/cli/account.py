@@ -46,7 +46,11 @@ def pay(
         sent = read_amount(units)
     except ValueError as error:
         raise InputError(str(error)) from None
-    open_account(chain, key).pay(receiver, sent)
+    view = open_account(chain, key)
+    free = view.balance(view.account).free
+    if free < sent:
+        raise InputError(f"{view.account} has {amount(free)} free, not {amount(sent)}", remedy="send less")
+    view.pay(receiver, sent)
     line(f"paid {amount(sent)} to {receiver}")
 
 
