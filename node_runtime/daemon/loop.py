@@ -14,7 +14,7 @@ from node_runtime.daemon.node import Node
 from node_runtime.daemon.outbox import Parcel
 from node_runtime.daemon.policy import Reason, Refusal
 from node_runtime.daemon.pool import Reservation, Shortage, demand_of
-from node_runtime.daemon.recover import recover
+from node_runtime.daemon.recover import recover, take_up
 from node_runtime.daemon.run_task import deliver_again, run_task
 from node_runtime.daemon.seek import Find, Seeker
 from node_runtime.errors import ChainRefused, ChainUnavailable, NodeRuntimeError
@@ -48,6 +48,7 @@ class Daemon:
         self._hurry = threading.Event()
         self._running: dict[Attempt, threading.Thread] = {}
         self._couriers: dict[AttemptId, threading.Thread] = {}
+        self._unsure: set[TaskId] = set()  # asked for, but the chain went away before it answered
         self._head: int | None = None
         self._looked = 0.0
 
@@ -100,6 +101,7 @@ class Daemon:
         self._stop_what_ended()
         self._notice_reviews()
         self._deliver_what_is_left()
+        self._take_up_unsure()
         self._claim()
         # with more to judge the next look goes on where this one ended, whether or not the head moves
         self._head, self._looked = None if self._seeker.has_more else head, time.monotonic()
@@ -109,7 +111,8 @@ class Daemon:
         for attempt in ended:
             del self._running[attempt]
         if ended:
-            self._head = None  # room was freed
+            self._head = None
+            self._seeker.room_was_freed()
             self._node.metrics.running(len(self._running))
         self._couriers = {attempt: courier for attempt, courier in self._couriers.items() if courier.is_alive()}
 
@@ -165,6 +168,16 @@ class Daemon:
                 continue
             self._take(find, room)
 
+    def _take_up_unsure(self) -> None:
+        """Holds which the chain gave us although the call that asked for them failed."""
+        for task in tuple(self._unsure):
+            hold = self._node.chain.assignment(self._node.chain.account, task)
+            if hold is not None and hold.state is AssignmentState.LIVE:
+                self._note_claim(task, hold)
+                for attempt in take_up(hold, self._node):
+                    self._start(attempt)
+            self._unsure.discard(task)
+
     def _take(self, find: Find, room: Reservation) -> None:
         """Claim a task and start it, but only on a hold which the finalised chain shows."""
         chain = self._node.chain
@@ -177,6 +190,7 @@ class Daemon:
             return
         except BaseException:
             self._node.pool.release(room)
+            self._unsure.add(find.task.id)
             raise
         if hold is None or hold.state is not AssignmentState.LIVE:
             self._node.pool.release(room)

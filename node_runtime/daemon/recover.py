@@ -44,8 +44,15 @@ def recover(node: Node) -> tuple[Attempt, ...]:
     parcels = tuple(parcel for parcel in node.outbox.undelivered() if _is_wanted(parcel, known, node))
     live = _to_be_run(known, parcels)
     _sweep(node, live=frozenset(live), packed=frozenset(parcel.attempt for parcel in parcels))
-    taken = [_take_up(one, node) for one in live.values()]
-    return tuple(one for one in taken if one is not None)
+    taken: list[Attempt] = []
+    try:
+        for assignment in live.values():
+            taken += take_up(assignment, node)
+    except BaseException:
+        for attempt in taken:
+            node.pool.release(attempt.reservation)
+        raise
+    return tuple(taken)
 
 
 def sweep(node: Node) -> Swept:
@@ -118,32 +125,26 @@ def _release_pins(node: Node, keep: frozenset[AttemptId]) -> None:
             node.cache.release(holder)
 
 
-def _take_up(assignment: Assignment, node: Node) -> Attempt | None:
-    """The attempt as it was claimed; None if it was handed back or, its document being no good any more, packed."""
+def take_up(assignment: Assignment, node: Node) -> list[Attempt]:
+    """The attempt as it was claimed; none if it was handed back or, its document being no good any more, packed."""
     task, spec = node.chain.task(assignment.task), node.chain.spec(assignment.task)
     if task is None or spec is None:
-        return None
+        return []
     try:
         document = admitted_document(task, spec, node.store)
     except TaskFailed as error:
         pack_failure(assignment, task, error, None, node)
-        return None
+        return []
     except AssetUnavailable as error:
         failure = TaskFailed(FailureCategory.INPUT_UNAVAILABLE, error.message, remedy=error.remedy)
         pack_failure(assignment, task, failure, None, node)
-        return None
+        return []
     room = node.pool.admit(demand_of(document))
     if isinstance(room, Shortage):
         log.warning("handed_back", task=task.id, epoch=assignment.epoch, reason=room.message)
         node.chain.hand_back(task.id, assignment.epoch)
         node.audit.record(Deed.HAND_BACK, task=task.id, epoch=assignment.epoch, detail=room.message)
-        return None
+        return []
     log.info("task_taken_up", task=task.id, epoch=assignment.epoch, due=assignment.due)
-    return Attempt(
-        task=task,
-        spec=spec,
-        document=document,
-        assignment=assignment,
-        reservation=room,
-        seen=time.monotonic(),
-    )
+    seen = time.monotonic()
+    return [Attempt(task=task, spec=spec, document=document, assignment=assignment, reservation=room, seen=seen)]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0  # seconds until a refusal that may pass is looked at again, doubled each time
 ONE_LOOK = 50  # tasks judged at a time, so that running attempts are watched however many are open
-_ASKED_EACH_LOOK = (Reason.NO_ROOM, Reason.APPROVAL)  # cheap to ask, and the answer changes on this machine
+APPROVAL_WAIT = 2.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,14 +96,21 @@ class Seeker:
         same = known is not None and known.reason is refusal.reason
         times = known.times + 1 if known is not None and same else 0
         wait = float("inf") if refusal.lasting else min(FIRST_WAIT * 2**times, LONGEST_WAIT)
-        if refusal.reason in _ASKED_EACH_LOOK:
-            wait = 0.0
+        if refusal.reason is Reason.APPROVAL:
+            wait = APPROVAL_WAIT  # cheap to ask, and somebody sits there and waits
         self._refused[task] = _Refused(reason=refusal.reason, times=times, again=time.monotonic() + wait)
         if same:
             return
         log.info("task_refused", task=task, reason=refusal.reason.value, message=refusal.message)
         self._metrics.refused(refusal.reason)
         self._audit.record(Deed.REFUSAL, task=task, detail=f"{refusal.reason}: {refusal.message}")
+
+    def room_was_freed(self) -> None:
+        """Look again at what had no room before."""
+        self._refused = {
+            task: replace(known, again=0.0) if known.reason is Reason.NO_ROOM else known
+            for task, known in self._refused.items()
+        }
 
     def _named(self) -> dict[TaskId, None]:
         offers = sorted(self._chain.offers(self._chain.account))

@@ -39,6 +39,7 @@ class DaemonSettings:
     creators: tuple[str, ...] = ("any",)
     approve: str = "auto"
     metrics_port: int | None = None
+    machine: str = "home"  # daemons of different machines don't see each other's locks
 
     def text(self, node: str, work: Path) -> str:
         """The node.yaml."""
@@ -164,7 +165,7 @@ def start(settings: DaemonSettings, folder: Path, *, view: Chain) -> DaemonProce
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "NODE_RUNTIME_HOME": str(folder.parent / "home")},
+            env={**os.environ, "NODE_RUNTIME_HOME": str(folder.parent / settings.machine)},
         )
     return DaemonProcess(
         node=node, account=account, work=folder / "work", log=log, engine=settings.engine, chain=view, process=process

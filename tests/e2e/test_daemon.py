@@ -158,6 +158,18 @@ def test_a_second_daemon_with_the_key_is_told_and_nothing_runs_twice(world: Worl
     assert len(daemon.deeds(Deed.RUN)) == 1
 
 
+def test_two_machines_with_one_key_share_the_work_and_run_nothing_twice(
+    world: World, start_daemon: StartDaemon
+) -> None:
+    daemons = [start_daemon(), start_daemon(folder="elsewhere", machine="another")]
+    tasks = [world.train() for _ in range(6)]
+    for task in tasks:
+        assert world.submission(task).state is SubmissionState.ACCEPTED
+        assert len(world.chain.submissions(task)) == 1
+    runs = [entry.task for daemon in daemons for entry in daemon.deeds(Deed.RUN)]
+    assert sorted(runs) == sorted(tasks)
+
+
 def test_what_the_policy_does_not_allow_is_left_alone_and_the_reason_kept(
     world: World, start_daemon: StartDaemon
 ) -> None:
