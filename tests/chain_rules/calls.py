@@ -8,7 +8,8 @@ from tests.chain_rules.schema import Call
 
 UNIT = 10**12
 SECOND = 1_000
-HOUR = 3_600 * SECOND
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 TRAIN_SAMPLE = Case.of("DataSample", "Train")
@@ -67,6 +68,10 @@ def asset_input(owner: bytes, digest: bytes) -> Case:
 
 def model_input(model: int) -> Case:
     return Case.of("Model", model)
+
+
+def transfer(to: bytes, amount: int) -> Call:
+    return Call("Balances", "transfer_keep_alive", (Case.of("Id", to), amount))
 
 
 def register_asset(digest: bytes, kind: Any, visibility: str = "Shared") -> Call:
@@ -130,8 +135,8 @@ def reject(task: int, submission: int, reason: bytes = b"noise") -> Call:
 
 
 def poke(kind: str, *which: Any) -> Call:
-    """An object of the agenda: ``Task`` and its id, ``Assignment`` worker and task, ``Submission`` task and id, ``Plan``
-    and its id."""
+    """An object of the agenda: ``Task`` or ``Plan`` with its id, ``Assignment`` with worker and task, ``Submission``
+    with task and id."""
     return Call("Tasks", "poke", (Case.of(kind, *which),))
 
 

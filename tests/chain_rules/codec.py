@@ -12,7 +12,6 @@ from keyword import iskeyword
 from typing import Any
 
 from node_runtime.devnet.scale import Reader, compact, prefixed
-
 from tests.chain_rules import metadata as meta
 
 _UNSIGNED_BITS = {3: 8, 4: 16, 5: 32, 6: 64, 7: 128, 8: 256}
@@ -161,7 +160,9 @@ class Codec:
                 raise NotEncodable(str(shape))
 
     def _struct_decoder(self, name: str, fields: tuple[meta.Field, ...]) -> Decode:
-        made: Any = make_dataclass(name, [f"{field.name}_" if iskeyword(field.name) else field.name for field in fields])
+        made: Any = make_dataclass(
+            name, [f"{field.name}_" if iskeyword(field.name) else field.name for field in fields]
+        )
         parts = [self.decoder(field.type) for field in fields]
         return lambda reader: made(*[part(reader) for part in parts])
 

@@ -13,6 +13,9 @@ from tests.devnet import Clock
 
 NAMES = ("Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie")
 
+POOR = "Mallory"
+"""Has nothing at genesis."""
+
 OpenWorld = Callable[[], World]
 
 
@@ -37,7 +40,7 @@ def open_world(compiled_folder: Path) -> Iterator[OpenWorld]:
             wall_clock=clock,
             notify=lambda _transaction, _status: None,
         )
-        return World(chain, clock, NAMES)
+        return World(chain, clock, (*NAMES, POOR))
 
     yield open_it
     for store in stores:

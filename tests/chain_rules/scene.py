@@ -101,9 +101,7 @@ class Laboratory:
     def scoring(self, *models: Any, parents: tuple[int, ...] = ()) -> Spec:
         """Scores for the objective exactly as it wants it."""
         named = (self.opener, self.metric, *self.tests)
-        return Spec(
-            inputs=(*map(self._asset, named), *models), parents=parents, objectives=(self.objective,)
-        )
+        return Spec(inputs=(*map(self._asset, named), *models), parents=parents, objectives=(self.objective,))
 
     def cross_validation(self, *models: Any) -> Spec:
         """Scores on the Train sample."""

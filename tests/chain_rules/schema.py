@@ -6,7 +6,6 @@ from typing import Any
 
 from node_runtime.devnet.host_functions import twox
 from node_runtime.devnet.scale import Reader
-
 from tests.chain_rules.codec import Case, Codec, Decode, name_of
 from tests.chain_rules.metadata import Item, Metadata, Variants, read_metadata
 

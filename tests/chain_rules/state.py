@@ -51,6 +51,11 @@ class State:
     def map(self, pallet: str, name: str) -> dict[Any, Any]:
         return self._items.get(f"{pallet}.{name}", {})
 
+    def maps(self, pallet: str) -> dict[str, dict[Any, Any]]:
+        """All items of a pallet by name."""
+        of_pallet = f"{pallet}."
+        return {name.removeprefix(of_pallet): item for name, item in self._items.items() if name.startswith(of_pallet)}
+
     def tasks(self, name: str) -> dict[Any, Any]:
         """A map of the pallet Tasks."""
         return self.map("Tasks", name)

@@ -18,7 +18,9 @@ def train(world: World, laboratory: Laboratory, *more: object, bytes_of: str = "
     """A model trained for the laboratory's objective by the second account, accepted at once."""
     creator, trainer, *_ = world.accounts
     offered = terms(world, judge=creator, kind="Training", window=0)
-    return deliver(world, trainer, create(world, creator, offered, laboratory.training(*more)), model=digest_of(bytes_of))
+    return deliver(
+        world, trainer, create(world, creator, offered, laboratory.training(*more)), model=digest_of(bytes_of)
+    )
 
 
 def offer(world: World, kind: str, spec: Spec) -> int:
@@ -120,7 +122,7 @@ def test_a_child_is_clean_only_for_what_its_parent_is_clean_for(world: World, la
 
 def test_bytes_of_a_test_sample_are_no_clean_model(world: World, laboratory: Laboratory) -> None:
     """A trainer that gives a Test sample out as its model would bring it into every later training."""
-    creator, trainer, *_ = world.accounts
+    trainer = world.accounts[1]
     parent = offer(world, "Training", laboratory.training())
     child = offer(world, "Training", laboratory.training(parents=(parent,)))
     smuggled = deliver(world, trainer, parent, model=laboratory.tests[0])

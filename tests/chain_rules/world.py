@@ -42,15 +42,16 @@ class Sealed:
 
 
 class World:
-    """A chain of one's own with its accounts, and the state after its newest block."""
+    """A chain of one's own, the state after its newest block, its rich ``accounts`` and a ``poor`` one."""
 
     def __init__(self, chain: Chain, clock: Clock, names: Sequence[str]) -> None:
+        """``names`` are those of development accounts, the last one of none that is endowed."""
         self.chain = chain
         self.clock = clock
         self.rules = chain.rules_at(0)
         self.schema = Schema(self.rules.metadata)
         self._signers = {signer.account: signer for signer in map(self._signer, names)}
-        self.accounts = tuple(self._signers)
+        *self.accounts, self.poor = self._signers
         self._fees: Counter[bytes] = Counter()
         self.state = State(self.schema)
         view = chain.state_at(chain.head.number)
@@ -87,8 +88,8 @@ class World:
             self.chain.submit(each.encoded)
         self.clock.now += later
         sealed = self.chain.seal()
-        self.state.apply(sealed.changes.items())
-        told = self._told(signed, sealed.block.extrinsics, self.state)
+        self.state = self.state.changed(sealed.changes)
+        told = self.told(signed, sealed.block.extrinsics, self.state)
         self._fees.update(fees_in(told.events))
         return told
 
@@ -107,30 +108,11 @@ class World:
         """All that an account owns, as if transactions cost nothing."""
         return self.state.worth(account) + self._fees[account]
 
-    def imagine(self, *steps: tuple[int, Sequence[Signed]]) -> tuple[State, tuple[Sealed, ...]]:
-        """What would come of these blocks, each so many milliseconds after the one before with the signed calls in
-        this order. The chain stays as it is."""
-        overlay, parent, state, told = self._head(), self.chain.header, self.state, []
-        now = self.clock.now
-        for later, signed in steps:
-            now += later
-            built = blocks.build(
-                self.rules.runtime,
-                overlay,
-                parent,
-                now=now,
-                slot_duration=self.rules.slot_duration,
-                transactions=[each.encoded for each in signed],
-            )
-            state = state.changed(built.overlay.changes())
-            told.append(self._told(signed, built.extrinsics, state))
-            overlay, parent = Overlay(built.overlay, lambda trie=built.overlay.trie(): trie), built.header
-        return state, tuple(told)
+    def fork(self) -> "Fork":
+        """What may come of the chain, while the chain itself stays as it is."""
+        return Fork(self)
 
-    def _head(self) -> Overlay:
-        return self.chain.overlay_at(self.chain.head.number)
-
-    def _told(self, signed: Sequence[Signed], extrinsics: Sequence[bytes], state: State) -> Sealed:
+    def told(self, signed: Sequence[Signed], extrinsics: Sequence[bytes], state: State) -> Sealed:
         events = state.events
         refused = {
             event.extrinsic: self.schema.error(event.fields.dispatch_error)
@@ -144,6 +126,32 @@ class World:
     def constant(self, name: str) -> Any:
         """A constant of the pallet Tasks."""
         return self.schema.constant("Tasks", name)
+
+
+class Fork:
+    """Blocks on top of a world's newest one that nobody stores. ``now`` is the time of the last of them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._overlay = world.chain.overlay_at(world.chain.head.number)
+        self._parent = world.chain.header
+        self.state = world.state
+        self.now = world.now
+
+    def seal(self, *signed: Signed, later: int = 1) -> Sealed:
+        """A block with these calls in this order."""
+        self.now += later
+        built = blocks.build(
+            self._world.rules.runtime,
+            self._overlay,
+            self._parent,
+            now=self.now,
+            slot_duration=self._world.rules.slot_duration,
+            transactions=[each.encoded for each in signed],
+        )
+        self.state = self.state.changed(built.overlay.changes())
+        self._overlay, self._parent = Overlay(built.overlay, built.overlay.trie), built.header
+        return self._world.told(signed, built.extrinsics, self.state)
 
 
 def fees_in(events: Iterable[Event]) -> Counter[bytes]:

@@ -1,0 +1,139 @@
+"""Does it matter who was faster, or when somebody looked? Only time decides rights."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.chain_rules import calls
+from tests.chain_rules.calls import DAY, HOUR, SECOND
+from tests.chain_rules.outcome import difference, outcome_of
+from tests.chain_rules.scene import DEADLINE, TIMEOUT, WINDOW, claim, create, deliver, status, terms
+from tests.chain_rules.schema import Call
+from tests.chain_rules.state import State
+from tests.chain_rules.walk import Walk
+from tests.chain_rules.world import Signed, World
+
+BLOCKS = 150
+SEEDS = (11, 12)
+_SWEPT_EVERY = 6
+
+_FOR_ONE_SLOT = {"assign_task", "hand_back", "report_failure", "reject_task_results", "resume_task", "cancel_task"}
+"""Whether a claim finds a free slot of an open task depends on who came first."""
+_ENDED_BY_AN_ABORT = {"send_task_result", "report_failure", "hand_back"}
+_NAMED_IN_ORDER = {"create_task", "create_plan", "create_objective", "send_task_result"}
+"""Two of them get their ids in the order in which they came."""
+
+
+def test_two_calls_within_a_block_come_to_the_same_in_either_order(world: World) -> None:
+    walk = Walk(world, Random(SEEDS[0]))
+    walk.begin()
+    compared = 0
+    for _ in range(BLOCKS):
+        world.seal(*walk.calls(2), later=walk.pause())
+        rivals = walk.rivals()
+        if rivals is None or _contend(*(call for _, call in rivals)):
+            continue
+        first, second = world.sign(*rivals)
+        later = walk.pause()
+        outcomes = [_after(world, order, later) for order in ((first, second), (second, first))]
+        assert difference(*map(outcome_of, outcomes)) == {}, f"{first.call} and {second.call}, {later} ms later"
+        compared += 1
+    assert compared > BLOCKS / 3
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_late_sweep_changes_nothing(world: World, seed: int) -> None:
+    walk = Walk(world, Random(seed))
+    walk.begin()
+    for number in range(BLOCKS):
+        world.seal(*walk.calls(2), later=walk.pause())
+        if number % _SWEPT_EVERY == 0:
+            horizon = walk.random.choice((5 * SECOND, 60 * SECOND, HOUR, 2 * DAY, 4 * DAY))
+            _check_late_sweep(world, horizon)
+
+
+def test_a_lapse_that_ends_an_offered_task_is_the_same_when_seen_after_the_deadline(world: World) -> None:
+    creator, assignee, *_ = world.accounts
+    claim(world, assignee, create(world, creator, terms(world, judge=creator, assignee=assignee)))
+    _check_late_sweep(world, DEADLINE + DAY)
+
+
+def test_an_acceptance_by_silence_is_the_same_when_seen_after_the_deadline(world: World) -> None:
+    creator, first, second, *_ = world.accounts
+    task = create(world, creator, terms(world, judge=creator, slots=2))
+    world.do(creator, calls.reject(task, deliver(world, first, task)))
+    deliver(world, second, task)
+    _check_late_sweep(world, DEADLINE + DAY)
+
+
+def test_a_task_with_every_slot_filled_and_decided_is_done_though_its_review_outlasts_the_deadline(
+    world: World,
+) -> None:
+    creator, first, second, *_ = world.accounts
+    task = create(world, creator, terms(world, judge=creator, slots=2))
+    world.pass_time(DEADLINE - TIMEOUT)
+    world.do(creator, calls.reject(task, deliver(world, first, task)))
+    deliver(world, second, task)
+    world.pass_time(TIMEOUT)
+    world.pass_time(WINDOW)
+    assert status(world, task) == "Done"
+
+
+def test_an_abort_of_a_plan_pays_an_attempt_that_was_live_then_however_late_it_is_carried_out(world: World) -> None:
+    creator, *workers = world.accounts
+    world.do(creator, calls.create_plan())
+    offered = replace(terms(world, judge=creator, plan=1, slots=5), timeout=calls.MINUTE)
+    for _ in range(3):
+        task = create(world, creator, offered)
+        for worker in workers:
+            claim(world, worker, task)
+    (cancelled,) = world.sign((creator, calls.cancel_plan(1, abort=True)))
+    prompt, late = world.fork(), world.fork()
+    for fork in (prompt, late):
+        fork.seal(cancelled)
+    prompt.seal()
+    for fork in (prompt, late):
+        fork.seal(later=2 * calls.MINUTE - (fork.now - world.now))
+    assert difference(outcome_of(prompt.state), outcome_of(late.state)) == {}
+
+
+def _contend(one: Call, other: Call) -> bool:
+    """Whether the order of these two is itself what decides, and may."""
+    names = {one.name, other.name}
+    if one.name == other.name:
+        return one.name in _NAMED_IN_ORDER | {"assign_task"}
+    if "cancel_plan" in names or "Registry" in (one.pallet, other.pallet):
+        return True  # about other things than tasks
+    if "assign_task" in names:
+        return names <= _FOR_ONE_SLOT
+    aborting = any(call.name == "cancel_task" and call.arguments[1] for call in (one, other))
+    return aborting and bool(names & _ENDED_BY_AN_ABORT)
+
+
+def _after(world: World, calls_in_order: Sequence[Signed], later: int) -> State:
+    fork = world.fork()
+    fork.seal(*calls_in_order, later=later)
+    fork.seal()
+    return fork.state
+
+
+def _check_late_sweep(world: World, horizon: int) -> None:
+    """Compares a chain with a block whenever something falls due with one that sleeps until the horizon, in
+    milliseconds from now."""
+    prompt, late = world.fork(), world.fork()
+    end = world.now + horizon
+    while (due := _next_due(prompt.state)) is not None and due < end:
+        prompt.seal(later=due + 1 - prompt.now)
+    for fork in (prompt, late):
+        if fork.now < end:
+            fork.seal(later=end - fork.now)
+        fork.seal()
+    assert difference(outcome_of(prompt.state), outcome_of(late.state)) == {}
+
+
+def _next_due(state: State) -> Any:
+    agenda = state.tasks("Agenda")
+    return int.from_bytes(min(agenda)[:8], "big") if agenda else None
