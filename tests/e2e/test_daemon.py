@@ -1,6 +1,8 @@
 """Does a daemon do the main job, and survive whatever ends it?"""
 
+import random
 import signal
+import time
 from collections.abc import Callable
 
 import pytest
@@ -69,6 +71,25 @@ def test_killed_during_training_the_next_daemon_adopts_the_same_container(
     assert len(daemon.deeds(Deed.RUN)) == 1
     assert 0.9 * REWARD < daemon.wealth() - before <= REWARD
     wait_for(lambda: daemon.containers() == [], "the container to be removed")
+
+
+def test_killed_again_and_again_it_loses_no_task_and_is_paid_for_each_once(
+    world: World, start_daemon: StartDaemon
+) -> None:
+    moments = random.Random(20)  # seconds a daemon lives, so that each step of the journey is hit sooner or later
+    daemon = start_daemon(slots=2)
+    before = daemon.wealth()
+    tasks = [world.train(f"sleep 0.5; {TRAIN}") for _ in range(8)]
+    for _ in range(8):
+        time.sleep(moments.uniform(0.1, 1.5))
+        daemon.kill()
+        daemon = start_daemon(slots=2)
+    for task in tasks:
+        assert world.submission(task).state is SubmissionState.ACCEPTED
+        assert len(world.chain.submissions(task)) == 1
+    assert 7.9 * REWARD < daemon.wealth() - before <= 8 * REWARD
+    wait_for(lambda: daemon.containers() == [] and daemon.workspaces() == [], "nothing to be left over")
+    assert verify(daemon.audit) > 8
 
 
 def test_asked_to_stop_it_hands_back_what_cannot_finish(world: World, start_daemon: StartDaemon) -> None:
