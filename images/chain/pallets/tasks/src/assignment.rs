@@ -97,14 +97,15 @@ impl<T: Config> Pallet<T> {
 		Self::deposit_event(Event::FailureReported { task: id, worker: worker.clone(), epoch, category });
 		Self::with_live(id, task, &worker, epoch, now, |task, attempt| {
 			let until = now.saturating_add(T::PauseWindow::get());
-			attempt.state = AssignmentState::Failed { category, log, at: now, until };
+			attempt.state = AssignmentState::Failed { category, log, until };
 			Self::return_bond(attempt, &worker, T::ReportFee::get())?;
 			task.counters.reports += 1;
-			task.counters.failures += u32::from(category.blames_task());
+			// What began before the creator resumed the task tells nothing new.
+			let tells = category.blames_task() && epoch > task.resumed;
+			task.counters.failures += u32::from(tells);
 			Self::free_slot(task)?;
-			let assigned = task.terms.assignee.is_some();
-			let desperate = assigned && !Self::may_try_again(task, attempt);
-			if desperate || (category.blames_task() && task.counters.failures >= task.terms.max_failures) {
+			let deserted = task.terms.assignee.is_some() && !Self::may_try_again(task, attempt);
+			if deserted || (tells && task.counters.failures >= task.terms.max_failures) {
 				Self::pause(id, task, now);
 			}
 			Self::settle_report(id, task, &worker, attempt, now)

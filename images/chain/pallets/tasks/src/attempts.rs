@@ -129,7 +129,7 @@ impl<T: Config> Pallet<T> {
 		matches!(attempt.state, AssignmentState::Failed { .. }) && attempt.bond > 0
 	}
 
-	/// A report's fee comes back when the task proved broken meanwhile, else it is lost in the end.
+	/// A report's fee comes back when the task proved broken since the attempt began, else it is lost in the end.
 	pub(crate) fn settle_report(
 		id: TaskId,
 		task: &mut TaskOf<T>,
@@ -137,11 +137,11 @@ impl<T: Config> Pallet<T> {
 		attempt: &mut Assignment,
 		now: Moment,
 	) -> DispatchResult {
-		let AssignmentState::Failed { at, until, .. } = attempt.state else { return Ok(()) };
+		let AssignmentState::Failed { until, .. } = attempt.state else { return Ok(()) };
 		if !Self::report_pending(attempt) {
 			return Ok(());
 		}
-		let proved = task.broken.is_some_and(|broken| at <= broken && broken <= until);
+		let proved = task.broken.is_some_and(|broken| attempt.since <= broken && broken <= until);
 		if proved || now > until {
 			Self::end_report(id, task, worker, attempt, proved)?;
 		}

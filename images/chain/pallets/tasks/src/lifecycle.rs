@@ -6,7 +6,7 @@ use frame_support::pallet_prelude::*;
 use pallet_registry::{Balance, Moment};
 
 /// How many workers, children or tasks of a plan one visit reaches; the agenda comes back for the rest at once.
-pub(crate) const BATCH: usize = 8;
+pub(crate) const BATCH: usize = 4;
 
 impl<T: Config> Pallet<T> {
 	/// Settles what is due on a task, lets `work` change it, and draws the conclusions.
@@ -118,8 +118,11 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Workers found the task broken: a second look by its creator is due.
+	/// Workers found the task broken: a second look by its creator is due. A pause that is on already stays as it is.
 	pub(crate) fn pause(id: TaskId, task: &mut TaskOf<T>, now: Moment) {
+		if matches!(task.status, TaskStatus::Paused { .. }) {
+			return;
+		}
 		task.broken = Some(now);
 		if task.status == TaskStatus::Open {
 			let until = now.saturating_add(T::PauseWindow::get()).min(task.terms.deadline);
@@ -206,17 +209,15 @@ impl<T: Config> Pallet<T> {
 		Self::deposit_event(Event::TaskStatusChanged { task: id, status });
 	}
 
-	/// Settles a task and, once it is final, some of the children that wait for it.
+	/// Settles a task; of one that was final already, some of the children that wait for it.
 	pub(crate) fn settle_family(id: TaskId) -> DispatchResult {
-		Self::with_task(id, |_, _| Ok(()))?;
-		if !Tasks::<T>::get(id).is_some_and(|task| task.is_final()) {
-			return Ok(());
-		}
-		let children: Vec<_> = Awaiting::<T>::iter_key_prefix(id).take(BATCH).collect();
-		for child in children {
-			Awaiting::<T>::remove(id, child);
-			if Tasks::<T>::contains_key(child) {
-				Self::with_task(child, |_, _| Ok(()))?;
+		if Tasks::<T>::get(id).is_some_and(|task| task.is_final()) {
+			let children: Vec<_> = Awaiting::<T>::iter_key_prefix(id).take(BATCH).collect();
+			for child in children {
+				Awaiting::<T>::remove(id, child);
+				if Tasks::<T>::contains_key(child) {
+					Self::with_task(child, |_, _| Ok(()))?;
+				}
 			}
 		}
 		Self::with_task(id, |_, _| Ok(()))

@@ -208,7 +208,6 @@ pub enum AssignmentState {
 	Failed {
 		category: FailureCategory,
 		log: Digest,
-		at: Moment,
 		until: Moment,
 	},
 	Lapsed,

@@ -2,7 +2,7 @@
 //!
 //! A call that touches a task pays for one batch of what may be due on it: `BATCH` live attempts to abort.
 
-use crate::{lifecycle::BATCH, purge::PURGE_BATCH, Config, Object};
+use crate::{lifecycle::BATCH, purge::PURGE_BATCH, Config, Object, Tasks};
 use frame_support::weights::Weight;
 use sp_runtime::traits::Get;
 
@@ -74,14 +74,20 @@ pub(crate) fn agenda_head<T: Config>() -> Weight {
 	objects::<T>(1, 2, 1)
 }
 
-/// Settling an object, with the others one visit reaches.
+/// Settling an object, with the others one visit reaches: only a final task looks after its children.
 pub(crate) fn settle<T: Config>(object: &Object<T::AccountId>) -> Weight {
 	match object {
-		Object::Task(_) => touch_task::<T>().saturating_mul(2).saturating_add(family::<T>()),
+		Object::Task(id) if Tasks::<T>::get(id).is_some_and(|task| !task.is_final()) => touch_task::<T>(),
+		Object::Task(_) => poke::<T>(),
 		Object::Assignment(..) => touch_assignment::<T>(),
 		Object::Submission(..) => touch_submission::<T>(),
 		Object::Plan(_) => family::<T>(),
 	}
+}
+
+/// Anyone may poke anything, so the dearest object counts.
+pub(crate) fn poke<T: Config>() -> Weight {
+	touch_task::<T>().saturating_mul(2).saturating_add(family::<T>())
 }
 
 /// A batch of children, or of a plan's tasks.

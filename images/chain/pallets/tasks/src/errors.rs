@@ -1,0 +1,114 @@
+//! Which rules can a call break? One name a rule; the text says what to do.
+
+use frame_support::pallet_macros::pallet_section;
+
+#[pallet_section]
+mod errors {
+	#[pallet::error]
+	pub enum Error<T> {
+		/// There is no such task; it may have been purged. List the creator's tasks.
+		NoSuchTask,
+		/// There is no such plan. Create it first.
+		NoSuchPlan,
+		/// There is no such submission of this task. List the task's results.
+		NoSuchSubmission,
+		/// This account has no assignment of this task. Take the task first.
+		NoSuchAssignment,
+		/// Only the creator may do this. Sign with the creator's key.
+		NotCreator,
+		/// Only the judge may do this. Sign with the judge's key.
+		NotJudge,
+		/// The free balance can't bear what has to be held. Fund the account.
+		TooLittleBalance,
+		/// The reward is below the minimum. Raise it.
+		TooLittleReward,
+		/// The bond is below the minimum, or below what a rejection costs. Raise it.
+		TooLittleBond,
+		/// The amounts are too large to be added. Lower them.
+		AmountTooLarge,
+		/// A task needs at least one slot, and at least one failure to pause it.
+		NoSlots,
+		/// A task with parents' role, or for one assignee or private data, has exactly one slot.
+		OneSlotOnly,
+		/// The deadline is nearer than the shortest attempt. Move it.
+		DeadlineTooNear,
+		/// The timeout is below the minimum. Raise it.
+		TimeoutTooShort,
+		/// The review window is above the maximum. Shorten it.
+		WindowTooLong,
+		/// Only the plan's creator may add tasks to it.
+		NotPlanCreator,
+		/// The plan is cancelled. Create another one.
+		PlanCancelled,
+		/// A parent is none of the creator's tasks. Name your own earlier tasks.
+		NotYourParent,
+		/// A parent ended without an accepted result. Create it anew first.
+		ParentFailed,
+		/// A parent is of a kind that makes no model. Name a training, restructuring or aggregation.
+		ParentMakesNoModel,
+		/// A parent or an input is named twice. Name it once.
+		NamedTwice,
+		/// An input asset is not registered under this owner. Register it first.
+		NoSuchAsset,
+		/// An input model is unknown. Models come from accepted results.
+		NoSuchModel,
+		/// An objective is unknown. Create it first.
+		NoSuchObjective,
+		/// More than 16 models go into one. Aggregate in steps.
+		TooManyModels,
+		/// An input is a Test sample, or its bytes are Test for an objective the model is for. Leave it out.
+		TestSampleInTraining,
+		/// An asset's kind has no place in a task of this kind. Compare the table of kinds.
+		WrongAssetKind,
+		/// Private inputs belong to different accounts, or to another one than the assignee. One node must hold all.
+		PrivateInputsDiffer,
+		/// A task of this kind names no objectives, or a scoring more than one.
+		ObjectivesMisplaced,
+		/// The scoring uses other samples, another opener or metric than the objective. Use exactly its own.
+		NotTheObjectives,
+		/// A scoring scores exactly one model.
+		OneModelOnly,
+		/// The model did not keep clear of this objective's Test samples, or nobody knows. Name the objective when training.
+		NotCertifiable,
+		/// The task takes no claims or results now. See its status.
+		NotOpen,
+		/// The task is final. Create another one.
+		TaskFinal,
+		/// The task is closing already; only aborting is possible.
+		AlreadyClosing,
+		/// The task is not paused.
+		NotPaused,
+		/// The task is not final, or something live still points to it, or it is kept for a while longer.
+		StillNeeded,
+		/// All slots are taken. Look for another task.
+		SlotsFull,
+		/// The task is offered to another account.
+		NotOffered,
+		/// The judge may not judge its own work.
+		JudgeCannotWork,
+		/// This account has a live attempt at this task already. Go on with it.
+		AlreadyAssigned,
+		/// This account's attempts at this task are used up. Leave it to others.
+		AttemptsExhausted,
+		/// The attempt has ended already. Drop its result.
+		NotLive,
+		/// The epoch is that of an earlier attempt. Drop its result.
+		WrongEpoch,
+		/// The attempt's time is over. Drop its result.
+		PastDue,
+		/// This attempt sent another result already; results are never replaced.
+		AlreadySent,
+		/// A result of this kind must have an output named `model`.
+		ModelMissing,
+		/// Two outputs have the same name.
+		OutputNamedTwice,
+		/// A scoring's result must have a score, any other's must not.
+		ScoreMisplaced,
+		/// The submission was decided already, perhaps by silence.
+		AlreadyDecided,
+		/// The task's rejections are used up; silence accepts.
+		RejectsExhausted,
+		/// There is no report whose fee waits for a decision.
+		NoReport,
+	}
+}

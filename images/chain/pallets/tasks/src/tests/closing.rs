@@ -1,0 +1,109 @@
+//! How does a task end: done, cancelled, aborted, expired; and what comes back?
+
+use super::*;
+use frame_support::{assert_noop, assert_ok};
+
+type Rule = crate::Error<World>;
+
+#[test]
+fn cancelling_returns_unclaimed_slots_at_once_and_pays_what_finishes() {
+	world(|| {
+		let id = create(Terms { slots: 3, max_rejects: 0, ..terms() }, spec()).unwrap();
+		take(BOB, id).unwrap();
+		cancel(id, false).unwrap();
+		assert_eq!(escrow_of(CREATOR), REWARD);
+		assert_noop!(take(CAROL, id), Rule::NotOpen);
+		assert_ok!(send(BOB, id));
+		assert_eq!((ended(id), free(BOB), escrow_of(CREATOR)), (Some(Outcome::Cancelled), FORTUNE + REWARD, 0));
+	});
+}
+
+#[test]
+fn aborting_pays_every_live_worker_at_once_and_ends_its_attempt() {
+	world(|| {
+		let id = create(Terms { slots: 4, ..terms() }, spec()).unwrap();
+		for worker in [BOB, CAROL, DAVE] {
+			take(worker, id).unwrap();
+		}
+		cancel(id, true).unwrap();
+		for worker in [BOB, CAROL, DAVE] {
+			assert_eq!((free(worker), attempt(worker, id).state), (FORTUNE + REWARD, AssignmentState::Aborted));
+		}
+		assert_eq!((ended(id), free(CREATOR)), (Some(Outcome::Cancelled), FORTUNE - 3 * REWARD));
+	});
+}
+
+#[test]
+fn an_abort_reaches_more_workers_than_one_visit_can() {
+	world(|| {
+		let workers: Vec<Account> = (20..31).collect();
+		let id = create(Terms { slots: 20, ..terms() }, spec()).unwrap();
+		for worker in &workers {
+			use frame_support::traits::fungible::Mutate;
+			Balances::set_balance(worker, FORTUNE);
+			take(*worker, id).unwrap();
+		}
+		cancel(id, true).unwrap();
+		assert!(task(id).is_closing());
+		// The batch was not BOB's turn, yet whoever calls is settled first.
+		let left = LiveWorkers::<World>::iter_key_prefix(id).next().unwrap();
+		assert!(send(left, id).is_err());
+		sweep();
+		assert!(workers.iter().all(|worker| free(*worker) == FORTUNE + REWARD));
+		assert_eq!(ended(id), Some(Outcome::Cancelled));
+	});
+}
+
+#[test]
+fn an_attempt_that_was_over_before_the_abort_is_not_paid() {
+	world(|| {
+		let id = create(terms(), spec()).unwrap();
+		take(BOB, id).unwrap();
+		at(START + TIMEOUT + 1);
+		cancel(id, true).unwrap();
+		assert_eq!((attempt(BOB, id).state, free(BOB)), (AssignmentState::Lapsed, FORTUNE - BOND));
+	});
+}
+
+#[test]
+fn the_deadline_ends_a_task_that_nobody_took() {
+	world(|| {
+		let id = create(terms(), spec()).unwrap();
+		sweep_at(DEADLINE);
+		assert_eq!(task(id).status, TaskStatus::Open);
+		sweep_at(DEADLINE + 1);
+		assert_eq!((ended(id), free(CREATOR)), (Some(Outcome::Expired), FORTUNE));
+	});
+}
+
+#[test]
+fn a_poke_does_what_is_due_for_anyone() {
+	world(|| {
+		let id = create(terms(), spec()).unwrap();
+		at(DEADLINE + 1);
+		poke(Object::Task(id)).unwrap();
+		assert_eq!(ended(id), Some(Outcome::Expired));
+		assert_ok!(poke(Object::Task(77)));
+	});
+}
+
+#[test]
+fn all_slots_filled_and_decided_ends_the_task_before_its_deadline() {
+	world(|| {
+		let id = create(Terms { slots: 2, ..terms() }, spec()).unwrap();
+		for worker in [BOB, CAROL] {
+			take(worker, id).unwrap();
+			send(worker, id).unwrap();
+		}
+		assert_eq!(ended(id), Some(Outcome::Done));
+		assert_eq!(Agenda::<World>::iter_keys().count(), 0);
+	});
+}
+
+#[test]
+fn nobody_but_the_creator_cancels() {
+	world(|| {
+		let id = create(terms(), spec()).unwrap();
+		assert_noop!(call(BOB, Call::cancel_task { task: id, abort: true }), Rule::NotCreator);
+	});
+}

@@ -1,0 +1,102 @@
+//! Do the invariants hold after every one of thousands of random steps, and does everything end in the end?
+
+use super::{chance::Chance, invariants::Witness, order::both_orders_agree, *};
+
+/// Assets of two owners, whose digests overlap under different labels, and an objective of each.
+fn furnish() {
+	for owner in [CREATOR, DAVE] {
+		for number in 1..4 {
+			asset(owner, number, AssetKind::DataSample(Label::Train));
+		}
+		asset(owner, 30, AssetKind::Opener);
+		asset(owner, 31, AssetKind::Metric);
+		asset(owner, 32, AssetKind::Algo);
+	}
+	asset(CREATOR, 33, AssetKind::Model);
+	asset_seen(BOB, 4, AssetKind::DataSample(Label::Train), Visibility::Private);
+	objective(CREATOR, &[11, 12]);
+	objective(DAVE, &[12, 13]);
+	// Someone tries to pass Test samples off as Train samples.
+	asset(BOB, 11, AssetKind::DataSample(Label::Train));
+	asset(CREATOR, 13, AssetKind::DataSample(Label::Train));
+}
+
+fn step(chance: &mut Chance, witness: &mut Witness) {
+	match chance.below(14) {
+		0 => at(TaskPallet::now() + chance.below(20)),
+		1 => at(TaskPallet::now() + chance.below(120)),
+		2 if chance.one_in(20) => at(TaskPallet::now() + RETENTION),
+		2..=3 => drop(TaskPallet::on_idle(1, Weight::from_parts(chance.below(200_000_000_000), 0))),
+		4 => return both_orders_agree(chance),
+		_ => {
+			let (who, action) = chance.action();
+			if call(who, action.clone()).is_err() {
+				// A refused call changes nothing, so there is nothing new to check.
+				return;
+			}
+			witness.note(&action);
+		}
+	}
+	witness.listen();
+	witness.check();
+}
+
+/// Once nobody does anything any more, time alone ends every task and returns or spends all that is held.
+fn let_time_end_everything(witness: &mut Witness) {
+	for _ in 0..40 {
+		sweep_at(TaskPallet::now() + 1_000);
+		witness.listen();
+		witness.check();
+	}
+	assert_eq!(Agenda::<World>::iter_keys().count(), 0);
+	assert!(Tasks::<World>::iter_values().all(|task| task.is_final()));
+	assert!(PEOPLE.iter().all(|who| escrow_of(*who) + bond_of(*who) == 0));
+}
+
+/// And once the retention period is over, every record can go.
+fn purge_everything() {
+	at(TaskPallet::now() + RETENTION + 1);
+	let ids: Vec<_> = Tasks::<World>::iter_keys().collect();
+	for task in ids {
+		while Tasks::<World>::contains_key(task) {
+			call(ERIN, Call::purge_task { task }).unwrap();
+		}
+	}
+	assert_eq!(Specs::<World>::iter_keys().count() + TasksOf::<World>::iter_keys().count(), 0);
+	assert_eq!(Assignments::<World>::iter_keys().count() + Workers::<World>::iter_keys().count(), 0);
+	assert_eq!(Submissions::<World>::iter_keys().count() + Children::<World>::iter_keys().count(), 0);
+	assert_eq!(Awaiting::<World>::iter_keys().count() + PlanTasks::<World>::iter_keys().count(), 0);
+}
+
+fn walk(seed: u64) -> Witness {
+	let mut witness = Witness::default();
+	world(|| {
+		furnish();
+		let mut chance = Chance::from_seed(seed);
+		for _ in 0..STEPS {
+			step(&mut chance, &mut witness);
+		}
+		let_time_end_everything(&mut witness);
+		purge_everything();
+	});
+	witness
+}
+
+const STEPS: u32 = 1_200;
+
+#[test]
+fn the_invariants_hold_whatever_anyone_does() {
+	let mut done = std::collections::BTreeMap::new();
+	let mut certified = 0;
+	for seed in 1..=4 {
+		let witness = walk(seed);
+		certified += witness.certified;
+		for (call, times) in witness.done {
+			*done.entry(call).or_insert(0) += times;
+		}
+	}
+	println!("{done:?}, certified {certified}");
+	// A walk in which calls only fail would show nothing.
+	assert_eq!(done.len(), 14, "some calls never succeeded: {done:?}");
+	assert!(done.values().all(|times| *times >= 5) && certified >= 5, "{done:?}, certified {certified}");
+}
