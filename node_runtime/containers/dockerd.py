@@ -11,7 +11,7 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -52,12 +52,12 @@ class _Networking:
     told: str
 
 
+_QUIET = ("--iptables=false", "--ip6tables=false", "--ip-forward=false")
+_TOLD = "it leaves this machine's network as it is: image builds share the host's network"
 _BRIDGE = _Networking(flags=(), build_network=None, told="")
-_NO_NAT = _Networking(
-    flags=("--bridge=none", "--iptables=false", "--ip6tables=false"),
-    build_network="host",
-    told="the engine may not or must not change this machine's network: image builds share the host's network",
-)
+_UNUSED_BRIDGE = _Networking(flags=_QUIET, build_network="host", told=_TOLD)
+_NO_BRIDGE = _Networking(flags=("--bridge=none", *_QUIET), build_network="host", told=_TOLD)
+_BRIDGE_NAME = "docker0"
 
 
 def find_engine() -> str | None:
@@ -139,8 +139,7 @@ def start_engine(folder: Path, *, say: Say, with_network: bool = True) -> Starte
             return running
         _end(folder)
         _require_dockerd(folder / "apt.log", say)
-        ways = (_BRIDGE, _NO_NAT) if with_network and not _another_runs() else (_NO_NAT,)
-        return _start_one_way(folder, ways, say)
+        return _start_one_way(folder, _ways(with_network and not _another_runs()), say)
 
 
 def started_engine(folder: Path) -> StartedEngine | None:
@@ -172,7 +171,15 @@ def _candidates() -> Iterator[str]:
         yield f"unix://{path}"
 
 
-def _start_one_way(folder: Path, ways: Sequence[_Networking], say: Say) -> StartedEngine:
+def _ways(with_network: bool) -> Iterator[_Networking]:
+    """To be tried in turn; what exists is looked at when its turn comes."""
+    if with_network:
+        yield _BRIDGE
+    # an engine without a bridge deletes the bridge that is there, which is another engine's: then we name it, unused
+    yield _UNUSED_BRIDGE if _BRIDGE_NAME in psutil.net_if_addrs() else _NO_BRIDGE
+
+
+def _start_one_way(folder: Path, ways: Iterable[_Networking], say: Say) -> StartedEngine:
     log = folder / "dockerd.log"
     for way in ways:
         say(f"starting a Docker Engine (data in {folder})")

@@ -63,7 +63,7 @@ class Images:
         if base is None:
             raise HostError(
                 f"the base image {name} is not there and cannot be pulled",
-                remedy="make it once with `node-runtime doctor`, or name another one in the node's configuration",
+                remedy="run `node-runtime up` once, which makes it, or name another one in the node's configuration",
             )
         return base
 

@@ -32,7 +32,8 @@ class MemoryGauge:
         self._client = client
         self._container = container
         self._files = _find(container)
-        self._next = 0.0
+        # by then the cgroup of one that still runs is there, if it can be seen at all
+        self._next = time.monotonic() + _ASK_EVERY
         self.peak: int | None = None
 
     def sample(self) -> None:

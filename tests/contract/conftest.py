@@ -17,4 +17,10 @@ def engine_world(docker_engine: DockerHost, tmp_path: Path) -> Iterator[EngineWo
     """A node of its own on the engine, see `EngineWorld`."""
     node = f"test-{uuid4().hex[:12]}"
     with docker_engine.engine(node=node, work=tmp_path / "node", build=True) as engine:
-        yield EngineWorld(host=docker_engine, node=node, folder=tmp_path, engine=engine, image=docker_engine.image_id())
+        world = EngineWorld(
+            host=docker_engine, node=node, folder=tmp_path, engine=engine, image=docker_engine.image_id()
+        )
+        yield world
+        for container in engine.list():
+            engine.remove(container.name)
+        world.forget_images()

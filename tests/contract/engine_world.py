@@ -4,8 +4,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from docker.errors import ImageNotFound
 
 from node_runtime.containers import DockerEngine
 from node_runtime.containers.connection import connect
@@ -24,6 +27,7 @@ class EngineWorld:
     folder: Path
     engine: DockerEngine
     image: str
+    tags: list[str] = field(default_factory=list)
 
     def spec(
         self,
@@ -69,10 +73,20 @@ class EngineWorld:
         """The engine of the same node in a new process, as far as Docker can tell."""
         return DockerEngine(self.host.settings(node=self.node, work=self.folder / "node", build=True))
 
-    def kill_container(self, name: str) -> None:
+    def kill_container(self, name: str, *, remove: bool = False) -> None:
         """As somebody else with access to Docker would."""
         client = connect(self.host.url)
         client.kill(name)
+        if remove:
+            client.remove_container(name)
+        client.close()
+
+    def forget_images(self) -> None:
+        """Remove what the test may have built."""
+        client = connect(self.host.url)
+        for tag in self.tags:
+            with suppress(ImageNotFound):
+                client.remove_image(tag)
         client.close()
 
 

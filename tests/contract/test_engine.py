@@ -110,9 +110,10 @@ def test_nodes_on_one_engine_do_not_touch_each_others_containers(engine_world: E
             other.run(spec, stop=threading.Event())
 
 
-def test_a_slot_whose_namespace_holder_died_gets_a_new_one(engine_world: EngineWorld) -> None:
+@pytest.mark.parametrize("remove", [False, True], ids=["died", "was removed"])
+def test_a_slot_whose_namespace_holder_is_lost_gets_a_new_one(engine_world: EngineWorld, *, remove: bool) -> None:
     assert engine_world.run(engine_world.spec("true", name="before")).failure is None
-    engine_world.kill_container(f"node-runtime-{engine_world.node}-holder-0")
+    engine_world.kill_container(f"node-runtime-{engine_world.node}-holder-0", remove=remove)
     assert engine_world.run(engine_world.spec("true", name="after")).failure is None
 
 

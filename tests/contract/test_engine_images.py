@@ -10,6 +10,7 @@ import pytest
 
 from node_runtime.containers import DockerEngine
 from node_runtime.containers.connection import connect
+from node_runtime.containers.images import tag_of
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 from node_runtime.ports import ImageSource
 from node_runtime.task import Digest
@@ -27,7 +28,9 @@ def source(world: EngineWorld, dockerfile: str, **files: str) -> ImageSource:
     for name, text in {"Dockerfile": dockerfile, **files}.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o444)
-    return ImageSource(folder=folder, digest=Digest(hashlib.sha256(str(folder).encode()).hexdigest()))
+    digest = Digest(hashlib.sha256(str(folder).encode()).hexdigest())
+    world.tags.append(tag_of(digest, world.image))
+    return ImageSource(folder=folder, digest=digest)
 
 
 def engine_with(world: EngineWorld, **settings: object) -> DockerEngine:

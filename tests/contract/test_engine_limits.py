@@ -152,6 +152,17 @@ def test_output_within_its_quota_is_kept(quota_world: EngineWorld) -> None:
     quota_world.engine.close_folder(out)
 
 
+def test_output_survives_a_reboot_of_the_host(engine_world: EngineWorld) -> None:
+    """After which nothing is mounted any more."""
+    out = engine_world.writable("out", QUOTA)
+    engine_world.says(f"echo 0.5 > {MODEL}/x", mounts=(Mount(source=out, target=MODEL, quota=QUOTA),))
+    if out.is_mount():
+        subprocess.run(["umount", out], check=True)
+    engine_world.engine.open_folder(out, quota=QUOTA)
+    assert (out / "x").read_text() == "0.5\n"
+    engine_world.engine.close_folder(out)
+
+
 def test_folders_that_a_container_closed_to_others_can_be_removed(quota_world: EngineWorld) -> None:
     out = quota_world.writable("out", QUOTA)
     script = f"cd {MODEL}; for i in $(seq 60); do mkdir d && cd d; done; touch x; chmod 0 {MODEL}/d"
@@ -180,8 +191,10 @@ def test_a_volume_of_the_image_is_no_way_around_the_quota(engine_world: EngineWo
 
 def image_with(world: EngineWorld, *lines: str) -> str:
     dockerfile = "\n".join((f"FROM {world.host.base_image}", *lines, ""))
+    tag = f"node-runtime/test:{world.node}"
+    world.tags.append(tag)
     built = subprocess.run(
-        ["docker", "-H", world.host.url, "build", "-q", "-"],
+        ["docker", "-H", world.host.url, "build", "-q", "-t", tag, "-"],
         input=dockerfile,
         capture_output=True,
         text=True,

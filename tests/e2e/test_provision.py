@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -37,9 +38,18 @@ def own_engine(
 ) -> Iterator[tuple[Path, StartedEngine]]:
     """A second engine with a folder of its own, beside the one that may run already and must not notice."""
     folder = tmp_path_factory.mktemp("engine")
+    before = addresses()
     yield folder, start_engine(folder, say=print, with_network=False)
     stop_engine(folder)
     assert answers(docker_engine.url)
+    assert addresses() == before
+
+
+def addresses() -> dict[str, set[str]]:
+    """Of this machine's own network devices; containers' come and go."""
+    devices = psutil.net_if_addrs().items()
+    found = {name: {one.address for one in all_of if one.family == socket.AF_INET} for name, all_of in devices}
+    return {name: addresses for name, addresses in found.items() if addresses}
 
 
 def test_an_engine_is_started_once_and_found_again(own_engine: tuple[Path, StartedEngine]) -> None:
@@ -107,6 +117,7 @@ def test_an_engine_outlives_who_started_it_and_is_ended_with_its_containers(
 ) -> None:
     script = "import sys; from pathlib import Path; from node_runtime.containers.dockerd import start_engine;"
     script += "start_engine(Path(sys.argv[1]), say=print, with_network=False)"
+    before = addresses()
     subprocess.run([sys.executable, "-c", script, tmp_path], check=True, capture_output=True)
     engine = started_engine(tmp_path)
     assert engine is not None
@@ -118,6 +129,7 @@ def test_an_engine_outlives_who_started_it_and_is_ended_with_its_containers(
     assert not psutil.wait_procs(children, timeout=20)[1]
     assert not Path(engine.url.removeprefix("unix://")).parent.exists()
     assert answers(docker_engine.url)
+    assert addresses() == before
 
 
 @pytest.mark.usefixtures("docker_engine")
