@@ -181,10 +181,10 @@ class _TaskPart(_Part):
 
     @property
     def rejects(self) -> int:
-        """How many rejections are paid for beforehand: one for each slot, unless nobody judges."""
+        """How many rejections are paid for beforehand. The last one ends its slot, so two leave room for a second try."""
         if self.max_rejects is not None:
             return self.max_rejects
-        return 0 if self.validation.auto is not None else self.slots
+        return 0 if self.validation.auto is not None else 2 * self.slots
 
     @property
     def worker_bond(self) -> int:

@@ -9,10 +9,10 @@ from node_runtime.task import UNIT
 DECIMALS = 12  # of a UNIT
 LONGEST = 366 * 24 * 60 * 60 * 1000  # ms; a longer deadline is a slip of the pen
 
-_AMOUNT = re.compile(r"(\d{1,15})(?:\.(\d{1,30}))?(?:\s*UNIT)?")
-_SIZE = re.compile(r"(\d{1,15})(?:\.(\d{1,9}))?\s*([A-Za-z]+)")
-_DURATION = re.compile(r"(?:\d{1,12}\s*[a-zA-Z]+\s*)+")
-_PART = re.compile(r"(\d{1,12})\s*([a-zA-Z]+)")
+_AMOUNT = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,30}))?(?:\s*UNIT)?")
+_SIZE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,9}))?\s*([A-Za-z]+)")
+_DURATION = re.compile(r"(?:[0-9]{1,12}\s*[a-zA-Z]+\s*)+")
+_PART = re.compile(r"([0-9]{1,12})\s*([a-zA-Z]+)")
 _SIZES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SIZES |= {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -66,13 +66,13 @@ def number(base_units: int) -> str:
 
 
 def size(count: int) -> str:
-    """``1.5 GiB``: three digits at most."""
+    """``1.5 GiB``: three digits, or four."""
     value, unit = float(count), "B"
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1000 or unit == "TiB":
+        if value < 1024 or unit == "TiB":
             break
         value /= 1024
-    return f"{value:.3g} {unit}"
+    return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
 
 
 def duration(milliseconds: int) -> str:

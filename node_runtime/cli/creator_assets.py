@@ -13,7 +13,7 @@ from node_runtime.creator.submit import create_objective
 from node_runtime.errors import InputError
 from node_runtime.spec import read_specs
 from node_runtime.spec_fields import read_account
-from node_runtime.task import MICRO, Account, AssetKind, Label
+from node_runtime.task import MICRO, Account, AssetKind, Label, Visibility
 
 OwnerOption = Annotated[str | None, typer.Option(help="Another account's [default: yours]")]
 
@@ -67,10 +67,11 @@ def asset_list(
     if not found:
         line("no assets; submitting a file registers what it names")
         return
-    shown = table("kind", "label", "visibility", "digest", "where")
+    shown = table("asset", "digest")
     for one in found:
-        where = Text(safe(one.uri))
-        shown.add_row(one.kind.replace("_", " "), one.label or "", one.visibility, one.ref.digest, where)
+        private = "private " if one.visibility is Visibility.PRIVATE else ""
+        what = f"{one.label.capitalize()} sample" if one.label is not None else one.kind.replace("_", " ")
+        shown.add_row(private + what, one.ref.digest)
     console.print(shown)
     line(f"an asset's key is {found[0].ref.owner}/DIGEST", style="dim")
 

@@ -126,7 +126,7 @@ def test_custom_validation_names_the_judge(desk: Desk) -> None:
     (number,) = numbers(desk.submit(TRAINING + f"validation: {{custom: {{judge: {judge}, window: 1h}}}}\n"))
     task = desk.chain.task(number)
     assert task is not None
-    assert (task.terms.review.judge, task.terms.review.window, task.terms.max_rejects) == (judge, 3_600_000, 1)
+    assert (task.terms.review.judge, task.terms.review.window, task.terms.max_rejects) == (judge, 3_600_000, 2)
 
 
 def test_too_little_balance_says_how_much_is_missing_before_anything_is_stored(desk: Desk) -> None:
