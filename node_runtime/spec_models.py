@@ -181,7 +181,7 @@ class _TaskPart(_Part):
 
     @property
     def rejects(self) -> int:
-        """How many rejections are paid for beforehand. The last one ends its slot, so two leave room for a second try."""
+        """How many rejections are paid for beforehand. The last closes its slot, so two leave room for a second try."""
         if self.max_rejects is not None:
             return self.max_rejects
         return 0 if self.validation.auto is not None else 2 * self.slots

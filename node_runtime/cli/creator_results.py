@@ -114,7 +114,7 @@ def reject(
     key: KeyOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Reject a result: it costs you and its worker a tenth of the reward, and frees its slot, unless max_rejects is reached."""
+    """Reject a result: costs you and its worker a tenth of the reward; max_rejects of them close the slot."""
     session = open_session(chain, key, storage)
     number = SubmissionId(submission) if submission is not None else None
     view_task(session.chain, session.store, TaskId(task))

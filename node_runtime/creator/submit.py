@@ -12,7 +12,7 @@ from node_runtime.creator.prices import check_balance, escrow
 from node_runtime.creator.terms import chain_spec, terms_of
 from node_runtime.creator.upload import Uploaded, register, upload
 from node_runtime.document import FILE_NAME, Document, ModelOf
-from node_runtime.errors import ChainRefused, InputError
+from node_runtime.errors import ChainRefused, ChainUnavailable, InputError
 from node_runtime.ports import AssetStore, Chain
 from node_runtime.spec import SpecFile
 from node_runtime.spec_models import ModelSpec, ObjectiveSpec, ScoringSpec, TaskSpec, TrainingSpec
@@ -64,6 +64,9 @@ def submit(file: SpecFile, chain: Chain, store: AssetStore, *, say: Say) -> Subm
         if plan is not None:
             chain.cancel_plan(plan, abort=True)
             say(f"plan {plan} is cancelled, what was held for its tasks is free again")
+        raise
+    except ChainUnavailable:
+        say("the chain went away meanwhile: look at 'node-runtime list' before you submit the file again")
         raise
     return Submitted(objectives=created, plan=plan, tasks=tuple(tasks))
 
