@@ -120,7 +120,8 @@ class Daemon:
         """By this machine's clock, because the chain's stands still while nothing happens there."""
         for attempt in self._running:
             hold = attempt.assignment
-            margin = max(REPORT_TIME, (hold.due - hold.since) / 50)
+            whole = hold.due - hold.since
+            margin = max(min(REPORT_TIME, whole / 4), whole / 50)
             if time.time() * 1000 > hold.due - margin:
                 attempt.ending.request(StopReason.OUT_OF_TIME)
 

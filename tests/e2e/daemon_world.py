@@ -58,6 +58,7 @@ class World:
     chain: Chain
     store: AssetStore
     timeout: int = 60  # seconds a container may run
+    attempt: int = 180  # seconds a worker has for everything
     slots: int = 1
     window: int = 0  # ms of review
     assignee: Account | None = None
@@ -167,7 +168,7 @@ class World:
             max_failures=3,
             review=Review(judge=self.chain.account, window=self.window),
             deadline=self.chain.now() + 3_600_000,
-            timeout=(self.timeout + 120) * 1000,
+            timeout=self.attempt * 1000,
             assignee=self.assignee,
         )
         references = tuple(asset.ref for asset in assets)

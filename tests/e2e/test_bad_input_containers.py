@@ -103,6 +103,15 @@ def test_a_container_that_prints_a_gigabyte_costs_neither_the_result_nor_the_dis
     assert sum(len(text) for text in logs.values()) < 8_000_000
 
 
+def test_a_container_that_outlives_the_attempt_is_told_before_the_bond_is_lost(
+    world: World, daemon: DaemonProcess
+) -> None:
+    world.attempt = 15
+    task = world.train("exec sleep 600")
+    assert world.failure(daemon.account, task).category is FailureCategory.TIMEOUT
+    assert "when the attempt's time was over" in said_of(daemon, task)
+
+
 def test_tampered_bytes_never_reach_a_container(world: World, daemon: DaemonProcess) -> None:
     task = world.train(f"echo {time.time_ns()} > /sandbox/model/model", before_submitting=world.tamper)
     assert world.failure(daemon.account, task).category is FailureCategory.INPUT_MISMATCH
