@@ -9,60 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict
 
 from node_runtime import processes
 from node_runtime.containers.base_image import ensure_base_image
 from node_runtime.containers.dockerd import ensure_engine, started_engine, stop_engine
 from node_runtime.errors import HostError, InputError
-from node_runtime.home import cache_folder, engine_folder, network_folder
+from node_runtime.home import cache_folder, engine_folder
+from node_runtime.network_file import FILE_NAME, NetworkFile
 from node_runtime.processes import ProcessRecord
 
-FILE_NAME = "network.json"
-CREATOR = "//Alice"
 START_SECONDS = 60.0
 NODE_GRACE = 30.0  # seconds: a node hands its tasks back before it ends
 Say = Callable[[str], None]
-
-
-class NetworkFile(BaseModel):
-    """What `up` wrote down for the other commands and for `down`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    chain: str
-    storage: Path
-    engine: str  # where the container engine answers
-    started_engine: bool  # `down` stops it
-    base_image: str
-    creator: str = CREATOR
-    processes: tuple[ProcessRecord, ...] = ()
-
-    @classmethod
-    def load(cls, folder: Path) -> "NetworkFile | None":
-        path = folder / FILE_NAME
-        try:
-            return cls.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except ValueError as error:
-            raise InputError(
-                f"{path} is damaged: {error}", remedy="remove it and run 'node-runtime up' again"
-            ) from error
-
-    @classmethod
-    def load_running(cls) -> "NetworkFile | None":
-        """The local network of this user, if its processes run."""
-        network = cls.load(network_folder())
-        return network if network is not None and network.running() else None
-
-    def running(self) -> tuple[ProcessRecord, ...]:
-        return tuple(record for record in self.processes if record.process() is not None)
-
-    def save(self, folder: Path) -> None:
-        fresh = folder / f"{FILE_NAME}.new"
-        fresh.write_text(self.model_dump_json(indent=2) + "\n")
-        fresh.replace(folder / FILE_NAME)
 
 
 @dataclass(frozen=True, kw_only=True)

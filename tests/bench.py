@@ -20,7 +20,8 @@ from node_runtime.chain.client import SubstrateChain, connect
 from node_runtime.creator.submit import submit
 from node_runtime.daemon.timings import EXIT_TO_CHAIN, SEEN_TO_STARTED, WHOLE, Timings, TimingsFile
 from node_runtime.daemon.timings import FILE_NAME as TIMINGS
-from node_runtime.network import CREATOR, NetworkFile, NetworkSettings, bring_up, take_down
+from node_runtime.network import NetworkSettings, bring_up, take_down
+from node_runtime.network_file import CREATOR, NetworkFile
 from node_runtime.results import FILE_NAME, ResultDocument
 from node_runtime.spec import read_specs
 from node_runtime.storage.local import LocalStore

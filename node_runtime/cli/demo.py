@@ -18,7 +18,8 @@ from node_runtime.chain.keys import load_key
 from node_runtime.creator.submit import Submitted, submit
 from node_runtime.errors import FailureCategory, InputError, TaskFailed
 from node_runtime.home import home
-from node_runtime.network import CREATOR, NetworkFile, NetworkSettings, bring_up, take_down
+from node_runtime.network import NetworkSettings, bring_up, take_down
+from node_runtime.network_file import CREATOR, NetworkFile
 from node_runtime.perf import FILE_NAME as PERF
 from node_runtime.spec import read_specs
 from node_runtime.storage.local import LocalStore

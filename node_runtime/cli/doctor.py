@@ -19,7 +19,7 @@ from node_runtime.containers.base_image import OFFICIAL
 from node_runtime.containers.dockerd import find_engine, started_engine
 from node_runtime.errors import HostError, NodeRuntimeError
 from node_runtime.home import engine_folder, home
-from node_runtime.network import NetworkFile
+from node_runtime.network_file import NetworkFile
 
 GIB = 1 << 30
 LITTLE_DISK = 5 * GIB

@@ -11,10 +11,10 @@ from rich.console import Console
 
 import node_runtime
 from node_runtime.cli.session import JsonOption
-from node_runtime.devnet.sealing import BlockTime
+from node_runtime.devnet.block_time import BlockTime
 from node_runtime.errors import InputError
 from node_runtime.home import network_folder
-from node_runtime.network import NetworkFile, NetworkSettings, bring_up, take_down
+from node_runtime.network_file import NetworkFile
 
 console = Console(highlight=False, soft_wrap=True)
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs left: chain, storage, results.")]
@@ -40,6 +40,8 @@ def up(
     fresh: FreshOption = False,
 ) -> None:
     """Bring up a local network: the embedded chain, a store and node daemons that run tasks in Docker."""
+    from node_runtime.network import NetworkSettings, bring_up, take_down
+
     names = ("bob", "charlie", "dave", "eve", "ferdie")[:nodes]
     settings = NetworkSettings(folder=network_folder(), port=port, block_time=block_time, nodes=names, fresh=fresh)
     network = bring_up(settings, console.print)
@@ -55,6 +57,8 @@ def up(
 
 def down() -> None:
     """Stop the local network; its chain, storage and results stay on disk."""
+    from node_runtime.network import take_down
+
     if not take_down(network_folder(), console.print):
         console.print("no local network is running")
 

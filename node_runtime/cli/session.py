@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from node_runtime.errors import InputError
-from node_runtime.network import NetworkFile
+from node_runtime.network_file import NetworkFile
 from node_runtime.ports import AssetStore, Chain
 
 ChainOption = Annotated[

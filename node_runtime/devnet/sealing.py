@@ -5,10 +5,10 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from enum import StrEnum
 
 from node_runtime.errors import HostError
 
+from .block_time import BlockTime
 from .chain import AgendaHead, Chain, Sealed
 from .host import RuntimePanic
 
@@ -16,13 +16,6 @@ log = logging.getLogger(__name__)
 
 _PAUSE_S = 1.0
 _LONGEST_WAIT_S = 60.0  # the wall clock may be set while we wait
-
-
-class BlockTime(StrEnum):
-    """How blocks are paced: one for every transaction at once, or one every two seconds."""
-
-    INSTANT = "instant"
-    TWO_SECONDS = "2s"
 
 
 def wall_clock() -> int:
