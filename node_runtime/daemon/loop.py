@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 FULL_LOOK = 10.0  # seconds after which the chain is looked through although its head hasn't moved
 REPORT_TIME = 5_000  # ms before its due at which an attempt is ended, so that it can still be told
+REVIEWS_A_LOOK = 10
 LAST_WORD = 20.0  # seconds a stopped attempt may take to remove its container and hand its task back
 
 
@@ -51,6 +52,7 @@ class Daemon:
         self._unsure: set[TaskId] = set()  # asked for, but the chain went away before it answered
         self._head: int | None = None
         self._looked = 0.0
+        self._turn = 0
 
     def stop(self) -> None:
         """Stop in good order; asked a second time, without waiting for what runs."""
@@ -81,7 +83,7 @@ class Daemon:
 
     def _pause(self, waits: int) -> None:
         """The poll interval, jittered so that many nodes don't ask in step; longer while the chain doesn't answer."""
-        seconds = min(self._pace.poll * 2**waits, max(30.0, self._pace.poll))
+        seconds = min(self._pace.poll * 2 ** min(waits, 10), max(30.0, self._pace.poll))
         self._wake.wait(seconds * random.uniform(0.8, 1.2))
         if not self._stopping.is_set():
             self._wake.clear()
@@ -133,8 +135,12 @@ class Daemon:
                 attempt.ending.request(StopReason.ENDED_ON_CHAIN)
 
     def _notice_reviews(self) -> None:
-        """Payments and rejections of results that were under review."""
-        for parcel in self._node.outbox.undecided():
+        """Payments and rejections of results that were under review, some of them at each look in turn."""
+        waiting = self._node.outbox.undecided()
+        first = self._turn % max(1, len(waiting))
+        some = (*waiting[first:], *waiting[:first])[:REVIEWS_A_LOOK]
+        self._turn = first + len(some)
+        for parcel in some:
             submissions = self._node.chain.submissions(parcel.task)
             found = next((one for one in submissions if one.id == parcel.submission), None)
             if found is not None and found.state is SubmissionState.UNDER_REVIEW:

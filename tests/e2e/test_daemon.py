@@ -45,6 +45,25 @@ def test_training_and_scoring_are_run_and_paid(world: World, start_daemon: Start
     assert daemon.containers() == []
 
 
+def test_results_under_review_are_followed_to_their_end_across_a_restart(
+    world: World, start_daemon: StartDaemon
+) -> None:
+    world.window = 3_600_000
+    daemon = start_daemon()
+    good, bad = world.train(), world.train()
+    accepted, rejected = world.submission(good), world.submission(bad)
+    assert accepted.state is rejected.state is SubmissionState.UNDER_REVIEW
+    daemon.kill()
+    world.chain.accept_task_results(good, accepted.id)
+    world.chain.reject_task_results(bad, rejected.id, "the model says nothing")
+    daemon = start_daemon()
+    (payment,) = wait_for(lambda: daemon.deeds(Deed.PAYMENT), "the payment")
+    (rejection,) = wait_for(lambda: daemon.deeds(Deed.REJECTION), "the rejection")
+    assert payment.task == good
+    assert rejection.task == bad
+    assert "the model says nothing" in rejection.detail
+
+
 def test_two_tasks_run_at_once_in_two_slots(world: World, start_daemon: StartDaemon) -> None:
     daemon = start_daemon(slots=2)
     first, second = world.train(SLOW), world.train(SLOW)
