@@ -22,6 +22,7 @@ from node_runtime.errors import FailureCategory, HostError, TaskFailed
 
 KEPT_LINES = 12  # of the build's output, in the message of one that failed
 _LOOK = 0.5  # seconds between looks at clock and disk
+_OURS = ("failed to create endpoint", "no space left on device")  # errors that no Dockerfile is to blame for
 _LONGEST = 4096  # characters of a line of output
 
 
@@ -58,6 +59,8 @@ def build(client: docker.APIClient, what: Build, log: Callable[[str], None]) -> 
                 last.append(line)
                 log(line)
                 failure = error or failure
+    if failure and not verdict and any(sign in failure for sign in _OURS):
+        raise HostError(f"the engine could not build: {failure}", remedy="restart the engine, then repeat")
     if verdict or failure:
         reason = verdict[0] if verdict else failure
         said = "\n  ".join(last)

@@ -77,7 +77,12 @@ def test_a_container_that_was_made_but_not_started_is_started(engine_world: Engi
     made = client.inspect_container(spec.name)
     engine_world.engine.remove(spec.name)
     client.create_container(
-        made["Image"], spec.arguments, entrypoint=["sh", "-c"], name=spec.name, labels=made["Config"]["Labels"]
+        made["Image"],
+        spec.arguments,
+        entrypoint=["sh", "-c"],
+        name=spec.name,
+        labels=made["Config"]["Labels"],
+        host_config=client.create_host_config(network_mode="none"),
     )
     client.close()
     again = adopt(engine_world, spec)

@@ -78,7 +78,7 @@ def test_inputs_are_read_only(engine_world: EngineWorld) -> None:
     said = engine_world.says(
         "cat /sandbox/data/abc/digit; echo 8 > /sandbox/data/abc/digit || echo refused", mounts=(mount,)
     )
-    assert said.startswith("7")
+    assert "7" in said
     assert "refused" in said
     assert Path(folder, "digit").read_text() == "7"
 
@@ -109,7 +109,7 @@ def test_inputs_may_lie_inside_a_read_only_folder_that_lacks_their_place(engine_
     said = engine_world.says(
         "cat /sandbox/own /sandbox/data/abc/digit; touch /sandbox/x || echo refused", mounts=mounts
     )
-    assert said.startswith("own 7")
+    assert "own 7" in said
     assert "refused" in said
     assert sorted(path.name for path in outer.iterdir()) == ["own"]
 
