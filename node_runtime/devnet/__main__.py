@@ -7,7 +7,7 @@ from pathlib import Path
 
 from node_runtime.errors import NodeRuntimeError
 
-from .sealing import BlockTime
+from .block_time import BlockTime
 from .server import serve
 
 

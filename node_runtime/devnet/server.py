@@ -18,12 +18,13 @@ from websockets.typing import Origin
 
 from node_runtime.errors import ConfigError, HostError
 
+from .block_time import BlockTime
 from .chain import Chain, Sealed
 from .compiled import default_cache
 from .dispatch import answer
 from .folder import locked_folder
 from .params import Json
-from .sealing import BlockTime, Sealer, wall_clock
+from .sealing import Sealer, wall_clock
 from .store import Store
 from .subscriptions import Subscriptions
 
