@@ -73,15 +73,18 @@ def find_engine() -> str | None:
                 remedy="start that engine, or unset DOCKER_HOST",
             )
         return named
+    closed: Path | None = None
     for url in dict.fromkeys(_candidates()):
         if answers(url):
             return url
         path = unix_socket(url)
         if path is not None and path.exists() and not os.access(path, os.W_OK):
-            raise HostError(
-                f"{path} belongs to a container engine that this user may not use",
-                remedy="add the user to the group docker (`sudo usermod -aG docker $USER`) and log in again",
-            )
+            closed = path
+    if closed is not None:
+        raise HostError(
+            f"{closed} belongs to a container engine that this user may not use",
+            remedy="add the user to the group docker (`sudo usermod -aG docker $USER`) and log in again",
+        )
     return None
 
 

@@ -43,8 +43,7 @@ class Images:
                 f"asset {source.digest}: there is no Dockerfile in its folder" + _or_pulled(source),
                 remedy="put a Dockerfile into the folder and register it again",
             )
-        base = self._base()
-        tag = tag_of(source.digest, base)
+        tag = tag_of(source.digest, self._base(source, log))
         return self._id(tag) or self._build(source, dockerfile, tag, log)
 
     def volumes(self, image: str) -> tuple[str, ...]:
@@ -57,9 +56,12 @@ class Images:
     def _id(self, name: str) -> str | None:
         return image_id(self._client, name)
 
-    def _base(self) -> str:
+    def _base(self, source: ImageSource, log: Log) -> str:
         name = self._settings.base_image
-        base = self._id(name) or self._pull(name, lambda _: None)
+        base = self._id(name)
+        if base is None:
+            self._check_allowed(source)
+            base = self._pull(name, log)
         if base is None:
             raise HostError(
                 f"the base image {name} is not there and cannot be pulled",
@@ -81,12 +83,7 @@ class Images:
         return self._id(name)
 
     def _build(self, source: ImageSource, dockerfile: Path, tag: str, log: Log) -> str:
-        if not self._settings.build:
-            raise TaskFailed(
-                FailureCategory.IMAGE_REFUSED,
-                f"asset {source.digest}: this node does not build Dockerfiles" + _or_pulled(source),
-                remedy="name a ready image by digest, or ask for a node whose operator allows building",
-            )
+        self._check_allowed(source)
         with self._locked(tag):
             if (built := self._id(tag)) is not None:  # by another thread or process meanwhile
                 return built
@@ -107,6 +104,14 @@ class Images:
         if made is None:
             raise HostError(f"the engine built {tag} but does not have it", remedy="see the engine's log")
         return made
+
+    def _check_allowed(self, source: ImageSource) -> None:
+        if not self._settings.build:
+            raise TaskFailed(
+                FailureCategory.IMAGE_REFUSED,
+                f"asset {source.digest}: this node does not build Dockerfiles" + _or_pulled(source),
+                remedy="name a ready image by digest, or ask for a node whose operator allows building",
+            )
 
     def _network(self) -> str | None:
         """The engine's bridge, unless it has none: then RUN steps share the host's network."""
