@@ -47,17 +47,16 @@ impl<T: Config> Pallet<T> {
 
 	/// A waiting task opens when all its parents have results, and is cancelled when one ended without.
 	fn look_at_parents(id: TaskId, task: &mut TaskOf<T>, now: Moment) -> DispatchResult {
-		let deadline = task.terms.deadline;
 		let parents = Specs::<T>::get(id).map(|spec| spec.parents).unwrap_or_default();
 		let mut ready = true;
 		for parent in parents.iter().filter_map(Tasks::<T>::get) {
 			match parent.status {
 				TaskStatus::Final { outcome: Outcome::Done, .. } => {}
-				TaskStatus::Final { at, .. } if at <= deadline => return Self::close(id, task, Outcome::Cancelled),
+				TaskStatus::Final { .. } => return Self::close(id, task, Outcome::Cancelled),
 				_ => ready = false,
 			}
 		}
-		if now > deadline {
+		if now > task.terms.deadline {
 			Self::close(id, task, Outcome::Expired)?;
 		} else if ready {
 			Self::change(id, task, TaskStatus::Open);

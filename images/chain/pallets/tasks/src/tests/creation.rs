@@ -100,3 +100,9 @@ fn parents_that_cannot_be_waited_for_are_refused() {
 		assert_noop!(create(terms(), twice), Rule::NamedTwice);
 	});
 }
+
+#[test]
+fn a_tasks_record_stays_below_a_kilobyte() {
+	use frame_support::pallet_prelude::MaxEncodedLen;
+	assert!(Task::<sp_runtime::AccountId32>::max_encoded_len() < 1_024);
+}

@@ -1,4 +1,4 @@
-//! Does the outcome depend on the order of two transactions in one block, where either order lets both succeed?
+//! Does the outcome depend on the order of two transactions in one block that both can succeed, or on a late sweep?
 
 use super::{chance::Chance, *};
 use frame_support::storage::{with_transaction, TransactionOutcome};
@@ -65,4 +65,36 @@ pub fn both_orders_agree(chance: &mut Chance) {
 		assert!(differing.is_empty(), "{one:?} and {other:?}: {differing:#?}");
 	}
 	System::reset_events();
+}
+
+/// Who has what, and what became of every attempt and result, after time passed with so many sweeps.
+fn outcome_after(steps: u64) -> Vec<String> {
+	let duration = 2 * (DEADLINE - START);
+	with_transaction(|| {
+		let start = TaskPallet::now();
+		for step in 1..=steps {
+			sweep_at(start + duration * step / steps);
+		}
+		let facts = outcome().into_iter().filter(|fact| !fact.starts_with("task"));
+		// When silence accepted is told by the sweep; that it did is not.
+		let facts = facts.map(|fact| fact.split(" { at: ").next().unwrap_or_default().to_string());
+		TransactionOutcome::Rollback(Ok::<_, DispatchError>(facts.collect()))
+	})
+	.unwrap()
+}
+
+#[test]
+fn a_late_sweep_changes_nobodys_money_and_no_attempt() {
+	for seed in 1..=6 {
+		world(|| {
+			super::walk::furnish();
+			let mut chance = Chance::from_seed(seed);
+			for _ in 0..150 {
+				let (who, action) = chance.action();
+				let _ = call(who, action);
+				at(TaskPallet::now() + chance.below(6));
+			}
+			assert_eq!(outcome_after(1), outcome_after(200), "seed {seed}");
+		});
+	}
 }

@@ -3,7 +3,7 @@
 use super::{chance::Chance, invariants::Witness, order::both_orders_agree, *};
 
 /// Assets of two owners, whose digests overlap under different labels, and an objective of each.
-fn furnish() {
+pub fn furnish() {
 	for owner in [CREATOR, DAVE] {
 		for number in 1..4 {
 			asset(owner, number, AssetKind::DataSample(Label::Train));
