@@ -123,7 +123,7 @@ def _take_up(room: Room, spec: ContainerSpec, stop: threading.Event) -> Containe
             remedy="give each node of an engine its own id, or remove that container",
         )
     if state["Status"] == "created":
-        if state.get("Error"):  # the start was tried, and failed
+        if judge_start(state.get("Error") or "")[0] is not None:  # the start was tried, and failed for good
             return _not_started(spec, state["Error"])
         return _start(room, spec, container, stop, adopted=True)
     log = LogFile(room.client, container, spec.log, cap=room.sandbox.log)
