@@ -101,6 +101,18 @@ def check_lists(state: State) -> None:
     assert state.tasks("Reviews").keys() == reviews
     assert state.tasks("TasksOf").keys() == {(task.creator, number) for number, task in tasks.items()}
     assert state.tasks("Specs").keys() == tasks.keys()
+    _check_families(state)
+
+
+def _check_families(state: State) -> None:
+    """A parent knows its unfinished children; neither a final parent's children nor a cancelled plan's tasks wait."""
+    specs = state.tasks("Specs")
+    unfinished = {number: task for number, task in state.tasks("Tasks").items() if not is_final(task)}
+    assert state.tasks("Children").keys() == {(parent, task) for task in unfinished for parent in specs[task].parents}
+    assert {parent for parent, _ in state.tasks("Awaiting")} <= unfinished.keys()
+    for plan, task in state.tasks("PlanTasks"):
+        assert unfinished[task].terms.plan == plan
+        assert state.tasks("Plans")[plan].cancelled is None
 
 
 def _is_takeable(task: Any) -> bool:

@@ -1,6 +1,6 @@
 """When did two runs come to the same? When all that is left differs in no right and no amount."""
 
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from tests.chain_rules.codec import name_of
@@ -22,10 +22,18 @@ def outcome_of(state: State) -> dict[tuple[str, Any], Any]:
     return found
 
 
-def difference(one: dict[tuple[str, Any], Any], other: dict[tuple[str, Any], Any]) -> dict[tuple[str, Any], Any]:
-    """What each says where they disagree."""
-    keys = one.keys() | other.keys()
-    return {key: (one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)}
+def difference(one: dict[tuple[str, Any], Any], other: dict[tuple[str, Any], Any]) -> list[str]:
+    """Where they disagree, and what each says there."""
+    keys = sorted((key for key in one.keys() | other.keys() if one.get(key) != other.get(key)), key=str)
+    return [line for key in keys for line in _contrast(f"{key[0]} {key[1]}", one.get(key), other.get(key))]
+
+
+def _contrast(name: str, one: Any, other: Any) -> list[str]:
+    """Of records only the fields that differ."""
+    if not is_dataclass(one) or type(one) is not type(other):
+        return [f"{name}: {one} or {other}"]
+    parts = ((field.name, getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
+    return [line for part, left, right in parts if left != right for line in _contrast(f"{name} {part}", left, right)]
 
 
 def _settled(record: Any) -> Any:

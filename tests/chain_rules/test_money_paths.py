@@ -448,3 +448,25 @@ def test_nobody_promises_more_than_it_has(world: World) -> None:
     dear = replace(terms(world, judge=creator), bond=2_000_000 * UNIT)
     with pytest.raises(Refused, match="TooLittleBalance"):
         claim(world, worker, create(world, creator, dear))
+
+
+def test_amounts_and_moments_at_the_end_of_their_range_break_nothing(world: World, purses: Purses) -> None:
+    creator, *_ = world.accounts
+    usual = terms(world, judge=creator, max_rejects=0)
+    with pytest.raises(Refused, match="AmountTooLarge"):
+        create(world, creator, replace(usual, reward=2**127, slots=2**32 - 1))
+
+    task = create(world, creator, replace(usual, deadline=2**64 - 1, timeout=2**64 - 1))
+    claim(world, world.accounts[1], task)
+    world.do(creator, calls.cancel_task(task, abort=True))
+
+    assert purses.gained() == {creator: -REWARD, world.accounts[1]: REWARD}
+
+
+def test_a_creator_may_do_its_own_task(world: World, purses: Purses) -> None:
+    creator, *_ = world.accounts
+    deliver(world, creator, create(world, creator, terms(world, judge=creator, window=0)))
+    world.do(creator, calls.reject(2, deliver(world, creator, create(world, creator, terms(world, judge=creator)))))
+
+    assert purses.gained() == {creator: -2 * REJECT_FEE, TREASURY: 2 * REJECT_FEE}
+    assert purses.nothing_held()

@@ -39,7 +39,7 @@ def test_two_calls_within_a_block_come_to_the_same_in_either_order(world: World)
         first, second = world.sign(*rivals)
         later = walk.pause()
         outcomes = [_after(world, order, later) for order in ((first, second), (second, first))]
-        assert difference(*map(outcome_of, outcomes)) == {}, f"{first.call} and {second.call}, {later} ms later"
+        assert difference(*map(outcome_of, outcomes)) == [], f"{first.call} and {second.call}, {later} ms later"
         compared += 1
     assert compared > BLOCKS / 3
 
@@ -82,6 +82,47 @@ def test_a_task_with_every_slot_filled_and_decided_is_done_though_its_review_out
     assert status(world, task) == "Done"
 
 
+def test_a_confirmation_and_a_retry_in_one_block_cost_the_same_in_either_order(world: World) -> None:
+    creator, worker, *_ = world.accounts
+    task = create(world, creator, terms(world, judge=creator))
+    world.do(worker, calls.report_failure(task, claim(world, worker, task), "NodeError"))
+    rivals = world.sign((creator, calls.confirm_failure(task, worker)), (worker, calls.assign_task(task)))
+
+    outcomes = [_after(world, order, 1) for order in (rivals, rivals[::-1])]
+
+    assert difference(*map(outcome_of, outcomes)) == []
+
+
+def test_a_claim_is_in_time_as_long_as_the_shortest_attempt_ends_by_the_deadline(world: World) -> None:
+    creator, worker, *_ = world.accounts
+    for beyond, refusal in ((0, None), (1, "DeadlineTooNear")):
+        offered = terms(world, judge=creator)
+        task = create(world, creator, offered)
+        latest = offered.deadline - world.constant("MinTimeout")
+        sealed = world.seal((worker, calls.assign_task(task)), later=latest + beyond - world.now)
+        assert sealed.refusals == (refusal,)
+
+
+def test_what_falls_due_at_once_and_is_too_much_for_a_block_is_done_by_the_next_ones(world: World) -> None:
+    creator, worker, *_ = world.accounts
+    offered = replace(terms(world, judge=creator), deadline=world.now + HOUR)
+    for _ in range(15):
+        world.seal(*[(creator, calls.create_task(offered, calls.Spec()))] * 10)
+    tasks = world.state.tasks("Tasks")
+    last = max(tasks)
+
+    world.pass_time(HOUR)
+    waiting = [number for number in tasks if status(world, number) == "Open"]
+    assert last in waiting
+    late_claim = world.seal((worker, calls.assign_task(last)))
+    assert late_claim.refusals == ("NotOpen",)
+    for _ in range(3):
+        world.seal()
+
+    assert {status(world, number) for number in tasks} == {"Expired"}
+    assert world.state.accounts[creator].reserved == 0
+
+
 def test_an_abort_of_a_plan_pays_an_attempt_that_was_live_then_however_late_it_is_carried_out(world: World) -> None:
     creator, *workers = world.accounts
     world.do(creator, calls.create_plan())
@@ -97,7 +138,7 @@ def test_an_abort_of_a_plan_pays_an_attempt_that_was_live_then_however_late_it_i
     prompt.seal()
     for fork in (prompt, late):
         fork.seal(later=2 * calls.MINUTE - (fork.now - world.now))
-    assert difference(outcome_of(prompt.state), outcome_of(late.state)) == {}
+    assert difference(outcome_of(prompt.state), outcome_of(late.state)) == []
 
 
 def _contend(one: Call, other: Call) -> bool:
@@ -131,7 +172,7 @@ def _check_late_sweep(world: World, horizon: int) -> None:
         if fork.now < end:
             fork.seal(later=end - fork.now)
         fork.seal()
-    assert difference(outcome_of(prompt.state), outcome_of(late.state)) == {}
+    assert difference(outcome_of(prompt.state), outcome_of(late.state)) == []
 
 
 def _next_due(state: State) -> Any:
