@@ -8,6 +8,7 @@ import pytest
 from node_runtime.devnet.chain import Chain
 from node_runtime.devnet.server import RUNTIME
 from node_runtime.devnet.store import Store
+from tests.chain_rules.purses import Purses
 from tests.chain_rules.world import World
 from tests.devnet import Clock
 
@@ -50,3 +51,8 @@ def open_world(compiled_folder: Path) -> Iterator[OpenWorld]:
 @pytest.fixture
 def world(open_world: OpenWorld) -> World:
     return open_world()
+
+
+@pytest.fixture
+def purses(world: World) -> Purses:
+    return Purses(world)

@@ -10,6 +10,8 @@ from tests.chain_rules.codec import name_of
 from tests.chain_rules.world import Sealed, World
 
 REWARD, BOND = 5 * UNIT, 2 * UNIT
+REJECT_FEE = REWARD // 10
+REPORT_FEE = UNIT // 100
 TIMEOUT, DEADLINE, WINDOW = HOUR, 2 * DAY, 6 * HOUR
 
 
