@@ -10,7 +10,6 @@ from pathlib import Path
 
 import docker
 import yaml
-from docker.models.containers import Container
 from substrateinterface import Keypair
 
 from node_runtime.daemon.audit import Deed, Entry
@@ -129,11 +128,11 @@ class DaemonProcess:
     def workspaces(self) -> list[str]:
         return [path.name for path in (self.work / "attempts").iterdir()]
 
-    def containers(self, *, running: bool = False) -> list[Container]:
-        """The containers of its attempts."""
+    def containers(self, *, running: bool = False) -> list[str]:
+        """The ids of its attempts' containers."""
         labels = [f"{NODE_LABEL}={self.node}", EPOCH_LABEL]
-        with closing(docker.DockerClient(base_url=self.engine.url)) as client:
-            return list(client.containers.list(all=not running, filters={"label": labels}))
+        with closing(docker.APIClient(base_url=self.engine.url)) as client:
+            return [str(one["Id"]) for one in client.containers(all=not running, filters={"label": labels})]
 
     def wealth(self) -> int:
         """What its account has, held or free, in base units."""

@@ -83,7 +83,7 @@ def test_killed_during_training_the_next_daemon_adopts_the_same_container(
 
     daemon = start_daemon()
     wait_for(lambda: "container_found" in daemon.log_text(), "the new daemon to find the container")
-    assert [one.id for one in daemon.containers()] == [container.id]
+    assert daemon.containers() == [container]
     assert world.submission(task).epoch == 1
     wait_for(lambda: daemon.deeds(Deed.PAYMENT), "the payment")
     assert len(world.chain.submissions(task)) == 1
