@@ -27,7 +27,7 @@ def parcel(task: int, *, epoch: int = 1) -> Parcel:
         due=10**15,
         reward=10**13,
         log=Digest("c" * 64),
-        uploads=(Upload(path=Path("/work/model"), digest=Digest("b" * 64)),),
+        uploads=(Upload(path=Path("/outputs/model"), digest=Digest("b" * 64)),),
         result=RESULT,
     )
 
