@@ -22,7 +22,7 @@ from docker.context import ContextAPI
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from node_runtime.containers.dockerd_process import StartedEngine, end_engine, process_of, run_folder
+from node_runtime.containers.dockerd_process import StartedEngine, end_engine, run_folder
 from node_runtime.containers.packages import install_packages
 from node_runtime.containers.peer import unix_socket
 from node_runtime.errors import HostError
@@ -151,7 +151,7 @@ def started_engine(folder: Path) -> StartedEngine | None:
         engine = StartedEngine(**json.loads((folder / "engine.json").read_text()))
     except (FileNotFoundError, ValueError, TypeError):
         return None
-    return engine if process_of(engine) is not None else None
+    return engine if engine.record.process() is not None else None
 
 
 def stop_engine(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import psutil
+
+from node_runtime import processes
+from node_runtime.processes import ProcessRecord
 
 _STOPS_WITHIN = 30.0  # seconds, for its containers too
 
@@ -24,6 +26,10 @@ class StartedEngine:
     log: str
     build_network: str | None
 
+    @property
+    def record(self) -> ProcessRecord:
+        return ProcessRecord(name="Docker Engine", pid=self.pid, created=self.started, log=Path(self.log))
+
 
 def run_folder(folder: Path) -> Path:
     """Of the sockets and process ids of the engine whose data is in `folder`.
@@ -33,27 +39,10 @@ def run_folder(folder: Path) -> Path:
     return Path("/run/node-runtime", sha256(os.fsencode(folder.resolve())).hexdigest()[:12])
 
 
-def process_of(engine: StartedEngine) -> psutil.Process | None:
-    """The engine's process, None when its id is free or somebody else's by now."""
-    try:
-        process = psutil.Process(engine.pid)
-        same = abs(process.create_time() - engine.started) < 1 and process.name().startswith("dockerd")
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.Error:
-        return None
-
-
 def end_engine(engine: StartedEngine | None, folder: Path) -> None:
     """End the process, and what it left: an engine that was killed leaves containers, their keepers and mounts."""
-    process = process_of(engine) if engine is not None else None
-    if process is not None:
-        with suppress(psutil.NoSuchProcess):
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(_STOPS_WITHIN)
-            except psutil.TimeoutExpired:
-                process.kill()
-                process.wait(_STOPS_WITHIN)
+    if engine is not None:
+        processes.stop(engine.record, grace=_STOPS_WITHIN)
     run = run_folder(folder)
     if run.exists():
         _end_left_behind(str(run / "exec"))
