@@ -6,13 +6,12 @@ from random import Random
 from typing import Any
 
 from tests.chain_rules import calls
-from tests.chain_rules.calls import DAY, HOUR, SECOND, TEST_SAMPLE, TRAIN_SAMPLE, UNIT, Output, Review, Spec, Terms
+from tests.chain_rules.calls import DAY, HOUR, SECOND, TEST_SAMPLE, TRAIN_SAMPLE, UNIT, Output, Review, Terms
 from tests.chain_rules.codec import name_of
-from tests.chain_rules.scene import digest_of
 from tests.chain_rules.schema import Call
+from tests.chain_rules.specs import DIGESTS, choose_spec
 from tests.chain_rules.world import World
 
-_DIGESTS = tuple(digest_of(f"walk {number}") for number in range(14))
 _KINDS = ("Annotation", "Training", "Training", "Training", "Restructuring", "Scoring", "Scoring", "Aggregation")
 _ASSET_KINDS = (TRAIN_SAMPLE, TRAIN_SAMPLE, TEST_SAMPLE, TEST_SAMPLE, "Opener", "Metric", "Algo", "Bundle", "Model")
 _CATEGORIES = (
@@ -63,7 +62,7 @@ class Walk:
         chosen = []
         for account in self.world.accounts[:3]:
             kinds = ("Opener", "Metric", "Algo", TRAIN_SAMPLE, TRAIN_SAMPLE, TEST_SAMPLE, TEST_SAMPLE)
-            digests = self.random.sample(_DIGESTS, len(kinds))
+            digests = self.random.sample(DIGESTS, len(kinds))
             chosen += [(account, calls.register_asset(*pair)) for pair in zip(digests, kinds, strict=True)]
             opener, metric, *_, test, other_test = digests
             samples = (test, other_test)
@@ -145,7 +144,7 @@ class Walk:
     def _create(self) -> Choice:
         creator = self._anyone()
         kind = self.random.choice(_KINDS)
-        spec = self._spec(creator, kind)
+        spec = choose_spec(self.world.state, self.random, creator, kind)
         return creator, calls.create_task(self._terms(creator, kind), spec)
 
     def _terms(self, creator: bytes, kind: str) -> Terms:
@@ -167,48 +166,6 @@ class Walk:
             plan=self._one_of(plans) if self.random.random() < 0.4 else None,
             assignee=assignee,
         )
-
-    def _spec(self, creator: bytes, kind: str) -> Spec:
-        objectives = self.world.state.registry("Objectives")
-        parents = [
-            number
-            for number, task in self.world.state.tasks("Tasks").items()
-            if task.creator == creator and task.terms.slots == 1 and self._may_be_parent(task, kind)
-        ]
-        parent = (self._one_of(parents),) if parents and self.random.random() < 0.35 else ()
-        if kind == "Scoring" and objectives and self._evenly():
-            return self._certified_spec(self._one_of(list(objectives)), parent)
-        fitting = (TRAIN_SAMPLE, "Opener", "Algo") if kind != "Aggregation" else ("Algo", "Bundle", "Opener")
-        assets = [
-            calls.asset_input(*key)
-            for key, asset in self.world.state.registry("Assets").items()
-            if asset.kind in fitting or self._rarely()
-        ]
-        inputs = self.random.sample(assets, min(len(assets), self.random.randint(0, 3)))
-        named = self.random.sample(list(objectives), min(len(objectives), self.random.randint(0, 2)))
-        if kind not in ("Training", "Restructuring", "Aggregation") and not self._rarely():
-            named = []
-        return Spec(inputs=(*inputs, *self._models(kind, parent)), parents=parent, objectives=tuple(named))
-
-    def _may_be_parent(self, task: Any, kind: str) -> bool:
-        lost = name_of(task.status) == "Final" and name_of(task.status.outcome) != "Done"
-        makes_model = task.terms.kind in ("Training", "Restructuring", "Aggregation")
-        return (not lost and (makes_model or kind == "Annotation")) or self._rarely()
-
-    def _certified_spec(self, objective: int, parent: tuple[int, ...]) -> Spec:
-        described = self.world.state.registry("Objectives")[objective]
-        digests = (described.opener, described.metric, *described.samples)
-        inputs = tuple(calls.asset_input(described.owner, digest) for digest in digests)
-        if self._rarely():
-            inputs = inputs[1:]
-        return Spec(inputs=(*inputs, *self._models("Scoring", parent)), parents=parent, objectives=(objective,))
-
-    def _models(self, kind: str, parent: tuple[int, ...]) -> list[Any]:
-        models = list(self.world.state.registry("Models"))
-        wanted = int(not parent) if kind == "Scoring" else self.random.choice((0, 0, 1, 2))
-        if kind == "Annotation":
-            wanted = 0
-        return [calls.model_input(model) for model in self.random.sample(models, min(wanted, len(models)))]
 
     def _claim(self) -> Choice | None:
         state = self.world.state
@@ -300,7 +257,7 @@ class Walk:
         return [digest for (who, digest), asset in assets.items() if who == owner and asset.kind == kind]
 
     def _digest(self) -> bytes:
-        return self.random.choice(_DIGESTS)
+        return self.random.choice(DIGESTS)
 
     def _anyone(self) -> bytes:
         return self.random.choice((*self.world.accounts, self.world.poor))
