@@ -216,3 +216,18 @@ fn more_than_sixteen_models_do_not_go_into_one() {
 		assert_ok!(create(of(TaskKind::Aggregation), on(models[1..].to_vec(), &[])));
 	});
 }
+
+#[test]
+fn a_task_that_waits_for_a_model_inherits_what_that_will_not_be_clean_for() {
+	world(|| {
+		let id = objective(CREATOR, &[11, 12]);
+		let unclean = create(of(TaskKind::Training), on(vec![asset(BOB, 11, DataSample(Label::Train))], &[])).unwrap();
+		let parents: crate::Parents = vec![unclean].try_into().unwrap();
+		let child = create(of(TaskKind::Training), Spec { parents: parents.clone(), ..on(vec![], &[id]) }).unwrap();
+		assert!(task(child).clean_for.is_empty());
+		let mut inputs = certified(0);
+		inputs.remove(0);
+		let scoring = Spec { parents, ..on(inputs, &[id]) };
+		assert_noop!(create(of(TaskKind::Scoring), scoring), Rule::NotCertifiable);
+	});
+}
