@@ -19,9 +19,7 @@ impl<T: Config> Pallet<T> {
 		let latest_start = task.terms.deadline.saturating_sub(T::MinTimeout::get());
 		ensure!(now <= latest_start, Error::<T>::DeadlineTooNear);
 		ensure!(task.terms.assignee.as_ref().is_none_or(|assignee| *assignee == worker), Error::<T>::NotOffered);
-		// An account that pays and judges itself harms nobody.
-		let own = worker == task.creator;
-		ensure!(own || worker != task.terms.review.judge, Error::<T>::JudgeCannotWork);
+		ensure!(Self::may_work(&task.creator, &task.terms, &worker), Error::<T>::JudgeCannotWork);
 		let (retries, handed_back) = Self::earlier_attempts(id, task, &worker, now)?;
 		ensure!(task.free_slots() > 0, Error::<T>::SlotsFull);
 

@@ -115,8 +115,9 @@ impl<T: Config> Pallet<T> {
 		ensure!(attempt.state != AssignmentState::Live, Error::<T>::AlreadyAssigned);
 		ensure!(Self::may_try_again(task, &attempt), Error::<T>::AttemptsExhausted);
 		if Self::report_pending(&attempt) {
-			// Trying again says that the cause passed: the report did not tell of the task.
-			Self::end_report(id, task, worker, &mut attempt, false)?;
+			// Returned, because the creator may confirm the report in the very block in which its worker tries again:
+			// whose transaction comes first must not decide over money. What fails in the end still costs a fee.
+			Self::end_report(id, task, worker, &mut attempt, true)?;
 		}
 		Self::set_alarm(&mut attempt.alarm, None, || Object::Assignment(worker.clone(), id));
 		let failed = matches!(attempt.state, AssignmentState::Failed { .. });

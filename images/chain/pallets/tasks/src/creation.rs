@@ -14,6 +14,7 @@ impl<T: Config> Pallet<T> {
 		Self::check_parents(&creator, &terms, &spec)?;
 		let Examined { clean_for, private_to } = Self::examine_inputs(&terms, &spec)?;
 		Self::offer_to_owner(&mut terms, private_to)?;
+		Self::check_assignee(&creator, &terms)?;
 		let held = Self::escrow_of(&terms)?;
 		Self::hold(HoldReason::Escrow, &creator, held)?;
 
@@ -88,6 +89,18 @@ impl<T: Config> Pallet<T> {
 			ensure!(!lost, Error::<T>::ParentFailed);
 		}
 		Ok(())
+	}
+
+	/// Who may never take a task can't be the only one to whom it is offered.
+	fn check_assignee(creator: &T::AccountId, terms: &TermsOf<T>) -> DispatchResult {
+		let Some(assignee) = &terms.assignee else { return Ok(()) };
+		ensure!(Self::may_work(creator, terms, assignee), Error::<T>::JudgeCannotWork);
+		Ok(())
+	}
+
+	/// Nobody judges its own work; an account that pays and judges itself harms nobody.
+	pub(crate) fn may_work(creator: &T::AccountId, terms: &TermsOf<T>, worker: &T::AccountId) -> bool {
+		worker == creator || *worker != terms.review.judge
 	}
 
 	/// Data stays: a task on private inputs is offered to their owner and nobody else.

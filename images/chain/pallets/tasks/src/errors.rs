@@ -46,7 +46,7 @@ mod errors {
 		ParentFailed,
 		/// A parent is of a kind that makes no model. Name a training, restructuring or aggregation.
 		ParentMakesNoModel,
-		/// A parent or an input is named twice. Name it once.
+		/// A parent, an input or a model is named twice. Name it once.
 		NamedTwice,
 		/// An input asset is not registered under this owner. Register it first.
 		NoSuchAsset,
@@ -84,7 +84,7 @@ mod errors {
 		SlotsFull,
 		/// The task is offered to another account.
 		NotOffered,
-		/// The judge may not judge its own work.
+		/// The judge may not judge its own work, unless it pays for it. Name another judge or assignee.
 		JudgeCannotWork,
 		/// This account has a live attempt at this task already. Go on with it.
 		AlreadyAssigned,
@@ -110,5 +110,7 @@ mod errors {
 		RejectsExhausted,
 		/// There is no report whose fee waits for a decision.
 		NoReport,
+		/// A scoring without objective takes at least one Train sample, at most one opener and one metric. Name them.
+		NoCrossValidation,
 	}
 }

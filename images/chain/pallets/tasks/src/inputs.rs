@@ -4,7 +4,7 @@ use crate::*;
 use alloc::{collections::BTreeSet, vec::Vec};
 use frame_support::pallet_prelude::*;
 use pallet_registry::{
-	Asset, AssetKind, AssetRef, Assets, Digest, Label, Models, Objective, ObjectiveIds, Objectives, Visibility,
+	Asset, AssetKind, AssetRef, Assets, Digest, Label, Models, Objective, ObjectiveIds, Objectives, TestOf, Visibility,
 };
 
 /// What the inputs say about a task.
@@ -96,11 +96,39 @@ impl<T: Config> Pallet<T> {
 			}
 		}
 		for parent in spec.parents.iter().filter_map(Tasks::<T>::get) {
-			clean.retain(|objective| parent.clean_for.contains(objective));
+			let named = parent.result.is_some_and(|model| spec.inputs.contains(&Input::Model(model)));
+			ensure!(!named, Error::<T>::NamedTwice);
+			let bequest = Self::bequest(parent);
+			clean.retain(|objective| bequest.contains(objective));
 			models += 1;
 		}
 		ensure!(models <= 16, Error::<T>::TooManyModels);
 		Ok(clean)
+	}
+
+	/// What a parent's model is clean for; before there is one, what it may be clean for at most.
+	fn bequest(parent: TaskOf<T>) -> ObjectiveIds {
+		let model = parent.result.and_then(Models::<T>::get);
+		model.map_or(parent.clean_for, |model| model.clean_for)
+	}
+
+	/// Once all parents have models, their child is clean only for what these are clean for. False where it was to
+	/// certify a score for something else.
+	pub(crate) fn inherit(task: &mut TaskOf<T>, spec: &SpecOf<T>) -> bool {
+		let mut certifiable = true;
+		for parent in spec.parents.iter().filter_map(Tasks::<T>::get) {
+			let bequest = Self::bequest(parent);
+			task.clean_for.retain(|objective| bequest.contains(objective));
+			certifiable &= spec.objectives.iter().all(|objective| bequest.contains(objective));
+		}
+		certifiable || task.terms.kind != TaskKind::Scoring
+	}
+
+	/// Those of the objectives of which these bytes are no Test sample.
+	pub(crate) fn clean_with(objectives: &ObjectiveIds, digest: &Digest) -> ObjectiveIds {
+		let mut clean = objectives.clone();
+		clean.retain(|objective| !TestOf::<T>::contains_key(objective, digest));
+		clean
 	}
 
 	/// No bytes that are Test for a named objective, whoever registered them as what, and no sample labelled Test.
@@ -135,14 +163,21 @@ impl<T: Config> Pallet<T> {
 		let recorded = spec.inputs.iter().filter(|input| matches!(input, Input::Model(_))).count();
 		ensure!(imported + recorded + spec.parents.len() == 1, Error::<T>::OneModelOnly);
 		ensure!(spec.objectives.len() <= 1, Error::<T>::ObjectivesMisplaced);
-		let Some(id) = spec.objectives.first() else {
-			let test = assets.iter().any(|(_, asset)| asset.kind == AssetKind::DataSample(Label::Test));
-			ensure!(!test, Error::<T>::NotTheObjectives);
-			return Ok(());
-		};
+		let Some(id) = spec.objectives.first() else { return Self::check_cross_validation(assets) };
 		let objective = Objectives::<T>::get(id).ok_or(Error::<T>::NoSuchObjective)?;
 		Self::check_certified(&objective, assets)?;
 		ensure!(model_clean_for.contains(id), Error::<T>::NotCertifiable);
+		Ok(())
+	}
+
+	/// On Train samples, which can be read and measured in one way only.
+	fn check_cross_validation(assets: &Known<T>) -> DispatchResult {
+		let count = |wanted| assets.iter().filter(|(_, asset)| asset.kind == wanted).count();
+		ensure!(count(AssetKind::DataSample(Label::Test)) == 0, Error::<T>::NotTheObjectives);
+		let whole = count(AssetKind::DataSample(Label::Train)) > 0
+			&& count(AssetKind::Opener) <= 1
+			&& count(AssetKind::Metric) <= 1;
+		ensure!(whole, Error::<T>::NoCrossValidation);
 		Ok(())
 	}
 

@@ -22,14 +22,17 @@ impl<T: Config> Pallet<T> {
 
 	/// Does what time, parents and plan demand of a task.
 	fn settle_task(id: TaskId, task: &mut TaskOf<T>, now: Moment) -> DispatchResult {
-		let deadline = task.terms.deadline;
-		let limit = match task.status {
-			TaskStatus::Waiting | TaskStatus::Open => deadline,
-			TaskStatus::Paused { until } => until,
-			TaskStatus::Closing { .. } => Moment::MAX,
-			TaskStatus::Final { .. } => return Ok(()),
-		};
+		if task.is_final() {
+			return Ok(());
+		}
 		let cancellation = task.terms.plan.and_then(Plans::<T>::get).and_then(|plan| plan.cancelled);
+		let cancelled = cancellation.map_or(Moment::MAX, |cancellation| cancellation.at);
+		Self::settle_assignee(id, task, cancelled, now)?;
+		let limit = match task.status {
+			TaskStatus::Waiting | TaskStatus::Open => task.terms.deadline,
+			TaskStatus::Paused { until } => until,
+			TaskStatus::Closing { .. } | TaskStatus::Final { .. } => Moment::MAX,
+		};
 		if let Some(cancellation) = cancellation.filter(|cancelled| cancelled.at <= limit) {
 			Self::close(id, task, Outcome::Cancelled)?;
 			if cancellation.abort {
@@ -45,18 +48,34 @@ impl<T: Config> Pallet<T> {
 		Self::conclude(id, task, now)
 	}
 
-	/// A waiting task opens when all its parents have results, and is cancelled when one ended without.
+	/// The lapse of the only attempt there could be ended the task when it happened, so it comes before a deadline or a
+	/// plan's end that came later, however late the sweep.
+	fn settle_assignee(id: TaskId, task: &mut TaskOf<T>, cancelled: Moment, now: Moment) -> DispatchResult {
+		let Some(assignee) = task.terms.assignee.clone() else { return Ok(()) };
+		let lapsed = |attempt: Assignment| {
+			attempt.state == AssignmentState::Live && attempt.due < now && attempt.due < cancelled
+		};
+		if Assignments::<T>::get(&assignee, id).is_some_and(lapsed) {
+			Self::with_assignment(id, task, &assignee, now, |_, _| Ok(()))?;
+		}
+		Ok(())
+	}
+
+	/// A waiting task opens when all its parents have results, and is cancelled when one ended without, or when it was
+	/// to certify a score of a model that turned out not to be clean.
 	fn look_at_parents(id: TaskId, task: &mut TaskOf<T>, now: Moment) -> DispatchResult {
-		let parents = Specs::<T>::get(id).map(|spec| spec.parents).unwrap_or_default();
+		let spec = Specs::<T>::get(id).ok_or(Error::<T>::NoSuchTask)?;
 		let mut ready = true;
-		for parent in parents.iter().filter_map(Tasks::<T>::get) {
+		for parent in spec.parents.iter().filter_map(Tasks::<T>::get) {
 			match parent.status {
 				TaskStatus::Final { outcome: Outcome::Done, .. } => {}
 				TaskStatus::Final { .. } => return Self::close(id, task, Outcome::Cancelled),
 				_ => ready = false,
 			}
 		}
-		if now > task.terms.deadline {
+		if ready && !Self::inherit(task, &spec) {
+			Self::close(id, task, Outcome::Cancelled)?;
+		} else if now > task.terms.deadline {
 			Self::close(id, task, Outcome::Expired)?;
 		} else if ready {
 			Self::change(id, task, TaskStatus::Open);
@@ -157,16 +176,14 @@ impl<T: Config> Pallet<T> {
 
 	/// Ends the task when everything about it is decided, and keeps its lists and its alarm true.
 	pub(crate) fn conclude(id: TaskId, task: &mut TaskOf<T>, now: Moment) -> DispatchResult {
-		let Counters { live, submitted, accepted, closed, .. } = task.counters;
-		let decided = live + submitted == 0;
+		let Counters { live, submitted, accepted, .. } = task.counters;
 		match task.status {
-			TaskStatus::Open | TaskStatus::Paused { .. } if decided && accepted + closed == task.terms.slots => {
+			TaskStatus::Waiting | TaskStatus::Final { .. } => {}
+			// Whatever closed it came too late to change anything.
+			_ if task.is_filled() => {
 				Self::finish(id, task, if accepted > 0 { Outcome::Done } else { Outcome::Failed }, now)?
 			}
-			TaskStatus::Closing { outcome, .. } if decided => {
-				let outcome = if accepted == task.terms.slots { Outcome::Done } else { outcome };
-				Self::finish(id, task, outcome, now)?
-			}
+			TaskStatus::Closing { outcome, .. } if live + submitted == 0 => Self::finish(id, task, outcome, now)?,
 			_ => {}
 		}
 		Self::list(id, task);

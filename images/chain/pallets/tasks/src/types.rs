@@ -143,7 +143,7 @@ pub struct Task<AccountId> {
 	pub held: Balance,
 	pub status: TaskStatus,
 	pub created: Moment,
-	/// The objectives its model will be clean for.
+	/// The objectives its model will be clean for; while parents are awaited, those it may be clean for at most.
 	pub clean_for: ObjectiveIds,
 	/// The first accepted result.
 	pub result: Option<SubmissionId>,
@@ -158,6 +158,13 @@ impl<AccountId> Task<AccountId> {
 	pub fn free_slots(&self) -> u32 {
 		let Counters { live, submitted, accepted, closed, .. } = self.counters;
 		self.terms.slots.saturating_sub(live + submitted + accepted + closed)
+	}
+
+	/// Whether every slot has an accepted result, but for the one that the last allowed rejection closed.
+	pub fn is_filled(&self) -> bool {
+		let Counters { accepted, rejected, .. } = self.counters;
+		let given_up = self.terms.max_rejects > 0 && rejected == self.terms.max_rejects;
+		accepted + u32::from(given_up) == self.terms.slots
 	}
 
 	pub fn is_final(&self) -> bool {

@@ -20,9 +20,9 @@ fn attempt<T: Config>() -> Weight {
 	objects::<T>(1, 8, 10)
 }
 
-/// A task by itself: record, spec, plan, up to 16 parents, lists, alarm, escrow.
+/// A task by itself: record, spec, plan, up to 16 parents with their models, its assignee, lists, alarm, escrow.
 fn task<T: Config>() -> Weight {
-	objects::<T>(1, 28, 26)
+	objects::<T>(1, 45, 26)
 }
 
 pub(crate) fn touch_task<T: Config>() -> Weight {
@@ -33,9 +33,10 @@ pub(crate) fn touch_assignment<T: Config>() -> Weight {
 	touch_task::<T>().saturating_add(attempt::<T>())
 }
 
-/// A submission with its review, payment and model, whose lineage reads up to 16 parents.
+/// A submission with its review, payment and model, whose lineage reads up to 16 parents and whose bytes are looked
+/// for among the Test samples of up to 4 objectives.
 pub(crate) fn touch_submission<T: Config>() -> Weight {
-	touch_assignment::<T>().saturating_add(objects::<T>(1, 24, 10))
+	touch_assignment::<T>().saturating_add(objects::<T>(1, 28, 10))
 }
 
 /// Sending may accept at once, and looks up who made the model.
@@ -55,7 +56,8 @@ pub(crate) fn cancel_plan<T: Config>() -> Weight {
 pub(crate) fn create_task<T: Config>(inputs: usize, objectives: usize, parents: usize) -> Weight {
 	let (inputs, objectives, parents) = (inputs as u64, objectives as u64, parents as u64);
 	let looked_up = inputs.saturating_mul(objectives.saturating_add(2)).saturating_add(objectives);
-	let family = parents.saturating_mul(3);
+	// A parent's record and its model's to read; both its lists of children to write.
+	let family = parents.saturating_mul(4);
 	touch_task::<T>()
 		.saturating_add(objects::<T>(1, 6, 8))
 		.saturating_add(T::DbWeight::get().reads_writes(looked_up.saturating_add(family), family))

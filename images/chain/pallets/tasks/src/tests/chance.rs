@@ -55,7 +55,7 @@ impl Chance {
 			),
 			20..=23 => self.judgement(who),
 			24 => (creator, Call::cancel_task { task, abort: self.one_in(2) }),
-			25..=26 => (creator, Call::resume_task { task: self.paused().unwrap_or(task) }),
+			25..=26 => self.resumption(creator, task),
 			27 => self.confirmation(who, task),
 			28 if self.one_in(3) => (CREATOR, Call::create_plan {}),
 			28 if self.one_in(3) => (CREATOR, self.plan_end()),
@@ -75,9 +75,12 @@ impl Chance {
 		(who, Call::assign_task { task })
 	}
 
-	fn paused(&mut self) -> Option<TaskId> {
+	/// Of a paused task by its creator, if there is any.
+	fn resumption(&mut self, who: Account, task: TaskId) -> (Account, crate::Call<World>) {
 		let paused = |task: &Task<Account>| matches!(task.status, TaskStatus::Paused { .. });
-		Tasks::<World>::iter().find(|(_, task)| paused(task)).map(|(id, _)| id)
+		let found = Tasks::<World>::iter().find(|(_, task)| paused(task)).map(|(id, task)| (task.creator, id));
+		let (who, task) = found.unwrap_or((who, task));
+		(who, Call::resume_task { task })
 	}
 
 	/// Someone at work.

@@ -107,3 +107,59 @@ fn nobody_but_the_creator_cancels() {
 		assert_noop!(call(BOB, Call::cancel_task { task: id, abort: true }), Rule::NotCreator);
 	});
 }
+
+#[test]
+fn an_assignees_lapse_fails_the_task_however_late_the_sweep() {
+	for sweep_of_the_lapse in [START + TIMEOUT + 1, DEADLINE + 1_000] {
+		world(|| {
+			let id = create(Terms { assignee: Some(BOB), ..terms() }, spec()).unwrap();
+			take(BOB, id).unwrap();
+			at(sweep_of_the_lapse);
+			assert_noop!(cancel(id, true), Rule::TaskFinal);
+			sweep();
+			assert_eq!((ended(id), free(CREATOR)), (Some(Outcome::Failed), FORTUNE));
+			assert_eq!((free(BOB), forfeited()), (FORTUNE - BOND, BOND));
+		});
+	}
+}
+
+#[test]
+fn an_assignee_at_work_when_its_plan_was_aborted_is_paid_however_late_the_sweep() {
+	world(|| {
+		call(CREATOR, Call::create_plan {}).unwrap();
+		let id = create(Terms { assignee: Some(BOB), plan: Some(1), ..terms() }, spec()).unwrap();
+		take(BOB, id).unwrap();
+		call(CREATOR, Call::cancel_plan { plan: 1, abort: true }).unwrap();
+		sweep_at(DEADLINE + 1_000);
+		assert_eq!((ended(id), free(BOB)), (Some(Outcome::Cancelled), FORTUNE + REWARD));
+	});
+}
+
+#[test]
+fn a_task_is_done_when_every_slot_is_decided_though_the_deadline_came_before_the_verdict() {
+	for sweep_between in [None, Some(DEADLINE + 1)] {
+		world(|| {
+			let id = create(Terms { slots: 2, ..judged() }, spec()).unwrap();
+			at(DEADLINE - MIN_TIMEOUT);
+			for worker in [BOB, CAROL] {
+				take(worker, id).unwrap();
+				send(worker, id).unwrap();
+			}
+			reject(JUDGE, id, 1).unwrap();
+			sweep_between.into_iter().for_each(sweep_at);
+			sweep_at(DEADLINE + WINDOW);
+			assert_eq!((ended(id), free(CAROL)), (Some(Outcome::Done), FORTUNE + REWARD));
+		});
+	}
+}
+
+#[test]
+fn a_slot_that_nobody_filled_by_the_deadline_leaves_the_task_expired() {
+	world(|| {
+		let id = create(Terms { slots: 2, ..judged() }, spec()).unwrap();
+		take(BOB, id).unwrap();
+		send(BOB, id).unwrap();
+		sweep_at(DEADLINE + WINDOW);
+		assert_eq!((ended(id), free(BOB)), (Some(Outcome::Expired), FORTUNE + REWARD));
+	});
+}

@@ -1,7 +1,7 @@
 //! Which terms are refused, and how do children wait for their parents?
 
 use super::*;
-use frame_support::assert_noop;
+use frame_support::{assert_noop, assert_ok};
 
 type Rule = crate::Error<World>;
 
@@ -105,4 +105,16 @@ fn parents_that_cannot_be_waited_for_are_refused() {
 fn a_tasks_record_stays_below_a_kilobyte() {
 	use frame_support::pallet_prelude::MaxEncodedLen;
 	assert!(Task::<sp_runtime::AccountId32>::max_encoded_len() < 1_024);
+}
+
+#[test]
+fn a_task_is_not_offered_to_who_may_never_take_it() {
+	world(|| {
+		let offered_to_judge = Terms { assignee: Some(JUDGE), ..judged() };
+		assert_noop!(create(offered_to_judge.clone(), spec()), Rule::JudgeCannotWork);
+		assert_ok!(create_as(JUDGE, offered_to_judge, spec()));
+		let private = asset_seen(JUDGE, 1, AssetKind::DataSample(Label::Train), Visibility::Private);
+		let owned = Spec { inputs: vec![private].try_into().unwrap(), ..spec() };
+		assert_noop!(create(judged(), owned), Rule::JudgeCannotWork);
+	});
 }

@@ -94,9 +94,34 @@ fn a_failure_that_may_pass_allows_three_more_attempts() {
 			report(BOB, id, NodeError).unwrap();
 		}
 		assert_noop!(take(BOB, id), Rule::AttemptsExhausted);
-		// Each further attempt gave the fee of the one before up.
-		assert_eq!((forfeited(), bond_of(BOB)), (3 * REPORT_FEE, REPORT_FEE));
+		sweep_at(START + PAUSE + 1);
+		// Trying again returned the fee of each attempt but the last.
+		assert_eq!((forfeited(), free(BOB)), (REPORT_FEE, FORTUNE - REPORT_FEE));
 	});
+}
+
+#[test]
+fn a_confirmation_and_a_further_attempt_cost_the_same_in_either_order() {
+	let after = |confirmed_first| {
+		let mut purses = (0, 0, 0);
+		world(|| {
+			let id = create(terms(), spec()).unwrap();
+			take(BOB, id).unwrap();
+			report(BOB, id, NodeError).unwrap();
+			let confirm = || call(CREATOR, Call::confirm_failure { task: id, worker: BOB });
+			if confirmed_first {
+				confirm().unwrap();
+				take(BOB, id).unwrap();
+			} else {
+				take(BOB, id).unwrap();
+				assert_noop!(confirm(), Rule::NoReport);
+			}
+			purses = (free(BOB), bond_of(BOB), forfeited());
+		});
+		purses
+	};
+	assert_eq!(after(true), (FORTUNE - BOND, BOND, 0));
+	assert_eq!(after(false), after(true));
 }
 
 #[test]

@@ -124,6 +124,21 @@ fn test_samples_score_for_their_objective_only() {
 }
 
 #[test]
+fn a_cross_validation_is_on_train_samples_with_one_opener_and_one_metric_at_most() {
+	world(|| {
+		let model = Input::Model(trained(vec![], &[]));
+		let train = asset(CREATOR, 1, DataSample(Label::Train));
+		let whole = vec![model.clone(), train, asset(CREATOR, 30, Opener), asset(CREATOR, 31, Metric)];
+		assert_ok!(create(of(TaskKind::Scoring), on(whole.clone(), &[])));
+		for more in [asset(CREATOR, 32, Opener), asset(CREATOR, 33, Metric)] {
+			let crowded = on([whole.clone(), vec![more]].concat(), &[]);
+			assert_noop!(create(of(TaskKind::Scoring), crowded), Rule::NoCrossValidation);
+		}
+		assert_noop!(create(of(TaskKind::Scoring), on(vec![model], &[])), Rule::NoCrossValidation);
+	});
+}
+
+#[test]
 fn a_scoring_scores_one_model() {
 	world(|| {
 		let one = trained(vec![], &[]);
@@ -173,7 +188,8 @@ fn a_scoring_may_wait_for_the_model_it_scores() {
 #[test]
 fn a_scoring_is_nobodys_parent_so_predictions_train_nothing() {
 	world(|| {
-		let scoring = create(of(TaskKind::Scoring), on(vec![Input::Model(trained(vec![], &[]))], &[])).unwrap();
+		let inputs = vec![Input::Model(trained(vec![], &[])), asset(CREATOR, 1, DataSample(Label::Train))];
+		let scoring = create(of(TaskKind::Scoring), on(inputs, &[])).unwrap();
 		assert_noop!(create(of(TaskKind::Training), child_of(scoring)), Rule::ParentMakesNoModel);
 	});
 }
@@ -229,5 +245,60 @@ fn a_task_that_waits_for_a_model_inherits_what_that_will_not_be_clean_for() {
 		inputs.remove(0);
 		let scoring = Spec { parents, ..on(inputs, &[id]) };
 		assert_noop!(create(of(TaskKind::Scoring), scoring), Rule::NotCertifiable);
+	});
+}
+
+#[test]
+fn bytes_of_a_test_sample_make_no_clean_model_and_no_clean_heir() {
+	world(|| {
+		let (one, two) = (objective(CREATOR, &[11]), objective(CREATOR, &[12]));
+		let smuggling = create(of(TaskKind::Training), on(vec![], &[one, two])).unwrap();
+		let child = || {
+			create(
+				of(TaskKind::Training),
+				Spec { objectives: vec![one, two].try_into().unwrap(), ..child_of(smuggling) },
+			)
+		};
+		let early = child().unwrap();
+		let grandchild = Spec { parents: vec![early].try_into().unwrap(), ..on(vec![], &[one, two]) };
+		let grandchild = create(of(TaskKind::Training), grandchild).unwrap();
+		deliver_model(BOB, smuggling, 11);
+		assert_eq!(clean_for(1), [two]);
+		sweep();
+		let late = child().unwrap();
+		for heir in [early, late, grandchild] {
+			let model = deliver_model(BOB, heir, 100);
+			assert_eq!(clean_for(model), [two]);
+			sweep();
+		}
+		let named = on(vec![Input::Model(1)], &[one]);
+		assert_noop!(create(of(TaskKind::Training), named), Rule::TestSampleInTraining);
+	});
+}
+
+#[test]
+fn a_certified_scoring_is_cancelled_when_the_model_it_waited_for_is_not_clean() {
+	world(|| {
+		let id = objective(CREATOR, &[11, 12]);
+		let training = create(of(TaskKind::Training), on(vec![], &[id])).unwrap();
+		let mut inputs = certified(0);
+		inputs.remove(0);
+		let scoring = Spec { parents: vec![training].try_into().unwrap(), ..on(inputs, &[id]) };
+		let waiting = create(of(TaskKind::Scoring), scoring.clone()).unwrap();
+		deliver_model(BOB, training, 12);
+		assert_noop!(take(CAROL, waiting), Rule::NotOpen);
+		sweep();
+		assert_eq!((ended(waiting), escrow_of(CREATOR)), (Some(Outcome::Cancelled), 0));
+		assert_noop!(create(of(TaskKind::Scoring), scoring), Rule::NotCertifiable);
+	});
+}
+
+#[test]
+fn a_model_and_the_task_that_made_it_are_one_input() {
+	world(|| {
+		let training = create(of(TaskKind::Training), spec()).unwrap();
+		let model = deliver_model(BOB, training, 100);
+		let twice = Spec { inputs: vec![Input::Model(model)].try_into().unwrap(), ..child_of(training) };
+		assert_noop!(create(of(TaskKind::Training), twice), Rule::NamedTwice);
 	});
 }

@@ -213,6 +213,16 @@ pub fn send(worker: Account, task: TaskId) -> DispatchResult {
 	call(worker, result_of(worker, task))
 }
 
+/// Takes a task and sends a model of these bytes, and tells its id.
+pub fn deliver_model(worker: Account, task: TaskId, number: u8) -> SubmissionId {
+	take(worker, task).unwrap();
+	let (epoch, result, uri, perf) = (epoch_of(worker, task), digest(101), Default::default(), None);
+	let mut outputs = model_outputs();
+	outputs[0].digest = digest(number);
+	call(worker, Call::send_task_result { task, epoch, result, outputs, uri, perf }).unwrap();
+	NextSubmission::<World>::get()
+}
+
 pub fn report(worker: Account, task: TaskId, category: FailureCategory) -> DispatchResult {
 	call(worker, Call::report_failure { task, epoch: epoch_of(worker, task), category, log: digest(102) })
 }

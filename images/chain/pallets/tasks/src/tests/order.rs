@@ -67,7 +67,7 @@ pub fn both_orders_agree(chance: &mut Chance) {
 	System::reset_events();
 }
 
-/// Who has what, and what became of every attempt and result, after time passed with so many sweeps.
+/// Who has what, and what became of every task, attempt and result, after time passed with so many sweeps.
 fn outcome_after(steps: u64) -> Vec<String> {
 	let duration = 2 * (DEADLINE - START);
 	with_transaction(|| {
@@ -75,16 +75,18 @@ fn outcome_after(steps: u64) -> Vec<String> {
 		for step in 1..=steps {
 			sweep_at(start + duration * step / steps);
 		}
-		let facts = outcome().into_iter().filter(|fact| !fact.starts_with("task"));
-		// When silence accepted is told by the sweep; that it did is not.
-		let facts = facts.map(|fact| fact.split(" { at: ").next().unwrap_or_default().to_string());
+		// When a task ended or silence accepted is told by the sweep; that it did, and how, is not.
+		let facts = outcome().into_iter().map(|fact| match fact.split_once("at: ") {
+			Some((fact, rest)) => format!("{fact}{}", rest.trim_start_matches(|digit: char| digit.is_ascii_digit())),
+			None => fact,
+		});
 		TransactionOutcome::Rollback(Ok::<_, DispatchError>(facts.collect()))
 	})
 	.unwrap()
 }
 
 #[test]
-fn a_late_sweep_changes_nobodys_money_and_no_attempt() {
+fn a_late_sweep_changes_nobodys_money_and_no_outcome() {
 	for seed in 1..=6 {
 		world(|| {
 			super::walk::furnish();
