@@ -55,6 +55,8 @@ class _Types(RuntimeConfigurationObject):  # type: ignore[misc]
             found = super().get_decoder_class(type_string)
             if found is not None:
                 self._classes[type_string] = found
+        elif found.runtime_config is not self:
+            found.runtime_config = self  # the library's own classes are shared by all clients of this process
         return found
 
     def forget(self) -> None:

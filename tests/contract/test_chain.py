@@ -3,9 +3,10 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from substrateinterface import Keypair
+from substrateinterface import Keypair, SubstrateInterface
 
 from node_runtime.errors import ChainRefused, FailureCategory
 from node_runtime.task import (
@@ -69,6 +70,18 @@ def test_what_is_not_there_reads_as_nothing(world: World) -> None:
 def test_open_tasks_are_listed_for_every_kind(world: World, kind: Kind) -> None:
     listed = [world.other.task(id_) for id_ in world.other.open_tasks(kind)]
     assert all(task is not None and task.terms.kind is kind for task in listed)
+
+
+def test_another_client_of_the_same_process_changes_nothing(tmp_path: Path) -> None:
+    with start_devnet(tmp_path) as url:
+        world = open_world(url)
+        before = world.training()
+        with SubstrateInterface(url=url) as neighbour:
+            neighbour.init_runtime()  # it claims the library's types, which all clients share
+            after = world.training()
+        assert world.creator.spec(after) is not None
+        assert after > before
+        world.close()
 
 
 def test_the_clock_follows_the_blocks(world: World) -> None:
