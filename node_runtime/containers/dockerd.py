@@ -151,7 +151,7 @@ def started_engine(folder: Path) -> StartedEngine | None:
         engine = StartedEngine(**json.loads((folder / "engine.json").read_text()))
     except (FileNotFoundError, ValueError, TypeError):
         return None
-    return engine if engine.record.process() is not None else None
+    return engine if engine.runs() else None
 
 
 def stop_engine(folder: Path) -> None:

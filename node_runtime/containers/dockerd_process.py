@@ -30,6 +30,11 @@ class StartedEngine:
     def record(self) -> ProcessRecord:
         return ProcessRecord(name="Docker Engine", pid=self.pid, created=self.started, log=Path(self.log))
 
+    def runs(self) -> bool:
+        """Whether the process is there, and is an engine: a record may have been copied from another machine."""
+        process = self.record.process()
+        return process is not None and process.name().startswith("dockerd")
+
 
 def run_folder(folder: Path) -> Path:
     """Of the sockets and process ids of the engine whose data is in `folder`.
@@ -41,7 +46,7 @@ def run_folder(folder: Path) -> Path:
 
 def end_engine(engine: StartedEngine | None, folder: Path) -> None:
     """End the process, and what it left: an engine that was killed leaves containers, their keepers and mounts."""
-    if engine is not None:
+    if engine is not None and engine.runs():
         processes.stop(engine.record, grace=_STOPS_WITHIN)
     run = run_folder(folder)
     if run.exists():
