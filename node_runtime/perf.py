@@ -17,6 +17,7 @@ from node_runtime.task import MICRO
 FILE_NAME = "perf.json"
 MAX_BYTES = 1 << 20
 MAX_DIGITS = 40  # of an integer: far more than a score can use, few enough to be read in no time
+MAX_DEPTH = 100  # objects and lists in one another: what others read it with stops not far above
 MAX_MICRO_UNITS = 2**63 - 1
 
 _EXACT = Context(prec=MAX_DIGITS * 2)
@@ -79,8 +80,24 @@ def _parse(content: bytes) -> dict[str, JsonValue]:
     )
     if not isinstance(values, dict):
         raise ValueError('it is not an object like {"all": 0.9}')
+    _check_depth(values)
     json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair can be read but never written again
     return values
+
+
+def _check_depth(values: dict[str, JsonValue]) -> None:
+    level: list[JsonValue] = [values]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return
+    raise ValueError(f"it is nested too deeply, more than {MAX_DEPTH} levels")
+
+
+def _inside(value: JsonValue) -> list[JsonValue]:
+    """The objects and lists directly in an object or a list."""
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [member for member in members if isinstance(member, dict | list)]
 
 
 def _score(values: dict[str, JsonValue]) -> int | float:
@@ -93,11 +110,11 @@ def _score(values: dict[str, JsonValue]) -> int | float:
 
 
 def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {twice[:40]!a} is there twice")
+    found: dict[str, JsonValue] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key[:40]!a} is there twice")
+        found[key] = value
     return found
 
 

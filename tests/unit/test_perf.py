@@ -69,6 +69,7 @@ def test_everything_in_it_is_kept(tmp_path: Path) -> None:
         ('{"all": ' + "9" * 5000 + "}", "5000 digits"),
         ('{"all": 1, "x": ' + "9" * 41 + "}", "41 digits"),
         ('{"all": 1, "x": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
+        ('{"all": 1, "x": ' + "[" * 100 + "]" * 100 + "}", "nested too deeply"),
         ('{"all": 1, "x": "\\ud800"}', "surrogates not allowed"),
         (b'{"all": 1, "x": "\xff"}', "decode byte 0xff"),
         (b'\xef\xbb\xbf{"all": 1}', "BOM"),
@@ -83,6 +84,16 @@ def test_what_is_no_score_is_invalid_and_says_why(tmp_path: Path, content: str |
     assert failed.value.category is FailureCategory.OUTPUT_INVALID
     assert "metrics: perf.json" in failed.value.message
     assert '"all"' in failed.value.remedy
+
+
+def test_what_is_nested_just_not_too_deeply_is_read(tmp_path: Path) -> None:
+    assert perf(tmp_path, '{"all": 1, "x": ' + "[" * 99 + "]" * 99 + "}") == 1_000_000
+
+
+def test_the_last_of_very_many_keys_may_be_the_one_there_twice(tmp_path: Path) -> None:
+    keys = ",".join(f'"{n}": 0' for n in range(80_000))
+    with pytest.raises(TaskFailed, match="'79999' is there twice"):
+        perf(tmp_path, f'{{{keys}, "79999": 1}}')
 
 
 def test_no_perf_json_is_invalid(tmp_path: Path) -> None:
