@@ -4,7 +4,6 @@ import configparser
 import os
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
 _SETTINGS = ("index-url", "extra-index-url", "trusted-host", "timeout", "default-timeout", "retries")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -20,8 +19,12 @@ def pip_arguments() -> dict[str, str]:
 
 
 def proxy_arguments() -> dict[str, str]:
-    """The proxies, which the engine knows as build arguments of its own and keeps out of an image's history."""
-    return {name: os.environ[name] for name in _PROXIES if os.environ.get(name)}
+    """The proxies, which the engine knows as build arguments of its own and keeps out of an image's history.
+
+    One with a password is left out: whatever a RUN step prints or sends is the Dockerfile's author's.
+    """
+    found = {name: os.environ.get(name, "") for name in _PROXIES}
+    return {name: value for name, value in found.items() if value and not _secret(value)}
 
 
 def _variable(name: str) -> str:
@@ -43,4 +46,5 @@ def _from_files() -> list[tuple[str, str]]:
 
 
 def _secret(value: str) -> bool:
-    return any("@" in urlsplit(word).netloc for word in value.split())
+    """Whether it may hold a password. Addresses are also written without ``https://``, passwords also with a slash."""
+    return "@" in value

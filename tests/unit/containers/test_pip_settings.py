@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.containers.pip_settings import pip_arguments
+from node_runtime.containers.pip_settings import pip_arguments, proxy_arguments
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +33,12 @@ def test_the_index_is_taken_from_pips_own_file(monkeypatch: pytest.MonkeyPatch, 
 def test_an_address_with_a_password_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://index.example/a https://user:password@index.example/b")
     assert "PIP_EXTRA_INDEX_URL" not in pip_arguments()
+
+
+@pytest.mark.parametrize("proxy", ["http://user:password@proxy.example:3128", "user:pass/word@proxy.example:3128"])
+def test_a_proxy_with_a_password_is_left_out(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    found = proxy_arguments()
+    assert "HTTP_PROXY" not in found
+    assert found["https_proxy"] == "http://proxy.example:3128"
