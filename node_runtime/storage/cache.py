@@ -143,8 +143,8 @@ class Cache:
     def _take(self, digest: Digest, holder: str) -> None:
         """One holder may pin a tree several times, from several threads: its first pin and its last count."""
         with self._guard:
-            self._pins[digest, holder] += 1
             self._index.pin(digest, holder)
+            self._pins[digest, holder] += 1  # only then: one that could not be written is not dropped either
 
     def _drop(self, digest: Digest, holder: str) -> None:
         with self._guard:

@@ -291,6 +291,20 @@ def test_what_a_process_held_for_itself_goes_with_it(tmp_path: Path, store: Coun
     assert not is_here(cache, trees[0], store)
 
 
+def test_a_pin_that_could_not_be_written_holds_nothing_later(
+    tmp_path: Path, store: CountingStore, trees: list[Digest]
+) -> None:
+    cache = cache_in(tmp_path)
+    with sqlite3.connect(tmp_path / "cache" / "index.db") as other:
+        other.execute("ALTER TABLE pins RENAME TO elsewhere")
+    with pytest.raises(HostError):
+        touch(cache, trees[0], store)
+    with sqlite3.connect(tmp_path / "cache" / "index.db") as other:
+        other.execute("ALTER TABLE elsewhere RENAME TO pins")
+    touch(cache, trees[0], store)
+    assert cache.holders() == ()
+
+
 def test_what_a_killed_process_was_fetching_is_swept_away(tmp_path: Path, trees: list[Digest]) -> None:
     cache_in(tmp_path).close()
     incoming = tmp_path / "cache" / "incoming"
