@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import tarfile
 import tempfile
@@ -73,9 +74,7 @@ def build(client: docker.APIClient, what: Build, log: Callable[[str], None]) -> 
 
 def write_context(folder: Path, dockerfile: str, target: IO[bytes]) -> None:
     """The folder as a tar, the same bytes for the same contents, without what its .dockerignore names."""
-    ignore = folder / ".dockerignore"
-    patterns = [line.strip() for line in ignore.read_text().splitlines()] if ignore.is_file() else []
-    names = exclude_paths(str(folder), [line for line in patterns if line and not line.startswith("#")])
+    names = _included(folder)
     with tarfile.open(fileobj=target, mode="w") as tar:
         for name in sorted(names - {"Dockerfile"}):
             _add(tar, folder, name)
@@ -83,6 +82,19 @@ def write_context(folder: Path, dockerfile: str, target: IO[bytes]) -> None:
         entry.size, entry.mode = len(dockerfile.encode()), 0o644
         tar.addfile(entry, io.BytesIO(dockerfile.encode()))
     target.seek(0)
+
+
+def _included(folder: Path) -> set[str]:
+    ignore = folder / ".dockerignore"
+    try:
+        lines = [line.strip() for line in ignore.read_text("utf-8").splitlines()] if ignore.is_file() else []
+        return exclude_paths(str(folder), [line for line in lines if line and not line.startswith("#")])
+    except (UnicodeDecodeError, re.error, OverflowError, RecursionError) as error:
+        raise TaskFailed(
+            FailureCategory.IMAGE_UNAVAILABLE,
+            f"the image could not be built: its .dockerignore can't be used: {error}",
+            remedy="write it in UTF-8, a pattern a line, and register the folder again",
+        ) from error
 
 
 def _add(tar: tarfile.TarFile, folder: Path, name: str) -> None:
