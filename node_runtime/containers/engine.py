@@ -85,7 +85,7 @@ class DockerEngine:
                 running=item["State"] == "running",
             )
             for item in found
-            if HOLDER_LABEL not in item["Labels"] and item["Names"]
+            if not item["Labels"].get(HOLDER_LABEL) and item["Names"]
         )
 
     def remove(self, name: str) -> None:

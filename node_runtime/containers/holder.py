@@ -56,7 +56,8 @@ class Holders:
         labels = [f"{NODE_LABEL}={self._node}", HOLDER_LABEL]
         with self._guard:
             for holder in self._client.containers(all=True, filters={"label": labels}):
-                _remove(self._client, holder["Id"])
+                if holder["Labels"][HOLDER_LABEL]:  # a task's container has it too, empty
+                    _remove(self._client, holder["Id"])
             self._ids.clear()
 
     def _name(self, slot: int) -> str:

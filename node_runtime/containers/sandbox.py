@@ -10,8 +10,9 @@ from node_runtime.ports import ContainerSpec, Mount
 
 LABEL = "node-runtime."
 NODE_LABEL = f"{LABEL}node"
-HOLDER_LABEL = f"{LABEL}holder"
+HOLDER_LABEL = f"{LABEL}holder"  # the slot, empty for a task's container
 
+_NOT_GIVEN = (NODE_LABEL, HOLDER_LABEL)
 _LOG_FILES = 2
 
 
@@ -52,12 +53,13 @@ def container_config(
 
 
 def labels(spec: ContainerSpec, node: str) -> dict[str, str]:
-    return {**{LABEL + name: value for name, value in spec.labels}, NODE_LABEL: node}
+    """Those of ours that an image could bring along are always set: a container's own win over its image's."""
+    return {**{LABEL + name: value for name, value in spec.labels}, HOLDER_LABEL: "", NODE_LABEL: node}
 
 
 def labels_given(written: dict[str, str]) -> tuple[tuple[str, str], ...]:
     """The labels of the spec, as they were given."""
-    ours = (item for item in written.items() if item[0].startswith(LABEL) and item[0] != NODE_LABEL)
+    ours = (item for item in written.items() if item[0].startswith(LABEL) and item[0] not in _NOT_GIVEN)
     return tuple(sorted((name.removeprefix(LABEL), value) for name, value in ours))
 
 

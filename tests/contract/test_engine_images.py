@@ -154,3 +154,14 @@ def test_what_dockerignore_names_stays_out(engine_world: EngineWorld) -> None:
         is None
     )
     assert Path(what.folder, "secret").exists()
+
+
+def test_no_label_of_an_image_hides_its_containers_or_ends_them(engine_world: EngineWorld) -> None:
+    label = "LABEL node-runtime.holder=9 node-runtime.node=another"
+    image, _ = built(engine_world, source(engine_world, f"FROM {engine_world.host.base_image}\n{label}"))
+    spec = engine_world.spec("true", image=image)
+    engine_world.run(spec)
+    (listed,) = engine_world.engine.list()
+    assert (listed.name, listed.labels) == (spec.name, spec.labels)
+    engine_world.restarted().close()
+    assert engine_world.engine.list() == (listed,)

@@ -64,6 +64,7 @@ def test_volumes_of_the_image_become_bounded_memory() -> None:
 def test_labels_say_which_node_and_come_back_as_given() -> None:
     written = told()["Labels"]
     assert written["node-runtime.node"] == "n1"
+    assert written["node-runtime.holder"] == ""  # so that an image can't pass a task off as ours
     assert labels_given(written) == (("epoch", "2"), ("task", "1"))
 
 
