@@ -180,10 +180,9 @@ impl<T: Config> Pallet<T> {
 		match task.status {
 			TaskStatus::Waiting | TaskStatus::Final { .. } => {}
 			// Whatever closed it came too late to change anything.
-			_ if task.is_filled() => {
-				Self::finish(id, task, if accepted > 0 { Outcome::Done } else { Outcome::Failed }, now)?
-			}
+			_ if task.is_filled() && accepted > 0 => Self::finish(id, task, Outcome::Done, now)?,
 			TaskStatus::Closing { outcome, .. } if live + submitted == 0 => Self::finish(id, task, outcome, now)?,
+			_ if task.is_filled() => Self::finish(id, task, Outcome::Failed, now)?,
 			_ => {}
 		}
 		Self::list(id, task);
