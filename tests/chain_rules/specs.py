@@ -33,6 +33,8 @@ def choose_spec(state: State, random: Random, creator: bytes, kind: str) -> Spec
         if asset.kind in _FITTING.get(kind, _FITTING_ELSE) or random.random() < _ODD
     ]
     inputs = random.sample(assets, min(len(assets), random.randint(0, 3)))
+    if kind == "Scoring" and random.random() > _ODD:
+        inputs = _with_a_train_sample(state, random, inputs)
     named = random.sample(objectives, min(len(objectives), random.choice((0, 1, 1, 2))))
     if kind not in MODEL_MAKERS and random.random() > _ODD:
         named = []
@@ -40,6 +42,13 @@ def choose_spec(state: State, random: Random, creator: bytes, kind: str) -> Spec
     if kind in MODEL_MAKERS and len(models) == 1 and name_of(models[0]) == "Model" and random.random() < 0.6:
         named = list(state.registry("Models")[models[0].values[0]].clean_for)
     return Spec(inputs=(*inputs, *models), parents=parents, objectives=tuple(named))
+
+
+def _with_a_train_sample(state: State, random: Random, inputs: list[Case]) -> list[Case]:
+    """What a cross-validation needs, if there is any."""
+    samples = [key for key, asset in state.registry("Assets").items() if asset.kind == TRAIN_SAMPLE]
+    chosen = [calls.asset_input(*key) for key in random.sample(samples, min(len(samples), 1))]
+    return [*chosen, *(entry for entry in inputs if entry not in chosen)]
 
 
 def _certified(state: State, random: Random, objective: int, parents: tuple[int, ...]) -> Spec:
