@@ -201,8 +201,11 @@ class ContainerEngine(Protocol):
     Our own trouble (no engine, disk full) raises `HostError`; what the task does wrong is told in `ContainerRun`.
     """
 
-    def image(self, source: ImageSource, *, log: Callable[[str], None]) -> str:
-        """The image id, building or pulling it once. Raises `TaskFailed` image_unavailable or image_refused."""
+    def image(self, source: ImageSource, *, log: Callable[[str], None], stop: threading.Event | None = None) -> str:
+        """The image id, building or pulling it once. Raises `TaskFailed` image_unavailable or image_refused.
+
+        Setting `stop` ends building and pulling early (category policy).
+        """
         ...
 
     def open_folder(self, folder: Path, *, quota: int) -> None:

@@ -42,8 +42,11 @@ class Build:
     disk_floor: int
 
 
-def build(client: docker.APIClient, what: Build, log: Callable[[str], None]) -> None:
-    """Build and tag. Raises `TaskFailed` image_unavailable with the last lines, `HostError` without room to start."""
+def build(client: docker.APIClient, what: Build, log: Callable[[str], None], stop: threading.Event) -> None:
+    """Build and tag, until `stop` is set.
+
+    Raises `TaskFailed` image_unavailable with the last lines, policy when it was stopped, `HostError` without room.
+    """
     free = _free(what.disk)
     if free is not None and free < what.disk_floor:
         raise HostError(
@@ -55,11 +58,13 @@ def build(client: docker.APIClient, what: Build, log: Callable[[str], None]) -> 
     with tempfile.TemporaryFile() as context:
         write_context(what.folder, what.dockerfile, context)
         response = _post(client, what, context)
-        with _watched(response, what) as verdict:
+        with _watched(response, what, stop) as verdict:
             for line, error in _lines(response):
                 last.append(line)
                 log(line)
                 failure = error or failure
+    if stop.is_set():
+        raise stopped("building")
     if failure and not verdict and any(sign in failure for sign in _OURS):
         raise HostError(f"the engine could not build: {failure}", remedy="restart the engine, then repeat")
     if verdict or failure:
@@ -70,6 +75,11 @@ def build(client: docker.APIClient, what: Build, log: Callable[[str], None]) -> 
             f"the image could not be built: {reason}; its last output:\n  {said}",
             remedy="mend the Dockerfile (try `docker build` on its folder), and submit again",
         )
+
+
+def stopped(doing: str) -> TaskFailed:
+    """What is raised when the caller wanted no image any more; whoever set the event knows why."""
+    return TaskFailed(FailureCategory.POLICY, f"{doing} was stopped before its end, as was asked")
 
 
 def write_context(folder: Path, dockerfile: str, target: IO[bytes]) -> None:
@@ -137,8 +147,8 @@ def _post(client: docker.APIClient, what: Build, context: IO[bytes]) -> requests
 
 
 @contextmanager
-def _watched(response: requests.Response, what: Build) -> Iterator[list[str]]:
-    """Ends the build at its deadline or below the floor; then the list holds why."""
+def _watched(response: requests.Response, what: Build, stop: threading.Event) -> Iterator[list[str]]:
+    """Ends the build at its deadline, below the floor or when told; then the list holds why."""
     over = threading.Event()
     verdict: list[str] = []
     deadline = time.monotonic() + what.timeout
@@ -148,6 +158,8 @@ def _watched(response: requests.Response, what: Build) -> Iterator[list[str]]:
             free = _free(what.disk)
             if time.monotonic() > deadline:
                 verdict.append(f"it took more than {what.timeout:g} s")
+            elif stop.is_set():
+                verdict.append("it was stopped")
             elif free is not None and free < what.disk_floor:
                 verdict.append(f"it left only {free >> 20} MiB of disk free")
             if verdict:

@@ -61,9 +61,9 @@ class DockerEngine:
         """How this host keeps outputs within their quota."""
         return self._folders.mode()
 
-    def image(self, source: ImageSource, *, log: Callable[[str], None]) -> str:
+    def image(self, source: ImageSource, *, log: Callable[[str], None], stop: threading.Event | None = None) -> str:
         with engine_trouble(f"image of {source.digest}"):
-            return self._images.image(source, log)
+            return self._images.image(source, log, stop or threading.Event())
 
     def open_folder(self, folder: Path, *, quota: int) -> None:
         self._folders.open(folder, quota)

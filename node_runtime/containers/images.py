@@ -2,15 +2,17 @@
 
 import fcntl
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import docker
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from node_runtime.containers.build import Build, build
+from node_runtime.containers.build import Build, build, stopped
 from node_runtime.containers.connection import connect, explanation, image_id, inspect_image
 from node_runtime.containers.dockerfile import BASE_ARGUMENT, mapped
 from node_runtime.containers.pip_settings import pip_arguments, proxy_arguments
@@ -19,6 +21,8 @@ from node_runtime.errors import FailureCategory, HostError, TaskFailed
 from node_runtime.ports import ImageSource
 
 Log = Callable[[str], None]
+
+_LOOK = 0.2  # seconds between looks at a lock that another builder has
 
 
 class Images:
@@ -30,10 +34,10 @@ class Images:
         self._settings = settings
         self._storage = storage
 
-    def image(self, source: ImageSource, log: Log) -> str:
-        """The image's id. Raises `TaskFailed` image_unavailable or image_refused."""
+    def image(self, source: ImageSource, log: Log, stop: threading.Event) -> str:
+        """The image's id. Raises `TaskFailed` image_unavailable, image_refused, or policy when `stop` is set first."""
         if source.image is not None:
-            ready = self._id(source.image) or self._pull(source.image, log)
+            ready = self._id(source.image) or self._pull(source.image, log, stop)
             if ready is not None:
                 return ready
         dockerfile = source.folder / "Dockerfile"
@@ -43,8 +47,8 @@ class Images:
                 f"asset {source.digest}: there is no Dockerfile in its folder" + _or_pulled(source),
                 remedy="put a Dockerfile into the folder and register it again",
             )
-        tag = tag_of(source.digest, self._base(source, log))
-        return self._id(tag) or self._build(source, dockerfile, tag, log)
+        tag = tag_of(source.digest, self._base(source, log, stop))
+        return self._id(tag) or self._build(source, dockerfile, tag, log, stop)
 
     def volumes(self, image: str) -> tuple[str, ...]:
         """The paths that the image declares as volumes."""
@@ -56,12 +60,12 @@ class Images:
     def _id(self, name: str) -> str | None:
         return image_id(self._client, name)
 
-    def _base(self, source: ImageSource, log: Log) -> str:
+    def _base(self, source: ImageSource, log: Log, stop: threading.Event) -> str:
         name = self._settings.base_image
         base = self._id(name)
         if base is None:
             self._check_allowed(source)
-            base = self._pull(name, log)
+            base = self._pull(name, log, stop)
         if base is None:
             raise HostError(
                 f"the base image {name} is not there and cannot be pulled",
@@ -69,22 +73,27 @@ class Images:
             )
         return base
 
-    def _pull(self, name: str, log: Log) -> str | None:
+    def _pull(self, name: str, log: Log, stop: threading.Event) -> str | None:
+        """Ends when the engine next says something after `stop`, at the latest after `pull_silence`."""
         log(f"pulling {name}")
         client = connect(self._url, timeout=self._settings.pull_silence)
         try:
             for said in client.pull(name, stream=True, decode=True):
                 if "error" in said:
                     log(str(said["error"]))
+                if stop.is_set():
+                    break
         except (DockerException, RequestException) as error:
             log(explanation(error))
         finally:
             client.close()
+        if stop.is_set():
+            raise stopped(f"pulling {name}")
         return self._id(name)
 
-    def _build(self, source: ImageSource, dockerfile: Path, tag: str, log: Log) -> str:
+    def _build(self, source: ImageSource, dockerfile: Path, tag: str, log: Log, stop: threading.Event) -> str:
         self._check_allowed(source)
-        with self._locked(tag):
+        with self._locked(tag, stop):
             if (built := self._id(tag)) is not None:  # by another thread or process meanwhile
                 return built
             pip, base = pip_arguments(), self._settings.base_image
@@ -99,7 +108,7 @@ class Images:
                 disk=self._storage,
                 disk_floor=self._settings.disk_floor,
             )
-            build(self._client, what, log)
+            build(self._client, what, log, stop)
         made = self._id(tag)
         if made is None:
             raise HostError(f"the engine built {tag} but does not have it", remedy="see the engine's log")
@@ -118,12 +127,14 @@ class Images:
         return None if self._client.networks(names=["bridge"]) else "host"
 
     @contextmanager
-    def _locked(self, tag: str) -> Iterator[None]:
-        """One builder a tag, among threads and processes: each opens the file for itself."""
+    def _locked(self, tag: str, stop: threading.Event) -> Iterator[None]:
+        """One builder a tag, among threads and processes: each opens the file for itself. Waits until `stop`."""
         folder = self._settings.work / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / f"{tag.rpartition(':')[2]}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            while not _taken(lock):
+                if stop.wait(_LOOK):
+                    raise stopped("waiting for another build of the same folder")
             yield
 
 
@@ -131,6 +142,14 @@ def tag_of(folder_digest: str, base: str) -> str:
     """Content-addressed: the folder's digest and the id of the base image, which stands for its build argument."""
     made_of = "\n".join(("node-runtime/build/1", folder_digest, f"{BASE_ARGUMENT}={base}"))
     return f"node-runtime/built:{hashlib.sha256(made_of.encode()).hexdigest()[:32]}"
+
+
+def _taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _text(dockerfile: Path, source: ImageSource) -> str:

@@ -1,6 +1,7 @@
 """Are images built once, bounded, and only where the operator allows it?"""
 
 import hashlib
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -124,6 +125,29 @@ def test_a_build_ends_at_its_deadline_and_leaves_no_container(engine_world: Engi
     with pytest.raises(TaskFailed, match="more than 3 s"):
         engine_with(engine_world, build_timeout=3.0).image(what, log=print)
     wait_until(lambda: not any(marker in one for one in commands(engine_world)), "the build's container to be gone")
+
+
+def test_the_stop_event_ends_a_build_and_who_waits_for_it(engine_world: EngineWorld) -> None:
+    stop = threading.Event()
+    marker = f"sleep 9{time.time_ns()}"
+    what = source(engine_world, f"FROM {engine_world.host.base_image}\nRUN echo slow; {marker}")
+    said: list[str] = []
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(engine_world.engine.image, what, log=said.append, stop=stop) for _ in range(2)]
+        wait_until(lambda: "slow" in said, "the build to be on its way")
+        stop.set()
+        failures = [one.exception(timeout=30) for one in asked]
+    assert [failure.category for failure in failures] == [FailureCategory.POLICY] * 2
+    wait_until(lambda: not any(marker in one for one in commands(engine_world)), "the build's container to be gone")
+
+
+def test_the_stop_event_ends_a_pull(engine_world: EngineWorld) -> None:
+    stop = threading.Event()
+    stop.set()
+    what = replace(source(engine_world, "FROM nothing"), image="registry.invalid/no/such:image")
+    with pytest.raises(TaskFailed) as caught:
+        engine_world.engine.image(what, log=print, stop=stop)
+    assert caught.value.category == FailureCategory.POLICY
 
 
 def test_a_build_is_held_within_its_memory(engine_world: EngineWorld) -> None:
