@@ -5,6 +5,8 @@ from enum import Enum, auto
 
 from node_runtime.errors import FailureCategory
 
+_KILLED = (137, 143, 255)  # KILL, TERM, and what an engine says that missed the end
+
 
 class Stop(Enum):
     """Why we ended it."""
@@ -42,6 +44,12 @@ def judge(ending: Ending, *, timeout: float, memory: int) -> tuple[FailureCatego
     if ending.out_of_memory:
         return FailureCategory.OUT_OF_MEMORY, f"needed more than its {memory >> 20} MiB of memory"
     return FailureCategory.TASK_ERROR, f"exited with {ending.exit_code}{_meaning(ending.exit_code)}"
+
+
+def may_be_the_engines(ending: Ending) -> bool:
+    """Whether it ended as containers do that an engine's own end, or its restart, takes along."""
+    by_nobody = ending.stopped is None and not ending.full and not ending.out_of_memory
+    return by_nobody and ending.exit_code in _KILLED
 
 
 def judge_start(reason: str) -> tuple[FailureCategory | None, int]:

@@ -17,7 +17,7 @@ import docker
 from docker.errors import APIError
 
 from node_runtime.containers.connection import create_container, explanation, status
-from node_runtime.containers.ending import Ending, Stop, judge, judge_start
+from node_runtime.containers.ending import Ending, Stop, judge, judge_start, may_be_the_engines
 from node_runtime.containers.folders import Folders
 from node_runtime.containers.holder import Holders
 from node_runtime.containers.logs import LogFile
@@ -156,6 +156,12 @@ def _watch(
     if exit_code != 0 or adopted:
         ending = _look_back(room.client, container, ending)
     log.finish()
+    if may_be_the_engines(ending) and not _holder_runs(room.client, container):
+        room.client.remove_container(container, force=True, v=True)  # repeated, it runs from its beginning
+        raise HostError(
+            f"container {spec.name} was killed together with the slot's own container, as when the engine restarts",
+            remedy="see the engine's log; the run is repeated",
+        )
     failure, message = judge(ending, timeout=spec.timeout, memory=spec.memory)
     return ContainerRun(
         image=spec.image,
@@ -166,6 +172,20 @@ def _watch(
         message=message,
         adopted=adopted,
     )
+
+
+def _holder_runs(client: docker.APIClient, container: str) -> bool:
+    """The container whose network this one joined never ends by itself, and no task can reach it."""
+    network = client.inspect_container(container)["HostConfig"]["NetworkMode"]
+    kind, _, holder = str(network).partition(":")
+    if kind != "container":
+        return True
+    try:
+        return bool(client.inspect_container(holder)["State"]["Running"])
+    except APIError as error:
+        if status(error) == 404:
+            return False
+        raise
 
 
 def _writable(spec: ContainerSpec) -> tuple[Mount, ...]:

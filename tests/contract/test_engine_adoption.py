@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from node_runtime.containers.connection import connect
-from node_runtime.errors import FailureCategory
-from node_runtime.ports import ContainerRun, ContainerSpec
+from node_runtime.errors import FailureCategory, HostError
+from node_runtime.ports import ContainerRun, ContainerSpec, Mount
 from tests.contract.engine_world import MIB, EngineWorld, in_background, wait_until
 
 pytestmark = pytest.mark.docker
@@ -53,6 +53,28 @@ def test_an_ended_container_that_ran_out_of_memory_is_still_that(engine_world: E
     spec = engine_world.spec("exec python3 -c 'bytearray(1 << 30)'")
     engine_world.run(spec)
     assert adopt(engine_world, spec).failure == FailureCategory.OUT_OF_MEMORY
+
+
+def test_a_run_killed_with_its_engine_is_the_hosts_trouble_and_runs_anew(engine_world: EngineWorld) -> None:
+    once = engine_world.writable("once", MIB)
+    script = "echo ready; test -e /once/second && exit 3; exec sleep 60"
+    spec = engine_world.spec(script, mounts=(Mount(source=once, target="/once", quota=MIB),))
+    running = started(engine_world, spec)
+    engine_world.kill_container(f"node-runtime-{engine_world.node}-holder-0")
+    engine_world.kill_container(spec.name)
+    with pytest.raises(HostError, match="when the engine restarts"):
+        running.result(timeout=30)
+    assert engine_world.engine.list() == ()
+    (once / "second").touch()
+    assert engine_world.run(spec).failure == FailureCategory.TASK_ERROR
+
+
+def test_a_run_killed_with_its_engine_is_told_by_the_next_process_too(engine_world: EngineWorld) -> None:
+    spec = engine_world.spec("kill -9 $$")
+    assert engine_world.run(spec).failure == FailureCategory.TASK_ERROR
+    assert adopt(engine_world, spec).failure == FailureCategory.TASK_ERROR
+    with pytest.raises(HostError, match="when the engine restarts"):
+        adopt(engine_world, spec)  # the process before took the slot's holder along
 
 
 def test_the_timeout_counts_from_the_containers_start_not_from_its_adoption(engine_world: EngineWorld) -> None:
