@@ -208,6 +208,10 @@ class ContainerEngine(Protocol):
         """
         ...
 
+    def prune(self) -> int:
+        """Remove the images this node built, but those a container uses; how many were. The next task rebuilds."""
+        ...
+
     def open_folder(self, folder: Path, *, quota: int) -> None:
         """Make `folder` one that cannot outgrow `quota` bytes, as far as this host can. May be repeated."""
         ...

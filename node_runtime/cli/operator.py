@@ -110,17 +110,19 @@ def audit(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
 
 
 def gc(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Remove what no live attempt needs: containers, workspaces, cached inputs. The daemon must not run."""
+    """Remove what no live attempt needs: containers, workspaces, cached inputs, built images. Stop the daemon first."""
     from node_runtime.cli.node import open_node
     from node_runtime.config import load_config
     from node_runtime.daemon.recover import sweep
 
     with open_node(load_config(config)) as node:
         swept = sweep(node)
+        images = node.engine.prune()
         before = node.cache.size()
         node.cache.shrink(0)
         freed = before - node.cache.size()
     console.print(f"removed {swept.containers} containers, {swept.workspaces} workspaces, {freed >> 20} MiB of inputs")
+    console.print(f"removed {images} built images; the disk they freed is the engine's to tell (docker system df)")
 
 
 def data_add(

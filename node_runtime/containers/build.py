@@ -34,6 +34,7 @@ class Build:
     folder: Path
     dockerfile: str
     tag: str
+    label: tuple[str, str]
     arguments: dict[str, str]
     network: str | None
     memory: int
@@ -127,6 +128,7 @@ def _post(client: docker.APIClient, what: Build, context: IO[bytes]) -> requests
         "forcerm": "1",  # no intermediate container stays, whatever happens
         "memory": str(what.memory),
         "memswap": str(what.memory),
+        "labels": json.dumps(dict([what.label])),
         "buildargs": json.dumps(what.arguments),
         **({"networkmode": what.network} if what.network else {}),
     }

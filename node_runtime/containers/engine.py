@@ -65,6 +65,10 @@ class DockerEngine:
         with engine_trouble(f"image of {source.digest}"):
             return self._images.image(source, log, stop or threading.Event())
 
+    def prune(self) -> int:
+        with engine_trouble("removing built images"):
+            return self._images.prune()
+
     def open_folder(self, folder: Path, *, quota: int) -> None:
         self._folders.open(folder, quota)
 

@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import IO
 
 import docker
-from docker.errors import DockerException
+from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
 from node_runtime.containers.build import Build, build, stopped
-from node_runtime.containers.connection import connect, explanation, image_id, inspect_image
+from node_runtime.containers.connection import connect, explanation, image_id, inspect_image, status
 from node_runtime.containers.dockerfile import BASE_ARGUMENT, mapped
 from node_runtime.containers.pip_settings import pip_arguments, proxy_arguments
+from node_runtime.containers.sandbox import BUILT_LABEL
 from node_runtime.containers.settings import EngineSettings
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 from node_runtime.ports import ImageSource
 
 Log = Callable[[str], None]
 
+_BUILT = "node-runtime/built"
 _LOOK = 0.2  # seconds between looks at a lock that another builder has
 
 
@@ -56,6 +58,26 @@ class Images:
         if found is None:
             raise HostError(f"image {image} is not there any more", remedy="repeat: it is then made anew")
         return tuple(sorted((found.get("Config") or {}).get("Volumes") or ()))
+
+    def prune(self) -> int:
+        """Remove the images that this node built and no container uses. How many were."""
+        removed = 0
+        for found in self._client.images(filters={"label": f"{BUILT_LABEL}={self._settings.node}"}):
+            if self._client.containers(all=True, filters={"ancestor": found["Id"]}):
+                continue  # several folders may have come to this image: the engine itself would only spare the last tag
+            for tag in found["RepoTags"] or ():
+                if tag.startswith(f"{_BUILT}:"):
+                    removed += self._remove(tag)
+        return removed
+
+    def _remove(self, tag: str) -> bool:
+        try:
+            self._client.remove_image(tag)
+        except APIError as error:
+            if status(error) not in (404, 409):  # gone already, or used by a container
+                raise
+            return False
+        return True
 
     def _id(self, name: str) -> str | None:
         return image_id(self._client, name)
@@ -101,6 +123,7 @@ class Images:
                 folder=source.folder,
                 dockerfile=mapped(_text(dockerfile, source), base=base, arguments=sorted(pip)),
                 tag=tag,
+                label=(BUILT_LABEL, self._settings.node),
                 arguments={BASE_ARGUMENT: base, **pip, **proxy_arguments()},
                 network=self._settings.build_network or self._network(),
                 memory=self._settings.build_memory,
@@ -141,7 +164,7 @@ class Images:
 def tag_of(folder_digest: str, base: str) -> str:
     """Content-addressed: the folder's digest and the id of the base image, which stands for its build argument."""
     made_of = "\n".join(("node-runtime/build/1", folder_digest, f"{BASE_ARGUMENT}={base}"))
-    return f"node-runtime/built:{hashlib.sha256(made_of.encode()).hexdigest()[:32]}"
+    return f"{_BUILT}:{hashlib.sha256(made_of.encode()).hexdigest()[:32]}"
 
 
 def _taken(lock: IO[str]) -> bool:

@@ -11,8 +11,9 @@ from node_runtime.ports import ContainerSpec, Mount
 LABEL = "node-runtime."
 NODE_LABEL = f"{LABEL}node"
 HOLDER_LABEL = f"{LABEL}holder"  # the slot, empty for a task's container
+BUILT_LABEL = f"{LABEL}built"  # on an image: the node that built it; its containers have it too
 
-_NOT_GIVEN = (NODE_LABEL, HOLDER_LABEL)
+_NOT_GIVEN = (NODE_LABEL, HOLDER_LABEL, BUILT_LABEL)
 _LOG_FILES = 2
 
 

@@ -189,3 +189,21 @@ def test_no_label_of_an_image_hides_its_containers_or_ends_them(engine_world: En
     assert (listed.name, listed.labels) == (spec.name, spec.labels)
     engine_world.restarted().close()
     assert engine_world.engine.list() == (listed,)
+
+
+def test_pruning_removes_what_this_node_built_and_no_container_uses(engine_world: EngineWorld) -> None:
+    used, unused, others = (
+        source(engine_world, f"FROM {engine_world.host.base_image}\n{STEP} && echo {engine_world.node} {number}")
+        for number in range(3)
+    )
+    image, _ = built(engine_world, used)
+    first, _ = built(engine_world, unused)
+    with engine_world.host.engine(node=f"{engine_world.node}-b", work=engine_world.folder / "b", build=True) as other:
+        theirs = other.image(others, log=print)
+    spec = engine_world.spec("true", image=image)
+    engine_world.run(spec)
+    assert engine_world.engine.list()[0].labels == spec.labels
+    assert engine_world.engine.prune() == 1
+    assert built(engine_world, used) == (image, [])
+    assert built(engine_world, others) == (theirs, [])
+    assert built(engine_world, unused)[0] != first
