@@ -134,6 +134,17 @@ class AssetStore(Protocol):
 
     def has(self, digest: Digest) -> bool: ...
 
+    def size(self, digest: Digest) -> int:
+        """Bytes of its files. Raises `AssetUnavailable` unless all of it is there, or `AssetMismatch`."""
+        ...
+
+    def read_file(self, digest: Digest, name: str, *, limit: int) -> bytes:
+        """The only file of a tree, by its name, without looking further into a tree of more than ``limit`` bytes.
+
+        Raises `AssetUnavailable`, `AssetMismatch`, or `StorageError` for a tree that is larger or something else.
+        """
+        ...
+
     def uri(self, digest: Digest) -> str:
         """Where others find it, e.g. ``cas:``."""
         ...

@@ -18,12 +18,13 @@ from typing import BinaryIO
 
 from node_runtime.errors import AssetMismatch, AssetUnavailable, HostError, StorageError
 from node_runtime.storage.manifest import MAX_MANIFEST, TreeTooLarge, check_digest
-from node_runtime.storage.packed import pack, packed_size, read_manifest, unpack
+from node_runtime.storage.packed import contents, pack, packed_size, read_manifest, unpack
 from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import manifest_of
 from node_runtime.task import Digest
 
 ABANDONED = 3600  # seconds without a write, after which nobody is writing it any more
+ONE_ENTRY = 2048  # bytes that a manifest of one entry has at most, its path being the longest
 
 
 class LocalStore:
@@ -86,6 +87,32 @@ class LocalStore:
                     return os.fstat(stream.fileno()).st_size == packed_size(read_manifest(stream, digest))
             except (FileNotFoundError, AssetMismatch):
                 return False
+
+    def size(self, digest: Digest) -> int:
+        """Bytes of its files. Raises `AssetUnavailable` unless it is here whole, `AssetMismatch` for a damaged one."""
+        with host_trouble(self._trees), self._opened(digest) as stream:
+            found = read_manifest(stream, digest)
+            if os.fstat(stream.fileno()).st_size != packed_size(found):
+                raise AssetUnavailable(
+                    f"tree {digest} in {self._trees.parent} is not as long as its manifest says",
+                    remedy="let its owner store it again",
+                )
+            return found.size
+
+    def read_file(self, digest: Digest, name: str, *, limit: int) -> bytes:
+        """The tree's only file, which has that name and at most ``limit`` bytes; nothing larger is looked into.
+
+        Raises `AssetUnavailable`, `AssetMismatch`, or `StorageError` for another tree than that.
+        """
+        with host_trouble(self._trees), self._opened(digest) as stream:
+            if os.fstat(stream.fileno()).st_size > limit + ONE_ENTRY:
+                raise TreeTooLarge(f"tree {digest} is larger than {limit} bytes", remedy="store a smaller one")
+            found = read_manifest(stream, digest)
+            if [entry.path for entry in found.entries] != [name]:
+                raise StorageError(f"tree {digest} has no {name}, or more than that", remedy=f"store {name} alone")
+            if found.size > limit:
+                raise TreeTooLarge(f"tree {digest} is larger than {limit} bytes", remedy="store a smaller one")
+            return b"".join(contents(stream, found))
 
     def uri(self, digest: Digest) -> str:
         check_digest(digest)

@@ -58,11 +58,10 @@ def unpack(stream: BinaryIO, found: Manifest, target: Path) -> None:
         raise _wrong("more bytes than its manifest names")
 
 
-def verify(stream: BinaryIO, found: Manifest) -> None:
-    """Read the rest of the stream. Raises `AssetMismatch`."""
+def contents(stream: BinaryIO, found: Manifest) -> Iterator[bytes]:
+    """The rest of the stream, file after file. Raises `AssetMismatch` at the first wrong byte."""
     for entry in found.entries:
-        for _ in _verified(stream, entry):
-            pass
+        yield from _verified(stream, entry)
     if stream.read(1):
         raise _wrong("more bytes than its manifest names")
 
