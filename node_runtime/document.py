@@ -5,16 +5,21 @@ tree digest goes on chain. A node runs what this document says and nothing else,
 are exactly the inputs the chain admitted.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from node_runtime.task import Account, AssetRef, Digest, Kind
 
 FILE_NAME = "task.json"
+MOST_BYTES = 1 << 44  # far above any machine: numbers beyond it only serve to break what calculates with them
+LONGEST = 30 * 24 * 3600  # seconds
 
 AssetKey = Annotated[str, StringConstraints(pattern=r"^[1-9A-HJ-NP-Za-km-z]{40,60}/[0-9a-f]{64}$")]
 """``owner/digest``, see `AssetRef`."""
+
+Number = Annotated[int, Field(ge=0, lt=1 << 64)]
+"""Of a submission, a task or an objective: as large as the chain can count."""
 
 
 def asset_ref(key: AssetKey) -> AssetRef:
@@ -30,9 +35,9 @@ class Limits(_Part):
     """What each container of the task may use. ``memory`` and ``outputs`` in bytes, ``timeout`` in seconds."""
 
     cpus: float = Field(default=1.0, gt=0, le=256)
-    memory: int = Field(default=1 << 30, ge=16 << 20)
-    timeout: int = Field(default=900, ge=1)
-    outputs: int = Field(default=256 << 20, ge=1 << 20)
+    memory: int = Field(default=1 << 30, ge=16 << 20, le=MOST_BYTES)
+    timeout: int = Field(default=900, ge=1, le=LONGEST)
+    outputs: int = Field(default=256 << 20, ge=1 << 20, le=MOST_BYTES)
 
 
 class Image(_Part):
@@ -46,9 +51,15 @@ class Image(_Part):
 class ModelOf(_Part):
     """An input model: of an accepted submission, of an earlier task of the same creator, or an imported asset."""
 
-    submission: int | None = None
-    task: int | None = None
+    submission: Number | None = None
+    task: Number | None = None
     asset: AssetKey | None = None
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if sum(given is not None for given in (self.submission, self.task, self.asset)) != 1:
+            raise ValueError("a model is named by exactly one of submission, task and asset")
+        return self
 
 
 class Document(_Part):
@@ -61,8 +72,8 @@ class Document(_Part):
     data: tuple[AssetKey, ...] = ()
     models: tuple[ModelOf, ...] = ()
     metric: Image | None = None
-    objective: int | None = None
-    rank: int | None = None
+    objective: Number | None = None
+    rank: Number | None = None
     limits: Limits = Limits()
 
     def asset_keys(self) -> tuple[AssetKey, ...]:
