@@ -114,6 +114,7 @@ def seeker_of(node: Node, config: NodeConfig) -> Seeker:
     return Seeker(
         chain=node.chain,
         store=node.store,
+        private=node.private,
         policy=policy_of(config),
         minimum_time=MINIMUM_TIME,
         approvals=config.work / APPROVED,

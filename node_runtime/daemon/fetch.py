@@ -1,5 +1,6 @@
 """Where does an attempt get its inputs from? The node's cache, filled from storage or from the node's own samples."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,9 +10,9 @@ from node_runtime.daemon.attempt import Attempt
 from node_runtime.daemon.node import Node
 from node_runtime.document import Document, ModelOf, asset_ref
 from node_runtime.errors import AssetMismatch, AssetUnavailable, FailureCategory, TaskFailed
-from node_runtime.ports import Chain
+from node_runtime.ports import AssetStore, Chain
 from node_runtime.stages import Inputs, inputs_of
-from node_runtime.task import Digest, SubmissionId, SubmissionState, TaskId
+from node_runtime.task import AssetRef, Digest, SubmissionId, SubmissionState, TaskId, Visibility
 
 TRIES = 4
 
@@ -20,12 +21,13 @@ def fetch_inputs(attempt: Attempt, node: Node, held: ExitStack) -> Inputs:
     """Every input on this machine, verified, read-only and pinned until ``held`` closes. May be repeated.
 
     A pin in the attempt's name outlives a killed daemon, because the container that mounts the tree does too.
-    Raises `TaskFailed`: input_unavailable or input_mismatch.
+    Raises `TaskFailed`: input_unavailable, input_mismatch or policy.
     """
-    models = [_model_digest(model, node.chain) for model in attempt.document.models]
+    models = model_digests(attempt.document, node.chain)
+    private = private_inputs(attempt.document, models, private=node.private, chain=node.chain)
 
     def folder_of(digest: Digest) -> Path:
-        source = node.private if node.private.has(digest) else node.store
+        source = node.private if digest in private else node.store
         return held.enter_context(node.cache.pin(digest, fetch=source, holder=str(attempt.id)))
 
     def once() -> Inputs:
@@ -47,9 +49,44 @@ def fetch_inputs(attempt: Attempt, node: Node, held: ExitStack) -> Inputs:
         raise TaskFailed(FailureCategory.INPUT_MISMATCH, error.message, remedy=error.remedy) from error
 
 
-def uses_private_data(document: Document, node: Node) -> bool:
-    """Whether any sample's bytes are this node's own and must not leave it."""
-    return any(node.private.has(asset_ref(key).digest) for key in document.data)
+def uses_private_data(document: Document, private: AssetStore) -> bool:
+    """Whether any input's bytes are this node's own and must not leave it, whatever the task calls them."""
+    return any(private.has(asset_ref(key).digest) for key in document.asset_keys())
+
+
+def private_inputs(
+    document: Document, models: Sequence[Digest], *, private: AssetStore, chain: Chain
+) -> frozenset[Digest]:
+    """Which inputs come from the node's private store: samples that this account itself registered as private.
+
+    A digest is public, so anybody can register it as an asset of their own, in a role that would give its bytes away.
+    Raises `TaskFailed` policy for such a task. ``models`` are the digests of the document's models.
+    """
+
+    def is_secret(digest: Digest) -> bool:
+        if not private.has(digest):
+            return False
+        own = chain.asset(AssetRef(owner=chain.account, digest=digest))
+        return own is None or own.visibility is Visibility.PRIVATE
+
+    samples = [asset_ref(key) for key in document.data]
+    images = [image.source for image in (document.algo, document.metric) if image]
+    others = [asset_ref(key).digest for key in (*images, *([document.opener] if document.opener else []))]
+    secret = frozenset(digest for digest in {*others, *models, *(ref.digest for ref in samples)} if is_secret(digest))
+    foreign = [ref.digest for ref in samples if ref.owner != chain.account]
+    for digest in (*others, *models, *foreign):
+        if digest in secret:
+            raise TaskFailed(
+                FailureCategory.POLICY,
+                f"{digest} is this node's private data, and the task doesn't use it as its owner's data sample",
+                remedy="name it under 'data' as the sample its owner registered",
+            )
+    return secret
+
+
+def model_digests(document: Document, chain: Chain) -> tuple[Digest, ...]:
+    """The digests of the document's models, in its order. Raises `TaskFailed` input_mismatch where there is none."""
+    return tuple(_model_digest(model, chain) for model in document.models)
 
 
 def _model_digest(model: ModelOf, chain: Chain) -> Digest:

@@ -79,8 +79,11 @@ def pack_failure(
 
 
 def shared_logs(logs: Collected, document: Document | None, node: Node) -> tuple[Collected, ...]:
-    """The logs, unless they may tell of private data: then they stay in this node's log folder."""
-    if document is None or node.share_private_logs or not uses_private_data(document, node):
+    """The logs, unless they may tell of private data: then they stay in this node's log folder.
+
+    Without a ``document`` nobody knows what the task has seen, so its logs stay here too.
+    """
+    if node.share_private_logs or (document is not None and not uses_private_data(document, node.private)):
         return (logs,)
     shutil.copytree(logs.source, node.work / "private-logs" / logs.digest, dirs_exist_ok=True)
     return ()

@@ -30,6 +30,8 @@ class Reason(StrEnum):
     CREATOR = "creator_not_allowed"
     ALGO = "algo_not_allowed"
     DATASET = "dataset_not_allowed"
+    OVERRIDE = "image_override"
+    PRIVATE = "private_data"
     APPROVAL = "awaiting_approval"
     NOT_OPEN = "not_open"
     TIME = "deadline_too_close"
@@ -37,6 +39,7 @@ class Reason(StrEnum):
     NO_ROOM = "no_room"
     MISMATCH = "document_mismatch"
     UNAVAILABLE = "document_unavailable"
+    UNREADABLE = "not_judged"
     CLAIM_REFUSED = "claim_refused"
     HELD = "held_elsewhere"
     TRIED = "tried_before"
@@ -61,10 +64,17 @@ class AllowList:
     def allows(self, value: str) -> bool:
         return any(_matches(entry, value) for entry in self.entries)
 
+    @property
+    def allows_all(self) -> bool:
+        return ANY in self.entries
+
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """The operator's rules. ``minimum_reward`` in base units; ``algos`` holds for every image that would run."""
+    """The operator's rules. ``minimum_reward`` in base units.
+
+    ``algos`` holds for all code that would run: sources of images, ready images by digest, and the opener.
+    """
 
     kinds: frozenset[Kind] = frozenset()
     minimum_reward: int = 0
@@ -118,16 +128,32 @@ def refuse_document(policy: Policy, document: Document, spec: Spec, approved: Di
 
     ``approved`` is the digest the operator approved for this task, if any.
     """
-    images = [image.source for image in (document.algo, document.metric) if image]
-    for key in images:
-        if not policy.algos.allows(_digest(key)):
-            return Refusal(reason=Reason.ALGO, message=f"policy.algos doesn't allow {_digest(key)}")
+    refusal = _refuse_code(policy.algos, document)
+    if refusal:
+        return refusal
     for key in document.data:
         if not policy.datasets.allows(_digest(key)):
             return Refusal(reason=Reason.DATASET, message=f"policy.datasets doesn't allow {_digest(key)}")
     if policy.manual and approved != spec.digest:
         message = "policy.approve is manual: run `node-runtime approve TASK` to let it in"
         return Refusal(reason=Reason.APPROVAL, message=message, lasting=False)
+    return None
+
+
+def _refuse_code(algos: AllowList, document: Document) -> Refusal | None:
+    """An entrypoint stands beside the digests and would make any of them run something else."""
+    if algos.allows_all:
+        return None
+    images = [image for image in (document.algo, document.metric) if image]
+    if any(image.entrypoint is not None for image in images):
+        message = "it sets an entrypoint of its own, which only policy.algos 'any' lets in"
+        return Refusal(reason=Reason.OVERRIDE, message=message)
+    ready = [image.image.rpartition(":")[2] for image in images if image.image]
+    sources = [_digest(image.source) for image in images]
+    opener = [_digest(document.opener)] if document.opener else []
+    for digest in (*sources, *ready, *opener):
+        if not algos.allows(digest):
+            return Refusal(reason=Reason.ALGO, message=f"policy.algos doesn't allow {digest}")
     return None
 
 

@@ -7,12 +7,20 @@ from pathlib import Path
 
 import structlog
 
-from node_runtime.daemon.admission import admitted_document
+from node_runtime.daemon.admission import admitted_document, check_roles
 from node_runtime.daemon.audit import Audit, Deed
+from node_runtime.daemon.fetch import model_digests, private_inputs
 from node_runtime.daemon.metrics import Metrics
 from node_runtime.daemon.policy import Policy, Reason, Refusal, refuse_document, refuse_history, refuse_terms
-from node_runtime.document import Document
-from node_runtime.errors import StorageError, TaskFailed
+from node_runtime.document import Document, asset_ref
+from node_runtime.errors import (
+    AssetMismatch,
+    ChainError,
+    FailureCategory,
+    NodeRuntimeError,
+    StorageError,
+    TaskFailed,
+)
 from node_runtime.ports import AssetStore, Chain
 from node_runtime.stages import can_run
 from node_runtime.task import Digest, Spec, Task, TaskId
@@ -52,6 +60,7 @@ class Seeker:
         *,
         chain: Chain,
         store: AssetStore,
+        private: AssetStore,
         policy: Policy,
         minimum_time: int,
         approvals: Path,
@@ -60,6 +69,7 @@ class Seeker:
     ) -> None:
         self._chain = chain
         self._store = store
+        self._private = private
         self._policy = policy
         self._minimum_time = minimum_time
         self._approvals = approvals
@@ -84,7 +94,7 @@ class Seeker:
                 self.has_more = True
                 return
             judged += 1
-            find = self._judge(task, seen=seen, now=now)
+            find = self._judge_safely(task, seen=seen, now=now)
             if isinstance(find, Find):
                 yield find
             elif find is not None:
@@ -117,6 +127,18 @@ class Seeker:
         opened = [task for kind in sorted(self._policy.kinds) for task in sorted(self._chain.open_tasks(kind))]
         return dict.fromkeys([*offers, *opened])
 
+    def _judge_safely(self, number: TaskId, *, seen: float, now: int) -> Find | Refusal | None:
+        """Tasks come from strangers: whatever one of them breaks, the others are judged and taken."""
+        try:
+            return self._judge(number, seen=seen, now=now)
+        except ChainError:
+            raise
+        except NodeRuntimeError as error:
+            return Refusal(reason=Reason.UNREADABLE, message=error.message, lasting=False)
+        except Exception as error:
+            log.exception("task_not_judged", task=number, remedy="this is a fault of the daemon; it goes on without it")
+            return Refusal(reason=Reason.UNREADABLE, message=f"{type(error).__name__}: {error}"[:300], lasting=False)
+
     def _judge(self, number: TaskId, *, seen: float, now: int) -> Find | Refusal | None:
         task = self._chain.task(number)
         if task is None:
@@ -128,16 +150,31 @@ class Seeker:
         if spec is None:
             return refusal
         try:
-            document = admitted_document(task, spec, self._store)
+            return self._judge_document(task, spec, seen=seen)
         except TaskFailed as error:
-            return Refusal(reason=Reason.MISMATCH, message=error.message)
+            reason = Reason.PRIVATE if error.category is FailureCategory.POLICY else Reason.MISMATCH
+            damaged = isinstance(error.__cause__, AssetMismatch)  # in storage, where a good copy may follow
+            return Refusal(reason=reason, message=error.message, lasting=not damaged)
         except StorageError as error:
             return Refusal(reason=Reason.UNAVAILABLE, message=error.message, lasting=False)
+
+    def _judge_document(self, task: Task, spec: Spec, *, seen: float) -> Find | Refusal:
+        document = admitted_document(task, spec, self._store)
         if not can_run(document):
             message = f"this version doesn't run {document.kind} with layout {document.layout}"
             return Refusal(reason=Reason.UNKNOWN_KIND, message=message)
-        refusal = refuse_document(self._policy, document, spec, self._approved(number))
-        return refusal or Find(task=task, spec=spec, document=document, seen=seen)
+        refusal = refuse_document(self._policy, document, spec, self._approved(task.id))
+        if refusal:
+            return refusal
+        check_roles(document, self._chain)
+        models = model_digests(document, self._chain)
+        private = private_inputs(document, models, private=self._private, chain=self._chain)
+        needed = {*models, *(asset_ref(key).digest for key in document.asset_keys())} - private
+        for digest in sorted(needed):
+            if not self._store.has(digest):
+                message = f"its input {digest} isn't in storage, so taking it would only cost the fee"
+                return Refusal(reason=Reason.UNAVAILABLE, message=message, lasting=False)
+        return Find(task=task, spec=spec, document=document, seen=seen)
 
     def _approved(self, task: TaskId) -> Digest | None:
         try:
