@@ -17,6 +17,7 @@ from node_runtime.task import Digest, Submission, TaskId
 
 MAX_DOCUMENT = 8 << 20  # bytes
 MAX_LOG = 4 << 20  # bytes of each log
+MAX_LOGS = 64 << 20  # bytes of all logs of an attempt
 LOGS = "logs"
 _OUTPUT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _REMEDY = "reject the submission, or ask its worker"
@@ -47,13 +48,7 @@ def list_task_results(chain: Chain, store: AssetStore, task: TaskId) -> tuple[Ta
 
 def read_document(submission: Submission, store: AssetStore) -> ResultDocument:
     """The submission's result.json. Raises `StorageError`, or `InputError` when it tells otherwise than the chain."""
-    with tempfile.TemporaryDirectory(prefix="node-runtime-") as folder:
-        tree = Path(folder) / "result"
-        store.fetch(submission.result.digest, tree)
-        path = tree / FILE_NAME
-        if not path.is_file() or path.stat().st_size > MAX_DOCUMENT:
-            raise InputError(f"submission {submission.id} has no usable {FILE_NAME}", remedy=_REMEDY)
-        document = ResultDocument.decode(path.read_bytes())
+    document = ResultDocument.decode(store.read_file(submission.result.digest, FILE_NAME, limit=MAX_DOCUMENT))
     told = (document.task, document.epoch, document.worker, set(document.outputs.items()))
     outputs = {(output.name, output.digest) for output in submission.result.outputs}
     if told != (submission.task, submission.epoch, submission.worker, outputs):
@@ -112,6 +107,8 @@ def _logs(source: str, digest: Digest | str, store: AssetStore) -> list[Log]:
     with tempfile.TemporaryDirectory(prefix="node-runtime-") as folder:
         tree = Path(folder) / LOGS
         try:
+            if (size := store.size(Digest(digest))) > MAX_LOGS:
+                return [Log(source=source, name="", text=f"no logs: {size} bytes are more than {MAX_LOGS}\n")]
             store.fetch(Digest(digest), tree)
         except StorageError as error:
             return [Log(source=source, name="", text=f"no logs: {error.message}\n")]

@@ -1,16 +1,18 @@
 """What does a creator see of results, and can a worker that lies deceive the creator?"""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from node_runtime.creator.results import fetch_result, list_task_results, logs_of
+from node_runtime.creator.results import MAX_DOCUMENT, MAX_LOGS, fetch_result, list_task_results, logs_of
 from node_runtime.creator.review import accept, reject
 from node_runtime.creator.tasks import Role, list_tasks, view_task, why_it_waits
 from node_runtime.errors import FailureCategory, InputError
 from node_runtime.results import ResultDocument, StageRun
+from node_runtime.storage.manifest import Entry, manifest
 from node_runtime.task import Digest, Kind, Output, Result, Submission, SubmissionState, TaskId, TaskState
 from tests.scenarios.conftest import Desk
 
@@ -115,6 +117,30 @@ def test_a_result_that_storage_does_not_have_is_told(desk: Desk) -> None:
     (result,) = list_task_results(desk.chain, desk.store, task)
     assert "nothing is stored under 0000" in result.trouble
     assert "nothing is stored under 0000" in logs_of(desk.chain, desk.store, task)[0].text
+
+
+def test_what_is_too_large_to_be_a_document_or_logs_is_told_and_not_fetched(desk: Desk) -> None:
+    """Neither could be fetched: what is stored has the length their manifests tell, and not a right byte."""
+    task = submitted(desk)
+    attempt, result = desk.worker.assign_task(task), claimed(desk, "result.json", MAX_DOCUMENT + 1)
+    outputs = (Output(name="model", digest=result),)
+    desk.worker.send_task_result(task, attempt.epoch, Result(digest=result, outputs=outputs, uri="cas:"))
+    (listed,) = list_task_results(desk.chain, desk.store, task)
+    assert f"larger than {MAX_DOCUMENT} bytes" in listed.trouble
+    broken = submitted(desk)
+    log = claimed(desk, "train.log", MAX_LOGS + 1)
+    desk.worker.report_failure(broken, desk.worker.assign_task(broken).epoch, FailureCategory.TASK_ERROR, log)
+    assert f"no logs: {MAX_LOGS + 1} bytes" in logs_of(desk.chain, desk.store, broken)[0].text
+
+
+def claimed(desk: Desk, name: str, size: int) -> Digest:
+    """A stored tree whose manifest is all that is true of it."""
+    found = manifest([Entry(path=name, executable=False, size=size, sha256="0" * 64)])
+    place = desk.folder.parent / "store" / "trees" / found.digest[:2] / found.digest
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(found.encoded + b"\n")
+    os.truncate(place, place.stat().st_size + size)
+    return found.digest
 
 
 def test_logs_of_results_and_of_failed_attempts_are_read(desk: Desk) -> None:
