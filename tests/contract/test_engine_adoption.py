@@ -67,6 +67,7 @@ def test_a_run_killed_with_its_engine_is_the_hosts_trouble_and_runs_anew(engine_
     assert engine_world.engine.list() == ()
     (once / "second").touch()
     assert engine_world.run(spec).failure == FailureCategory.TASK_ERROR
+    engine_world.engine.close_folder(once)
 
 
 def test_a_run_killed_with_its_engine_is_told_by_the_next_process_too(engine_world: EngineWorld) -> None:
