@@ -79,16 +79,22 @@ def journey(attempt: Attempt, node: Node, watch: Stopwatch) -> Parcel:
         with watch.step("open_workspace"):
             workspace = node.workspaces.open(attempt.id)
         with watch.step("prepare_images"):
-            images = {stage.name: prepare_image(stage, workspace, node) for stage in stages}
+            images = {stage.name: prepare_image(stage, workspace, attempt, node) for stage in stages}
         runs = [(stage, run_stage(stage, images[stage.name], workspace, attempt, node, watch)) for stage in stages]
         with watch.step("collect_outputs"):
             return pack_result(attempt, inputs, runs, workspace, node)
 
 
-def prepare_image(stage: Stage, workspace: Workspace, node: Node) -> str:
-    """The stage's image id; what building says goes to a log beside the stage's own."""
+def prepare_image(stage: Stage, workspace: Workspace, attempt: Attempt, node: Node) -> str:
+    """The stage's image id; what building says goes to a log beside the stage's own. Ends with the attempt."""
     with (workspace.logs / f"{stage.name}-image.log").open("w", encoding="utf-8", errors="replace") as output:
-        return node.engine.image(stage.image, log=lambda line: print(line.rstrip("\n"), file=output))
+        try:
+            return node.engine.image(
+                stage.image, log=lambda line: print(line.rstrip("\n"), file=output), stop=attempt.ending.event
+            )
+        except TaskFailed:
+            attempt.ending.check()  # a build that we stopped is no fault of the task's
+            raise
 
 
 def run_stage(
