@@ -115,6 +115,8 @@ def seeker_of(node: Node, config: NodeConfig) -> Seeker:
         chain=node.chain,
         store=node.store,
         private=node.private,
+        cache=node.cache,
+        room=lambda: shutil.disk_usage(config.work).free - config.disk_floor,
         policy=policy_of(config),
         minimum_time=MINIMUM_TIME,
         approvals=config.work / APPROVED,

@@ -1,7 +1,7 @@
 """Which task to take next: offers first, then open tasks by kind; what was refused is remembered, never rescanned."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from node_runtime.errors import (
 )
 from node_runtime.ports import AssetStore, Chain
 from node_runtime.stages import can_run
+from node_runtime.storage.cache import Cache
 from node_runtime.task import Digest, Spec, Task, TaskId
 
 log = structlog.get_logger()
@@ -53,6 +54,7 @@ class Seeker:
     """Looks through the chain's prefixes of this account. For the loop's thread alone.
 
     ``approvals`` is the folder in which the operator's approvals lie, one file a task holding the approved digest.
+    ``room`` answers the bytes that inputs may still take on the disk.
     """
 
     def __init__(
@@ -61,6 +63,8 @@ class Seeker:
         chain: Chain,
         store: AssetStore,
         private: AssetStore,
+        cache: Cache,
+        room: Callable[[], int],
         policy: Policy,
         minimum_time: int,
         approvals: Path,
@@ -70,6 +74,8 @@ class Seeker:
         self._chain = chain
         self._store = store
         self._private = private
+        self._cache = cache
+        self._room = room
         self._policy = policy
         self._minimum_time = minimum_time
         self._approvals = approvals
@@ -169,12 +175,22 @@ class Seeker:
         check_roles(document, self._chain)
         models = model_digests(document, self._chain)
         private = private_inputs(document, models, private=self._private, chain=self._chain)
-        needed = {*models, *(asset_ref(key).digest for key in document.asset_keys())} - private
-        for digest in sorted(needed):
-            if not self._store.has(digest):
-                message = f"its input {digest} isn't in storage, so taking it would only cost the fee"
-                return Refusal(reason=Reason.UNAVAILABLE, message=message, lasting=False)
-        return Find(task=task, spec=spec, document=document, seen=seen)
+        used = {*models, *(asset_ref(key).digest for key in document.asset_keys())}
+        refusal = self._refuse_inputs(used, private)
+        return refusal or Find(task=task, spec=spec, document=document, seen=seen)
+
+    def _refuse_inputs(self, used: Set[Digest], private: Set[Digest]) -> Refusal | None:
+        """What would have to be fetched is all there and fits on the disk: to find out after the claim costs its fee.
+
+        Raises `StorageError` for what isn't there.
+        """
+        missing = [digest for digest in used if not self._cache.holds(digest)]
+        size = sum((self._private if digest in private else self._store).size(digest) for digest in missing)
+        room = self._room()
+        if size <= room:
+            return None
+        message = f"its inputs have {size >> 20} MiB to fetch, {max(room, 0) >> 20} MiB are left above the disk floor"
+        return Refusal(reason=Reason.NO_ROOM, message=message, lasting=False)
 
     def _approved(self, task: TaskId) -> Digest | None:
         try:

@@ -73,6 +73,10 @@ class Cache:
         """Who has pins: names given to `pin`, and processes."""
         return self._index.holders()
 
+    def holds(self, digest: Digest) -> bool:
+        """Whether the tree was fetched and not removed since; the next `pin` looks whether it is still good."""
+        return self._index.find(digest) is not None
+
     def size(self) -> int:
         """Bytes of all trees here."""
         return self._index.total()

@@ -49,6 +49,18 @@ def test_a_folder_comes_back_as_it_was_stored(store: AssetStore, tree: Path, tmp
     assert contents(tmp_path / "back") == contents(tree)
 
 
+def test_a_trees_only_file_is_read_unless_it_is_larger_than_asked_for(store: AssetStore, tmp_path: Path) -> None:
+    file = tmp_path / "task.json"
+    file.write_bytes(b"x" * 100)
+    digest = store.put(file)
+    assert store.read_file(digest, "task.json", limit=100) == b"x" * 100
+    for name, limit in (("task.json", 99), ("other.json", 100)):
+        with pytest.raises(StorageError):
+            store.read_file(digest, name, limit=limit)
+    with pytest.raises(AssetUnavailable):
+        store.read_file(NOTHING, "task.json", limit=100)
+
+
 def test_the_digest_is_the_sha256_of_the_manifest(store: AssetStore, tmp_path: Path) -> None:
     file = tmp_path / "one.txt"
     file.write_bytes(b"hello")

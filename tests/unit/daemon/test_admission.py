@@ -111,6 +111,8 @@ def test_another_kind_than_on_chain_is_refused(store: LocalStore, tmp_path: Path
         (b"not json", FILE_NAME, "is wrong at"),
         (b"{}" + b" " * (1 << 20), FILE_NAME, "larger than"),
         (DOCUMENT.encode(), "other.json", f"has no {FILE_NAME}"),
+        (b'{"kind": "training", "name": "x", "models": [{}]}', FILE_NAME, "wrong at models.0"),
+        (b'{"kind": "training", "name": "x", "limits": {"timeout": 1%s}}' % (b"0" * 400), FILE_NAME, "limits.timeout"),
     ],
 )
 def test_what_is_no_document_is_refused(

@@ -158,3 +158,24 @@ def test_what_the_chain_would_refuse_is_not_tried(state: AssignmentState) -> Non
 def test_a_judge_does_not_work_on_what_it_judges() -> None:
     own = replace(TASK, terms=replace(TASK.terms, review=Review(judge=WORKER, window=0)))
     assert reason_of(OPEN, own) is Reason.JUDGE
+
+
+def test_code_beside_the_allowed_digests_is_refused_unless_all_is_allowed() -> None:
+    listed = replace(OPEN, algos=AllowList(entries=(ALGO,)))
+    algo = Image(source=f"{CREATOR}/{ALGO}")
+    beside = {
+        Reason.OVERRIDE: {"algo": algo.model_copy(update={"entrypoint": ("sh",)})},
+        Reason.ALGO: {"algo": algo.model_copy(update={"image": f"foreign@sha256:{'9' * 64}"})},
+    }
+    for reason, update in (*beside.items(), (Reason.ALGO, {"opener": f"{CREATOR}/{'8' * 64}"})):
+        document = DOCUMENT.model_copy(update=update)
+        refusal = refuse_document(listed, document, SPEC, None)
+        assert refusal is not None
+        assert refusal.reason is reason
+        assert refuse_document(OPEN, document, SPEC, None) is None
+
+
+def test_a_ready_image_runs_once_its_digest_is_allowed_too() -> None:
+    ready = Image(source=f"{CREATOR}/{ALGO}", image=f"registry/name@sha256:{'9' * 64}")
+    both = replace(OPEN, algos=AllowList(entries=(ALGO, "9" * 64)))
+    assert refuse_document(both, DOCUMENT.model_copy(update={"algo": ready}), SPEC, None) is None
