@@ -74,6 +74,7 @@ def open_node(config: NodeConfig) -> Iterator[Node]:
             metrics=Metrics(),
             timings=TimingsFile(config.work / FILE_NAME),
             share_private_logs=config.policy.share_logs,
+            log_cap=config.sandbox.log,
             quitting=quitting,
         )
 

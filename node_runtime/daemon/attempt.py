@@ -10,6 +10,14 @@ from node_runtime.errors import FailureCategory, NodeRuntimeError, TaskFailed
 from node_runtime.task import Assignment, Spec, Task
 from node_runtime.workspace import AttemptId
 
+REPORT_TIME = 5_000  # ms before its due at which an attempt is ended, so that it can still be told
+
+
+def last_moment(hold: Assignment) -> float:
+    """When an attempt that still runs is ended, ms since 1970."""
+    whole = hold.due - hold.since
+    return hold.due - max(min(REPORT_TIME, whole / 4), whole / 50)
+
 
 class StopReason(StrEnum):
     ENDED_ON_CHAIN = "ended_on_chain"  # lapsed or aborted: nothing is to be sent any more

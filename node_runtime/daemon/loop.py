@@ -8,23 +8,23 @@ from dataclasses import dataclass
 
 import structlog
 
-from node_runtime.daemon.attempt import Attempt, StopReason
+from node_runtime.daemon.attempt import Attempt, StopReason, last_moment
 from node_runtime.daemon.audit import Deed
+from node_runtime.daemon.loose import LooseHolds
 from node_runtime.daemon.node import Node
-from node_runtime.daemon.outbox import Parcel
+from node_runtime.daemon.outbox import Parcel, is_from
 from node_runtime.daemon.policy import Reason, Refusal
 from node_runtime.daemon.pool import Reservation, Shortage, demand_of
 from node_runtime.daemon.recover import recover, take_up
 from node_runtime.daemon.run_task import deliver_again, run_task
 from node_runtime.daemon.seek import Find, Seeker
-from node_runtime.errors import ChainRefused, ChainUnavailable, NodeRuntimeError
-from node_runtime.task import UNIT, Assignment, AssignmentState, SubmissionState, TaskId
+from node_runtime.errors import ChainError, ChainRefused, ChainUnavailable, NodeRuntimeError
+from node_runtime.task import UNIT, Assignment, AssignmentState, SubmissionState
 from node_runtime.workspace import AttemptId
 
 log = structlog.get_logger()
 
 FULL_LOOK = 10.0  # seconds after which the chain is looked through although its head hasn't moved
-REPORT_TIME = 5_000  # ms before its due at which an attempt is ended, so that it can still be told
 REVIEWS_A_LOOK = 10
 LAST_WORD = 20.0  # seconds a stopped attempt may take to remove its container and hand its task back
 
@@ -49,7 +49,7 @@ class Daemon:
         self._hurry = threading.Event()
         self._running: dict[Attempt, threading.Thread] = {}
         self._couriers: dict[AttemptId, threading.Thread] = {}
-        self._unsure: set[TaskId] = set()  # asked for, but the chain went away before it answered
+        self._loose = LooseHolds()
         self._head: int | None = None
         self._looked = 0.0
         self._turn = 0
@@ -62,13 +62,13 @@ class Daemon:
         self._wake.set()
 
     def run(self, ready: Callable[[], None]) -> None:
-        """Until `stop`. ``ready`` is called once the chain has answered and what was left over is taken up again."""
+        """Until `stop`. ``ready`` is called once the chain has answered and it is known what was left over."""
         told = False
         waits = 0
         while not self._stopping.is_set():
             try:
                 if not told:
-                    self._take_up()
+                    self._recover()
                     ready()
                     told = True
                 self._poll()
@@ -77,6 +77,10 @@ class Daemon:
                 waits += 1
                 trouble = "chain_unavailable" if isinstance(error, ChainUnavailable) else "look_failed"
                 log.warning(trouble, reason=error.message, remedy=error.remedy, times=waits)
+                self._head = None
+            except Exception:
+                waits += 1
+                log.exception("look_failed", remedy="this is a fault of the daemon; it looks again", times=waits)
                 self._head = None
             self._pause(waits)
         self._drain()
@@ -88,22 +92,25 @@ class Daemon:
         if not self._stopping.is_set():
             self._wake.clear()
 
-    def _take_up(self) -> None:
-        for attempt in recover(self._node):
-            self._start(attempt)
+    def _recover(self) -> None:
+        left = recover(self._node)
+        for task in left.live:
+            self._loose.add(task, wait=0)
+        for task in left.doubtful:
+            self._loose.doubt(task)
         self._deliver_what_is_left()
 
     def _poll(self) -> None:
         """One look at the chain; when its head hasn't moved nothing can have changed, and one read is all it costs."""
         self._reap()
         self._stop_what_would_lapse()
+        self._take_up_loose()
         head = self._node.chain.now()
         if head == self._head and time.monotonic() < self._looked + FULL_LOOK:
             return
         self._stop_what_ended()
         self._notice_reviews()
         self._deliver_what_is_left()
-        self._take_up_unsure()
         self._claim()
         # with more to judge the next look goes on where this one ended, whether or not the head moves
         self._head, self._looked = None if self._seeker.has_more else head, time.monotonic()
@@ -121,17 +128,14 @@ class Daemon:
     def _stop_what_would_lapse(self) -> None:
         """By this machine's clock, because the chain's stands still while nothing happens there."""
         for attempt in self._running:
-            hold = attempt.assignment
-            whole = hold.due - hold.since
-            margin = max(min(REPORT_TIME, whole / 4), whole / 50)
-            if time.time() * 1000 > hold.due - margin:
+            if time.time() * 1000 > last_moment(attempt.assignment):
                 attempt.ending.request(StopReason.OUT_OF_TIME)
 
     def _stop_what_ended(self) -> None:
         for attempt in self._running:
             known = self._node.chain.assignment(self._node.chain.account, attempt.task.id)
             mine = known is not None and known.epoch == attempt.assignment.epoch
-            if not mine or known is None or known.state in (AssignmentState.LAPSED, AssignmentState.ABORTED):
+            if not mine or known is None or known.state not in (AssignmentState.LIVE, AssignmentState.SUBMITTED):
                 attempt.ending.request(StopReason.ENDED_ON_CHAIN)
 
     def _notice_reviews(self) -> None:
@@ -142,7 +146,7 @@ class Daemon:
         self._turn = first + len(some)
         for parcel in some:
             submissions = self._node.chain.submissions(parcel.task)
-            found = next((one for one in submissions if one.id == parcel.submission), None)
+            found = next((one for one in submissions if is_from(one, parcel)), None)
             if found is not None and found.state is SubmissionState.UNDER_REVIEW:
                 continue
             if found is None:
@@ -175,34 +179,50 @@ class Daemon:
                 continue
             self._take(find, room)
 
-    def _take_up_unsure(self) -> None:
-        """Holds which the chain gave us although the call that asked for them failed."""
-        for task in tuple(self._unsure):
+    def _take_up_loose(self) -> None:
+        """Put what the chain shows as held by us, and nobody works on, to work again."""
+        busy = {attempt.task for attempt in (*self._attempts_running(), *self._couriers)}
+        for task in self._loose.ready():
+            if task in busy:
+                continue
             hold = self._node.chain.assignment(self._node.chain.account, task)
-            if hold is not None and hold.state is AssignmentState.LIVE:
-                self._note_claim(task, hold)
-                for attempt in take_up(hold, self._node):
-                    self._start(attempt)
-            self._unsure.discard(task)
+            if hold is None or hold.state is not AssignmentState.LIVE:
+                self._loose.not_held(task)
+                continue
+            try:
+                self._note_claim(hold)
+                attempt = take_up(hold, self._node)
+            except ChainError:
+                raise
+            except Exception as error:
+                log.warning("not_taken_up", task=task, epoch=hold.epoch, reason=str(error), remedy="it is tried again")
+                self._loose.add(task)
+                continue
+            self._loose.forget(task)
+            if attempt is not None:
+                self._start(attempt)
 
     def _take(self, find: Find, room: Reservation) -> None:
         """Claim a task and start it, but only on a hold which the finalised chain shows."""
         chain = self._node.chain
         try:
+            self._node.outbox.claim(find.task.id)
             chain.assign_task(find.task.id)
             hold = chain.assignment(chain.account, find.task.id)
+            if hold is None or hold.state is not AssignmentState.LIVE:
+                self._node.pool.release(room)
+                return
+            self._note_claim(hold)
         except ChainRefused as error:
             self._node.pool.release(room)
+            self._node.outbox.unclaim(find.task.id)
             self._seeker.refuse(find.task.id, Refusal(reason=Reason.CLAIM_REFUSED, message=str(error), lasting=False))
             return
         except BaseException:
             self._node.pool.release(room)
-            self._unsure.add(find.task.id)
+            self._loose.doubt(find.task.id)
             raise
-        if hold is None or hold.state is not AssignmentState.LIVE:
-            self._node.pool.release(room)
-            return
-        self._note_claim(find.task.id, hold)
+        self._loose.forget(find.task.id)
         self._start(
             Attempt(
                 task=find.task,
@@ -214,9 +234,13 @@ class Daemon:
             )
         )
 
-    def _note_claim(self, task: TaskId, hold: Assignment) -> None:
-        log.info("task_claimed", task=task, epoch=hold.epoch, due=hold.due)
-        self._node.audit.record(Deed.CLAIM, task=task, epoch=hold.epoch, detail=f"bond {hold.bond / UNIT:g} UNIT")
+    def _note_claim(self, hold: Assignment) -> None:
+        """Once for each hold, however often it is taken up."""
+        if not self._node.outbox.claimed(hold):
+            return
+        log.info("task_claimed", task=hold.task, epoch=hold.epoch, due=hold.due)
+        bond = f"bond {hold.bond / UNIT:g} UNIT"
+        self._node.audit.record(Deed.CLAIM, task=hold.task, epoch=hold.epoch, detail=bond)
 
     def _start(self, attempt: Attempt) -> None:
         thread = threading.Thread(target=self._attend, args=(attempt,), name=str(attempt.id), daemon=True)
@@ -230,8 +254,10 @@ class Daemon:
                 run_task(attempt, self._node)
             except NodeRuntimeError as error:
                 log.error("attempt_left", reason=error.message, remedy=error.remedy)
+                self._loose.add(attempt.task.id)
             except Exception:
-                log.exception("attempt_left", remedy="this is a fault of the daemon; its state is kept for the restart")
+                log.exception("attempt_left", remedy="this is a fault of the daemon; the attempt is taken up again")
+                self._loose.add(attempt.task.id)
             finally:
                 self._node.pool.release(attempt.reservation)
                 self._wake.set()

@@ -19,8 +19,8 @@ from node_runtime.workspace import Workspaces
 class Node:
     """Shared by the loop and the attempts' threads; every part of it may be used from any of them.
 
-    ``private`` holds the bytes of this node's own samples, which never leave it. ``quitting`` is set when the daemon
-    ends and cuts waits short.
+    ``private`` holds the bytes of this node's own samples, which never leave it. ``log_cap`` is the most that is kept
+    of what building an image says, in bytes. ``quitting`` is set when the daemon ends and cuts waits short.
     """
 
     id: str
@@ -38,4 +38,5 @@ class Node:
     metrics: Metrics
     timings: TimingsFile
     share_private_logs: bool = False
+    log_cap: int = 1 << 20
     quitting: threading.Event = field(default_factory=threading.Event)

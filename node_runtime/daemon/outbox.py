@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from node_runtime.errors import FailureCategory, HostError
-from node_runtime.task import Account, Digest, Result, SubmissionId, TaskId
+from node_runtime.task import Account, Assignment, Digest, Result, Submission, SubmissionId, TaskId
 from node_runtime.workspace import AttemptId
 
 
@@ -58,8 +58,20 @@ class Parcel:
 
 _BODY: TypeAdapter[Parcel] = TypeAdapter(Parcel)
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS parcels (task INTEGER, epoch INTEGER, step TEXT, body BLOB, PRIMARY KEY (task, epoch))
+CREATE TABLE IF NOT EXISTS parcels (task INTEGER, epoch INTEGER, step TEXT, body BLOB, PRIMARY KEY (task, epoch));
+CREATE TABLE IF NOT EXISTS claims (task INTEGER PRIMARY KEY, due INTEGER);
 """
+
+
+def is_of(parcel: Parcel, hold: Assignment) -> bool:
+    """Whether the parcel comes from just this attempt: a chain that began anew gives the same numbers once more."""
+    return (parcel.attempt, parcel.due) == (AttemptId(task=hold.task, epoch=hold.epoch), hold.due)
+
+
+def is_from(submission: Submission, parcel: Parcel) -> bool:
+    """Whether the submission is what this parcel brought, not one of the same number on a chain that began anew."""
+    sent = parcel.result
+    return submission.id == parcel.submission and sent is not None and submission.result.digest == sent.digest
 
 
 class Outbox:
@@ -73,7 +85,7 @@ class Outbox:
             self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")  # a parcel is money: it survives a power cut too
-            self._database.execute(_SCHEMA)
+            self._database.executescript(_SCHEMA)
 
     def pack(self, parcel: Parcel) -> None:
         """Add a parcel; one that is there already for this attempt stays as it is."""
@@ -90,6 +102,30 @@ class Outbox:
     def forget(self, parcel: Parcel) -> None:
         with self._open():
             self._database.execute("DELETE FROM parcels WHERE task = ? AND epoch = ?", (parcel.task, parcel.epoch))
+
+    def claim(self, task: TaskId) -> None:
+        """Note that the task is about to be claimed from here: another daemon with the key may claim others."""
+        with self._open():
+            self._database.execute("INSERT OR REPLACE INTO claims VALUES (?, NULL)", (task,))
+
+    def claimed(self, hold: Assignment) -> bool:
+        """Note the hold as this node's; False when it was noted before."""
+        known = self.claims()
+        if known.get(hold.task) == hold.due:
+            return False
+        with self._open():
+            self._database.execute("INSERT OR REPLACE INTO claims VALUES (?, ?)", (hold.task, hold.due))
+        return True
+
+    def unclaim(self, task: TaskId) -> None:
+        with self._open():
+            self._database.execute("DELETE FROM claims WHERE task = ?", (task,))
+
+    def claims(self) -> dict[TaskId, int | None]:
+        """The due of each hold that was claimed from here, None where the chain's answer wasn't noted."""
+        with self._open():
+            rows = self._database.execute("SELECT task, due FROM claims").fetchall()
+        return {TaskId(task): due for task, due in rows}
 
     def find(self, attempt: AttemptId) -> Parcel | None:
         return next(iter(self._read("WHERE task = ? AND epoch = ?", attempt.task, attempt.epoch)), None)

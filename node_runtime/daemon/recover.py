@@ -10,21 +10,34 @@ from dataclasses import dataclass
 import structlog
 
 from node_runtime.daemon.admission import admitted_document
-from node_runtime.daemon.attempt import Attempt
+from node_runtime.daemon.attempt import Attempt, last_moment
 from node_runtime.daemon.audit import Deed
 from node_runtime.daemon.node import Node
-from node_runtime.daemon.outbox import Parcel
+from node_runtime.daemon.outbox import Parcel, is_of
 from node_runtime.daemon.pack import pack_failure
 from node_runtime.daemon.pool import Shortage, demand_of
-from node_runtime.errors import AssetUnavailable, FailureCategory, TaskFailed
+from node_runtime.document import Document
+from node_runtime.errors import ChainError, FailureCategory, NodeRuntimeError, TaskFailed
 from node_runtime.ports import RunningContainer
-from node_runtime.task import Assignment, AssignmentState, TaskId
+from node_runtime.task import Assignment, AssignmentState, Spec, Task, TaskId
 from node_runtime.workspace import AttemptId
 
 log = structlog.get_logger()
 
 WANTED = (AssignmentState.LIVE, AssignmentState.SUBMITTED, AssignmentState.FAILED)
 """States in which a parcel may still be of use: told already, but not noted, counts as told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOver:
+    """Tasks this node holds, and those it asked for without noting the chain's answer."""
+
+    live: tuple[TaskId, ...]
+    doubtful: tuple[TaskId, ...]
+
+
+class NotYet(NodeRuntimeError):
+    """A hold can't be taken up now, and there is time to try again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,30 +48,30 @@ class Swept:
     workspaces: int
 
 
-def recover(node: Node) -> tuple[Attempt, ...]:
-    """The attempts to take up again; what is to be delivered is in the outbox. Raises `ChainUnavailable`.
+def recover(node: Node) -> LeftOver:
+    """What to take up again; what is to be delivered is in the outbox. Raises `ChainUnavailable`.
 
     May be repeated as long as nothing it answered was started.
     """
     known = _attempts(node)
     parcels = tuple(parcel for parcel in node.outbox.undelivered() if _is_wanted(parcel, known, node))
-    live = _to_be_run(known, parcels)
+    live = _to_be_run(known, parcels, node)
     _sweep(node, live=frozenset(live), packed=frozenset(parcel.attempt for parcel in parcels))
-    taken: list[Attempt] = []
-    try:
-        for assignment in live.values():
-            taken += take_up(assignment, node)
-    except BaseException:
-        for attempt in taken:
-            node.pool.release(attempt.reservation)
-        raise
-    return tuple(taken)
+    running = tuple(attempt.task for attempt in live)
+    held = {*running, *(parcel.task for parcel in parcels)}
+    claims = node.outbox.claims()
+    for task in claims.keys() - held:
+        if claims[task] is not None:
+            node.outbox.unclaim(task)
+    return LeftOver(
+        live=running, doubtful=tuple(task for task, due in claims.items() if due is None and task not in held)
+    )
 
 
 def sweep(node: Node) -> Swept:
     """Remove what a daemon that starts now would remove, and start nothing. Raises `ChainUnavailable`."""
     known, parcels = _attempts(node), node.outbox.undelivered()
-    live = _to_be_run(known, parcels)
+    live = _to_be_run(known, parcels, node)
     return _sweep(node, live=frozenset(live), packed=frozenset(parcel.attempt for parcel in parcels))
 
 
@@ -66,9 +79,21 @@ def _attempts(node: Node) -> dict[AttemptId, Assignment]:
     return {AttemptId(task=one.task, epoch=one.epoch): one for one in node.chain.assignments(node.chain.account)}
 
 
-def _to_be_run(known: dict[AttemptId, Assignment], parcels: Sequence[Parcel]) -> dict[AttemptId, Assignment]:
+def _to_be_run(
+    known: dict[AttemptId, Assignment], parcels: Sequence[Parcel], node: Node
+) -> dict[AttemptId, Assignment]:
+    """Live holds of this node: those it noted or has a folder of. Others are another machine's with the same key."""
     packed = {parcel.attempt for parcel in parcels}
-    return {key: one for key, one in known.items() if one.state is AssignmentState.LIVE and key not in packed}
+    live = {key: one for key, one in known.items() if one.state is AssignmentState.LIVE and key not in packed}
+    claims, folders = node.outbox.claims(), frozenset(node.workspaces.left())
+    own = {
+        key: one
+        for key, one in live.items()
+        if key in folders or (one.task in claims and claims[one.task] in (None, one.due))
+    }
+    for attempt in live.keys() - own.keys():
+        log.warning("hold_of_another_daemon", attempt=str(attempt), remedy="give each machine a key of its own")
+    return own
 
 
 def _sweep(node: Node, *, live: frozenset[AttemptId], packed: frozenset[AttemptId]) -> Swept:
@@ -80,7 +105,7 @@ def _sweep(node: Node, *, live: frozenset[AttemptId], packed: frozenset[AttemptI
 
 def _is_wanted(parcel: Parcel, known: dict[AttemptId, Assignment], node: Node) -> bool:
     assignment = known.get(parcel.attempt)
-    if assignment is not None and assignment.state in WANTED:
+    if assignment is not None and assignment.state in WANTED and is_of(parcel, assignment):
         return True
     state = assignment.state if assignment else "gone"
     log.warning("result_too_late", task=parcel.task, epoch=parcel.epoch, attempt=str(state))
@@ -125,26 +150,44 @@ def _release_pins(node: Node, keep: frozenset[AttemptId]) -> None:
             node.cache.release(holder)
 
 
-def take_up(assignment: Assignment, node: Node) -> list[Attempt]:
-    """The attempt as it was claimed; none if it was handed back or, its document being no good any more, packed."""
-    task, spec = node.chain.task(assignment.task), node.chain.spec(assignment.task)
+def take_up(hold: Assignment, node: Node) -> Attempt | None:
+    """The attempt as it was claimed; none if it was handed back or, its document being no good any more, packed.
+
+    Raises `NotYet` while it can't be known what the attempt is, or there is no room, but time.
+    """
+    task, spec = node.chain.task(hold.task), node.chain.spec(hold.task)
     if task is None or spec is None:
-        return []
+        return None
     try:
-        document = admitted_document(task, spec, node.store)
+        document = _document(hold, task, spec, node)
     except TaskFailed as error:
-        pack_failure(assignment, task, error, None, node)
-        return []
-    except AssetUnavailable as error:
-        failure = TaskFailed(FailureCategory.INPUT_UNAVAILABLE, error.message, remedy=error.remedy)
-        pack_failure(assignment, task, failure, None, node)
-        return []
+        pack_failure(hold, task, error, None, node)
+        return None
     room = node.pool.admit(demand_of(document))
     if isinstance(room, Shortage):
-        log.warning("handed_back", task=task.id, epoch=assignment.epoch, reason=room.message)
-        node.chain.hand_back(task.id, assignment.epoch)
-        node.audit.record(Deed.HAND_BACK, task=task.id, epoch=assignment.epoch, detail=room.message)
-        return []
-    log.info("task_taken_up", task=task.id, epoch=assignment.epoch, due=assignment.due)
+        if not room.lasting and not _is_over(hold):
+            raise NotYet(f"there is no room: {room.message}", remedy="free some disk, or wait for a slot")
+        log.warning("handed_back", task=task.id, epoch=hold.epoch, reason=room.message)
+        node.chain.hand_back(task.id, hold.epoch)
+        node.audit.record(Deed.HAND_BACK, task=task.id, epoch=hold.epoch, detail=room.message)
+        return None
+    log.info("task_taken_up", task=task.id, epoch=hold.epoch, due=hold.due)
     seen = time.monotonic()
-    return [Attempt(task=task, spec=spec, document=document, assignment=assignment, reservation=room, seen=seen)]
+    return Attempt(task=task, spec=spec, document=document, assignment=hold, reservation=room, seen=seen)
+
+
+def _document(hold: Assignment, task: Task, spec: Spec, node: Node) -> Document:
+    """Raises `TaskFailed` for one that is no good, or can't be had until the attempt is over; before that `NotYet`."""
+    try:
+        return admitted_document(task, spec, node.store)
+    except (TaskFailed, ChainError):
+        raise
+    except Exception as error:
+        if not _is_over(hold):
+            raise NotYet(f"the task's document can't be read: {error}", remedy="see that storage answers") from error
+        message = f"the task's document couldn't be read until the attempt was over: {error}"
+        raise TaskFailed(FailureCategory.INPUT_UNAVAILABLE, message) from error
+
+
+def _is_over(hold: Assignment) -> bool:
+    return time.time() * 1000 > last_moment(hold)

@@ -8,10 +8,11 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_us
 
 from node_runtime.daemon.attempt import Attempt, Stopped, StopReason
 from node_runtime.daemon.audit import Deed
+from node_runtime.daemon.build_log import build_log
 from node_runtime.daemon.deliver import TROUBLE, Undelivered, Unwanted
 from node_runtime.daemon.fetch import fetch_inputs
 from node_runtime.daemon.node import Node
-from node_runtime.daemon.outbox import Parcel
+from node_runtime.daemon.outbox import Parcel, Step, is_of
 from node_runtime.daemon.pack import pack_failure, pack_result
 from node_runtime.daemon.timings import Stopwatch
 from node_runtime.errors import ChainError, ChainUnavailable, FailureCategory, TaskFailed
@@ -33,7 +34,7 @@ def run_task(attempt: Attempt, node: Node) -> None:
     watch = Stopwatch(seen=attempt.seen, observe=node.metrics.step)
     outcome = "left"
     try:
-        parcel = node.outbox.find(attempt.id) or work(attempt, node, watch)
+        parcel = packed(attempt, node) or work(attempt, node, watch)
         deliver(parcel, node, watch)
         outcome = parcel.category or "done"
     except Stopped as stopped:
@@ -50,6 +51,16 @@ def run_task(attempt: Attempt, node: Node) -> None:
         node.metrics.ended(outcome)
         node.timings.append(timings)
         log.info("attempt_ended", outcome=str(outcome), seconds=timings.steps)
+
+
+def packed(attempt: Attempt, node: Node) -> Parcel | None:
+    """What an earlier process packed for this attempt and didn't deliver."""
+    parcel = node.outbox.find(attempt.id)
+    if parcel is None or (parcel.step is not Step.SENT and is_of(parcel, attempt.assignment)):
+        return parcel
+    log.warning("old_parcel", reason="it is of another attempt, on a chain that began anew; it is thrown away")
+    node.outbox.forget(parcel)
+    return None
 
 
 def work(attempt: Attempt, node: Node, watch: Stopwatch) -> Parcel:
@@ -86,12 +97,10 @@ def journey(attempt: Attempt, node: Node, watch: Stopwatch) -> Parcel:
 
 
 def prepare_image(stage: Stage, workspace: Workspace, attempt: Attempt, node: Node) -> str:
-    """The stage's image id; what building says goes to a log beside the stage's own. Ends with the attempt."""
-    with (workspace.logs / f"{stage.name}-image.log").open("w", encoding="utf-8", errors="replace") as output:
+    """The stage's image id; what building says goes to a log beside the stage's own. It ends with the attempt."""
+    with build_log(workspace.logs / f"{stage.name}-image.log", cap=node.log_cap) as say:
         try:
-            return node.engine.image(
-                stage.image, log=lambda line: print(line.rstrip("\n"), file=output), stop=attempt.ending.event
-            )
+            return node.engine.image(stage.image, log=say, stop=attempt.ending.event)
         except TaskFailed:
             attempt.ending.check()  # a build that we stopped is no fault of the task's
             raise
