@@ -5,20 +5,26 @@ found by `verify`. Only the newest lines can be cut off unseen; whoever must exc
 elsewhere.
 """
 
+import errno
 import hashlib
 import json
 import os
 import threading
 import time
+from collections import deque
 from enum import StrEnum
 from pathlib import Path
 
+import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from node_runtime.errors import InputError
 
+log = structlog.get_logger()
+
 FIRST = "0" * 64
 _TAIL = 1 << 16  # bytes; longer than any line
+_PATIENCE = 10_000  # lines kept in memory while the disk is full
 
 
 class Deed(StrEnum):
@@ -57,17 +63,34 @@ class Audit:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._guard = threading.Lock()
+        self._waiting: deque[Entry] = deque(maxlen=_PATIENCE)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self._previous = self._mend()
 
     def record(self, deed: Deed, *, task: int, epoch: int | None = None, detail: str = "") -> None:
+        """Append a line. One that the disk doesn't take is kept and written before the next one: nothing is raised."""
+        now = time.time_ns() // 1_000_000
         with self._guard:
-            now = time.time_ns() // 1_000_000
-            entry = Entry(at=now, deed=deed, task=task, epoch=epoch, detail=detail[:1000], previous=self._previous)
-            line = entry.encode()
-            os.write(self._descriptor, line)
+            self._waiting.append(Entry(at=now, deed=deed, task=task, epoch=epoch, detail=detail[:1000], previous=""))
+            try:
+                while self._waiting:
+                    self._append(self._waiting[0].model_copy(update={"previous": self._previous}).encode())
+                    self._waiting.popleft()
+            except OSError as error:
+                log.error("audit_waits", reason=str(error), lines=len(self._waiting), remedy="free some disk")
+
+    def _append(self, line: bytes) -> None:
+        """The whole line or nothing of it. Raises `OSError`."""
+        end = os.fstat(self._descriptor).st_size
+        try:
+            written = os.write(self._descriptor, line)
+            if written < len(line):
+                raise OSError(errno.ENOSPC, f"only {written} of {len(line)} bytes of the audit line were written")
             os.fdatasync(self._descriptor)
-            self._previous = hashlib.sha256(line).hexdigest()
+        except OSError:
+            os.ftruncate(self._descriptor, end)
+            raise
+        self._previous = hashlib.sha256(line).hexdigest()
 
     def close(self) -> None:
         os.close(self._descriptor)

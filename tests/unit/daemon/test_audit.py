@@ -1,8 +1,11 @@
 """Does the audit file betray every change?"""
 
+import resource
+import signal
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from node_runtime.daemon.audit import Audit, Deed, verify
 from node_runtime.errors import InputError
@@ -51,3 +54,24 @@ def test_a_line_torn_by_a_power_cut_is_cut_off(tmp_path: Path) -> None:
     audit.record(Deed.HAND_BACK, task=2, epoch=1)
     audit.close()
     assert verify(path) == 3
+
+
+def test_what_the_disk_does_not_take_is_written_whole_once_there_is_room(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    audit = Audit(path)
+    audit.record(Deed.CLAIM, task=1, epoch=1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, before[1]))
+    try:
+        with capture_logs() as told:  # whatever they are written to has the limit too
+            audit.record(Deed.RUN, task=1, epoch=1)
+            audit.record(Deed.UPLOAD, task=1, epoch=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert [one["event"] for one in told] == ["audit_waits", "audit_waits"]
+    assert verify(path) == 1
+    audit.record(Deed.PAYMENT, task=1, epoch=1)
+    audit.close()
+    assert verify(path) == 4
