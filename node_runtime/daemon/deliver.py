@@ -3,22 +3,41 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 import structlog
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_all,
+    retry_if_exception_type,
+    retry_if_not_exception_type,
+    sleep_using_event,
+    wait_exponential_jitter,
+)
 
 from node_runtime.daemon.audit import Audit, Deed
 from node_runtime.daemon.outbox import Outbox, Parcel, Step, Upload
-from node_runtime.errors import AssetMismatch, ChainRefused, ChainUnavailable, HostError, NodeRuntimeError, StorageError
+from node_runtime.errors import (
+    AssetMismatch,
+    ChainRefused,
+    ChainUnavailable,
+    FailureCategory,
+    HostError,
+    NodeRuntimeError,
+    StorageError,
+)
 from node_runtime.ports import AssetStore, Chain
+from node_runtime.storage.manifest import TreeRefused
 from node_runtime.task import AssignmentState, SubmissionId
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
 TROUBLE = (ChainUnavailable, StorageError, HostError)  # ours or the network's, and it may pass
+SPOILED = (AssetMismatch, TreeRefused)  # what was packed isn't there any more, however often it is tried
 FIRST_WAIT, LONGEST_WAIT = 0.2, 30.0  # seconds
 
 
@@ -43,11 +62,18 @@ class Courier:
         self._quitting = quitting
 
     def upload(self, parcel: Parcel) -> Parcel:
-        """Put everything the parcel names into storage. May be repeated."""
+        """Put everything the parcel names into storage. May be repeated.
+
+        A parcel whose files aren't there any more as they were becomes a failure: telling it costs less than the bond.
+        """
         if parcel.step is not Step.PACKED:
             return parcel
-        for upload in parcel.uploads:
-            self._patiently(parcel, partial(self._put, upload))
+        try:
+            for upload in parcel.uploads:
+                self._patiently(parcel, partial(self._put, upload))
+        except SPOILED as error:
+            log.error("result_spoiled", reason=error.message, remedy=error.remedy)
+            return self._outbox.uploaded(_without_files(parcel, error))
         self._audit.record(Deed.UPLOAD, task=parcel.task, epoch=parcel.epoch, detail=_digests(parcel))
         return self._outbox.uploaded(parcel)
 
@@ -106,7 +132,7 @@ class Courier:
             log.warning("delivery_waits", reason=str(error), next_try_seconds=wait, attempt=state.attempt_number)
 
         patience = Retrying(
-            retry=retry_if_exception_type(TROUBLE),
+            retry=retry_all(retry_if_exception_type(TROUBLE), retry_if_not_exception_type(SPOILED)),
             wait=wait_exponential_jitter(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
             stop=over,
             sleep=sleep_using_event(self._quitting),
@@ -115,12 +141,19 @@ class Courier:
         )
         try:
             return patience(step)
+        except SPOILED:
+            raise
         except TROUBLE as error:
             why = "the daemon stops" if self._quitting.is_set() else "its time is over"
             raise Undelivered(
                 f"the result of task {parcel.task}, epoch {parcel.epoch} isn't delivered and {why}: {error}",
                 remedy="it stays in the outbox and is tried again when the daemon starts",
             ) from error
+
+
+def _without_files(parcel: Parcel, error: NodeRuntimeError) -> Parcel:
+    category = parcel.category or FailureCategory.NODE_ERROR
+    return replace(parcel, uploads=(), result=None, category=category, message=parcel.message or error.message)
 
 
 def _digests(parcel: Parcel) -> str:

@@ -35,7 +35,7 @@ def run_task(attempt: Attempt, node: Node) -> None:
     outcome = "left"
     try:
         parcel = packed(attempt, node) or work(attempt, node, watch)
-        deliver(parcel, node, watch)
+        parcel = deliver(parcel, node, watch)
         outcome = parcel.category or "done"
     except Stopped as stopped:
         outcome = stopped.reason
@@ -132,8 +132,11 @@ def run_stage(
     raise TaskFailed(run.failure, f"stage {stage.name}: {run.message}", remedy=f"see {stage.name}.log in its logs")
 
 
-def deliver(parcel: Parcel, node: Node, watch: Stopwatch) -> None:
-    """Upload, tell the chain, close the workspace: nothing of the attempt is needed here any more."""
+def deliver(parcel: Parcel, node: Node, watch: Stopwatch) -> Parcel:
+    """Upload, tell the chain, close the workspace: nothing of the attempt is needed here any more.
+
+    Answers what was told, a failure where the files of a result were spoiled.
+    """
     with watch.step("upload"):
         parcel = node.courier.upload(parcel)
     with watch.step("submit"):
@@ -141,6 +144,7 @@ def deliver(parcel: Parcel, node: Node, watch: Stopwatch) -> None:
     watch.on_chain()
     with watch.step("close_workspace"):
         node.workspaces.remove(parcel.attempt)
+    return parcel
 
 
 def deliver_again(parcel: Parcel, node: Node) -> None:
@@ -148,7 +152,7 @@ def deliver_again(parcel: Parcel, node: Node) -> None:
     watch = Stopwatch(seen=time.monotonic(), observe=node.metrics.step)
     with structlog.contextvars.bound_contextvars(task=parcel.task, epoch=parcel.epoch):
         try:
-            deliver(parcel, node, watch)
+            parcel = deliver(parcel, node, watch)
             log.info("parcel_delivered", category=parcel.category)
         except Unwanted as unwanted:
             log.warning("result_unwanted", reason=unwanted.message)

@@ -126,10 +126,13 @@ def test_while_the_chain_is_away_the_parcel_stays_and_quitting_does_not_wait(
     assert [one.id for one in world.chain.submissions(hold.task)] == [delivered.submission]
 
 
-def test_bytes_that_changed_after_packing_are_never_sent(world: World, worker: SubstrateChain) -> None:
+def test_bytes_that_changed_after_packing_are_never_sent_but_told_as_a_failure(
+    world: World, worker: SubstrateChain
+) -> None:
     box, hold = packed(world, worker)
-    (box.parcel().uploads[0].path / "model").write_text("another model\n")
-    box.quitting.set()
-    with pytest.raises(Undelivered, match="has changed since it was collected"):
-        box.deliver()
-    assert world.chain.submissions(hold.task) == ()
+    (box.parcel().uploads[0].path / "model").write_text("changed after it was packed\n")
+    assert box.deliver().category is FailureCategory.NODE_ERROR
+    known = worker.assignment(hold.worker, hold.task)
+    assert known is not None
+    assert known.state is AssignmentState.FAILED
+    assert box.outbox.undelivered() == ()
