@@ -70,6 +70,11 @@ class SubstrateChain:
     def account(self) -> Account:
         return self._account
 
+    @property
+    def genesis(self) -> str:
+        """The hash of the chain's first block: its name, whatever address it is reached by."""
+        return str(self._connection.genesis)
+
     def close(self) -> None:
         """Ends the connection; nothing can be asked afterwards."""
         self._connection.close()

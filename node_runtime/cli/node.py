@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import structlog
 from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
@@ -16,7 +17,7 @@ from node_runtime.containers.engine import DockerEngine
 from node_runtime.containers.settings import EngineSettings
 from node_runtime.daemon.audit import Audit
 from node_runtime.daemon.deliver import Courier
-from node_runtime.daemon.lock import only_daemon
+from node_runtime.daemon.lock import engine_name, only_daemon, only_daemon_in
 from node_runtime.daemon.metrics import Metrics
 from node_runtime.daemon.node import Node
 from node_runtime.daemon.outbox import Outbox
@@ -35,7 +36,7 @@ log = structlog.get_logger()
 
 MINIMUM_TIME = 10_000  # ms that must be left until a task's deadline
 PRIVATE_URI = "private:"  # there is nowhere to fetch it from
-AUDIT, OUTBOX, PRIVATE, APPROVED = "audit.jsonl", "outbox.sqlite", "private", "approved"
+AUDIT, OUTBOX, PRIVATE, APPROVED = "audit.jsonl", "outbox-{}.sqlite", "private", "approved"
 
 
 @contextmanager
@@ -47,11 +48,12 @@ def open_node(config: NodeConfig) -> Iterator[Node]:
     with ExitStack() as stack:
         chain = _connect_patiently(config)
         stack.callback(chain.close)
-        stack.enter_context(only_daemon(home() / "locks", chain.account, config.chain))
-        config.work.mkdir(parents=True, exist_ok=True, mode=0o700)
-        engine = DockerEngine(engine_settings(config))
+        stack.enter_context(only_daemon(home() / "locks", chain.account, network_of(config, chain)))
+        stack.enter_context(only_daemon_in(config.work))
+        name = engine_name(config.work, config.node)
+        engine = DockerEngine(engine_settings(config, name))
         stack.callback(engine.close)
-        outbox, audit = Outbox(config.work / OUTBOX), Audit(config.work / AUDIT)
+        outbox, audit = Outbox(config.work / OUTBOX.format(chain.genesis[2:14])), Audit(config.work / AUDIT)
         stack.callback(outbox.close)
         stack.callback(audit.close)
         cache = Cache(config.work / "cache", limit=config.cache)
@@ -65,7 +67,7 @@ def open_node(config: NodeConfig) -> Iterator[Node]:
             store=store,
             private=private_store(config),
             cache=cache,
-            workspaces=Workspaces(config.work / "attempts", engine=engine, node=config.node),
+            workspaces=Workspaces(config.work / "attempts", engine=engine, node=name),
             engine=engine,
             pool=pool_of(config),
             outbox=outbox,
@@ -77,6 +79,11 @@ def open_node(config: NodeConfig) -> Iterator[Node]:
             log_cap=config.sandbox.log,
             quitting=quitting,
         )
+
+
+def network_of(config: NodeConfig, chain: SubstrateChain) -> str:
+    """The chain by its genesis. Local networks for development are alike in that: there the port tells them apart."""
+    return f"{chain.genesis} {urlsplit(config.chain).port}" if config.key.startswith("//") else chain.genesis
 
 
 def connect_node(config: NodeConfig) -> SubstrateChain:
@@ -153,10 +160,10 @@ def pool_of(config: NodeConfig) -> Pool:
     )
 
 
-def engine_settings(config: NodeConfig) -> EngineSettings:
+def engine_settings(config: NodeConfig, name: str) -> EngineSettings:
     sandbox = config.sandbox
     return EngineSettings(
-        node=config.node,
+        node=name,
         work=config.work,
         docker_host=config.docker,
         base_image=config.base_image,

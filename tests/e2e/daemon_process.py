@@ -13,6 +13,7 @@ import yaml
 from substrateinterface import Keypair
 
 from node_runtime.daemon.audit import Deed, Entry
+from node_runtime.daemon.lock import ID, engine_name
 from node_runtime.daemon.timings import FILE_NAME, Timings, TimingsFile
 from node_runtime.ports import Chain
 from node_runtime.task import Account
@@ -85,6 +86,11 @@ class DaemonProcess:
         return run_command(*words, "--config", str(self.work.parent / "node.yaml"), home=self.work.parents[1] / "home")
 
     @property
+    def name(self) -> str:
+        """What the engine knows the node by."""
+        return engine_name(self.work, self.node)
+
+    @property
     def audit(self) -> Path:
         return self.work / "audit.jsonl"
 
@@ -107,10 +113,10 @@ class DaemonProcess:
         """Nothing of the daemon is left: no process, no container, no mounted folder."""
         self.process.kill()
         self.process.wait(10)
-        if not self.work.exists():
+        if not (self.work / ID).exists():
             return
-        with self.engine.engine(node=self.node, work=self.work) as engine:
-            workspaces = Workspaces(self.work / "attempts", engine=engine, node=self.node)
+        with self.engine.engine(node=self.name, work=self.work) as engine:
+            workspaces = Workspaces(self.work / "attempts", engine=engine, node=self.name)
             for attempt in workspaces.left():
                 workspaces.remove(attempt)
 
@@ -130,7 +136,9 @@ class DaemonProcess:
 
     def containers(self, *, running: bool = False) -> list[str]:
         """The ids of its attempts' containers."""
-        labels = [f"{NODE_LABEL}={self.node}", EPOCH_LABEL]
+        if not (self.work / ID).exists():
+            return []
+        labels = [f"{NODE_LABEL}={self.name}", EPOCH_LABEL]
         with closing(docker.APIClient(base_url=self.engine.url)) as client:
             return [str(one["Id"]) for one in client.containers(all=not running, filters={"label": labels})]
 

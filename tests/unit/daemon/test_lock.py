@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.daemon.lock import only_daemon
+from node_runtime.daemon.lock import engine_name, only_daemon, only_daemon_in
 from node_runtime.errors import ConfigError
 from node_runtime.task import Account
 
@@ -27,3 +27,21 @@ def test_other_accounts_and_other_chains_are_free_and_the_lock_is_given_back(tmp
         pass
     with only_daemon(tmp_path, ALICE, CHAIN):
         pass
+
+
+def test_a_work_folder_has_one_daemon(tmp_path: Path) -> None:
+    with (
+        only_daemon_in(tmp_path),
+        pytest.raises(ConfigError, match=f"already works in .*process {os.getpid()}"),
+        only_daemon_in(tmp_path),
+    ):
+        pass
+
+
+def test_nodes_of_one_name_are_told_apart_and_keep_their_names(tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    first, second = [engine_name(folder, "node") for folder in folders]
+    assert first != second
+    assert [engine_name(folder, "node") for folder in folders] == [first, second]
