@@ -210,6 +210,36 @@ def test_two_machines_with_one_key_share_the_work_and_run_nothing_twice(
     assert sorted(runs) == sorted(tasks)
 
 
+def test_a_hold_of_another_machine_with_the_key_is_neither_run_nor_handed_back(
+    world: World, start_daemon: StartDaemon
+) -> None:
+    first = start_daemon()
+    task = world.train(SLOW)
+    wait_for(first.containers, "the container")
+    second = start_daemon(folder="elsewhere", machine="another", grace=1, kinds=())
+    assert "hold_of_another_daemon" in second.log_text()
+    assert second.stop() == 0
+    assert world.submission(task).state is SubmissionState.ACCEPTED
+    assert second.deeds(Deed.RUN) == []
+    assert len(first.deeds(Deed.RUN)) == 1
+
+
+def test_killed_and_storage_away_at_the_start_the_attempt_waits_for_it(world: World, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon()
+    task = world.train(SLOW)
+    (container,) = wait_for(daemon.containers, "the container")
+    daemon.kill()
+    away = world.storage.with_name("away")
+    world.storage.rename(away)
+    daemon = start_daemon()
+    wait_for(lambda: "not_taken_up" in daemon.log_text(), "the daemon to miss the document")
+    assert daemon.containers() == [container]
+    if world.storage.exists():  # the daemon has made it anew, empty
+        world.storage.rename(world.storage.with_name("empty"))
+    away.rename(world.storage)
+    assert world.submission(task).state is SubmissionState.ACCEPTED
+
+
 def test_what_the_policy_does_not_allow_is_left_alone_and_the_reason_kept(
     world: World, start_daemon: StartDaemon
 ) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.daemon.outbox import Outbox, Parcel, Step, Upload
+from node_runtime.daemon.outbox import Outbox, Parcel, Step, Upload, is_of
 from node_runtime.errors import FailureCategory, HostError
-from node_runtime.task import Account, Digest, Output, Result, SubmissionId, TaskId
+from node_runtime.task import Account, Assignment, AssignmentState, Digest, Output, Result, SubmissionId, TaskId
 
 RESULT = Result(
     digest=Digest("a" * 64), outputs=(Output(name="model", digest=Digest("b" * 64)),), uri="cas:", perf=-970_000
@@ -108,3 +108,27 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"not a database" * 1000)
     with pytest.raises(HostError, match=r"outbox\.sqlite: the outbox can't be used"):
         Outbox(path)
+
+
+def hold(task: int, *, due: int) -> Assignment:
+    return Assignment(
+        task=TaskId(task), worker=Account("5Bob"), epoch=1, since=0, due=due, bond=1, state=AssignmentState.LIVE
+    )
+
+
+def test_claims_are_known_after_a_restart_with_their_answer_or_without(tmp_path: Path) -> None:
+    box = Outbox(tmp_path / "outbox.sqlite")
+    for task in (1, 2, 3):
+        box.claim(TaskId(task))
+    assert box.claimed(hold(1, due=70))
+    assert not box.claimed(hold(1, due=70))
+    box.unclaim(TaskId(3))
+    box.close()
+    assert Outbox(tmp_path / "outbox.sqlite").claims() == {1: 70, 2: None}
+
+
+def test_a_parcel_of_an_earlier_chain_is_not_that_of_the_same_numbers_on_a_new_one() -> None:
+    old = parcel(7)
+    assert is_of(old, hold(7, due=old.due))
+    assert not is_of(old, hold(7, due=old.due + 1))
+    assert not is_of(old, hold(8, due=old.due))
