@@ -62,6 +62,7 @@ def take_down(folder: Path, say: Say) -> bool:
     network = NetworkFile.load(folder)
     if network is None:
         return False
+    network.model_copy(update={"stopping": True}).save(folder)
     for record in reversed(network.processes):
         if processes.stop(record, grace=NODE_GRACE):
             say(f"stopped {record.name}")

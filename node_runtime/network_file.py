@@ -24,6 +24,7 @@ class NetworkFile(BaseModel):
     base_image: str
     creator: str = CREATOR
     processes: tuple[ProcessRecord, ...] = ()
+    stopping: bool = False  # `down` is at work: what ends now was told to
 
     @classmethod
     def load(cls, folder: Path) -> "NetworkFile | None":

@@ -13,7 +13,7 @@ import node_runtime
 from node_runtime.cli.session import JsonOption
 from node_runtime.devnet.block_time import BlockTime
 from node_runtime.errors import InputError
-from node_runtime.home import network_folder
+from node_runtime.home import home, network_folder
 from node_runtime.network_file import NetworkFile
 
 console = Console(highlight=False, soft_wrap=True)
@@ -33,7 +33,9 @@ def register(app: typer.Typer) -> None:
 def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once all is ready; stop with 'down'.")] = False,
     nodes: Annotated[int, typer.Option(min=0, max=5, help="How many node daemons.")] = 1,
-    port: Annotated[int, typer.Option(help="The chain's port on the loopback address; 0 takes a free one.")] = 9944,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The chain's port on the loopback address; 0 takes a free one.")
+    ] = 9944,
     block_time: Annotated[
         BlockTime, typer.Option(help="A block for each transaction, or one every 2 s.")
     ] = BlockTime.INSTANT,
@@ -64,11 +66,13 @@ def down() -> None:
 
 
 def devnet(
-    base_path: Annotated[Path | None, typer.Option(help="Where blocks and state are kept.")] = None,
+    base_path: Annotated[
+        Path | None, typer.Option(help="Where blocks and state are kept [default: the user's data folder]")
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; the development keys are public, keep it loopback.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 9944,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 9944,
     block_time: Annotated[
         BlockTime, typer.Option(help="A block for each transaction, or one every 2 s.")
     ] = BlockTime.INSTANT,
@@ -80,7 +84,7 @@ def devnet(
     from node_runtime.devnet.server import serve
 
     serve(
-        base_path=base_path or network_folder() / "chain",
+        base_path=base_path or home() / "devnet",
         host=host,
         port=port,
         block_time=block_time,
@@ -129,7 +133,7 @@ def _wait_for_signal_or_end(folder: Path) -> None:
         signal.signal(number, lambda *_: stop.set())
     while not stop.wait(1.0):
         network = NetworkFile.load(folder)
-        if network is None:
+        if network is None or network.stopping:
             return  # `down` from another terminal
         ended = [record for record in network.processes if record.process() is None]
         if ended:
