@@ -5,7 +5,8 @@ from enum import Enum, auto
 
 from node_runtime.errors import FailureCategory
 
-_KILLED = (137, 143, 255)  # KILL, TERM, and what an engine says that missed the end
+_SIGKILL = 128 + 9
+_KILLED = (_SIGKILL, 143, 255)  # KILL, TERM, and what an engine says that missed the end
 
 
 class Stop(Enum):
@@ -43,6 +44,9 @@ def judge(ending: Ending, *, timeout: float, memory: int) -> tuple[FailureCatego
         return None, ""
     if ending.out_of_memory:
         return FailureCategory.OUT_OF_MEMORY, f"needed more than its {memory >> 20} MiB of memory"
+    if ending.exit_code == _SIGKILL:  # not ours: the kernel's, whose word the engine misses when the end overtakes it
+        said = f"was killed from outside, as the kernel does when it needs more than its {memory >> 20} MiB of memory"
+        return FailureCategory.OUT_OF_MEMORY, said
     return FailureCategory.TASK_ERROR, f"exited with {ending.exit_code}{_meaning(ending.exit_code)}"
 
 
@@ -64,5 +68,5 @@ def judge_start(reason: str) -> tuple[FailureCategory | None, int]:
 
 
 def _meaning(exit_code: int) -> str:
-    known = {126: "its program may not be executed", 127: "its program was not found", 137: "it was killed"}
+    known = {126: "its program may not be executed", 127: "its program was not found"}
     return f" ({known[exit_code]})" if exit_code in known else ""

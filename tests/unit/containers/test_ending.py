@@ -23,7 +23,7 @@ def ended(
         (ended(), None),
         (ended(out_of_memory=True), None),
         (ended(3), FailureCategory.TASK_ERROR),
-        (ended(137), FailureCategory.TASK_ERROR),
+        (ended(137), FailureCategory.OUT_OF_MEMORY),
         (ended(137, out_of_memory=True), FailureCategory.OUT_OF_MEMORY),
         (ended(0, seconds=11), FailureCategory.TIMEOUT),
         (ended(143, stopped=Stop.TIMEOUT), FailureCategory.TIMEOUT),
