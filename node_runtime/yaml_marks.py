@@ -1,6 +1,7 @@
 """Where in a YAML file does each value stand? Reads files safely and turns mistakes into file:line:column messages."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from node_runtime.errors import InputError
+from node_runtime.mistakes import in_words
 
 MAX_BYTES = 256 * 1024  # the parser needs about 10 µs a byte
 MAX_VALUES = 50_000  # counted with aliases written out, so that nested aliases can't blow up
@@ -196,9 +198,12 @@ class _Values:
         if isinstance(node, yaml.SequenceNode):
             return [self._value(item, depth + 1) for item in node.value]
         try:
-            return self._scalars.construct_object(node)
+            found = self._scalars.construct_object(node)
         except (yaml.YAMLError, ValueError):
             raise self._refused(node, f"can't read '{str(node.value)[:40]}' as {node.tag}") from None
+        if isinstance(found, float) and not math.isfinite(found):
+            raise self._refused(node, f"'{str(node.value)[:40]}' is beyond what a number can be")
+        return found
 
     def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
@@ -227,12 +232,8 @@ def explain_mistake(mistake: Any, document: MarkedDocument, model: Any) -> str:
         return f"{document.at(location, key=True)}: unknown key '{location[-1]}'{where}" + (f"; {hint}" if hint else "")
     if kind == "missing":
         return f"{document.at(location)}: key '{location[-1]}' is missing{where}"
-    reason = mistake["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    reason = reason[:1].lower() + reason[1:]
     name = ".".join(document.keys(location)).replace(".[", "[")
-    given = mistake.get("input")
-    got = f", got {given!r:.60}" if isinstance(given, str | int | float) and kind != "value_error" else ""
-    return f"{document.at(location)}: {name + ': ' if name else ''}{reason}{got}"
+    return f"{document.at(location)}: {name + ': ' if name else ''}{in_words(mistake)}"
 
 
 def _valid_keys(model: Any, location: Location) -> Iterator[str]:

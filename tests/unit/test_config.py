@@ -83,13 +83,13 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
         ("cache: 20GX\n", "node.yaml:6:8: cache: unknown unit 'GX'; did you mean 'GiB'?"),
         ("poll: fast\n", "node.yaml:6:7: poll: 'fast' is not a duration; write a whole number with a unit, e.g. 15m, "
                          "2h or 1d"),
-        ("building: yes\n", "node.yaml:6:11: building: input should be 'allow' or 'deny', got 'yes'"),
-        ("slots: true\n", "node.yaml:6:8: slots: input should be a valid integer, got True"),
-        ("slots: 0\n", "node.yaml:6:8: slots: input should be greater than or equal to 1, got 0"),
-        ("pool: 3\n", "node.yaml:6:7: pool: input should be a valid dictionary or instance of PoolConfig, got 3"),
+        ("building: yes\n", "node.yaml:6:11: building: must be 'allow' or 'deny', not 'yes'"),
+        ("slots: true\n", "node.yaml:6:8: slots: must be a whole number, not true"),
+        ("slots: 0\n", "node.yaml:6:8: slots: at least 1, not 0"),
+        ("pool: 3\n", "node.yaml:6:7: pool: must be keys with values, e.g. {key: value}, not 3"),
         ("work: 3\n", "node.yaml:6:1: key 'work' is there twice"),
-        ("policy: {kinds: [cooking]}\n", "node.yaml:6:18: policy.kinds[0]: input should be 'annotation', 'training', "
-                                         "'restructuring', 'scoring' or 'aggregation', got 'cooking'"),
+        ("policy: {kinds: [cooking]}\n", "node.yaml:6:18: policy.kinds[0]: must be 'annotation', 'training', "
+                                         "'restructuring', 'scoring' or 'aggregation', not 'cooking'"),
         ("policy: {creators: [Alice]}\n", "node.yaml:6:20: policy.creators: 'Alice' is neither an account's address, "
                                           "nor a pattern ^…$, nor 'any'"),
         ("policy: {algos: ['^(']}\n", "node.yaml:6:17: policy.algos: '^(' is neither a digest of 64 hexadecimal "
@@ -105,12 +105,12 @@ def test_mistakes_name_place_and_remedy(tmp_path: Path, text: str, message: str 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     assert refused(tmp_path, "node: Bob!\nslots: 0\n") == [
-        "node.yaml:1:7: node: string should match pattern '^[a-z0-9][a-z0-9-]{0,31}$', got 'Bob!'",
+        "node.yaml:1:7: node: must match ^[a-z0-9][a-z0-9-]{0,31}$, not 'Bob!'",
         "node.yaml:1:1: key 'chain' is missing",
         "node.yaml:1:1: key 'key' is missing",
         "node.yaml:1:1: key 'storage' is missing",
         "node.yaml:1:1: key 'work' is missing",
-        "node.yaml:2:8: slots: input should be greater than or equal to 1, got 0",
+        "node.yaml:2:8: slots: at least 1, not 0",
     ]
 
 

@@ -139,6 +139,6 @@ def test_a_missing_key_is_told_where_its_mapping_stands(tmp_path: Path) -> None:
 def test_a_wrong_value_is_told_with_its_path(tmp_path: Path) -> None:
     text = "kind: training\nname: a\ndata:\n  - memory: 1\n  - memory: lots\n    cpus: 65.0\n"
     assert mistakes(tmp_path, text) == [
-        "task.yaml:5:13: data[1].memory: input should be a valid integer, got 'lots'",
+        "task.yaml:5:13: data[1].memory: must be a whole number, not 'lots'",
         "task.yaml:6:11: data[1].cpus: more CPUs than any machine has",
     ]
