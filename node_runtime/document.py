@@ -5,9 +5,10 @@ tree digest goes on chain. A node runs what this document says and nothing else,
 are exactly the inputs the chain admitted.
 """
 
+from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from node_runtime.task import Account, AssetRef, Digest, Kind
 
@@ -20,6 +21,10 @@ AssetKey = Annotated[str, StringConstraints(pattern=r"^[1-9A-HJ-NP-Za-km-z]{40,6
 
 Number = Annotated[int, Field(ge=0, lt=1 << 64)]
 """Of a submission, a task or an objective: as large as the chain can count."""
+
+
+Question = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
+ClassLabel = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 def asset_ref(key: AssetKey) -> AssetRef:
@@ -62,12 +67,32 @@ class ModelOf(_Part):
         return self
 
 
+class AnnotationType(StrEnum):
+    """What is found out about each file: boxes in a picture, one class, or passages of a text."""
+
+    OBJECT_DETECTION = "object_detection"
+    CLASSIFICATION = "classification"
+    TEXT_SPAN = "text_span"
+
+
+class Annotation(_Part):
+    """What annotators are asked. ``coordinates`` and ``info`` are the creator's own words to them, any JSON."""
+
+    type: AnnotationType
+    question: Question
+    labels: Annotated[tuple[ClassLabel, ...], Field(min_length=1, max_length=256)]
+    coordinates: dict[ClassLabel, JsonValue] = Field(default_factory=dict)
+    info: dict[str, JsonValue] = Field(default_factory=dict)
+
+
 class Document(_Part):
     format: Literal["node-runtime/task/1"] = "node-runtime/task/1"
     kind: Kind
     name: str
     layout: Literal["sandbox", "substra", "bundle"] = "sandbox"
     algo: Image | None = None
+    bundle: AssetKey | None = None
+    annotation: Annotation | None = None
     opener: AssetKey | None = None
     data: tuple[AssetKey, ...] = ()
     models: tuple[ModelOf, ...] = ()
@@ -77,9 +102,9 @@ class Document(_Part):
     limits: Limits = Limits()
 
     def asset_keys(self) -> tuple[AssetKey, ...]:
-        """Every asset the document names, each once, in the order algo, opener, metric, data, models."""
+        """Every asset the document names, each once, in the order algo, metric, bundle, opener, data, models."""
         images = [image.source for image in (self.algo, self.metric) if image]
-        single = [self.opener] if self.opener else []
+        single = [key for key in (self.bundle, self.opener) if key]
         imported = [model.asset for model in self.models if model.asset]
         return tuple(dict.fromkeys([*images, *single, *self.data, *imported]))
 

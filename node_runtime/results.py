@@ -13,11 +13,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, ValidationError
 
-from node_runtime.errors import InputError
+from node_runtime.document import Document
+from node_runtime.errors import FailureCategory, InputError, TaskFailed
 from node_runtime.perf import FILE_NAME as PERF
 from node_runtime.perf import Perf, read_perf
 from node_runtime.ports import ContainerRun
-from node_runtime.stages import Inputs, Stage, Writable
+from node_runtime.stages import Inputs, Keeps, Stage, Writable
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import FOUND_AFTER_RUN, manifest_of
@@ -52,7 +53,7 @@ class ResultDocument(_Part):
     epoch: int
     worker: str
     kind: Kind
-    inputs: tuple[Hexadecimal, ...]  # algo, metric, opener, data, models: each once, in this order
+    inputs: tuple[Hexadecimal, ...]  # algo, bundle, metric, opener, data, models: each once, in this order
     stages: tuple[StageRun, ...]
     perf: dict[str, JsonValue] | None = None  # perf.json as it was
     outputs: dict[str, Hexadecimal]
@@ -95,6 +96,10 @@ class Collected:
 def collect(stages: Sequence[Stage], workspace: Workspace) -> tuple[Collected, ...]:
     """The outputs of the stages, which have all ended well. May be repeated."""
     return tuple(_collect_one(writable, stage, workspace) for stage in stages for writable in stage.writes)
+
+
+def check_outputs(outputs: Sequence[Collected], *, document: Document, inputs: Inputs) -> None:
+    """Raise `TaskFailed` output_invalid where an output isn't what the task asks for, as far as the files show that."""
 
 
 def perf_of(stages: Sequence[Stage], workspace: Workspace) -> Perf | None:
@@ -171,15 +176,26 @@ def _stage_run(stage: Stage, run: ContainerRun) -> StageRun:
 def _collect_one(writable: Writable, stage: Stage, workspace: Workspace) -> Collected:
     folder = workspace.output_folder(stage.name, writable.name)
     check_entry(folder / writable.entry, stage=stage.name, bytes_allowed=stage.limits.outputs)
+    source = folder / writable.entry if writable.keeps is Keeps.INSIDE else folder
+    if not source.is_dir():
+        raise TaskFailed(
+            FailureCategory.OUTPUT_INVALID,
+            f"stage {stage.name} left a file as {writable.entry}, not a folder",
+            remedy=f"let it write into the folder {writable.entry}/",
+        )
     for name in _surplus(folder, writable, stage):
         remove_tree(folder / name)
     with output_refused(stage.name):
-        digest = manifest_of(folder, caps=FOUND_AFTER_RUN.with_bytes(stage.limits.outputs)).digest
-    return Collected(name=writable.output, source=folder, digest=digest)
+        digest = manifest_of(source, caps=FOUND_AFTER_RUN.with_bytes(stage.limits.outputs)).digest
+    return Collected(name=writable.output, source=source, digest=digest)
 
 
 def _surplus(folder: Path, writable: Writable, stage: Stage) -> list[str]:
-    """What is not collected: mount points, and everything but the entry when that stands alone."""
-    if not writable.alone:
-        return [name for name in stage.mount_points(writable) if os.path.lexists(folder / name)]
-    return [entry.name for entry in folder.iterdir() if entry.name != writable.entry]
+    """What must not be collected with the rest."""
+    match writable.keeps:
+        case Keeps.ALL:
+            return [name for name in stage.mount_points(writable) if os.path.lexists(folder / name)]
+        case Keeps.ENTRY:
+            return [entry.name for entry in folder.iterdir() if entry.name != writable.entry]
+        case Keeps.INSIDE:
+            return []

@@ -11,7 +11,19 @@ import yaml
 from pydantic import ValidationError
 
 from node_runtime.errors import InputError, SpecError
-from node_runtime.spec_models import KINDS, AnySpec, ModelSpec, ObjectiveSpec, ScoringSpec, TaskSpec, TrainingSpec
+from node_runtime.spec_models import (
+    KINDS,
+    AnnotationSpec,
+    AnySpec,
+    BundleSpec,
+    ModelTaskSpec,
+    ObjectiveSpec,
+    RestructuringSpec,
+    ScoringSpec,
+    TaskSpec,
+    TrainingSpec,
+)
+from node_runtime.spec_parts import ModelSpec
 from node_runtime.task import Kind
 from node_runtime.yaml_marks import Location, MarkedDocument, explain, load_documents, nearest
 
@@ -118,18 +130,52 @@ def _conflicts(spec: AnySpec) -> Iterator[tuple[Location, str]]:
         yield ("max_rejects",), "with validation 'auto' nothing is rejected; leave it out, or use 'manual'"
     if spec.bond is not None and spec.rejects and spec.bond < -(-spec.reward // 10):
         yield ("bond",), "a rejection costs the worker a tenth of the reward; the bond must cover that"
-    yield from _twice("data", spec.data)
-    if isinstance(spec, TrainingSpec):
+    if isinstance(spec, TrainingSpec | RestructuringSpec | ScoringSpec):
+        yield from _twice("data", spec.data)
+    if isinstance(spec, ModelTaskSpec):
         yield from _twice("objectives", spec.objectives)
-    elif spec.objective is not None:
+        yield from _twice("models", spec.models)
+    if isinstance(spec, TrainingSpec):
+        yield from _training_conflicts(spec)
+    if isinstance(spec, BundleSpec):
+        yield from _bundle_conflicts(spec)
+    if isinstance(spec, AnnotationSpec):
+        yield from _twice("class_labels", spec.class_labels)
+    if isinstance(spec, ScoringSpec):
+        yield from _scoring_conflicts(spec)
+
+
+def _training_conflicts(spec: TrainingSpec) -> Iterator[tuple[Location, str]]:
+    if spec.bundle is not None:
+        for key in ("opener", "rank"):
+            if getattr(spec, key) is not None:
+                yield (key,), f"a bundle has no {key}; leave it out, or name an 'algo' instead of the 'bundle'"
+        return
+    if spec.algo is None:
+        yield ("algo",), "key 'algo' is missing; name a folder with a Dockerfile, or a 'bundle' with a start_task.sh"
+    if not spec.data:
+        yield ("data",), "key 'data' is missing or empty; name at least one data sample"
+
+
+def _bundle_conflicts(spec: BundleSpec) -> Iterator[tuple[Location, str]]:
+    if spec.bundle is None:
+        return
+    if spec.algo is not None and spec.algo.entrypoint is not None:
+        yield ("algo", "entrypoint"), "a bundle is run by its start_task.sh; leave the entrypoint out"
+    if spec.algo is None and not isinstance(spec.bundle, Path):
+        yield ("bundle",), "the image is made of a bundle's folder, which isn't here; name an 'algo' too"
+
+
+def _scoring_conflicts(spec: ScoringSpec) -> Iterator[tuple[Location, str]]:
+    if spec.objective is not None:
         for key in _FROM_OBJECTIVE:
             if getattr(spec, key):
                 yield (key,), f"'{key}' comes with the objective; leave it out, or leave 'objective' out"
-    else:
-        missing = [key for key in ("opener", "data", "metrics") if not getattr(spec, key)]
-        if missing:
-            named = " and ".join(f"'{key}'" for key in missing)
-            yield (), f"{named} missing; name an 'objective', or everything that a cross-validation needs"
+        return
+    missing = [key for key in ("opener", "data", "metrics") if not getattr(spec, key)]
+    if missing:
+        named = " and ".join(f"'{key}'" for key in missing)
+        yield (), f"{named} missing; name an 'objective', or everything that a cross-validation needs"
 
 
 def _twice(key: str, values: Sequence[object]) -> Iterator[tuple[Location, str]]:
@@ -154,7 +200,7 @@ def _references(entries: Sequence[Entry], index: int) -> Iterator[tuple[Location
         location: Location = ("model",) if isinstance(spec, ScoringSpec) else ("models", position)
         yield from ((location, reason) for reason in _model_reference(model, spec, tasks, later))
     objectives = {entry.spec.name: entry.spec for entry in entries if isinstance(entry.spec, ObjectiveSpec)}
-    if isinstance(spec, TrainingSpec):
+    if isinstance(spec, TrainingSpec | RestructuringSpec):
         yield from _objective_samples(spec, objectives)
 
 
@@ -177,13 +223,15 @@ def _model_reference(model: ModelSpec, spec: TaskSpec, tasks: dict[str, TaskSpec
 
 def _certifiable(spec: TaskSpec, parent: TaskSpec) -> bool:
     """As far as the file shows: objectives named by number and by name can't be compared."""
-    if not (isinstance(spec, ScoringSpec) and isinstance(parent, TrainingSpec) and spec.objective is not None):
+    if not (isinstance(spec, ScoringSpec) and isinstance(parent, ModelTaskSpec) and spec.objective is not None):
         return True
     comparable = all(type(one) is type(spec.objective) for one in parent.objectives)
     return spec.objective in parent.objectives or not comparable
 
 
-def _objective_samples(spec: TrainingSpec, objectives: dict[str, ObjectiveSpec]) -> Iterator[tuple[Location, str]]:
+def _objective_samples(
+    spec: TrainingSpec | RestructuringSpec, objectives: dict[str, ObjectiveSpec]
+) -> Iterator[tuple[Location, str]]:
     for index, sample in enumerate(spec.data):
         owner = next((one.name for one in objectives.values() if sample in one.samples), None)
         if owner is not None:

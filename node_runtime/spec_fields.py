@@ -117,6 +117,13 @@ def _image_folder(path: Path) -> None:
         raise ValueError(f"{path} has no Dockerfile; put one into the folder")
 
 
+def _bundle(path: Path) -> None:
+    if not path.is_dir():
+        raise ValueError(f"{path} is a file; name a folder with a start_task.sh")
+    if not (path / "start_task.sh").is_file():
+        raise ValueError(f"{path} has no start_task.sh; put the script that does the work into the folder")
+
+
 def _opener(path: Path) -> None:
     if path.is_dir() and not (path / "__init__.py").is_file():
         raise ValueError(f"{path} has no __init__.py; name a .py file, or a folder that is a Python package")
@@ -154,6 +161,7 @@ Size = Annotated[int, BeforeValidator(_in_words(read_size, "256MiB or 1GiB"))]
 """Bytes."""
 AccountAddress = Annotated[Account, PlainValidator(read_account)]
 ImageFolder = Annotated[Source, PlainValidator(_checked(_image_folder)), _AS_TEXT]
+BundleFolder = Annotated[Source, PlainValidator(_checked(_bundle)), _AS_TEXT]
 OpenerSource = Annotated[Source, PlainValidator(_checked(_opener)), _AS_TEXT]
 SampleFolder = Annotated[Source, PlainValidator(_checked(_sample)), _AS_TEXT]
 ModelTree = Annotated[Source, PlainValidator(_checked(_not_empty)), _AS_TEXT]

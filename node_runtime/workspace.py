@@ -19,11 +19,12 @@ from types import TracebackType
 
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 from node_runtime.ports import ContainerEngine, ContainerSpec, Mount
-from node_runtime.stages import Carried, Stage
+from node_runtime.stages import Carried, Stage, Writable
 from node_runtime.storage.manifest import TreeRefused, TreeTooLarge
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import FOUND_AFTER_RUN, tree_files
+from node_runtime.storage.working_copy import copy_writable
 from node_runtime.task import PlanId, TaskId
 
 _ATTEMPT = re.compile(r"task-(\d+)-epoch-(\d+)")
@@ -67,6 +68,10 @@ class Workspaces:
         """The attempts that have a workspace here, of this process or of one before it."""
         names = (_ATTEMPT.fullmatch(entry.name) for entry in self._root.iterdir())
         return tuple(sorted(AttemptId(task=TaskId(int(one[1])), epoch=int(one[2])) for one in names if one))
+
+    def remove_containers(self, attempt: AttemptId) -> None:
+        """Remove the attempt's containers and leave what they wrote. May be repeated."""
+        self._workspace(attempt).remove_containers()
 
     def remove(self, attempt: AttemptId) -> None:
         """Remove the attempt's containers and folder. May be repeated."""
@@ -129,7 +134,7 @@ class Workspace:
         carried = tuple(self._carry(one, stage) for one in stage.carries)
         self._open_folders(stage, carried)
         written = tuple(
-            Mount(source=self.output_folder(stage.name, one.name), target=one.target, quota=stage.limits.outputs)
+            Mount(source=self.output_folder(stage.name, one.name), target=one.target, quota=_quota(one, stage))
             for one in stage.writes
         )
         return ContainerSpec(
@@ -154,11 +159,16 @@ class Workspace:
 
     def close(self) -> None:
         """Remove the attempt's containers, its bounded folders and everything else of it. May be repeated."""
+        self.remove_containers()
         for stage in _folders_in(self.folder / _STAGES):
-            self._engine.remove(self.container_name(stage.name))
             for folder in _folders_in(stage):
                 self._engine.close_folder(folder)
         _remove(self.folder)
+
+    def remove_containers(self) -> None:
+        """Remove the containers of the attempt's stages. May be repeated."""
+        for stage in _folders_in(self.folder / _STAGES):
+            self._engine.remove(self.container_name(stage.name))
 
     def _open_folders(self, stage: Stage, carried: tuple[Mount, ...]) -> None:
         parent = self.folder / _STAGES / stage.name
@@ -166,13 +176,16 @@ class Workspace:
         if started.exists() and not self._is_known(stage):
             for writable in stage.writes:
                 self._engine.close_folder(parent / writable.name)
+            started.unlink()
         _make_private(parent.parent)
         _make_private(parent)
         # each mount inside a writable folder needs a place there, of its own kind
         sources = {mount.target: mount.source for mount in (*stage.reads, *carried)}
         for writable in stage.writes:
             folder = parent / writable.name
-            self._engine.open_folder(folder, quota=stage.limits.outputs)
+            self._engine.open_folder(folder, quota=_quota(writable, stage))
+            if not started.exists():
+                _copy_into(folder, writable)
             for name in stage.mount_points(writable):
                 _make_mount_point(folder / name, sources[f"{writable.target}/{name}"])
         started.touch()
@@ -186,6 +199,22 @@ class Workspace:
         source = self.output_folder(carried.stage, carried.name) / carried.entry
         check_entry(source, stage=carried.stage, bytes_allowed=stage.limits.outputs)
         return Mount(source=source, target=carried.target)
+
+
+def _quota(writable: Writable, stage: Stage) -> int:
+    """What is copied in beforehand is not counted as output."""
+    if writable.copied is None:
+        return stage.limits.outputs
+    return stage.limits.outputs + sum(file.size for file in tree_files(writable.copied))
+
+
+def _copy_into(folder: Path, writable: Writable) -> None:
+    """The working copy of a bundle, in which nothing an earlier try left is taken for an output of this one."""
+    if writable.copied is None:
+        return
+    with host_trouble(folder):
+        copy_writable(writable.copied, folder, without={writable.entry})
+        (folder / writable.entry).mkdir(exist_ok=True)
 
 
 def check_entry(entry: Path, *, stage: str, bytes_allowed: int) -> None:
@@ -223,8 +252,9 @@ def _make_mount_point(point: Path, source: Path) -> None:
     if point.is_symlink() or point.exists():
         return
     if stat.S_ISDIR(source.stat().st_mode):
-        point.mkdir(mode=0o755)
+        point.mkdir(mode=0o755, parents=True)
     else:
+        point.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         point.touch(mode=0o644)
 
 

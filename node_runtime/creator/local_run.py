@@ -13,9 +13,10 @@ from node_runtime.document import Document, ModelOf
 from node_runtime.errors import SpecError, TaskFailed
 from node_runtime.perf import Perf
 from node_runtime.ports import AssetStore, ContainerEngine, ContainerRun
-from node_runtime.results import collect, perf_of
+from node_runtime.results import check_outputs, collect, perf_of
 from node_runtime.spec import Entry, SpecFile
-from node_runtime.spec_models import ModelSpec, ObjectiveSpec, ScoringSpec, TaskSpec
+from node_runtime.spec_models import ObjectiveSpec, ScoringSpec, TaskSpec
+from node_runtime.spec_parts import ModelSpec
 from node_runtime.stages import Inputs, Stage, inputs_of, stages_of
 from node_runtime.storage.cache import Cache
 from node_runtime.task import Account, Digest, Objective, ObjectiveId, TaskId
@@ -60,7 +61,9 @@ def run_locally(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
         scored = objectives.get(str(spec.objective)) if isinstance(spec, ScoringSpec) else None
         digests = [_model_digest(model, models, uploaded) for model in spec.needed_models]
         assets = [ModelOf(asset=f"{NOBODY}/{digest}") for digest in digests]
-        document = document_of(spec, ref_of=uploaded.ref, models=assets, objective=scored)
+        document = document_of(
+            spec, ref_of=uploaded.ref, environment_of=uploaded.environment, models=assets, objective=scored
+        )
         result = _run_task(document, digests, TaskId(index), bench)
         if (result.folder / "model").exists():
             models[spec.name] = bench.store.put(result.folder / "model")
@@ -123,7 +126,9 @@ def _run_task(document: Document, models: Sequence[Digest], number: TaskId, benc
         stages = stages_of(document, inputs)
         runs = [_run_stage(stage, workspace, bench) for stage in stages]
         perf = perf_of(stages, workspace)
-        for output in collect(stages, workspace):
+        outputs = collect(stages, workspace)
+        check_outputs(outputs, document=document, inputs=inputs)
+        for output in outputs:
             _keep(output.source, output.name, target)
     seconds = tuple((stage.name, run.seconds) for stage, run in zip(stages, runs, strict=True))
     return LocalResult(name=document.name, folder=target, seconds=seconds, perf=perf)
@@ -133,7 +138,7 @@ def _inputs(document: Document, models: Sequence[Digest], bench: Bench, held: Ex
     def folder_of(digest: Digest) -> Path:
         return held.enter_context(bench.cache.pin(digest, fetch=bench.store))
 
-    return inputs_of(document, models=models, folder_of=folder_of)
+    return inputs_of(document, models=models, folder_of=folder_of, worker=NOBODY)
 
 
 def _run_stage(stage: Stage, workspace: Workspace, bench: Bench) -> ContainerRun:

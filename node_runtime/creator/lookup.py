@@ -3,7 +3,8 @@
 from node_runtime.errors import SpecError
 from node_runtime.ports import Chain
 from node_runtime.spec import Entry, SpecFile
-from node_runtime.spec_models import ModelSpec, ScoringSpec, TaskSpec, TrainingSpec
+from node_runtime.spec_models import ModelTaskSpec, ScoringSpec, TaskSpec
+from node_runtime.spec_parts import ModelSpec
 from node_runtime.task import Kind, Objective, ObjectiveId, SubmissionId, TaskId
 from node_runtime.yaml_marks import Location, nearest
 
@@ -38,9 +39,10 @@ def own_objectives(chain: Chain) -> dict[str, Objective]:
 
 
 def _objectives(spec: TaskSpec) -> list[tuple[Location, str | int]]:
-    if isinstance(spec, TrainingSpec):
+    if isinstance(spec, ModelTaskSpec):
         return [(("objectives", index), name) for index, name in enumerate(spec.objectives)]
-    return [] if spec.objective is None else [(("objective",), spec.objective)]
+    scored = spec.objective if isinstance(spec, ScoringSpec) else None
+    return [] if scored is None else [(("objective",), scored)]
 
 
 def _called(name: str | int) -> str:

@@ -15,7 +15,8 @@ from node_runtime.document import FILE_NAME, Document, ModelOf
 from node_runtime.errors import ChainRefused, ChainUnavailable, InputError
 from node_runtime.ports import AssetStore, Chain
 from node_runtime.spec import SpecFile
-from node_runtime.spec_models import ModelSpec, ObjectiveSpec, ScoringSpec, TaskSpec, TrainingSpec
+from node_runtime.spec_models import ModelTaskSpec, ObjectiveSpec, ScoringSpec, TaskSpec
+from node_runtime.spec_parts import ModelSpec
 from node_runtime.task import Digest, Kind, Objective, ObjectiveId, PlanId, TaskId
 from node_runtime.units import amount
 
@@ -132,7 +133,9 @@ def _create(
     numbers = {task.name: task.id for task in before}
     models = [_model(model, numbers, uploaded) for model in spec.needed_models]
     scored = objectives[spec.objective] if isinstance(spec, ScoringSpec) and spec.objective is not None else None
-    document = document_of(spec, ref_of=uploaded.ref, models=models, objective=scored)
+    document = document_of(
+        spec, ref_of=uploaded.ref, environment_of=uploaded.environment, models=models, objective=scored
+    )
     named = (scored,) if scored is not None else tuple(objectives[name] for name in _trained_for(spec))
     digest = _store_document(document, store)
     terms = terms_of(spec, creator=chain.account, now=current_time(chain), plan=plan)
@@ -149,7 +152,7 @@ def _model(model: ModelSpec, numbers: dict[str, TaskId], uploaded: Uploaded) -> 
 
 
 def _trained_for(spec: TaskSpec) -> tuple[str | int, ...]:
-    return spec.objectives if isinstance(spec, TrainingSpec) else ()
+    return spec.objectives if isinstance(spec, ModelTaskSpec) else ()
 
 
 def _store_document(document: Document, store: AssetStore) -> Digest:

@@ -1,7 +1,8 @@
 """What goes on chain for a task: its terms, and what its document may touch. Pure."""
 
 from node_runtime.document import Document, asset_ref
-from node_runtime.spec_models import PREPARING, TaskSpec
+from node_runtime.spec_models import TaskSpec
+from node_runtime.spec_parts import PREPARING
 from node_runtime.task import (
     Account,
     Digest,

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from node_runtime.creator.environment import environment_of
 from node_runtime.errors import ChainRefused, SpecError
 from node_runtime.ports import AssetStore, Chain
 from node_runtime.spec import SpecFile
 from node_runtime.spec_fields import Source
-from node_runtime.spec_models import Asset as Named
-from node_runtime.task import Account, Asset, AssetRef, Visibility
+from node_runtime.spec_models import BundleSpec, TaskSpec
+from node_runtime.spec_parts import Asset as Named
+from node_runtime.task import Account, Asset, AssetKind, AssetRef, Visibility
 
 Say = Callable[[str], None]
 
@@ -22,6 +24,11 @@ class Uploaded:
 
     def ref(self, source: Source) -> AssetRef:
         return source if isinstance(source, AssetRef) else self._refs[source]
+
+    def environment(self, bundle: Source) -> AssetRef:
+        """The algo that was made of the bundle's requirements."""
+        assert isinstance(bundle, Path)  # the reader of the YAML asks for an algo otherwise
+        return self._refs[_environment(bundle)]
 
     def __contains__(self, path: Path) -> bool:
         return path in self._refs
@@ -55,7 +62,23 @@ def upload(file: SpecFile, owner: Account, store: AssetStore, *, say: Say) -> Up
         digest = uploaded.ref(named.source).digest if named.source in uploaded else store.put(named.source)
         uploaded.add(named.source, AssetRef(owner=owner, digest=digest), named)
         say(f"stored {_as_what(named)} {named.source} as {digest[:12]}…")
+    for bundle in dict.fromkeys(bundle for _, spec in file.tasks for bundle in _without_algo(spec)):
+        with environment_of(bundle) as folder:
+            ref = AssetRef(owner=owner, digest=store.put(folder))
+        uploaded.add(_environment(bundle), ref, Named(source=bundle, kind=AssetKind.ALGO))
+        say(f"stored the image that {bundle} requires as {ref.digest[:12]}…")
     return uploaded
+
+
+def _without_algo(spec: TaskSpec) -> list[Path]:
+    if isinstance(spec, BundleSpec) and spec.algo is None and isinstance(spec.bundle, Path):
+        return [spec.bundle]
+    return []
+
+
+def _environment(bundle: Path) -> Path:
+    """What stands for the image of a bundle among the paths of the YAML, also in messages."""
+    return bundle / "Dockerfile"
 
 
 def register(uploaded: Uploaded, chain: Chain, store: AssetStore) -> None:

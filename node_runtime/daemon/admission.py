@@ -35,9 +35,10 @@ def check_roles(document: Document, chain: Chain) -> None:
     """
     certified = document.kind is Kind.SCORING and document.objective is not None
     label = Label.TEST if certified else Label.TRAIN
-    algo = AssetKind.BUNDLE if document.layout == "bundle" else AssetKind.ALGO
     if document.algo:
-        _check_role("algo", document.algo.source, chain, kind=algo)
+        _check_role("algo", document.algo.source, chain, kind=AssetKind.ALGO)
+    if document.bundle:
+        _check_role("bundle", document.bundle, chain, kind=AssetKind.BUNDLE)
     if document.metric:
         _check_role("metric", document.metric.source, chain, kind=AssetKind.METRIC)
     if document.opener:

@@ -31,7 +31,7 @@ def fetch_inputs(attempt: Attempt, node: Node, held: ExitStack) -> Inputs:
         return held.enter_context(node.cache.pin(digest, fetch=source, holder=str(attempt.id)))
 
     def once() -> Inputs:
-        return inputs_of(attempt.document, models=models, folder_of=folder_of)
+        return inputs_of(attempt.document, models=models, folder_of=folder_of, worker=attempt.assignment.worker)
 
     patience = Retrying(
         retry=retry_if_exception_type(AssetUnavailable),
@@ -71,7 +71,8 @@ def private_inputs(
 
     samples = [asset_ref(key) for key in document.data]
     images = [image.source for image in (document.algo, document.metric) if image]
-    others = [asset_ref(key).digest for key in (*images, *([document.opener] if document.opener else []))]
+    code = [key for key in (*images, document.bundle, document.opener) if key]
+    others = [asset_ref(key).digest for key in code]
     secret = frozenset(digest for digest in {*others, *models, *(ref.digest for ref in samples)} if is_secret(digest))
     foreign = [ref.digest for ref in samples if ref.owner != chain.account]
     for digest in (*others, *models, *foreign):

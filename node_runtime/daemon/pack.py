@@ -10,7 +10,7 @@ from node_runtime.daemon.outbox import Parcel, Upload
 from node_runtime.document import Document
 from node_runtime.errors import TaskFailed
 from node_runtime.ports import ContainerRun
-from node_runtime.results import Collected, collect, collect_logs, describe, perf_of, result_of, write_result
+from node_runtime.results import Collected, check_outputs, collect, collect_logs, describe, perf_of, result_of, write_result
 from node_runtime.stages import Inputs, Stage
 from node_runtime.task import Assignment, Task
 from node_runtime.workspace import AttemptId, Workspace
@@ -28,6 +28,7 @@ def pack_result(
     hold, stages = attempt.assignment, [stage for stage, _ in runs]
     perf = perf_of(stages, workspace)
     outputs = collect(stages, workspace)
+    check_outputs(outputs, document=attempt.document, inputs=inputs)
     logs = collect_logs(workspace)
     document = describe(
         task=hold.task,

@@ -5,19 +5,23 @@ from collections.abc import Callable
 from node_runtime.document import Document
 from node_runtime.errors import FailureCategory, TaskFailed
 from node_runtime.stages.aggregation import aggregation_stages
+from node_runtime.stages.bundle import bundle_stages
 from node_runtime.stages.inputs import Input, Inputs, inputs_of
 from node_runtime.stages.scoring import scoring_stages
-from node_runtime.stages.stage import Carried, Stage, Writable
+from node_runtime.stages.stage import Carried, Keeps, Stage, Writable
 from node_runtime.stages.training import training_stages
 from node_runtime.task import Kind
 
-__all__ = ["Carried", "Input", "Inputs", "Stage", "Writable", "can_run", "inputs_of", "stages_of"]
+__all__ = ["Carried", "Input", "Inputs", "Keeps", "Stage", "Writable", "can_run", "inputs_of", "stages_of"]
 
 # one line for each kind and layout this version can run
 _STAGES: dict[tuple[Kind, str], Callable[[Document, Inputs], tuple[Stage, ...]]] = {
     (Kind.TRAINING, "sandbox"): training_stages,
     (Kind.SCORING, "sandbox"): scoring_stages,
     (Kind.AGGREGATION, "sandbox"): aggregation_stages,
+    (Kind.ANNOTATION, "bundle"): bundle_stages,
+    (Kind.RESTRUCTURING, "bundle"): bundle_stages,
+    (Kind.TRAINING, "bundle"): bundle_stages,
 }
 
 

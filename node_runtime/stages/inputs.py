@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node_runtime.document import AssetKey, Document, asset_ref
-from node_runtime.task import Digest
+from node_runtime.task import Account, Digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +20,14 @@ class Input:
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """All inputs of a task. ``data`` and ``models`` in the document's order; ``local`` is the plan's folder here."""
+    """All inputs of a task, and the account that works on it.
 
+    ``data`` and ``models`` in the document's order; ``local`` is the plan's folder here.
+    """
+
+    worker: Account
     algo: Input | None = None
+    bundle: Input | None = None
     metric: Input | None = None
     opener: Input | None = None
     data: tuple[Input, ...] = ()
@@ -31,8 +36,8 @@ class Inputs:
 
     @property
     def digests(self) -> tuple[Digest, ...]:
-        """Every input's digest once: algo, metric, opener, data, models."""
-        single = [item for item in (self.algo, self.metric, self.opener) if item]
+        """Every input's digest once: algo, bundle, metric, opener, data, models."""
+        single = [item for item in (self.algo, self.bundle, self.metric, self.opener) if item]
         return tuple(dict.fromkeys(item.digest for item in (*single, *self.data, *self.models)))
 
 
@@ -41,6 +46,7 @@ def inputs_of(
     *,
     models: Sequence[Digest],
     folder_of: Callable[[Digest], Path],
+    worker: Account,
     local: Path | None = None,
 ) -> Inputs:
     """Look every input up. ``models`` are the digests of the document's models, in its order.
@@ -58,6 +64,8 @@ def inputs_of(
         return of_digest(asset_ref(key).digest) if key else None
 
     return Inputs(
+        worker=worker,
+        bundle=of_key(document.bundle),
         algo=of_key(document.algo.source if document.algo else None),
         metric=of_key(document.metric.source if document.metric else None),
         opener=of_key(document.opener),
@@ -65,6 +73,19 @@ def inputs_of(
         models=tuple(of_digest(digest) for digest in models),
         local=local,
     )
+
+
+def once(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+    """A tree that is named twice is one mount."""
+    return tuple({item.digest: item for item in inputs}.values())
+
+
+def model_entry(model: Input) -> Path:
+    """What an earlier task left as its model: ``model/model``, or the one file or folder, or else the whole tree."""
+    if "model" in (*model.files, *model.folders):
+        return model.folder / "model"
+    alone = (*model.files, *model.folders)
+    return model.folder / alone[0] if len(alone) == 1 else model.folder
 
 
 def input_in(folder: Path, digest: Digest) -> Input:

@@ -3,12 +3,10 @@
 ``/sandbox/{data,opener,model,local,pred,metrics}``, keys are the digests' hexadecimal digits.
 """
 
-from pathlib import Path
-
 from node_runtime.document import Document, Image
 from node_runtime.errors import FailureCategory, TaskFailed
 from node_runtime.ports import ImageSource, Mount
-from node_runtime.stages.inputs import Input, Inputs
+from node_runtime.stages.inputs import Input, Inputs, model_entry, once
 
 ROOT = "/sandbox"
 DATA = f"{ROOT}/data"
@@ -29,7 +27,7 @@ def image_source(image: Image | None, folder: Input | None, *, part: str) -> Ima
 
 def data_mounts(inputs: Inputs) -> tuple[Mount, ...]:
     """The same mounts in the same order for every stage, so that all of them list the samples alike."""
-    return tuple(Mount(source=sample.folder, target=f"{DATA}/{sample.digest}") for sample in _once(inputs.data))
+    return tuple(Mount(source=sample.folder, target=f"{DATA}/{sample.digest}") for sample in once(inputs.data))
 
 
 def opener_mounts(inputs: Inputs) -> tuple[Mount, ...]:
@@ -49,7 +47,7 @@ def opener_mounts(inputs: Inputs) -> tuple[Mount, ...]:
 
 
 def model_mounts(models: tuple[Input, ...]) -> tuple[Mount, ...]:
-    return tuple(Mount(source=_model_entry(model), target=f"{MODEL}/{model.digest}") for model in _once(models))
+    return tuple(Mount(source=model_entry(model), target=f"{MODEL}/{model.digest}") for model in once(models))
 
 
 def local_mounts(inputs: Inputs, document: Document, *, writable: bool) -> tuple[Mount, ...]:
@@ -64,17 +62,3 @@ def rank_arguments(document: Document) -> tuple[str, ...]:
 
 def mismatch(message: str, *, remedy: str) -> TaskFailed:
     return TaskFailed(FailureCategory.INPUT_MISMATCH, message, remedy=remedy)
-
-
-def _model_entry(model: Input) -> Path:
-    """What the earlier ``model/model`` was; an imported model is its only file, or its whole folder."""
-    if "model" in (*model.files, *model.folders):
-        return model.folder / "model"
-    if len(model.files) == 1 and not model.folders:
-        return model.folder / model.files[0]
-    return model.folder
-
-
-def _once(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
-    """A tree that is named twice is one mount."""
-    return tuple({item.digest: item for item in inputs}.values())

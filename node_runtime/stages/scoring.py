@@ -5,10 +5,10 @@ from node_runtime.perf import FILE_NAME as PERF
 from node_runtime.ports import Mount
 from node_runtime.stages import sandbox
 from node_runtime.stages.inputs import Input, Inputs
-from node_runtime.stages.stage import Carried, Stage, Writable
+from node_runtime.stages.stage import Carried, Keeps, Stage, Writable
 
-PRED = Writable(name="pred", target=sandbox.PRED, output="pred", entry="pred", alone=True)
-SCORE = Writable(name="pred", target=sandbox.PRED, output=PERF, entry=PERF, alone=True)
+PRED = Writable(name="pred", target=sandbox.PRED, output="pred", entry="pred", keeps=Keeps.ENTRY)
+SCORE = Writable(name="pred", target=sandbox.PRED, output=PERF, entry=PERF, keeps=Keeps.ENTRY)
 
 
 def scoring_stages(document: Document, inputs: Inputs) -> tuple[Stage, ...]:

@@ -1,24 +1,35 @@
 """What is one container of a task: which image, what it sees, what it leaves. No I/O."""
 
 from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
 
 from node_runtime.document import Limits
 from node_runtime.ports import ImageSource, Mount
 
 
+class Keeps(Enum):
+    """What of a writable folder becomes an output."""
+
+    ALL = auto()  # but mount points
+    ENTRY = auto()  # nothing beside the entry
+    INSIDE = auto()  # what is inside the entry, a folder
+
+
 @dataclass(frozen=True, kw_only=True)
 class Writable:
-    """A folder a stage writes into, empty when the stage starts.
+    """A folder a stage writes into, empty when the stage starts, or a copy of ``copied`` without its ``entry``.
 
     When the stage has ended, ``entry`` has to be in it: a regular file or a folder. What is collected as the output
-    ``output`` is the folder without mount points, or, when ``alone``, without anything but ``entry``.
+    ``output`` is what ``keeps`` says of the folder.
     """
 
     name: str  # the folder's name in the workspace
     target: str  # where the container sees it
     output: str
     entry: str
-    alone: bool = False
+    keeps: Keeps = Keeps.ALL
+    copied: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from node_runtime.containers.engine import DockerEngine
 from node_runtime.document import Document, Image, Limits, ModelOf
 from node_runtime.ports import ContainerRun
 from node_runtime.stages import Inputs, Stage, inputs_of, stages_of
-from node_runtime.task import Digest, Kind, TaskId
+from node_runtime.task import Account, Digest, Kind, TaskId
 from node_runtime.workspace import AttemptId, Workspace, Workspaces
 from tests.docker_engine import DockerHost
 from tests.docker_engine import docker_engine as docker_engine
@@ -56,7 +56,12 @@ def inputs(tmp_path: Path) -> Inputs:
     for digest, name in files.items():
         (tmp_path / "cache" / digest).mkdir(parents=True)
         (tmp_path / "cache" / digest / name).write_text(f"{name}\n")
-    return inputs_of(document(Kind.SCORING), models=[MODEL], folder_of=lambda digest: tmp_path / "cache" / digest)
+    return inputs_of(
+        document(Kind.SCORING),
+        models=[MODEL],
+        folder_of=lambda digest: tmp_path / "cache" / digest,
+        worker=Account(OWNER),
+    )
 
 
 def document(kind: Kind) -> Document:

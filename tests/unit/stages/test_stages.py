@@ -8,9 +8,10 @@ from node_runtime.document import Document, Image, Limits, ModelOf
 from node_runtime.errors import FailureCategory, TaskFailed
 from node_runtime.ports import Mount
 from node_runtime.stages import Input, Inputs, inputs_of, stages_of
-from node_runtime.task import Digest, Kind
+from node_runtime.task import Account, Digest, Kind
 
 OWNER = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
+WORKER = Account("5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty")
 HERE = Path("/cache")
 
 
@@ -24,7 +25,7 @@ METRIC = tree("metric", files=("Dockerfile", "metrics.py"))
 OPENER = tree("opener", files=("my_opener.py",))
 DATA = (tree("two"), tree("one"))
 MODEL = tree("model", files=("model",))
-INPUTS = Inputs(algo=ALGO, metric=METRIC, opener=OPENER, data=DATA, models=(MODEL,))
+INPUTS = Inputs(worker=WORKER, algo=ALGO, metric=METRIC, opener=OPENER, data=DATA, models=(MODEL,))
 
 
 def key(item: Input) -> str:
@@ -51,6 +52,7 @@ def seen(mounts: tuple[Mount, ...]) -> dict[str, Path]:
 
 def inputs(**changes: object) -> Inputs:
     parts: dict[str, object] = {
+        "worker": WORKER,
         "algo": ALGO,
         "metric": METRIC,
         "opener": OPENER,
@@ -230,7 +232,7 @@ def test_inputs_are_looked_up_once_each_in_the_documents_order(tmp_path: Path) -
         return folder
 
     twice = document(Kind.SCORING, data=(key(DATA[0]), key(DATA[1]), key(DATA[0])))
-    found = inputs_of(twice, models=[MODEL.digest], folder_of=folder_of)
+    found = inputs_of(twice, models=[MODEL.digest], folder_of=folder_of, worker=WORKER)
     order = (ALGO, METRIC, OPENER, *DATA, MODEL)
     assert asked == [item.digest for item in order]
     assert found.digests == tuple(asked)
