@@ -10,7 +10,16 @@ from node_runtime.daemon.outbox import Parcel, Upload
 from node_runtime.document import Document
 from node_runtime.errors import TaskFailed
 from node_runtime.ports import ContainerRun
-from node_runtime.results import Collected, check_outputs, collect, collect_logs, describe, perf_of, result_of, write_result
+from node_runtime.results import (
+    Collected,
+    check_outputs,
+    collect,
+    collect_logs,
+    describe,
+    perf_of,
+    result_of,
+    write_result,
+)
 from node_runtime.stages import Inputs, Stage
 from node_runtime.task import Assignment, Task
 from node_runtime.workspace import AttemptId, Workspace
