@@ -1,7 +1,8 @@
-"""`make bench`: what a task costs here, against bare ``docker run`` of the same image in the same minute.
+"""`make bench`: what a task costs here, against bare runs of the same image in the same minute.
 
-Fifty no-op tasks one after the other, a bare run between every two, then fifty of both four at a time. Everything is
-real: the embedded chain, a node daemon, containers. Ratios say more than seconds, because machines are noisy.
+Fifty no-op tasks one after the other, between every two a bare run by ``docker run --rm`` and one by the engine's API;
+then fifty tasks and fifty of ``docker run`` four at a time. Everything is real: the embedded chain, a node daemon,
+containers. Ratios say more than seconds, because machines are noisy.
 """
 
 import os
@@ -12,8 +13,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import docker
 import psutil
 
 from node_runtime.chain.client import SubstrateChain, connect
@@ -30,6 +33,7 @@ from node_runtime.task import TaskId, TaskState
 NOOP = Path("assets/noop/train.yaml")
 COUNT = 50
 AT_ONCE = 4
+RUN, REMOVE = "run_train", "remove_containers"  # steps
 IDLE_SECONDS = 20.0
 
 
@@ -81,33 +85,40 @@ def measure(bench: Bench) -> None:
     first = bench.submit_one()  # builds the image, fills caches and starts the namespace holders: not counted
     bench.wait_for([first])
     image = image_of(first, bench)
-    bare_run(bench.network.engine, image)
+    client = docker.APIClient(base_url=bench.network.engine, version="auto")
+    by_command, by_api = partial(bare_run, bench.network.engine, image), partial(bare_api_run, client, image)
+    by_command()
+    by_api()
 
-    tasks, bare = one_by_one(bench, lambda: bare_run(bench.network.engine, image))
+    tasks, commanded, called = one_by_one(bench, by_command, by_api)
     steps = [one.steps for one in bench.timings(tasks)]
-    base = statistics.median(bare)
-    print(f"\none after the other, {COUNT} tasks and {COUNT} bare runs in turn; medians in ms, ratio to a bare run")
-    row("bare docker run --rm --network none", bare, base)
-    row("container (create, start, wait)", [one["run_train"] for one in steps], base)
-    row("chain seen → container started", [one[SEEN_TO_STARTED] for one in steps], base)
-    row("exit → result on chain", [one[EXIT_TO_CHAIN] for one in steps], base)
-    row("whole task", [one[WHOLE] for one in steps], base)
-    row("whole task but its container", [one[WHOLE] - one["run_train"] for one in steps], base)
-    for name in [name for name in steps[0] if name not in (SEEN_TO_STARTED, EXIT_TO_CHAIN, WHOLE, "run_train")]:
-        row(f"  step {name}", [one.get(name, 0.0) for one in steps], base)
+    print(f"\none after the other, {COUNT} tasks and bare runs in turn; medians in ms, ratios to both bare runs")
+    row = partial(show, statistics.median(commanded), statistics.median(called))
+    row("bare docker run --rm --network none", commanded)
+    row("bare API create, start, wait, remove", called)
+    row("container (create, start, wait, remove)", [one[RUN] + one[REMOVE] for one in steps])
+    row("chain seen → container started", [one[SEEN_TO_STARTED] for one in steps])
+    row("exit → result on chain", [one[EXIT_TO_CHAIN] for one in steps])
+    row("whole task", [one[WHOLE] for one in steps])
+    # the removal goes on beside other steps: what the task waits for it stays in
+    row("whole task but create, start, wait", [one[WHOLE] - one[RUN] for one in steps])
+    for name in [name for name in steps[0] if name not in (SEEN_TO_STARTED, EXIT_TO_CHAIN, WHOLE)]:
+        row(f"  step {name}", [one.get(name, 0.0) for one in steps])
 
-    at_once(bench, lambda: bare_run(bench.network.engine, image))
+    at_once(bench, by_command)
     idle(bench.network)
 
 
-def one_by_one(bench: Bench, bare: Callable[[], float]) -> tuple[list[TaskId], list[float]]:
+def one_by_one(bench: Bench, *bare: Callable[[], float]) -> tuple[list[TaskId], list[float], list[float]]:
+    """The tasks, and the seconds of both bare runs after each."""
     tasks, seconds = [], []
     for _ in range(COUNT):
         task = bench.submit_one()
         bench.wait_for([task])
         tasks.append(task)
-        seconds.append(bare())
-    return tasks, seconds
+        seconds.append([run() for run in bare])
+    first, second = map(list, zip(*seconds, strict=True))
+    return tasks, first, second
 
 
 def at_once(bench: Bench, bare: Callable[[], float]) -> None:
@@ -157,10 +168,24 @@ def bare_run(engine: str, image: str) -> float:
         return time.monotonic() - started
 
 
-def row(name: str, seconds: list[float], base: float) -> None:
+def bare_api_run(client: docker.APIClient, image: str) -> float:
+    """Seconds of the same container by the client library that the node uses, with nothing around it."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.monotonic()
+        config = client.create_host_config(network_mode="none", binds=[f"{folder}:/sandbox/model"])
+        container = client.create_container(image, host_config=config)["Id"]
+        client.start(container)
+        assert client.wait(container)["StatusCode"] == 0
+        client.remove_container(container, v=True)
+        return time.monotonic() - started
+
+
+def show(by_command: float, by_api: float, name: str, seconds: list[float]) -> None:
+    """One line; ``by_command`` and ``by_api`` are the bare runs' medians in seconds."""
     middle = statistics.median(seconds)
     worst = statistics.quantiles(seconds, n=20)[-1]
-    print(f"  {name:<42} {middle * 1e3:8.1f}   p95 {worst * 1e3:8.1f}   ratio {middle / base:5.2f}")
+    ratios = f"{middle / by_command:5.2f} {middle / by_api:5.2f}"
+    print(f"  {name:<42} {middle * 1e3:8.1f}   p95 {worst * 1e3:8.1f}   ratios {ratios}")
 
 
 if __name__ == "__main__":

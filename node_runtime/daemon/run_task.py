@@ -1,7 +1,8 @@
 """The journey of one task: from its assets to a result on the finalised chain, in named steps, each timed."""
 
+import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, wait_exponential_jitter
@@ -15,11 +16,11 @@ from node_runtime.daemon.node import Node
 from node_runtime.daemon.outbox import Parcel, Step, is_of
 from node_runtime.daemon.pack import pack_failure, pack_result
 from node_runtime.daemon.timings import Stopwatch
-from node_runtime.errors import ChainError, ChainUnavailable, FailureCategory, TaskFailed
+from node_runtime.errors import ChainError, ChainUnavailable, FailureCategory, HostError, TaskFailed
 from node_runtime.ports import ContainerRun
 from node_runtime.stages import Stage, stages_of
 from node_runtime.task import AssignmentState
-from node_runtime.workspace import Workspace
+from node_runtime.workspace import AttemptId, Workspace
 
 log = structlog.get_logger()
 
@@ -137,14 +138,34 @@ def deliver(parcel: Parcel, node: Node, watch: Stopwatch) -> Parcel:
 
     Answers what was told, a failure where the files of a result were spoiled.
     """
+    removal = _Removal(parcel.attempt, node)  # what the containers wrote is packed: nobody looks at them again
     with watch.step("upload"):
         parcel = node.courier.upload(parcel)
     with watch.step("submit"):
         node.courier.send(parcel)
     watch.on_chain()
     with watch.step("close_workspace"):
+        removal.join()
         node.workspaces.remove(parcel.attempt)
+    watch.meanwhile("remove_containers", removal.seconds)
     return parcel
+
+
+class _Removal(threading.Thread):
+    """Removes an attempt's containers while storage and chain are waited for. ``seconds`` is how long it took."""
+
+    def __init__(self, attempt: AttemptId, node: Node) -> None:
+        super().__init__(daemon=True, name=f"remove-{attempt}")
+        self.seconds = 0.0
+        self._attempt = attempt
+        self._node = node
+        self.start()
+
+    def run(self) -> None:
+        started = time.monotonic()
+        with suppress(HostError):  # closing the workspace tries again, and says what is wrong
+            self._node.workspaces.remove_containers(self._attempt)
+        self.seconds = time.monotonic() - started
 
 
 def deliver_again(parcel: Parcel, node: Node) -> None:

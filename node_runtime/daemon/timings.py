@@ -47,6 +47,10 @@ class Stopwatch:
         finally:
             self._note(name, time.monotonic() - started)
 
+    def meanwhile(self, name: str, seconds: float) -> None:
+        """Note what another thread did beside the steps of this one."""
+        self._note(name, seconds)
+
     def container_ended(self, *, seconds: float) -> None:
         """A container that ran for ``seconds`` has just ended."""
         now = time.monotonic()
