@@ -17,8 +17,10 @@ from node_runtime.errors import HostError, InputError
 from node_runtime.home import cache_folder, engine_folder
 from node_runtime.network_file import FILE_NAME, NetworkFile
 from node_runtime.processes import ProcessRecord
+from node_runtime.task import Kind
 
 START_SECONDS = 60.0
+STORE = "store"  # the storage of everybody in the network, in its folder
 NODE_GRACE = 30.0  # seconds: a node hands its tasks back before it ends
 Say = Callable[[str], None]
 
@@ -46,6 +48,7 @@ def bring_up(settings: NetworkSettings, say: Say) -> NetworkFile:
     if settings.fresh:
         _forget(settings.folder)
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (settings.folder / STORE).mkdir(exist_ok=True, mode=0o700)  # nodes take it as it is, they make none
     network = _with_engine(settings, say)
     try:
         network = _with_chain(network, settings, say)
@@ -78,7 +81,7 @@ def _with_engine(settings: NetworkSettings, say: Say) -> NetworkFile:
     engine = ensure_engine(engine_folder(), say=say)
     network = NetworkFile(
         chain="",
-        storage=settings.folder / "store",
+        storage=settings.folder / STORE,
         engine=engine.url,
         started_engine=engine.started_here and not before,
         base_image="",
@@ -128,7 +131,7 @@ def _node_yaml(network: NetworkFile, settings: NetworkSettings, name: str, folde
             "base_image": network.base_image,
             "poll": "200ms",
             "policy": {
-                "kinds": ["training", "scoring"],
+                "kinds": [kind.value for kind in Kind],
                 "creators": ["any"],
                 "algos": ["any"],
                 "datasets": ["any"],
@@ -165,5 +168,5 @@ def _wait_until_ready(record: ProcessRecord, child: "subprocess.Popen[bytes]") -
 
 
 def _forget(folder: Path) -> None:
-    for part in ("chain", "store", "nodes", "logs"):
+    for part in ("chain", STORE, "nodes", "logs"):
         shutil.rmtree(folder / part, ignore_errors=True)

@@ -16,7 +16,7 @@ from node_runtime.daemon.audit import Deed, Entry
 from node_runtime.daemon.lock import ID, engine_name
 from node_runtime.daemon.timings import FILE_NAME, Timings, TimingsFile
 from node_runtime.ports import Chain
-from node_runtime.task import Account
+from node_runtime.task import Account, Kind
 from node_runtime.workspace import Workspaces
 from tests.docker_engine import DockerHost
 
@@ -35,7 +35,8 @@ class DaemonSettings:
     slots: int = 1
     grace: int = 2  # seconds
     building: str = "allow"
-    kinds: tuple[str, ...] = ("training", "scoring")
+    base_image: str | None = None  # the engine's
+    kinds: tuple[str, ...] = tuple(Kind)
     creators: tuple[str, ...] = ("any",)
     approve: str = "auto"
     metrics_port: int | None = None
@@ -54,11 +55,11 @@ class DaemonSettings:
                 "disk_floor": "1GiB",
                 "building": self.building,
                 "docker": self.engine.url,
-                "base_image": self.engine.base_image,
+                "base_image": self.base_image or self.engine.base_image,
                 "poll": "200ms",
                 "grace": f"{self.grace}s",
                 "policy": {
-                    "kinds": list(self.kinds),
+                    "kinds": [str(kind) for kind in self.kinds],
                     "creators": list(self.creators),
                     "algos": ["any"],
                     "datasets": ["any"],
