@@ -67,12 +67,13 @@ def _wanted(mistake: Any, given: object) -> str:
 
 def _like(given: object, bound: Any) -> str:
     """The bound as the given value is written: ``2s`` beside ``0m``."""
-    for read, shown in _UNITS if isinstance(given, str) else ():
-        try:
-            read(given)
-        except ValueError:
-            continue
-        return shown(int(bound))
+    if isinstance(given, str):
+        for read, shown in _UNITS:
+            try:
+                read(given)
+            except ValueError:
+                continue
+            return shown(int(bound))
     return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
 
 

@@ -24,6 +24,7 @@ from node_runtime.spec_models import (
     TrainingSpec,
 )
 from node_runtime.spec_parts import ModelSpec
+from node_runtime.spec_sense import doubtful, impossible
 from node_runtime.task import Kind
 from node_runtime.yaml_marks import Location, MarkedDocument, explain, load_documents, nearest
 
@@ -59,6 +60,12 @@ class SpecFile:
     @property
     def tasks(self) -> tuple[tuple[Entry, TaskSpec], ...]:
         return tuple((entry, entry.spec) for entry in self.entries if not isinstance(entry.spec, ObjectiveSpec))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed, and may not be meant; each with its place."""
+        doubts = [(entry, doubt) for entry, spec in self.tasks for doubt in doubtful(spec)]
+        return tuple(f"{entry.place(*location)}: {reason}" for entry, (location, reason) in doubts)
 
 
 def read_specs(path: Path) -> SpecFile:
@@ -124,6 +131,7 @@ def _conflicts(spec: AnySpec) -> Iterator[tuple[Location, str]]:
     if isinstance(spec, ObjectiveSpec):
         yield from _twice("samples", spec.samples)
         return
+    yield from impossible(spec)
     if spec.assign_to is not None and spec.slots > 1:
         yield ("slots",), "one account delivers one result; leave 'slots' or 'assign_to' out"
     if spec.validation.auto is not None and spec.rejects:

@@ -15,7 +15,8 @@ from node_runtime.units import amount, read_amount
 def register(app: typer.Typer) -> None:
     panel = "Anyone"
     app.command(rich_help_panel=panel)(balance)
-    app.command(rich_help_panel=panel)(pay)
+    # what begins with '-' is an amount to be refused in words, not an option nobody knows
+    app.command(rich_help_panel=panel, context_settings={"ignore_unknown_options": True})(pay)
 
 
 def balance(
@@ -42,10 +43,7 @@ def pay(
 ) -> None:
     """Send UNIT to an account, e.g. to fund the key of a new node."""
     receiver = _account(account)
-    try:
-        sent = read_amount(units)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    sent = _positive(units)
     view = open_account(chain, key)
     free = view.balance(view.account).free
     if free < sent:
@@ -54,8 +52,18 @@ def pay(
     line(f"paid {amount(sent)} to {receiver}")
 
 
+def _positive(units: str) -> int:
+    try:
+        sent = read_amount(units)
+    except ValueError as error:
+        raise InputError(f"UNIT: {error}") from None
+    if sent == 0:
+        raise InputError(f"UNIT: '{units}' is nothing", remedy="send more than 0")
+    return sent
+
+
 def _account(text: str) -> Account:
     try:
         return Account(read_account(text))
     except ValueError as error:
-        raise InputError(f"account '{text[:60]}': {error}", remedy="name an address like 5Grwva…") from None
+        raise InputError(str(error), remedy="name an address like 5Grwva…") from None

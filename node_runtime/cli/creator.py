@@ -1,24 +1,31 @@
 """Commands for creators: check a file, try it here, submit it, watch its tasks."""
 
-import threading
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from node_runtime.cli import creator_assets, creator_results
-from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
+from node_runtime.cli.following import follow_tasks
+from node_runtime.cli.session import (
+    ChainOption,
+    JsonOption,
+    KeyOption,
+    StorageOption,
+    open_session,
+    open_storing_session,
+)
 from node_runtime.cli.task_tables import print_task, task_table
-from node_runtime.cli.text import console, line, print_json, progress
+from node_runtime.cli.text import console, line, print_json, progress, warn
 from node_runtime.creator.clock import current_time
-from node_runtime.creator.follow import follow
 from node_runtime.creator.prices import escrow
-from node_runtime.creator.submit import Submitted, submit
-from node_runtime.creator.tasks import Role, TaskView, list_tasks, view_task, why_it_waits
+from node_runtime.creator.results import list_task_results
+from node_runtime.creator.submit import submit
+from node_runtime.creator.tasks import Role, list_tasks, view_task, why_it_waits
 from node_runtime.errors import InputError
-from node_runtime.ports import AssetStore, Chain
-from node_runtime.spec import read_specs
-from node_runtime.task import Kind, Task, TaskId, TaskState
+from node_runtime.ports import Chain
+from node_runtime.spec import SpecFile, read_specs
+from node_runtime.task import Kind, TaskId, TaskState
 from node_runtime.units import amount
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A YAML with one or more documents.")]
@@ -38,7 +45,7 @@ def register(app: typer.Typer) -> None:
 
 def check(file: FileArgument) -> None:
     """Read a file and name every mistake with its line; neither chain nor storage is asked."""
-    read = read_specs(file)
+    read = _read(file)
     for spec in read.objectives:
         line(f"objective  {spec.name}: {len(spec.samples)} Test samples")
     for _, task in read.tasks:
@@ -55,7 +62,7 @@ def run(
     from node_runtime.cli.local_bench import open_bench
     from node_runtime.creator.local_run import run_locally
 
-    read = read_specs(file)
+    read = _read(file)
     with open_bench(output, say=line) as bench:
         results = run_locally(read, bench)
     for result in results:
@@ -73,10 +80,10 @@ def submit_file(
     storage: StorageOption = None,
 ) -> None:
     """Submit a file: store what it names, register it, create its tasks. The rewards are held from then on."""
-    read = read_specs(file)
-    session = open_session(chain, key, storage)
+    read = _read(file)
+    session = open_storing_session(chain, key, storage)
     submitted = submit(read, session.chain, session.store, say=progress(quiet=as_json))
-    ended = _follow(session.chain, session.store, submitted, quiet=as_json) if wait else ()
+    ended = follow_tasks(session.chain, session.store, submitted, quiet=as_json) if wait else ()
     if as_json:
         print_json({"submitted": submitted, "tasks": ended} if wait else submitted)
     elif not wait:
@@ -122,7 +129,7 @@ def show(
     if as_json:
         print_json({"task": view, "waits": waits})
     else:
-        print_task(view, waits, now=now)
+        print_task(view, list_task_results(session.chain, session.store, TaskId(task)), waits, now=now)
 
 
 def cancel(
@@ -145,45 +152,15 @@ def resume(task: TaskArgument, chain: ChainOption = None, key: KeyOption = None,
     _say_state(session.chain, TaskId(task))
 
 
+def _read(file: Path) -> SpecFile:
+    read = read_specs(file)
+    for warning in read.warnings:
+        warn(warning)
+    return read
+
+
 def _say_state(chain: Chain, number: TaskId) -> None:
     task = chain.task(number)
     if task is None:
         raise InputError(f"there is no task {number} on this chain", remedy="see 'node-runtime list' for yours")
     line(f"task {number} is {task.state}; held for it: {amount(task.held)}")
-
-
-def _follow(chain: Chain, store: AssetStore, submitted: Submitted, *, quiet: bool) -> tuple[TaskView, ...]:
-    """A moving line on a terminal, a line for each change elsewhere; at the end a table."""
-    names = {task.id: task.name for task in submitted.tasks}
-    last: dict[TaskId, str] = {}
-    stop = threading.Event()
-    with console.status("waiting") as status:
-
-        def seen(tasks: tuple[Task, ...]) -> None:
-            told = {task.id: _progress(task, chain) for task in tasks}
-            if not quiet and not console.is_terminal:
-                for number in told:
-                    if told[number] != last.get(number):
-                        line(f"task {number} {names[number]}: {told[number]}")
-            last.update(told)
-            status.update("   ".join(f"{names[number]}: [bold]{text}[/]" for number, text in told.items()))
-
-        follow(chain, tuple(names), seen=seen, stop=stop)
-    views = tuple(view_task(chain, store, number) for number in names)
-    if not quiet:
-        console.print(task_table(views, now=current_time(chain)))
-        for view in views:
-            for reason in why_it_waits(view, chain, now=current_time(chain)):
-                line(f"task {view.task.id}: {reason}", style="yellow")
-    return views
-
-
-def _progress(task: Task, chain: Chain) -> str:
-    if task.state is not TaskState.OPEN:
-        return task.state
-    if task.counters.live:
-        return "a node is at work"
-    if task.counters.submitted:
-        return "under review"
-    failed = [one.category for one in chain.attempts(task.id) if one.category is not None]
-    return f"open; an attempt failed: {failed[-1]}, see 'node-runtime logs {task.id}'" if failed else task.state

@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
+from node_runtime.cli.session import (
+    ChainOption,
+    JsonOption,
+    KeyOption,
+    StorageOption,
+    open_session,
+    open_storing_session,
+)
 from node_runtime.cli.text import console, line, print_json, progress, safe, table
 from node_runtime.creator.assets import add_asset
 from node_runtime.creator.submit import create_objective
@@ -39,7 +46,7 @@ def asset_add(
     storage: StorageOption = None,
 ) -> None:
     """Store a file or folder and register it on chain."""
-    session = open_session(chain, key, storage)
+    session = open_storing_session(chain, key, storage)
     asset = add_asset(path, kind, label, session.chain, session.store, say=lambda _: None)
     if as_json:
         print_json(asset)
@@ -89,7 +96,7 @@ def objective_create(
         raise InputError(
             f"{file} has no document of kind objective", remedy="write one, see assets/digits/objective.yaml"
         )
-    session = open_session(chain, key, storage)
+    session = open_storing_session(chain, key, storage)
     say = progress(quiet=as_json)
     created = [create_objective(spec, read, session.chain, session.store, say=say) for spec in read.objectives]
     if as_json:

@@ -1,5 +1,6 @@
 """Commands for what tasks bring: look at results, read logs, fetch outputs, accept and reject."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -9,18 +10,24 @@ from rich.text import Text
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
 from node_runtime.cli.task_tables import result_table
 from node_runtime.cli.text import console, line, print_json, safe
-from node_runtime.creator.results import TaskResult, fetch_result, list_task_results, logs_of
+from node_runtime.creator.clock import current_time
+from node_runtime.creator.logs import FoundLog, Log, LogTrouble, PrivateLog, logs_of
+from node_runtime.creator.results import TaskResult, fetch_result, list_task_results
 from node_runtime.creator.review import accept as accept_result
 from node_runtime.creator.review import reject as reject_result
-from node_runtime.creator.tasks import view_task
-from node_runtime.errors import InputError
+from node_runtime.creator.tasks import TaskView, view_task, why_it_waits
+from node_runtime.errors import InputError, StorageError
 from node_runtime.task import Submission, SubmissionId, SubmissionState, TaskId
 from node_runtime.units import amount
 
 TaskArgument = Annotated[int, typer.Argument(metavar="TASK", help="The task's number.")]
-SubmissionOption = Annotated[
-    int | None, typer.Option("--submission", "-s", help="Which one [default: the only one under review]")
+WhichArgument = Annotated[
+    str, typer.Argument(metavar="TASK[/SUBMISSION]", help="E.g. 12, or 12/3 for one of several results under review.")
 ]
+SubmissionOption = Annotated[int | None, typer.Option("--submission", "-s", help="12 -s 3 is the same as 12/3.")]
+
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -48,6 +55,8 @@ def results(
     console.print(result_table(found))
     for result in found:
         _print_details(result)
+    for reason in why_it_waits(view, session.chain, now=current_time(session.chain)):
+        line(reason, style="yellow")
 
 
 def logs(
@@ -63,14 +72,13 @@ def logs(
     found = logs_of(session.chain, session.store, TaskId(task))
     if as_json:
         print_json(found)
-        return
-    if not found:
+    elif not found:
         line(f"task {task} has no logs yet; it is {view.task.state}")
-    elif not any(log.text for log in found):
-        line("its containers printed nothing")
-    for log in (log for log in found if log.text):
-        line(f"── {log.source}" + (f": {log.name}" if log.name else ""), style="bold")
-        console.print(Text(safe(log.text)), end="", soft_wrap=True)
+    else:
+        for log in found:
+            _print_log(log)
+    if any(isinstance(log, LogTrouble) for log in found):
+        raise typer.Exit(StorageError.exit_code)
 
 
 def fetch(
@@ -81,45 +89,64 @@ def fetch(
     storage: StorageOption = None,
 ) -> None:
     """Fetch a result's outputs, its result.json and its logs into a folder, verified."""
-    number, submission = _which(which)
+    number, submission = _which(which, None)
     session = open_session(chain, key, storage)
-    view_task(session.chain, session.store, number)
-    chosen = _chosen(session.chain.submissions(number), number, submission)
+    view = view_task(session.chain, session.store, number)
+    chosen = _chosen(view, submission)
     target = folder or Path(f"task-{number}")
     for path in fetch_result(chosen, session.store, target):
         line(f"{path}{'/' if path.is_dir() else ''}")
 
 
 def accept(
-    task: TaskArgument,
+    which: WhichArgument,
     submission: SubmissionOption = None,
     chain: ChainOption = None,
     key: KeyOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Accept a result: its worker is paid, for good."""
+    """Accept a result: its worker is paid, for good. E.g. 'accept 12', or 'accept 12/3' for submission 3 of it."""
+    task, number = _which(which, submission)
     session = open_session(chain, key, storage)
-    number = SubmissionId(submission) if submission is not None else None
-    view = view_task(session.chain, session.store, TaskId(task))
-    accepted = accept_result(session.chain, TaskId(task), number)
+    view = view_task(session.chain, session.store, task)
+    accepted = accept_result(session.chain, task, number)
     reward = amount(view.task.terms.reward)
     line(f"submission {accepted.id} is accepted; {accepted.worker} was paid {reward}")
 
 
 def reject(
-    task: TaskArgument,
-    reason: Annotated[str, typer.Argument(help="One sentence; its worker reads it.")],
+    which: WhichArgument,
+    sentence: Annotated[str | None, typer.Argument(metavar="REASON", help="The same as --reason.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", "-r", help="One sentence; its worker reads it.")] = None,
     submission: SubmissionOption = None,
     chain: ChainOption = None,
     key: KeyOption = None,
     storage: StorageOption = None,
 ) -> None:
     """Reject a result: costs you and its worker a tenth of the reward; max_rejects of them close the slot."""
+    task, number = _which(which, submission)
+    if (sentence is None) == (reason is None):
+        raise InputError("rejecting needs one reason", remedy=f"node-runtime reject {which} --reason 'what is wrong'")
     session = open_session(chain, key, storage)
-    number = SubmissionId(submission) if submission is not None else None
-    view_task(session.chain, session.store, TaskId(task))
-    rejected = reject_result(session.chain, TaskId(task), reason, number)
+    view_task(session.chain, session.store, task)
+    rejected = reject_result(session.chain, task, reason or sentence or "", number)
     line(f"submission {rejected.id} of {rejected.worker} is rejected")
+
+
+def _print_log(log: FoundLog) -> None:
+    match log:
+        case Log():
+            line(f"── {log.source}: {log.name}", style="bold")
+            if log.text:
+                console.print(Text(safe(log.text)), end="" if log.text.endswith("\n") else "\n", soft_wrap=True)
+            else:
+                line("(nothing was printed)", style="dim")
+        case PrivateLog():
+            line(f"── {log.source}", style="bold")
+            line(f"no log here: {log.reason}")
+        case LogTrouble():
+            line(f"── {log.source}", style="bold")
+            line(f"its log can't be had: {log.trouble}", style="red")
 
 
 def _print_details(result: TaskResult) -> None:
@@ -135,21 +162,37 @@ def _print_details(result: TaskResult) -> None:
     line(f"submission {number}: outputs {outputs}" + "".join(f"; {one}" for one in told))
 
 
-def _which(which: str) -> tuple[TaskId, SubmissionId | None]:
-    task, _, submission = which.partition("/")
-    if not task.isdecimal() or (submission and not submission.isdecimal()):
+def _which(which: str, option: int | None) -> tuple[TaskId, SubmissionId | None]:
+    """``12`` or ``12/3``; the option names the submission too."""
+    task, _, named = which.partition("/")
+    if not _NUMBER.fullmatch(task) or (named and not _NUMBER.fullmatch(named)):
         raise InputError(f"'{which}' names no task", remedy="write its number, e.g. 12, or 12/3 for submission 3 of it")
-    return TaskId(int(task)), SubmissionId(int(submission)) if submission else None
+    submission = int(named) if named else option
+    if named and option not in (None, submission):
+        raise InputError(f"'{which}' and --submission {option} name two submissions", remedy="leave one of them out")
+    return TaskId(int(task)), SubmissionId(submission) if submission is not None else None
 
 
-def _chosen(every: tuple[Submission, ...], task: TaskId, number: SubmissionId | None) -> Submission:
+def _chosen(view: TaskView, number: SubmissionId | None) -> Submission:
     """The named one, else the latest accepted, else the latest that wasn't rejected."""
+    task, every = view.task, view.submissions
     if number is not None:
         named = [one for one in every if one.id == number]
     else:
         accepted = [one for one in every if one.state is SubmissionState.ACCEPTED]
         named = accepted or [one for one in every if one.state is SubmissionState.UNDER_REVIEW]
-    if not named:
-        what = f"submission {number}" if number is not None else "result"
-        raise InputError(f"task {task} has no {what}", remedy=f"see 'node-runtime results {task}'")
-    return named[-1]
+    if named:
+        return named[-1]
+    if number is not None:
+        has = ", ".join(f"{task.id}/{one.id}" for one in every) or "none"
+        raise InputError(f"task {task.id} has no submission {number}", remedy=f"it has {has}")
+    if every:
+        last = every[-1]
+        why = f": {last.reason}" if last.reason else ""
+        raise InputError(
+            f"task {task.id} has no result that stands: submission {last.id} was rejected{why}",
+            remedy=f"to look at it all the same, run 'node-runtime fetch {task.id}/{last.id} FOLDER'",
+        )
+    raise InputError(
+        f"task {task.id} has no result; it is {task.state}", remedy=f"see 'node-runtime show {task.id}' for why"
+    )

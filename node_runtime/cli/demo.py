@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from node_runtime.chain.client import SubstrateChain, connect
 from node_runtime.chain.keys import load_key
+from node_runtime.cli.text import table
 from node_runtime.creator.submit import Submitted, submit
 from node_runtime.errors import FailureCategory, InputError, TaskFailed
 from node_runtime.home import home
@@ -165,31 +165,31 @@ def _unwrap(tree: Path, target: Path) -> None:
 
 
 def _tasks_table(finished: list[Finished]) -> Table:
-    table = Table(title="tasks", title_justify="left", box=SIMPLE_HEAD)
-    for column in ("task", "kind", "worker", "status", "accuracy", "standing", "seconds"):
-        table.add_column(column, justify="right" if column in ("accuracy", "seconds") else "left")
+    made = table("task", "kind", "worker", "status", "accuracy", "standing", "seconds", right=("accuracy", "seconds"))
+    made.title, made.title_justify = "tasks", "left"
     for one in finished:
         score = one.submission.score
         accuracy, standing = (f"{score.number:.4f}", score.standing.value) if score is not None else ("", "")
-        worker = one.submission.worker[:6] + "…"
-        seconds = f"{one.seconds:.1f}"
-        table.add_row(
-            f"{one.task.id} {one.name}", one.task.terms.kind, worker, one.submission.state, accuracy, standing, seconds
+        made.add_row(
+            f"{one.task.id} {one.name}",
+            one.task.terms.kind,
+            one.submission.worker[:6] + "…",
+            one.submission.state,
+            accuracy,
+            standing,
+            f"{one.seconds:.1f}",
         )
-    return table
+    return made
 
 
 def _balances_table(chain: SubstrateChain, before: dict[Account, Balance], finished: list[Finished]) -> Table:
     earned = sum(one.task.terms.reward for one in finished)
-    table = Table(
-        title=f"balances in UNIT: {number(earned)} of rewards, the rest is fees", title_justify="left", box=SIMPLE_HEAD
-    )
-    for column in ("account", "before", "after", "change"):
-        table.add_column(column, justify="left" if column == "account" else "right")
+    made = table("account", "before", "after", "change", right=("before", "after", "change"))
+    made.title, made.title_justify = f"balances in UNIT: {number(earned)} of rewards, the rest is fees", "left"
     for name, account in _accounts(chain).items():
         then, now = _wealth(before[account]), _wealth(chain.balance(account))
-        table.add_row(f"{name} {account[:6]}…", f"{then:,.4f}", f"{now:,.4f}", f"{now - then:+,.4f}")
-    return table
+        made.add_row(f"{name} {account[:6]}…", f"{then:,.4f}", f"{now:,.4f}", f"{now - then:+,.4f}")
+    return made
 
 
 def _accounts(chain: SubstrateChain) -> dict[str, Account]:

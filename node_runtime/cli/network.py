@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,13 @@ from node_runtime.network_file import NetworkFile
 
 console = Console(highlight=False, soft_wrap=True)
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs left: chain, storage, results.")]
+
+
+class Preset(StrEnum):
+    """The beginnings of a chain that its runtime knows."""
+
+    DEVELOPMENT = "development"
+    LOCAL_TESTNET = "local_testnet"
 
 
 def register(app: typer.Typer) -> None:
@@ -76,7 +84,7 @@ def devnet(
     block_time: Annotated[
         BlockTime, typer.Option(help="A block for each transaction, or one every 2 s.")
     ] = BlockTime.INSTANT,
-    preset: Annotated[str, typer.Option(help="development or local_testnet.")] = "development",
+    preset: Annotated[Preset, typer.Option(help="Which accounts have money at the beginning.")] = Preset.DEVELOPMENT,
     fresh: FreshOption = False,
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Let other machines connect.")] = False,
 ) -> None:

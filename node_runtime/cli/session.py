@@ -1,5 +1,6 @@
 """Which chain, key and storage a command talks to: what is named in options, else the local network's."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +29,11 @@ StorageOption = Annotated[
     str | None,
     typer.Option("--storage", envvar="NODE_RUNTIME_STORAGE", help="Storage folder [default: the local network's]"),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON: amounts in base units (10⁻¹² UNIT), moments in ms, sizes in bytes."),
+]
+_NAME = re.compile(r"[A-Za-z]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +45,19 @@ class Session:
 
 
 def open_session(chain: str | None, key: str | None, storage: str | None) -> Session:
-    """Connect to what is named; what is not named comes from the running local network."""
+    """Connect to what is named; what is not named comes from the running local network.
+
+    For commands that read: a storage that is named has to be there.
+    """
+    network = NetworkFile.load_running() if None in (chain, key, storage) else None
+    return Session(
+        chain=open_chain(chain or _of(network, "chain"), key or _of(network, "creator")),
+        store=existing_store(storage) if storage else open_store(_of(network, "storage")),
+    )
+
+
+def open_storing_session(chain: str | None, key: str | None, storage: str | None) -> Session:
+    """The same for commands that store: a folder that isn't there becomes a storage."""
     network = NetworkFile.load_running() if None in (chain, key, storage) else None
     return Session(
         chain=open_chain(chain or _of(network, "chain"), key or _of(network, "creator")),
@@ -57,15 +74,31 @@ def open_account(chain: str | None, key: str | None) -> Chain:
 def open_chain(url: str, key: str) -> Chain:
     from node_runtime.chain.client import connect
 
+    if _NAME.fullmatch(key) and not Path(key).exists():
+        raise InputError(
+            f"--key {key}: there is no such file",
+            remedy=f"the development account of that name is //{key.capitalize()}",
+        )
     return connect(url, key)
 
 
 def open_store(storage: str) -> AssetStore:
     from node_runtime.storage.local import LocalStore
 
+    return LocalStore(_folder(storage))
+
+
+def existing_store(storage: str) -> AssetStore:
+    """Raises `StorageError` where there is none."""
+    from node_runtime.storage.local import LocalStore
+
+    return LocalStore.existing(_folder(storage))
+
+
+def _folder(storage: str) -> Path:
     if "://" in storage:
         raise InputError(f"--storage {storage}: only folders are known as storage", remedy="name a folder")
-    return LocalStore(Path(storage))
+    return Path(storage)
 
 
 def _of(network: NetworkFile | None, name: str) -> str:

@@ -9,7 +9,8 @@ from node_runtime.cli.text import best_score, coloured, console, safe, score, sh
 from node_runtime.creator.results import TaskResult
 from node_runtime.creator.tasks import TaskView
 from node_runtime.document import Document
-from node_runtime.task import Assignment, SubmissionState, Task, Terms
+from node_runtime.results import ResultDocument
+from node_runtime.task import Assignment, Submission, SubmissionState, Task, Terms
 from node_runtime.units import amount, duration, moment, number, since, size
 
 
@@ -32,7 +33,7 @@ def task_table(views: Sequence[TaskView], *, now: int) -> Table:
     return made
 
 
-def print_task(view: TaskView, waits: Sequence[str], *, now: int) -> None:
+def print_task(view: TaskView, results: Sequence[TaskResult], waits: Sequence[str], *, now: int) -> None:
     """Everything about one task, the most important first."""
     task = view.task
     headline = Text.assemble((f"task {task.id}", "bold"), f"  {safe(view.name)}  {task.terms.kind}  ")
@@ -47,9 +48,9 @@ def print_task(view: TaskView, waits: Sequence[str], *, now: int) -> None:
     if view.attempts:
         console.print()
         console.print(attempt_table(view.attempts, now=now))
-    if view.submissions:
+    if results:
         console.print()
-        console.print(result_table([TaskResult(submission=one, document=None) for one in view.submissions]))
+        console.print(result_table(results))
         console.print(Text(f"more: node-runtime results {task.id}, node-runtime fetch {task.id} FOLDER", style="dim"))
 
 
@@ -63,21 +64,37 @@ def attempt_table(attempts: Sequence[Assignment], *, now: int) -> Table:
 
 
 def result_table(results: Sequence[TaskResult]) -> Table:
-    made = table("submission", "worker", "status", "score", "counts as", "seconds", "memory", right=("submission",))
+    """Scores and what a run needed stand there when at least one result tells them."""
+    scored = any(result.submission.score is not None for result in results)
+    measured = any(result.document is not None for result in results)
+    more = ("score", "counts as") * scored + ("seconds", "memory") * measured
+    made = table("submission", "worker", "status", *more, right=("submission",))
     for result in results:
-        one, document = result.submission, result.document
-        status = coloured(one.state)
-        if one.state is SubmissionState.UNDER_REVIEW and one.until is not None:
-            status.append(f" until {moment(one.until)}", style="dim")
-        if one.reason:
-            status.append(f": {safe(one.reason)}", style="dim")
-        counts = f"{one.score.standing.replace('_', ' ')}, {one.score.voucher}" if one.score is not None else ""
-        runs = document.stages if document is not None else ()
-        seconds = ", ".join(f"{run.name} {run.seconds:.1f}" for run in runs)
-        peaks = [run.peak_memory for run in runs if run.peak_memory is not None]
-        peak = size(max(peaks)) if peaks else ""
-        made.add_row(str(one.id), short(one.worker), status, score(one.score), counts, Text(safe(seconds)), peak)
+        one = result.submission
+        row: list[str | Text] = [str(one.id), short(one.worker), _status(one)]
+        if scored:
+            counts = f"{one.score.standing.replace('_', ' ')}, {one.score.voucher}" if one.score is not None else ""
+            row += [score(one.score), counts]
+        made.add_row(*row, *(_measured(result.document) if measured else ()))
     return made
+
+
+def _status(one: Submission) -> Text:
+    status = coloured(one.state)
+    if one.state is SubmissionState.UNDER_REVIEW and one.until is not None:
+        status.append(f" until {moment(one.until)}", style="dim")
+    if one.reason:
+        status.append(f": {safe(one.reason)}", style="dim")
+    return status
+
+
+def _measured(document: ResultDocument | None) -> tuple[Text, str]:
+    """Each container's seconds, and the most memory that one of them was seen with."""
+    if document is None:
+        return Text("not known", style="dim"), ""
+    seconds = ", ".join(f"{run.name} {run.seconds:.1f}" for run in document.stages)
+    peaks = [run.peak_memory for run in document.stages if run.peak_memory is not None]
+    return Text(safe(seconds)), size(max(peaks)) if peaks else "not seen"
 
 
 def _facts(view: TaskView, now: int) -> list[tuple[str, str]]:

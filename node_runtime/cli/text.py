@@ -12,6 +12,7 @@ from rich.text import Text
 from node_runtime.task import Score, Submission, SubmissionState, TaskState
 
 console = Console(highlight=False)
+_errors = Console(highlight=False, stderr=True)
 # C0 and C1 controls but tab and newline, DEL, and what reverses the direction of text
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _COLOURS = {
@@ -66,6 +67,11 @@ def progress(*, quiet: bool) -> Callable[[str], None]:
 def line(text: str, style: str = "") -> None:
     """One line, whatever the terminal's width, so that a path in it can be copied."""
     console.print(Text(safe(text), style=style), soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """To standard error, so that a program which reads the output is not disturbed."""
+    _errors.print(Text.assemble(("warning: ", "bold yellow"), safe(text)), soft_wrap=True)
 
 
 def table(*columns: str, right: tuple[str, ...] = ()) -> Table:

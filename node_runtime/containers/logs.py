@@ -27,9 +27,15 @@ def merge(head: bytes, ring: bytes, *, cap: int, head_lost: bool) -> bytes:
     if ring.startswith(head) and not (head_lost and len(ring) > half):
         if len(ring) <= cap:
             return ring
-        return ring[:half] + _note(f"{len(ring) - 2 * half} bytes left out") + ring[-half:]
-    said = "output left out, its beginning was lost when the node restarted" if head_lost else "output left out"
-    return head[:half] + _note(said) + ring[-half:]
+        left_out = f"{len(ring) - 2 * half} bytes left out: the first {half} and the last {half} are kept"
+        return ring[:half] + _note(left_out) + ring[-half:]
+    lost = ", its beginning was lost when the node restarted" if head_lost else ""
+    first, last = len(head[:half]), len(ring[-half:])
+    return (
+        head[:half]
+        + _note(f"output left out{lost}: the first {first} bytes and the last {last} are kept")
+        + ring[-half:]
+    )
 
 
 def _note(text: str) -> bytes:

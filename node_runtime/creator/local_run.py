@@ -23,7 +23,8 @@ from node_runtime.task import Account, Digest, Objective, ObjectiveId, TaskId
 from node_runtime.workspace import AttemptId, Workspace, Workspaces
 
 NOBODY = Account("5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM")  # the account whose bytes are all zero
-LOG_TAIL = 15  # lines shown of a container that failed
+LOG_TAIL = 15  # lines shown of what a container printed
+LONGEST_LINE = 240  # characters shown of each
 
 Say = Callable[[str], None]
 
@@ -124,7 +125,7 @@ def _run_task(document: Document, models: Sequence[Digest], number: TaskId, benc
         held.callback(lambda: shutil.copytree(workspace.logs, target / "logs", dirs_exist_ok=True))
         inputs = _inputs(document, models, bench, held)
         stages = stages_of(document, inputs)
-        runs = [_run_stage(stage, workspace, bench) for stage in stages]
+        runs = [_run_stage(stage, workspace, target, bench) for stage in stages]
         perf = perf_of(stages, workspace)
         outputs = collect(stages, workspace)
         check_outputs(outputs, document=document, inputs=inputs)
@@ -141,15 +142,19 @@ def _inputs(document: Document, models: Sequence[Digest], bench: Bench, held: Ex
     return inputs_of(document, models=models, folder_of=folder_of, worker=NOBODY)
 
 
-def _run_stage(stage: Stage, workspace: Workspace, bench: Bench) -> ContainerRun:
+def _run_stage(stage: Stage, workspace: Workspace, target: Path, bench: Bench) -> ContainerRun:
     with (workspace.logs / f"{stage.name}-image.log").open("w", encoding="utf-8", errors="replace") as log:
         image = bench.engine.image(stage.image, log=lambda line: print(line.rstrip("\n"), file=log))
     run = bench.engine.run(workspace.prepare(stage, image=image), stop=threading.Event())
     lines = workspace.log(stage).read_text(errors="replace").splitlines() if workspace.log(stage).exists() else []
+    kept = target / "logs" / workspace.log(stage).name
+    if len(lines) > LOG_TAIL:
+        bench.say(f"  {stage.name} | ... its last {LOG_TAIL} lines; those before are in {kept}")
     for line in lines[-LOG_TAIL:]:
-        bench.say(f"  {stage.name} | {line}")
+        bench.say(f"  {stage.name} | {line[:LONGEST_LINE]}" + (" ..." if len(line) > LONGEST_LINE else ""))
     if run.failure is not None:
-        raise TaskFailed(run.failure, f"stage {stage.name}: {run.message}", remedy="what it printed stands above")
+        remedy = f"what it printed is in {kept}" if lines else "it printed nothing"
+        raise TaskFailed(run.failure, f"{run.failure}: stage {stage.name}: {run.message}", remedy=remedy)
     return run
 
 

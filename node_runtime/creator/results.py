@@ -1,4 +1,4 @@
-"""What did a task bring? Results as the chain holds them, with their documents, outputs and logs, verified.
+"""What did a task bring? Results as the chain holds them, with their documents and outputs, verified.
 
 Everything comes from workers nobody has to trust: digests are verified while bytes stream, names are checked before
 they become paths, and a document that tells otherwise than the chain is refused.
@@ -9,15 +9,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from node_runtime.errors import InputError, NodeRuntimeError, StorageError
+from node_runtime.errors import InputError, NodeRuntimeError
 from node_runtime.ports import AssetStore, Chain
 from node_runtime.results import FILE_NAME, ResultDocument
 from node_runtime.storage.removal import remove_tree
+from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Digest, Submission, TaskId
 
 MAX_DOCUMENT = 8 << 20  # bytes
-MAX_LOG = 4 << 20  # bytes of each log
-MAX_LOGS = 64 << 20  # bytes of all logs of an attempt
 LOGS = "logs"
 _OUTPUT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _REMEDY = "reject the submission, or ask its worker"
@@ -30,15 +29,6 @@ class TaskResult:
     submission: Submission
     document: ResultDocument | None
     trouble: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Log:
-    """What one step of an attempt printed. ``source`` says whose: e.g. ``submission 3``."""
-
-    source: str
-    name: str
-    text: str
 
 
 def list_task_results(chain: Chain, store: AssetStore, task: TaskId) -> tuple[TaskResult, ...]:
@@ -59,41 +49,36 @@ def read_document(submission: Submission, store: AssetStore) -> ResultDocument:
 def fetch_result(submission: Submission, store: AssetStore, target: Path) -> tuple[Path, ...]:
     """Write result.json, the outputs and the logs into `target`, a new or empty folder; all of them or nothing.
 
-    An output that is one file of its own name, as ``perf.json`` is, becomes that file.
+    An output that is one file of its own name, as ``perf.json`` is, becomes that file. Raises `InputError`,
+    `StorageError`, and `HostError` where this machine doesn't let us write.
     """
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InputError(f"{target} is there and not empty", remedy="name a new folder")
+    with host_trouble(target.parent):
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise InputError(f"{target} is there and not empty", remedy="name a new folder")
     document = read_document(submission, store)
     names = [*document.outputs, LOGS, FILE_NAME]
     odd = [name for name in document.outputs if not _OUTPUT.fullmatch(name)]
     if odd or len({name.lower() for name in names}) < len(names):
         raise InputError(f"submission {submission.id} names its outputs oddly: {names!a}", remedy=_REMEDY)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        for name, digest in document.outputs.items():
-            _fetch_flat(store, Digest(digest), beside / name)
-        if store.has(Digest(document.log)):  # logs on private data stay on the node
-            store.fetch(Digest(document.log), beside / LOGS)
-        _fetch_flat(store, submission.result.digest, beside / FILE_NAME)
-        beside.chmod(0o755)
-        beside.replace(target)
-    except BaseException:
-        remove_tree(beside)
-        raise
-    return tuple(sorted(target.iterdir()))
+    with host_trouble(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            _fetch_all(submission, document, store, beside)
+            beside.chmod(0o755)
+            beside.replace(target)
+        except BaseException:
+            remove_tree(beside)
+            raise
+        return tuple(sorted(target.iterdir()))
 
 
-def logs_of(chain: Chain, store: AssetStore, task: TaskId) -> tuple[Log, ...]:
-    """The logs of all results and failed attempts, oldest first; where there are none, the text says why."""
-    found: list[tuple[int, str, Digest | str]] = []
-    for result in list_task_results(chain, store, task):
-        known = Digest(result.document.log) if result.document is not None else result.trouble
-        found.append((result.submission.epoch, f"submission {result.submission.id}", known))
-    for attempt in chain.attempts(task):
-        if attempt.log is not None:
-            found.append((attempt.epoch, f"attempt {attempt.epoch}, {attempt.category}", attempt.log))
-    return tuple(log for _, source, known in sorted(found) for log in _logs(source, known, store))
+def _fetch_all(submission: Submission, document: ResultDocument, store: AssetStore, folder: Path) -> None:
+    for name, digest in document.outputs.items():
+        _fetch_flat(store, Digest(digest), folder / name)
+    if store.has(Digest(document.log)):  # logs on private data stay on the node
+        store.fetch(Digest(document.log), folder / LOGS)
+    _fetch_flat(store, submission.result.digest, folder / FILE_NAME)
 
 
 def _result(submission: Submission, store: AssetStore) -> TaskResult:
@@ -101,24 +86,6 @@ def _result(submission: Submission, store: AssetStore) -> TaskResult:
         return TaskResult(submission=submission, document=read_document(submission, store))
     except NodeRuntimeError as error:
         return TaskResult(submission=submission, document=None, trouble=str(error))
-
-
-def _logs(source: str, digest: Digest | str, store: AssetStore) -> list[Log]:
-    with tempfile.TemporaryDirectory(prefix="node-runtime-") as folder:
-        tree = Path(folder) / LOGS
-        try:
-            if (size := store.size(Digest(digest))) > MAX_LOGS:
-                return [Log(source=source, name="", text=f"no logs: {size} bytes are more than {MAX_LOGS}\n")]
-            store.fetch(Digest(digest), tree)
-        except StorageError as error:
-            return [Log(source=source, name="", text=f"no logs: {error.message}\n")]
-        files = sorted(path for path in tree.rglob("*") if path.is_file())
-        return [Log(source=source, name=file.relative_to(tree).as_posix(), text=_head(file)) for file in files]
-
-
-def _head(file: Path) -> str:
-    with file.open("rb") as opened:
-        return opened.read(MAX_LOG).decode(errors="replace")
 
 
 def _fetch_flat(store: AssetStore, digest: Digest, target: Path) -> None:

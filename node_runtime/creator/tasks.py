@@ -1,10 +1,8 @@
 """Which tasks are there, how far is each, and why does an open one wait?"""
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -79,17 +77,32 @@ def why_it_waits(view: TaskView, chain: Chain, *, now: int) -> tuple[str, ...]:
     if task.state is TaskState.WAITING:
         return tuple(_parents(view, chain))
     if task.state is TaskState.PAUSED:
-        blamed = sorted({str(one.category) for one in view.attempts if one.category is not None})
-        return (
-            f"attempts failed ({', '.join(blamed)}): read 'node-runtime logs {task.id}', "
-            f"then 'node-runtime resume {task.id}' or 'cancel' it",
-        )
+        return (_paused(view),)
     reviewed = [one for one in view.submissions if one.state is SubmissionState.UNDER_REVIEW]
-    judge = "you" if task.terms.review.judge == chain.account else task.terms.review.judge
-    reasons = [f"submission {one.id} waits for {judge} until {moment(one.until or 0)}" for one in reviewed]
+    reasons = [_review(one, task, yours=task.terms.review.judge == chain.account) for one in reviewed]
     if task.state is TaskState.OPEN and task.free_slots > 0:
         reasons += _not_taken(view, now)
     return tuple(reasons)
+
+
+def _paused(view: TaskView) -> str:
+    number = view.task.id
+    blamed = sorted({str(one.category) for one in view.attempts if one.category is not None})
+    return (
+        f"attempts failed ({', '.join(blamed)}): see 'node-runtime show {number}' and 'node-runtime logs {number}', "
+        f"then 'node-runtime resume {number}' or 'node-runtime cancel {number}'"
+    )
+
+
+def _review(one: Submission, task: Task, *, yours: bool) -> str:
+    until = f"until {moment(one.until or 0)}, then it counts as accepted"
+    if not yours:
+        return f"submission {one.id} waits for {task.terms.review.judge} {until}"
+    which = f"{task.id}/{one.id}"
+    return (
+        f"submission {one.id} waits for you {until}: look with 'node-runtime fetch {which} FOLDER', "
+        f"then 'node-runtime accept {which}' or 'node-runtime reject {which} --reason ...'"
+    )
 
 
 def _numbers(chain: Chain, role: Role, kind: Kind | None) -> list[TaskId]:
@@ -101,14 +114,10 @@ def _numbers(chain: Chain, role: Role, kind: Kind | None) -> list[TaskId]:
 
 
 def _document(spec: Spec, store: AssetStore) -> Document | None:
-    with tempfile.TemporaryDirectory(prefix="node-runtime-") as folder:
-        tree = Path(folder) / "document"
-        try:
-            store.fetch(spec.digest, tree)
-            path = tree / FILE_NAME
-            return Document.model_validate_json(path.read_bytes()) if path.stat().st_size <= MAX_DOCUMENT else None
-        except (StorageError, OSError, ValidationError):
-            return None
+    try:
+        return Document.model_validate_json(store.read_file(spec.digest, FILE_NAME, limit=MAX_DOCUMENT))
+    except (StorageError, ValidationError):
+        return None
 
 
 def _parents(view: TaskView, chain: Chain) -> Iterator[str]:
@@ -120,23 +129,35 @@ def _parents(view: TaskView, chain: Chain) -> Iterator[str]:
 
 def _not_taken(view: TaskView, now: int) -> Iterator[str]:
     task, terms = view.task, view.task.terms
-    live = [one for one in view.attempts if one.state is AssignmentState.LIVE]
-    for attempt in view.attempts:
-        if attempt.state in (AssignmentState.FAILED, AssignmentState.LAPSED, AssignmentState.HANDED_BACK):
-            cause = f" ({attempt.category})" if attempt.category is not None else ""
-            yield f"{attempt.worker} took it, but its attempt {attempt.state.replace('_', ' ')}{cause}"
+    before = tuple(_earlier(view))
+    yield from before
     if now > terms.deadline - LAST_START:
         yield f"its deadline is too near for anybody to start: {moment(terms.deadline)}"
         return
     if view.document is None:
         yield "its document is not in this storage: nodes which use the same storage can't read it either"
     if terms.assignee is not None:
-        yield f"it is offered to {terms.assignee} only, which has not taken it"
+        yield f"it is offered to {terms.assignee} only, which has not taken it{' again' if before else ''}"
     elif now - task.created < JUST_CREATED:
         yield "it was created moments ago; nodes look every few seconds"
-    elif not live:
-        yield (
-            f"no node has taken it in {duration(now - task.created)}: is one running whose policy allows this creator "
-            f"and {terms.kind} tasks for {amount(terms.reward)}, with {amount(terms.bond)} for the bond and room for "
-            f"its limits? A node's own reasons stand in its log"
+    elif not any(one.state is AssignmentState.LIVE for one in view.attempts):
+        who = (
+            "no other node has taken it since" if before else f"no node has taken it in {duration(now - task.created)}"
         )
+        yield (
+            f"{who}: is one running whose policy allows this creator and {terms.kind} tasks for "
+            f"{amount(terms.reward)}, with {amount(terms.bond)} for the bond and room for its limits? "
+            "A node's own reasons stand in its log"
+        )
+
+
+def _earlier(view: TaskView) -> Iterator[str]:
+    """What became of those who took it, where that left the slot free."""
+    for one in view.submissions:
+        if one.state is SubmissionState.REJECTED:
+            reason = f": {one.reason}" if one.reason else ""
+            yield f"submission {one.id} of {one.worker} was rejected{reason}; the slot is free for another node"
+    for attempt in view.attempts:
+        if attempt.state in (AssignmentState.FAILED, AssignmentState.LAPSED, AssignmentState.HANDED_BACK):
+            cause = f" ({attempt.category})" if attempt.category is not None else ""
+            yield f"{attempt.worker} took it, but its attempt {attempt.state.replace('_', ' ')}{cause}"

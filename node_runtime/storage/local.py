@@ -40,6 +40,14 @@ class LocalStore:
                 folder.mkdir(exist_ok=True)
             self._sweep()
 
+    @classmethod
+    def existing(cls, root: Path) -> "LocalStore":
+        """The store that is there. Who only reads must not make one where its name was mistyped: `StorageError`."""
+        with host_trouble(root):
+            if not (root / "trees").is_dir():
+                raise StorageError(f"there is no storage in {root}", remedy="name the folder where the assets are")
+        return cls(root)
+
     def put(self, source: Path) -> Digest:
         """Store a folder or a single regular file. What is there already is not written again.
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.creator.results import MAX_DOCUMENT, MAX_LOGS, fetch_result, list_task_results, logs_of
+from node_runtime.creator.follow import follow
+from node_runtime.creator.logs import MAX_LOGS, Log, LogTrouble, PrivateLog, logs_of, message_of
+from node_runtime.creator.results import MAX_DOCUMENT, fetch_result, list_task_results
 from node_runtime.creator.review import accept, reject
 from node_runtime.creator.tasks import Role, list_tasks, view_task, why_it_waits
 from node_runtime.errors import FailureCategory, InputError
@@ -116,7 +118,9 @@ def test_a_result_that_storage_does_not_have_is_told(desk: Desk) -> None:
     desk.worker.send_task_result(task, attempt.epoch, Result(digest=nowhere, outputs=outputs, uri="cas:"))
     (result,) = list_task_results(desk.chain, desk.store, task)
     assert "nothing is stored under 0000" in result.trouble
-    assert "nothing is stored under 0000" in logs_of(desk.chain, desk.store, task)[0].text
+    (log,) = logs_of(desk.chain, desk.store, task)
+    assert isinstance(log, LogTrouble)
+    assert "nothing is stored under 0000" in log.trouble
 
 
 def test_what_is_too_large_to_be_a_document_or_logs_is_told_and_not_fetched(desk: Desk) -> None:
@@ -130,7 +134,9 @@ def test_what_is_too_large_to_be_a_document_or_logs_is_told_and_not_fetched(desk
     broken = submitted(desk)
     log = claimed(desk, "train.log", MAX_LOGS + 1)
     desk.worker.report_failure(broken, desk.worker.assign_task(broken).epoch, FailureCategory.TASK_ERROR, log)
-    assert f"no logs: {MAX_LOGS + 1} bytes" in logs_of(desk.chain, desk.store, broken)[0].text
+    (told,) = logs_of(desk.chain, desk.store, broken)
+    assert isinstance(told, LogTrouble)
+    assert f"{MAX_LOGS + 1} bytes are more" in told.trouble
 
 
 def claimed(desk: Desk, name: str, size: int) -> Digest:

@@ -11,12 +11,14 @@ def test_a_short_log_is_whole() -> None:
 
 def test_a_long_log_that_the_engine_has_whole_lacks_only_its_middle() -> None:
     assert merge(b"01234", b"0123456789abcdef", cap=CAP, head_lost=False) == (
-        b"01234\n[... 6 bytes left out ...]\nbcdef"
+        b"01234\n[... 6 bytes left out: the first 5 and the last 5 are kept ...]\nbcdef"
     )
 
 
 def test_a_long_log_whose_beginning_the_engine_dropped_has_the_head_that_was_read() -> None:
-    assert merge(b"01234", b"xyz9876543210", cap=CAP, head_lost=False) == b"01234\n[... output left out ...]\n43210"
+    assert merge(b"01234", b"xyz9876543210", cap=CAP, head_lost=False) == (
+        b"01234\n[... output left out: the first 5 bytes and the last 5 are kept ...]\n43210"
+    )
 
 
 def test_a_head_that_nobody_read_is_said_to_be_lost() -> None:
