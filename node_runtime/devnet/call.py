@@ -18,7 +18,11 @@ class HostRefusal(Exception):
 
 
 class Memory:
-    """A call's wasm memory. Addresses and lengths are non-negative."""
+    """A call's wasm memory. Addresses and lengths are non-negative.
+
+    ``_space`` is that memory as bytes. It stays where it is while it grows: wasmtime reserves the whole 4 GiB of
+    addresses.
+    """
 
     def __init__(
         self, store: wasmtime.Store, memory: wasmtime.Memory, allocate: wasmtime.Func, allocator_table: int
@@ -27,19 +31,23 @@ class Memory:
         self._memory = memory
         self._allocate = allocate
         self._heap_end = allocator_table + 128
-        # stays where it is while the memory grows: wasmtime reserves the whole 4 GiB of addresses
-        self._start = ctypes.addressof(memory.data_ptr(store).contents)
-        self._size = memory.data_len(store)
+        self._look()
 
     def read(self, span: int) -> bytes:
         """The bytes behind a fat pointer: length << 32 | address."""
         return self.read_at(span & 0xFFFFFFFF, span >> 32)
 
     def read_at(self, address: int, length: int) -> bytes:
-        return ctypes.string_at(self._checked(address, length), length)
+        end = address + length
+        if end > self._size:
+            self._reach(address, length)
+        return self._space[address:end].tobytes()
 
     def write_at(self, address: int, data: bytes) -> None:
-        ctypes.memmove(self._checked(address, len(data)), data, len(data))
+        end = address + len(data)
+        if end > self._size:
+            self._reach(address, len(data))
+        self._space[address:end] = data
 
     def write_into(self, span: int, data: bytes) -> None:
         """Copy as much of ``data`` as the space behind a fat pointer holds."""
@@ -48,7 +56,7 @@ class Memory:
     def give(self, data: bytes) -> int:
         """Put bytes where the runtime will find and free them; returns the address."""
         address = self._taken_from_end(len(data))
-        self.write_at(address, data)
+        self._space[address : address + len(data)] = data
         return address
 
     def give_span(self, data: bytes) -> int:
@@ -61,25 +69,27 @@ class Memory:
 
     def _taken_from_end(self, size: int) -> int:
         """What ``malloc`` would give, did it not look for freed blocks: a call into wasm costs twenty times as much."""
-        order = max(0, (size - 1).bit_length() - 3)
-        block: int = _WORD.unpack(self.read_at(self._heap_end, 4))[0]
+        order = (size - 1).bit_length() - 3 if size > 8 else 0
+        block: int = _WORD.unpack_from(self._space, self._heap_end)[0]
         after = block + 8 + (8 << order)
-        if not self._reaches(after):
+        if after > self._size:
             address: int = self._allocate(self._store, size)
+            self._look()
             return address & 0xFFFFFFFF
-        self.write_at(self._heap_end, _WORD.pack(after))
-        self.write_at(block, _IN_USE.pack(order, 1))
+        _WORD.pack_into(self._space, self._heap_end, after)
+        _IN_USE.pack_into(self._space, block, order, 1)
         return block + 8
 
-    def _checked(self, address: int, length: int) -> int:
-        if not self._reaches(address + length):
+    def _reach(self, address: int, length: int) -> None:
+        """The memory may have grown since we looked; raises `HostRefusal` when it is still too small."""
+        self._look()
+        if address + length > self._size:
             raise HostRefusal(f"{length} bytes at {address} lie outside the memory of {self._size} bytes")
-        return self._start + address
 
-    def _reaches(self, end: int) -> bool:
-        if end > self._size:
-            self._size = self._memory.data_len(self._store)  # it may have grown since we looked
-        return end <= self._size
+    def _look(self) -> None:
+        self._size = self._memory.data_len(self._store)
+        start = ctypes.addressof(self._memory.data_ptr(self._store).contents)
+        self._space = memoryview((ctypes.c_ubyte * self._size).from_address(start)).cast("B")
 
 
 class Call:

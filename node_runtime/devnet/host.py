@@ -24,6 +24,7 @@ _EXPECTED = (HostRefusal, ScaleError, ValueError)
 
 _ALLOCATOR = Path(__file__).with_name("allocator.wat")
 _ALLOCATOR_FUNCTIONS = ("ext_allocator_malloc_version_1", "ext_allocator_free_version_1")
+_RUNTIME = "runtime"  # the linker's name for the newest instance
 _SPARE_PAGES = 64  # 4 MiB to begin with, so that few calls have to grow it; untouched pages cost nothing
 _MOST_PAGES = 4096  # 256 MiB; a call that wants more is broken
 
@@ -83,11 +84,13 @@ class Runtime:
         malloc, free, init = (_exported(allocator[name], wasmtime.Func) for name in ("malloc", "free", "init"))
         for name, allocating in zip(_ALLOCATOR_FUNCTIONS, (malloc, free), strict=True):
             self._linker.define(store, "env", name, allocating)
-        runtime = self._linker.instantiate(store, self._module).exports(store)
-        table: int = init(store, _exported(runtime["__heap_base"], wasmtime.Global).value(store))
+        # through the linker, because an instance's own list of exports takes as long to make as the instance
+        self._linker.define_instance(store, _RUNTIME, self._linker.instantiate(store, self._module))
+        heap = _exported(self._linker.get(store, _RUNTIME, "__heap_base"), wasmtime.Global)
+        table: int = init(store, heap.value(store))
         memory = Memory(store, wasm_memory, malloc, table)
         self._calls.append(Call(memory, overlay, self._version_of))
-        return memory, _exported(runtime[function], wasmtime.Func)
+        return memory, _exported(self._linker.get(store, _RUNTIME, function), wasmtime.Func)
 
     def _link(self, import_: wasmtime.ImportType) -> None:
         if isinstance(import_.type, wasmtime.MemoryType):

@@ -6,6 +6,7 @@ Source: the Polkadot protocol specification, "Host API", and the crate sp-io. Ea
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hashlib import blake2b, sha256
 
 import ed25519_zebra
@@ -119,12 +120,18 @@ def hashing_twox_64(call: Call, data: int) -> int:
 
 
 def hashing_twox_128(call: Call, data: int) -> int:
-    return call.memory.give(twox(call.memory.read(data), 2))
+    return call.memory.give(_prefix(call.memory.read(data)))
 
 
 def twox(data: bytes, words: int) -> bytes:
     """Substrate's fast hash of 8 bytes a word: xxHash64 with seeds 0, 1, ..., each little-endian."""
     return b"".join(xxhash.xxh64_digest(data, seed=seed)[::-1] for seed in range(words))
+
+
+@lru_cache(maxsize=1024)
+def _prefix(name: bytes) -> bytes:
+    """The runtime hashes the names of its pallets and their items anew for each key."""
+    return twox(name, 2)
 
 
 # signatures

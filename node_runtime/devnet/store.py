@@ -72,6 +72,7 @@ class Store:
                     for statement in _SCHEMA.split(";"):
                         self._database.execute(statement)
         self.head_number = -1
+        self._known: dict[bytes, bytes | None] = {}
         self._find_head()
 
     def close(self) -> None:
@@ -104,10 +105,12 @@ class Store:
                 "INSERT INTO blocks VALUES (?, ?, ?, ?, ?)", (block.number, block.hash, block.header, body, block.code)
             )
             self._apply(block.number, changes)
+        self._known.update(changes)
         self.head_number = block.number
 
     def _apply(self, number: int, changes: Mapping[bytes, bytes | None]) -> None:
-        before = {key: self._read(key) for key in changes}
+        newest = HeadState(self._database, self._known)
+        before = {key: newest.get(key) for key in changes}
         real = {key: value for key, value in changes.items() if value != before[key]}
         if number:
             self._database.executemany(
@@ -140,11 +143,12 @@ class Store:
 
     def state_at(self, number: int) -> HeadState | PastState:
         """A view of the state after block ``number``; raises `StateDiscarded` when it is too old."""
+        newest = HeadState(self._database, self._known)
         if number == self.head_number:
-            return HeadState(self._database)
+            return newest
         if number <= self.head_number - STATE_HISTORY:
             raise StateDiscarded(number)
-        return PastState(self._database, number)
+        return PastState(self._database, number, newest)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """The newest state, in key order."""
@@ -173,10 +177,6 @@ class Store:
             extrinsics=tuple(Reader(body).prefixed_list()),
             code=code,
         )
-
-    def _read(self, key: bytes) -> bytes | None:
-        row = self._row("SELECT value FROM state WHERE key = ?", key)
-        return None if row is None else row[0]
 
     def _row(self, query: str, *values: int | bytes) -> tuple[Any, ...] | None:
         with reported_failures():

@@ -9,6 +9,8 @@ from node_runtime.errors import HostError
 
 from .state import View
 
+_MOST_KNOWN = 50_000  # values; a task has about ten, of some hundred bytes
+_LONGEST_KNOWN = 256  # bytes of a key
 _NEXT = "SELECT key FROM state WHERE key > ? ORDER BY key LIMIT 1"
 _NEXT_REPLACED = "SELECT key FROM replaced WHERE key > ? ORDER BY key LIMIT 1"
 _VALUE = "SELECT value FROM state WHERE key = ?"
@@ -16,15 +18,26 @@ _REPLACED_VALUE = "SELECT value FROM replaced WHERE key = ? AND number > ? ORDER
 
 
 class HeadState:
-    """The state after the newest block. Not for use after the next block is stored."""
+    """The state after the newest block. Not for use after the next block is stored.
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    ``known`` are values of that state which were read or written before: most of what a block reads.
+    """
+
+    def __init__(self, database: sqlite3.Connection, known: dict[bytes, bytes | None]) -> None:
         self._database = database
+        self._known = known
 
     def get(self, key: bytes) -> bytes | None:
+        if key in self._known:
+            return self._known[key]
         with reported_failures():
             row = self._database.execute(_VALUE, (key,)).fetchone()
-        return None if row is None else row[0]
+        value = None if row is None else row[0]
+        if len(key) <= _LONGEST_KNOWN:  # nobody but a client who means no good asks for longer ones
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = value
+        return value
 
     def next_key(self, key: bytes) -> bytes | None:
         with reported_failures():
@@ -35,10 +48,10 @@ class HeadState:
 class PastState:
     """The state after block ``number``, which is no longer the newest."""
 
-    def __init__(self, database: sqlite3.Connection, number: int) -> None:
+    def __init__(self, database: sqlite3.Connection, number: int, newest: HeadState) -> None:
         self._database = database
         self._number = number
-        self._newest = HeadState(database)
+        self._newest = newest
 
     def get(self, key: bytes) -> bytes | None:
         with reported_failures():
