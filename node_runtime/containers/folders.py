@@ -68,7 +68,9 @@ class Folders:
         """The folder, what is in it and what bounded it are gone."""
         while folder.is_mount():
             # lazily: who still looks into it may do so, but nobody finds it any more
-            _tool(["umount", "--lazy", str(folder)], f"quota folder {folder}")
+            ended = _run(["umount", "--lazy", str(folder)])
+            if ended.returncode != 0 and folder.is_mount():  # else somebody else was faster
+                raise _failed(ended, f"quota folder {folder}")
         self._image(folder).unlink(missing_ok=True)
         _remove(folder)
 
@@ -191,7 +193,10 @@ def _tool_ends(command: list[str]) -> int:
 def _tool(command: list[str], what: str) -> None:
     ended = _run(command)
     if ended.returncode != 0:
-        said = " ".join(ended.stderr.split()) or f"exit code {ended.returncode}"
-        raise HostError(
-            f"{what}: {command[0]} failed: {said}", remedy="see that the disk has room and mounts are allowed"
-        )
+        raise _failed(ended, what)
+
+
+def _failed(ended: subprocess.CompletedProcess[str], what: str) -> HostError:
+    said = " ".join(ended.stderr.split()) or f"exit code {ended.returncode}"
+    tool = Path(ended.args[0]).name
+    return HostError(f"{what}: {tool} failed: {said}", remedy="see that the disk has room and mounts are allowed")

@@ -34,7 +34,8 @@ def start_daemon(world: World, tmp_path: Path, docker_engine: DockerHost) -> Ite
     started: list[DaemonProcess] = []
 
     def start_one(*, folder: str = "node", wait: bool = True, **settings: object) -> DaemonProcess:
-        given = DaemonSettings(engine=docker_engine, chain=world.devnet.url, storage=world.storage, **settings)
+        where = {"chain": world.devnet.url, "storage": world.storage}
+        given = DaemonSettings(engine=docker_engine, **{**where, **settings})
         daemon = start(given, tmp_path / folder, view=world.chain)
         started.append(daemon)
         if wait:
@@ -43,5 +44,7 @@ def start_daemon(world: World, tmp_path: Path, docker_engine: DockerHost) -> Ite
         return daemon
 
     yield start_one
+    for daemon in started:  # all of them first: an earlier one's folder may be a later one's too
+        daemon.kill()
     for daemon in started:
         daemon.clean_up()
