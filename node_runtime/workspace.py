@@ -73,6 +73,11 @@ class Workspaces:
         """Remove the attempt's containers and leave what they wrote. May be repeated."""
         self._workspace(attempt).remove_containers()
 
+    def attempt_of(self, container: str) -> AttemptId | None:
+        """Whose container has this name; None when it is of no attempt that could have its folder here."""
+        found = re.match(rf"{re.escape(self._node)}-{_ATTEMPT.pattern}-", container)
+        return AttemptId(task=TaskId(int(found[1])), epoch=int(found[2])) if found else None
+
     def remove(self, attempt: AttemptId) -> None:
         """Remove the attempt's containers and folder. May be repeated."""
         self._workspace(attempt).close()

@@ -16,6 +16,7 @@ from node_runtime.config import NodeConfig
 from node_runtime.containers.engine import DockerEngine
 from node_runtime.containers.settings import EngineSettings
 from node_runtime.daemon.audit import Audit
+from node_runtime.daemon.chain_files import ChainFiles, mark_of
 from node_runtime.daemon.deliver import Courier
 from node_runtime.daemon.lock import engine_name, only_daemon, only_daemon_in
 from node_runtime.daemon.metrics import Metrics
@@ -30,13 +31,12 @@ from node_runtime.home import home
 from node_runtime.storage.cache import Cache
 from node_runtime.storage.local import LocalStore
 from node_runtime.task import Asset, AssetKind, AssetRef, Label, Visibility
-from node_runtime.workspace import Workspaces
 
 log = structlog.get_logger()
 
 MINIMUM_TIME = 10_000  # ms that must be left until a task's deadline
 PRIVATE_URI = "private:"  # there is nowhere to fetch it from
-AUDIT, OUTBOX, PRIVATE, APPROVED = "audit.jsonl", "outbox-{}.sqlite", "private", "approved"
+AUDIT, PRIVATE = "audit.jsonl", "private"
 
 
 @contextmanager
@@ -51,9 +51,10 @@ def open_node(config: NodeConfig) -> Iterator[Node]:
         stack.enter_context(only_daemon(home() / "locks", chain.account, network_of(config, chain)))
         stack.enter_context(only_daemon_in(config.work))
         name = engine_name(config.work, config.node)
+        files = ChainFiles(work=config.work, node=name, mark=mark_of(chain.genesis))
         engine = DockerEngine(engine_settings(config, name))
         stack.callback(engine.close)
-        outbox, audit = Outbox(config.work / OUTBOX.format(chain.genesis[2:14])), Audit(config.work / AUDIT)
+        outbox, audit = Outbox(files.outbox), Audit(config.work / AUDIT)
         stack.callback(outbox.close)
         stack.callback(audit.close)
         cache = Cache(config.work / "cache", limit=config.cache)
@@ -63,11 +64,12 @@ def open_node(config: NodeConfig) -> Iterator[Node]:
         yield Node(
             id=config.node,
             work=config.work,
+            files=files,
             chain=chain,
             store=store,
             private=private_store(config),
             cache=cache,
-            workspaces=Workspaces(config.work / "attempts", engine=engine, node=name),
+            workspaces=files.workspaces(engine),
             engine=engine,
             pool=pool_of(config),
             outbox=outbox,
@@ -127,7 +129,7 @@ def seeker_of(node: Node, config: NodeConfig) -> Seeker:
         room=lambda: shutil.disk_usage(config.work).free - config.disk_floor,
         policy=policy_of(config),
         minimum_time=MINIMUM_TIME,
-        approvals=config.work / APPROVED,
+        approvals=node.files.approved,
         audit=node.audit,
         metrics=node.metrics,
     )

@@ -74,15 +74,17 @@ def approve(
     task: Annotated[int, typer.Argument(help="The task's number.")], config: ConfigOption = DEFAULT_CONFIG
 ) -> None:
     """Let a task in where the policy says 'approve: manual'. It holds for the document that is on chain now."""
-    from node_runtime.cli.node import APPROVED, connect_node
+    from node_runtime.cli.node import connect_node
     from node_runtime.config import load_config
+    from node_runtime.daemon.chain_files import approvals_of, mark_of
     from node_runtime.task import TaskId
 
     settings = load_config(config)
-    spec = connect_node(settings).spec(TaskId(task))
+    chain = connect_node(settings)
+    spec = chain.spec(TaskId(task))
     if spec is None:
         raise InputError(f"there is no task {task} on {settings.chain}", remedy="see 'node-runtime list'")
-    folder = settings.work / APPROVED
+    folder = approvals_of(settings.work, mark_of(chain.genesis))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (folder / str(task)).write_text(spec.digest + "\n")
     console.print(f"task {task} is approved, document {spec.digest}")

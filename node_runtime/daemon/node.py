@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from node_runtime.daemon.audit import Audit
+from node_runtime.daemon.chain_files import ChainFiles
 from node_runtime.daemon.deliver import Courier
 from node_runtime.daemon.metrics import Metrics
 from node_runtime.daemon.outbox import Outbox
@@ -25,6 +26,7 @@ class Node:
 
     id: str
     work: Path
+    files: ChainFiles
     chain: Chain
     store: AssetStore
     private: AssetStore

@@ -12,15 +12,15 @@ import structlog
 from node_runtime.daemon.admission import admitted_document
 from node_runtime.daemon.attempt import Attempt, last_moment
 from node_runtime.daemon.audit import Deed
+from node_runtime.daemon.chain_files import ChainFiles
 from node_runtime.daemon.node import Node
-from node_runtime.daemon.outbox import Parcel, is_of
+from node_runtime.daemon.outbox import Outbox, Parcel, is_of
 from node_runtime.daemon.pack import pack_failure
 from node_runtime.daemon.pool import Shortage, demand_of
 from node_runtime.document import Document
-from node_runtime.errors import ChainError, FailureCategory, NodeRuntimeError, TaskFailed
-from node_runtime.ports import RunningContainer
+from node_runtime.errors import ChainError, FailureCategory, HostError, NodeRuntimeError, TaskFailed
 from node_runtime.task import Assignment, AssignmentState, Spec, Task, TaskId
-from node_runtime.workspace import AttemptId
+from node_runtime.workspace import AttemptId, Workspaces
 
 log = structlog.get_logger()
 
@@ -98,9 +98,11 @@ def _to_be_run(
 
 def _sweep(node: Node, *, live: frozenset[AttemptId], packed: frozenset[AttemptId]) -> Swept:
     """Containers go on for live attempts only; folders also hold what is packed. Pins hold what containers mount."""
-    swept = Swept(containers=_reap_containers(node, live), workspaces=_remove_workspaces(node, live | packed))
+    containers = _reap_containers(node, live)
+    removed = _remove_workspaces(node.workspaces, live | packed)
+    removed += sum(_remove_left(other, node) for other in node.files.others())
     _release_pins(node, live)
-    return swept
+    return Swept(containers=containers, workspaces=removed)
 
 
 def _is_wanted(parcel: Parcel, known: dict[AttemptId, Assignment], node: Node) -> bool:
@@ -117,7 +119,7 @@ def _is_wanted(parcel: Parcel, known: dict[AttemptId, Assignment], node: Node) -
 def _reap_containers(node: Node, keep: frozenset[AttemptId]) -> int:
     reaped = 0
     for container in node.engine.list():
-        if _attempt_of(container) in keep:
+        if node.workspaces.attempt_of(container.name) in keep:
             log.info("container_found", container=container.name, running=container.running)
             continue
         log.info("container_reaped", container=container.name)
@@ -126,20 +128,26 @@ def _reap_containers(node: Node, keep: frozenset[AttemptId]) -> int:
     return reaped
 
 
-def _attempt_of(container: RunningContainer) -> AttemptId | None:
-    known = dict(container.labels)
-    try:
-        return AttemptId(task=TaskId(int(known["task"])), epoch=int(known["epoch"]))
-    except (KeyError, ValueError):
-        return None
-
-
-def _remove_workspaces(node: Node, keep: frozenset[AttemptId]) -> int:
-    stale = [attempt for attempt in node.workspaces.left() if attempt not in keep]
+def _remove_workspaces(workspaces: Workspaces, keep: frozenset[AttemptId]) -> int:
+    stale = [attempt for attempt in workspaces.left() if attempt not in keep]
     for attempt in stale:
         log.info("workspace_removed", attempt=str(attempt))
-        node.workspaces.remove(attempt)
+        workspaces.remove(attempt)
     return len(stale)
+
+
+def _remove_left(other: ChainFiles, node: Node) -> int:
+    """Of the attempts on another chain only what is packed stays, until the node is pointed at that chain again."""
+    try:
+        outbox = Outbox(other.outbox)
+        try:
+            packed = frozenset(parcel.attempt for parcel in outbox.undelivered())
+        finally:
+            outbox.close()
+        return _remove_workspaces(other.workspaces(node.engine), packed)
+    except HostError as error:
+        log.warning("other_chain_left", folder=str(other.attempts), reason=error.message, remedy=error.remedy)
+        return 0
 
 
 def _release_pins(node: Node, keep: frozenset[AttemptId]) -> None:

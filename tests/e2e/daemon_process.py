@@ -13,11 +13,11 @@ import yaml
 from substrateinterface import Keypair
 
 from node_runtime.daemon.audit import Deed, Entry
+from node_runtime.daemon.chain_files import ChainFiles
 from node_runtime.daemon.lock import ID, engine_name
 from node_runtime.daemon.timings import FILE_NAME, Timings, TimingsFile
 from node_runtime.ports import Chain
 from node_runtime.task import Account, Kind
-from node_runtime.workspace import Workspaces
 from tests.docker_engine import DockerHost
 
 NODE_LABEL = "node-runtime.node"
@@ -111,15 +111,14 @@ class DaemonProcess:
         return self.process.wait(60)
 
     def clean_up(self) -> None:
-        """Nothing of the daemon is left: no process, no container, no mounted folder."""
-        self.process.kill()
-        self.process.wait(10)
+        """No container and no mounted folder of the daemon, which has ended, is left."""
         if not (self.work / ID).exists():
             return
         with self.engine.engine(node=self.name, work=self.work) as engine:
-            workspaces = Workspaces(self.work / "attempts", engine=engine, node=self.name)
-            for attempt in workspaces.left():
-                workspaces.remove(attempt)
+            for files in ChainFiles(work=self.work, node=self.name, mark="").others():
+                workspaces = files.workspaces(engine)
+                for attempt in workspaces.left():
+                    workspaces.remove(attempt)
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
@@ -133,7 +132,7 @@ class DaemonProcess:
         return TimingsFile(self.work / FILE_NAME).read()
 
     def workspaces(self) -> list[str]:
-        return [path.name for path in (self.work / "attempts").iterdir()]
+        return [path.name for path in self.work.glob("attempts-*/task-*")]
 
     def containers(self, *, running: bool = False) -> list[str]:
         """The ids of its attempts' containers."""

@@ -1,0 +1,115 @@
+"""What becomes of a node's unfinished work when it comes up against another chain, and then against its own again?"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from node_runtime.chain.client import connect
+from node_runtime.daemon.audit import Deed
+from node_runtime.storage.local import LocalStore
+from node_runtime.task import SubmissionState, TaskId
+from tests.devnet import launch_devnet
+from tests.e2e.daemon_process import DaemonProcess
+from tests.e2e.daemon_world import REWARD, TRAIN, World, wait_for
+
+StartDaemon = Callable[..., DaemonProcess]
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[World]:
+    """Another chain, with a store of its own and another genesis."""
+    devnet = launch_devnet(tmp_path / "other-chain", "--preset", "local_testnet")
+    folder, storage = tmp_path / "other-creator", tmp_path / "other-store"
+    folder.mkdir()
+    with closing(connect(devnet.url, "//Alice")) as chain:
+        yield World(folder=folder, devnet=devnet, storage=storage, chain=chain, store=LocalStore(storage))
+    devnet.stop()
+
+
+def model_of(world: World, task: TaskId) -> str:
+    """What the model of the task's accepted result says."""
+    submission = world.submission(task)
+    assert submission.state is SubmissionState.ACCEPTED
+    digest = submission.result.output("model")
+    assert digest is not None
+    target = world.folder / f"model-{task}"
+    world.store.fetch(digest, target)
+    return (target / "model").read_text()
+
+
+def test_nothing_of_one_chain_reaches_another_and_both_get_their_results(
+    world: World, other: World, start_daemon: StartDaemon
+) -> None:
+    daemon = start_daemon(slots=2)
+    before = daemon.wealth()
+    packed = world.train(f"sleep 5; {TRAIN}")
+    running = world.train(f"test -e /sandbox/model/begun && exit 3; touch /sandbox/model/begun; sleep 15; {TRAIN}")
+    wait_for(lambda: len(daemon.containers()) == 2, "both containers")
+
+    away = world.storage.with_name("away")
+    world.storage.rename(away)
+    world.storage.touch()  # no folder can be made there
+
+    def serve_the_other_chain() -> None:
+        wait_for(lambda: "delivery_waits" in daemon.log_text(), "the first result to wait for its storage")
+        daemon.kill()
+        elsewhere = start_daemon(chain=other.devnet.url, storage=other.storage)
+        same_number = other.train("echo trained elsewhere > /sandbox/model/model")
+        assert same_number == packed
+        assert model_of(other, same_number) == "trained elsewhere\n"
+        assert len(other.chain.submissions(same_number)) == 1
+        assert other.chain.task(running) is None
+        wait_for(lambda: elsewhere.containers() == [], "no container of the first chain to be left")
+        elsewhere.kill()
+        world.storage.unlink()
+        away.rename(world.storage)
+
+    world.restart_chain(serve_the_other_chain)
+    daemon = start_daemon(slots=2)
+    assert model_of(world, packed) == "trained\n"
+    assert model_of(world, running) == "trained\n"
+    wait_for(lambda: daemon.wealth() - before > 1.9 * REWARD, "both rewards")
+    assert daemon.wealth() - before <= 2 * REWARD
+    assert daemon.deeds(Deed.FAILURE) == []
+
+
+def test_a_container_of_one_chain_is_not_adopted_for_the_same_number_on_another(
+    world: World, other: World, start_daemon: StartDaemon
+) -> None:
+    daemon = start_daemon(chain=other.devnet.url, storage=other.storage)
+    theirs = other.train("sleep 3; echo trained elsewhere > /sandbox/model/model")
+    wait_for(daemon.containers, "the container for the other chain")
+    daemon.kill()
+
+    daemon = start_daemon()
+    ours = world.train(f"{TRAIN}; exec sleep 30")
+    wait_for(lambda: daemon.containers(running=True), "the container for this chain")
+    daemon.kill()
+    assert ours == theirs
+
+    daemon = start_daemon(chain=other.devnet.url, storage=other.storage)
+    assert model_of(other, theirs) == "trained elsewhere\n"
+    assert len(other.chain.submissions(theirs)) == 1
+
+
+def test_an_approval_holds_for_the_chain_it_was_given_on(world: World, other: World, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon(approve="manual", chain=other.devnet.url, storage=other.storage)
+    script = f"{TRAIN}; true the same task on both chains"
+    approved = other.train(script)
+    wait_for(lambda: daemon.deeds(Deed.REFUSAL), "the task to wait for approval")
+    assert daemon.command("approve", str(approved)).returncode == 0
+    assert model_of(other, approved) == "trained\n"
+    daemon.kill()
+
+    daemon = start_daemon(approve="manual")
+    same = world.train(script)
+    known, twin = world.chain.spec(same), other.chain.spec(approved)
+    assert known is not None
+    assert twin is not None
+    assert (same, known.digest) == (approved, twin.digest)
+    wait_for(lambda: len(daemon.deeds(Deed.REFUSAL)) == 2, "the task to wait for approval")
+    assert world.chain.assignment(daemon.account, same) is None
