@@ -58,6 +58,7 @@ class ResultDocument(_Part):
     perf: dict[str, JsonValue] | None = None  # perf.json as it was
     outputs: dict[str, Hexadecimal]
     log: Hexadecimal
+    log_stays: bool = False  # with the worker, because it may tell of private data: storage hasn't got it
 
     def encode(self) -> bytes:
         """Canonical JSON: sorted keys, no spaces, UTF-8, no final newline."""
@@ -127,6 +128,7 @@ def describe(
     outputs: Sequence[Collected],
     perf: Perf | None,
     log: Collected,
+    log_stays: bool = False,
 ) -> ResultDocument:
     """The document of an attempt whose stages, in `runs`, have all ended well."""
     return ResultDocument(
@@ -139,6 +141,7 @@ def describe(
         perf=perf.values if perf else None,
         outputs={one.name: one.digest for one in outputs},
         log=log.digest,
+        log_stays=log_stays,
     )
 
 

@@ -39,6 +39,7 @@ def pack_result(
     outputs = collect(stages, workspace)
     check_outputs(outputs, document=attempt.document, inputs=inputs)
     logs = collect_logs(workspace)
+    shared = shared_logs(logs, attempt.document, node)
     document = describe(
         task=hold.task,
         epoch=hold.epoch,
@@ -49,6 +50,7 @@ def pack_result(
         outputs=outputs,
         perf=perf,
         log=logs,
+        log_stays=not shared,
     )
     written = write_result(document, workspace)
     parcel = Parcel(
@@ -58,7 +60,7 @@ def pack_result(
         due=hold.due,
         reward=attempt.task.terms.reward,
         log=logs.digest,
-        uploads=uploads_of([written, *outputs, *shared_logs(logs, attempt.document, node)]),
+        uploads=uploads_of([written, *outputs, *shared]),
         result=result_of(written, outputs, uri=node.store.uri(written.digest), perf=perf),
     )
     node.outbox.pack(parcel)
