@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from node_runtime.cli.text import best_score, coloured, console, safe, score, short, table
+from node_runtime.cli.text import best_score, coloured, console, line, safe, score, short, table
 from node_runtime.creator.results import TaskResult
 from node_runtime.creator.tasks import TaskView
 from node_runtime.document import Document
@@ -39,7 +39,7 @@ def print_task(view: TaskView, results: Sequence[TaskResult], waits: Sequence[st
     headline = Text.assemble((f"task {task.id}", "bold"), f"  {safe(view.name)}  {task.terms.kind}  ")
     console.print(headline + coloured(task.state))
     for reason in waits:
-        console.print(Text(f"  ▸ {safe(reason)}", style="yellow"))
+        line(f"  ▸ {reason}", style="yellow")
     facts = table("", "")
     for name, value in _facts(view, now):
         facts.add_row(Text(name, style="dim"), Text(value))
