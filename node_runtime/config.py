@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,8 @@ from pydantic import (
 )
 
 from node_runtime.errors import ConfigError, InputError
+from node_runtime.mistakes import in_words
+from node_runtime.spec_fields import read_account
 from node_runtime.task import Kind
 from node_runtime.units import read_amount, read_duration, read_size
 from node_runtime.yaml_marks import Location, MarkedDocument, explain_mistake, load_documents, load_value
@@ -28,7 +30,6 @@ NESTED = "__"
 ANY = "any"
 GIB = 1 << 30
 MIB = 1 << 20
-_ACCOUNT = re.compile(r"[1-9A-HJ-NP-Za-km-z]{46,48}")
 _PATHS = (("key",), ("password_file",), ("storage",), ("work",))
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -75,7 +76,18 @@ def _kinds(value: object) -> object:
     return tuple(Kind) if value in (ANY, [ANY]) else _listed(value)
 
 
-def _entries(pattern: re.Pattern[str], what: str) -> AfterValidator:
+def _is_account(text: str) -> bool:
+    try:
+        return bool(read_account(text))
+    except ValueError:
+        return False
+
+
+def _is_digest(text: str) -> bool:
+    return _DIGEST.fullmatch(text) is not None
+
+
+def _entries(fits: Callable[[str], bool], what: str) -> AfterValidator:
     """Each entry is exact, an anchored pattern, or ``any``: what is neither would silently let nobody in."""
 
     def check(entries: tuple[str, ...]) -> tuple[str, ...]:
@@ -85,7 +97,7 @@ def _entries(pattern: re.Pattern[str], what: str) -> AfterValidator:
                     re.compile(entry)
                 except re.error as error:
                     raise ValueError(f"'{entry}' is not a pattern: {error}") from None
-            elif entry != ANY and not pattern.fullmatch(entry):
+            elif entry != ANY and not fits(entry):
                 raise ValueError(f"'{entry[:70]}' is neither {what}, nor a pattern ^…$, nor '{ANY}'")
         return entries
 
@@ -97,8 +109,12 @@ Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 Amount = Annotated[int, BeforeValidator(_amount)]
 InFolder = Annotated[Path, BeforeValidator(_in_folder)]
-Creators = Annotated[tuple[str, ...], BeforeValidator(_listed), _entries(_ACCOUNT, "an account's address")]
-Digests = Annotated[tuple[str, ...], BeforeValidator(_listed), _entries(_DIGEST, "a digest of 64 hexadecimal digits")]
+Creators = Annotated[
+    tuple[str, ...], BeforeValidator(_listed), _entries(_is_account, "an account's address without a slip")
+]
+Digests = Annotated[
+    tuple[str, ...], BeforeValidator(_listed), _entries(_is_digest, "a digest of 64 hexadecimal digits")
+]
 Kinds = Annotated[tuple[Annotated[Kind, Field(strict=False)], ...], BeforeValidator(_kinds)]
 
 
@@ -111,7 +127,7 @@ class PoolConfig(_Part):
 
     cpus: float = Field(default_factory=lambda: float(os.cpu_count() or 1), gt=0)
     memory: Size = Field(default_factory=lambda: psutil.virtual_memory().total * 3 // 4)
-    disk: Size = 1 << 50  # as much as is free above the floor
+    disk: Size | None = None  # the whole disk of the work folder, but the floor
 
 
 class PolicyConfig(_Part):
@@ -227,5 +243,5 @@ def _variable_value(location: tuple[str, ...], variable: str, text: str) -> Any:
 def _told(mistake: Any, document: MarkedDocument, named: Mapping[Location, str]) -> str:
     for location, variable in named.items():
         if mistake["loc"][: len(location)] == location:
-            return f"{variable}: {mistake['msg'].removeprefix('Value error, ')}"
+            return f"{variable}: {in_words(mistake)}"
     return explain_mistake(mistake, document, NodeConfig)

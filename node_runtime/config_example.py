@@ -19,7 +19,7 @@ disk_floor: 5GiB            # with less free disk nothing is claimed
 # pool:                     # what all tasks together may use
 #   cpus: 2                 # default: all
 #   memory: 4GiB            # default: three quarters
-#   disk: 50GiB             # default: what is free above disk_floor
+#   disk: 50GiB             # default: the whole disk of the work folder, but disk_floor
 
 # Which tasks may run here. An empty list lets nobody in; 'any' lets everybody; '^…$' is a pattern.
 policy:
@@ -33,7 +33,7 @@ policy:
 
 # Building a Dockerfile runs foreign code with network access as root inside the build.
 building: {building}        # allow, deny
-base_image: python:3.11-slim-bookworm
+base_image: {base_image}
 # docker: unix:///var/run/docker.sock       # default: the first engine that answers
 
 # What containers may do beside what a task asks for; no task can widen it.
@@ -67,6 +67,7 @@ def example(
     algos: str = "[]",
     datasets: str = "[]",
     building: str = "deny",
+    base_image: str = "python:3.11-slim-bookworm",
 ) -> str:
     """The text of a ``node.yaml``. The policy's lists are given as YAML, e.g. ``any``; by default nobody may run."""
     password = f"password_file: {json.dumps(password_file)}" if password_file else "# password_file: password"
@@ -83,4 +84,5 @@ def example(
         algos=algos,
         datasets=datasets,
         building=building,
+        base_image=base_image,
     )

@@ -52,7 +52,9 @@ class ChainError(NodeRuntimeError):
 
 
 class ChainUnavailable(ChainError):
-    """No answer from the chain; the same call may succeed later."""
+    """No answer from the chain (exit code 4: it is the network that isn't able); the same call may succeed later."""
+
+    exit_code = 4
 
 
 class ChainRefused(ChainError):

@@ -219,6 +219,13 @@ class ContainerEngine(Protocol):
         """
         ...
 
+    def can_have_image(self, digest: Digest, ready: str | None) -> bool:
+        """Whether `image` may answer for a folder of this digest with that ready image, as far as it can be known now.
+
+        Asked before the folder is fetched: an image is here or offered by a registry, or this node builds.
+        """
+        ...
+
     def prune(self) -> int:
         """Remove the images this node built, but those a container uses; how many were. The next task rebuilds."""
         ...

@@ -4,6 +4,8 @@ import getpass
 import json
 import os
 import re
+import shlex
+import stat
 import sys
 from pathlib import Path
 
@@ -61,8 +63,17 @@ def load_key(name: str, *, password_file: Path | None, development: bool) -> Key
 
 
 def read_password(path: Path) -> str:
-    """The password alone in a file; the end of its line doesn't count. Raises `InputError`."""
+    """The password alone in a file that only its owner may read; the end of its line doesn't count.
+
+    Raises `InputError`.
+    """
     try:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):  # pipes have no readers but us
+            raise InputError(
+                f"password file {path}: others may read it (mode {stat.S_IMODE(mode):04o})",
+                remedy=f"chmod 600 {shlex.quote(str(path))}",
+            )
         return path.read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as error:
         raise InputError(f"password file {path}: {error.strerror}", remedy="name a readable text file") from None

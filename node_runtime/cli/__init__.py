@@ -4,12 +4,20 @@ One module an audience; each has a ``register(app)`` that adds its commands.
 """
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from node_runtime.cli import account, creator, network, operator
 from node_runtime.errors import NodeRuntimeError
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        network.version()
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="node-runtime",
@@ -19,6 +27,16 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None: ...
+
+
 for audience in (network, account, creator, operator):
     audience.register(app)
 

@@ -1,5 +1,6 @@
 """How is a node put together? From the operator's configuration: chain, stores, engine, books and rules."""
 
+import shlex
 import shutil
 import threading
 from collections.abc import Iterator
@@ -7,8 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import structlog
-from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from node_runtime.chain.client import SubstrateChain, connect
 from node_runtime.cli.session import open_store
@@ -21,18 +21,18 @@ from node_runtime.daemon.deliver import Courier
 from node_runtime.daemon.lock import engine_name, only_daemon, only_daemon_in
 from node_runtime.daemon.metrics import Metrics
 from node_runtime.daemon.node import Node
+from node_runtime.daemon.outage import Outage
 from node_runtime.daemon.outbox import Outbox
 from node_runtime.daemon.policy import AllowList, Policy
 from node_runtime.daemon.pool import Demand, Pool
 from node_runtime.daemon.seek import Seeker
 from node_runtime.daemon.timings import FILE_NAME, TimingsFile
-from node_runtime.errors import ChainUnavailable
+from node_runtime.errors import ChainUnavailable, ConfigError
 from node_runtime.home import home
+from node_runtime.ports import AssetStore
 from node_runtime.storage.cache import Cache
 from node_runtime.storage.local import LocalStore
 from node_runtime.task import Asset, AssetKind, AssetRef, Label, Visibility
-
-log = structlog.get_logger()
 
 MINIMUM_TIME = 10_000  # ms that must be left until a task's deadline
 PRIVATE_URI = "private:"  # there is nowhere to fetch it from
@@ -40,13 +40,12 @@ AUDIT, PRIVATE = "audit.jsonl", "private"
 
 
 @contextmanager
-def open_node(config: NodeConfig) -> Iterator[Node]:
-    """The node, alone with its account on this machine, until the end of the ``with``.
+def open_node(config: NodeConfig, chain: SubstrateChain) -> Iterator[Node]:
+    """The node, alone with its account on this machine, until the end of the ``with``, which closes `chain` too.
 
-    Raises `ChainUnavailable`, `HostError` when no container engine answers, `ConfigError` when the account is taken.
+    Raises `HostError` when no container engine answers, `ConfigError` when the account is taken or storage away.
     """
     with ExitStack() as stack:
-        chain = _connect_patiently(config)
         stack.callback(chain.close)
         stack.enter_context(only_daemon(home() / "locks", chain.account, network_of(config, chain)))
         stack.enter_context(only_daemon_in(config.work))
@@ -59,7 +58,7 @@ def open_node(config: NodeConfig) -> Iterator[Node]:
         stack.callback(audit.close)
         cache = Cache(config.work / "cache", limit=config.cache)
         stack.callback(cache.close)
-        store = open_store(config.storage)
+        store = shared_store(config)
         quitting = threading.Event()
         yield Node(
             id=config.node,
@@ -92,14 +91,34 @@ def connect_node(config: NodeConfig) -> SubstrateChain:
     return connect(config.chain, config.key, password_file=config.password_file)
 
 
-def _connect_patiently(config: NodeConfig) -> SubstrateChain:
-    """A node may start before its chain does: wait for it, saying so."""
+def connect_patiently(config: NodeConfig) -> SubstrateChain:
+    """A daemon may start before its chain does: wait for it, saying so."""
+    outage = Outage()
+
+    def tell(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, ChainUnavailable):
+            outage.again(error)
+
     patience = Retrying(
         retry=retry_if_exception_type(ChainUnavailable),
         wait=wait_exponential_jitter(multiplier=0.5, max=30),
-        before_sleep=lambda state: log.warning("chain_unavailable", chain=config.chain, attempt=state.attempt_number),
+        before_sleep=tell,
     )
-    return patience(connect_node, config)
+    chain = patience(connect_node, config)
+    outage.over()
+    return chain
+
+
+def shared_store(config: NodeConfig) -> AssetStore:
+    """The storage that is there: one that a node made itself would be empty, and shared with nobody."""
+    if "://" not in config.storage and not Path(config.storage).is_dir():
+        raise ConfigError(
+            f"storage: the folder {config.storage} isn't there",
+            remedy="mount it, name the one that creators use as `storage:` in the node's configuration, "
+            f"or, to begin an empty one, mkdir {shlex.quote(config.storage)}",
+        )
+    return open_store(config.storage)
 
 
 def add_private_sample(config: NodeConfig, folder: Path, label: Label) -> Asset:
@@ -126,6 +145,7 @@ def seeker_of(node: Node, config: NodeConfig) -> Seeker:
         store=node.store,
         private=node.private,
         cache=node.cache,
+        engine=node.engine,
         room=lambda: shutil.disk_usage(config.work).free - config.disk_floor,
         policy=policy_of(config),
         minimum_time=MINIMUM_TIME,
@@ -153,7 +173,8 @@ def policy_of(config: NodeConfig) -> Policy:
 
 
 def pool_of(config: NodeConfig) -> Pool:
-    room = Demand(cpus=config.pool.cpus, memory=config.pool.memory, disk=config.pool.disk)
+    disk = config.pool.disk or max(shutil.disk_usage(config.work).total - config.disk_floor, 0)
+    room = Demand(cpus=config.pool.cpus, memory=config.pool.memory, disk=disk)
     return Pool(
         slots=config.slots,
         room=room,

@@ -9,7 +9,9 @@ import typer
 from rich.console import Console
 
 from node_runtime.cli.session import JsonOption
+from node_runtime.cli.text import print_json
 from node_runtime.errors import InputError
+from node_runtime.network_file import NetworkFile
 from node_runtime.task import Label
 
 console = Console(highlight=False, soft_wrap=True)
@@ -35,15 +37,22 @@ def register(app: typer.Typer) -> None:
 def init(
     folder: Annotated[Path, typer.Argument(help="Where node.yaml and the key are written.")] = Path(),
     password_file: Annotated[
-        Path | None, typer.Option(help="A file with the key's password [default: it is asked for]")
+        Path | None,
+        typer.Option(
+            envvar="NODE_RUNTIME_PASSWORD_FILE",
+            help="A file with the key's password, mode 0600 [default: it is asked for]",
+        ),
     ] = None,
 ) -> None:
     """Make a node: a key of its own, and a node.yaml that allows nothing until you say so."""
-    from node_runtime.cli.new_node import make_node
+    from node_runtime.cli.new_node import make_node, next_commands
 
-    made = make_node(folder, password_file)
-    console.print(f"account  {made.account}\nkey      {made.key}\nconfig   {made.config}")
-    console.print("next: fund the account, fill in the configuration, then 'node-runtime daemon'")
+    network = NetworkFile.load_running()
+    made = make_node(folder, password_file, network)
+    console.print(f"account  {made.account}\nkey      {made.key}\nconfig   {made.config}", markup=False)
+    if network is not None:
+        console.print(f"chain    {network.chain}, with its storage and base image: the local network's", markup=False)
+    console.print(f"next:\n{next_commands(made, network)}", markup=False)
 
 
 def daemon(
@@ -54,14 +63,16 @@ def daemon(
 
     Ctrl-C or SIGTERM stops it in order: what runs may finish within the configured grace, the rest is handed back.
     """
-    from node_runtime.cli.node import open_node, seeker_of
+    from node_runtime.cli.node import connect_patiently, open_node, seeker_of
+    from node_runtime.cli.start import look_before_start
     from node_runtime.config import load_config
     from node_runtime.daemon.logs import configure
     from node_runtime.daemon.loop import Daemon, Pace
 
     settings = load_config(config)
     configure(settings.log_format, verbose=verbose)
-    with open_node(settings) as node:
+    look_before_start(settings, config)
+    with open_node(settings, connect_patiently(settings)) as node:
         running = Daemon(node, seeker_of(node, settings), Pace(poll=settings.poll, grace=settings.grace))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: running.stop())
@@ -100,11 +111,11 @@ def audit(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
     if not path.exists():
         raise InputError(f"{path} isn't there", remedy="this node has done nothing yet; start its daemon")
     count = verify(path)
-    lines = path.read_text(encoding="utf-8").splitlines()
+    entries = [Entry.model_validate_json(each) for each in path.read_text(encoding="utf-8").splitlines()]
     if as_json:
-        print("\n".join(lines))
+        print_json(entries)
         return
-    for entry in map(Entry.model_validate_json, lines):
+    for entry in entries:
         moment = datetime.fromtimestamp(entry.at / 1000).strftime("%Y-%m-%d %H:%M:%S")
         attempt = f"task {entry.task}" + (f" epoch {entry.epoch}" if entry.epoch is not None else "")
         console.print(f"{moment}  {entry.deed:<10}  {attempt:<18}  {entry.detail}", markup=False)
@@ -113,11 +124,12 @@ def audit(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
 
 def gc(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Remove what no live attempt needs: containers, workspaces, cached inputs, built images. Stop the daemon first."""
-    from node_runtime.cli.node import open_node
+    from node_runtime.cli.node import connect_node, open_node
     from node_runtime.config import load_config
     from node_runtime.daemon.recover import sweep
 
-    with open_node(load_config(config)) as node:
+    settings = load_config(config)
+    with open_node(settings, connect_node(settings)) as node:
         swept = sweep(node)
         images = node.engine.prune()
         before = node.cache.size()
@@ -136,5 +148,7 @@ def data_add(
     from node_runtime.cli.node import add_private_sample
     from node_runtime.config import load_config
 
+    if not folder.exists():
+        raise InputError(f"{folder} doesn't exist", remedy="name the folder of one data sample")
     asset = add_private_sample(load_config(config), folder, label)
     console.print(f"private sample {asset.ref}\nname it under 'data' in a task; only this node can run that task")

@@ -15,7 +15,7 @@ import docker
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
-from node_runtime.containers.connection import explanation, image_id
+from node_runtime.containers.connection import connect, engine_trouble, explanation, image_id
 from node_runtime.containers.packages import install_packages
 from node_runtime.errors import HostError
 
@@ -57,7 +57,7 @@ def ensure_base_image(url: str, cache: Path, *, say: Say) -> str:
             if image_id(client, name):
                 return name
             if not tarball.exists():
-                if _pull(client, say):
+                if _pull(client, OFFICIAL, say):
                     return OFFICIAL
                 _make_tarball(tarball, bundle, say)
             _import(url, tarball, name, say)
@@ -68,6 +68,33 @@ def ensure_base_image(url: str, cache: Path, *, say: Say) -> str:
         ) from error
     finally:
         client.close()
+
+
+def has_base_image(url: str, name: str) -> bool:
+    """Whether the engine at `url` has the image now. Raises `HostError` when it doesn't answer."""
+    client = connect(url)
+    with engine_trouble(f"base image {name}"):
+        found = image_id(client, name)
+    client.close()
+    return found is not None
+
+
+def pull_base_image(url: str, name: str, *, say: Say) -> None:
+    """Have the engine at `url` pull it. Raises `HostError` where it can't be had."""
+    client = connect(url, timeout=PULL_SILENCE)
+    try:
+        if not _pull(client, name, say):
+            raise missing_base_image(name)
+    finally:
+        client.close()
+
+
+def missing_base_image(name: str) -> HostError:
+    return HostError(
+        f"the base image {name} is not there and cannot be pulled",
+        remedy="name one that `docker images` lists as `base_image:` in the node's configuration "
+        "(`node-runtime up` makes one and says its name), or load it into the engine",
+    )
 
 
 def recipe_digest(bundle: Path) -> str:
@@ -95,11 +122,11 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _pull(client: docker.APIClient, say: Say) -> bool:
-    """True when the official image could be pulled. A registry that cannot be reached is no error here."""
-    say(f"pulling {OFFICIAL}")
+def _pull(client: docker.APIClient, name: str, say: Say) -> bool:
+    """True when the image could be pulled. A registry that cannot be reached is no error here."""
+    say(f"pulling {name}")
     try:
-        for line in client.pull(OFFICIAL, stream=True, decode=True):
+        for line in client.pull(name, stream=True, decode=True):
             if "error" in line:
                 raise APIError(line["error"])
     except (DockerException, RequestException) as error:

@@ -18,6 +18,7 @@ from node_runtime.containers.run import Room, run_container
 from node_runtime.containers.sandbox import HOLDER_LABEL, NODE_LABEL, Sandbox, labels_given
 from node_runtime.containers.settings import EngineSettings
 from node_runtime.ports import ContainerRun, ContainerSpec, ImageSource, RunningContainer
+from node_runtime.task import Digest
 
 TASK_USER = (10001, 10001)
 
@@ -64,6 +65,10 @@ class DockerEngine:
     def image(self, source: ImageSource, *, log: Callable[[str], None], stop: threading.Event | None = None) -> str:
         with engine_trouble(f"image of {source.digest}"):
             return self._images.image(source, log, stop or threading.Event())
+
+    def can_have_image(self, digest: Digest, ready: str | None) -> bool:
+        with engine_trouble(f"image of {digest}"):
+            return self._images.can_have(digest, ready)
 
     def prune(self) -> int:
         with engine_trouble("removing built images"):

@@ -12,6 +12,7 @@ import docker
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
+from node_runtime.containers.base_image import missing_base_image
 from node_runtime.containers.build import Build, build, stopped
 from node_runtime.containers.connection import connect, explanation, image_id, inspect_image, status
 from node_runtime.containers.dockerfile import BASE_ARGUMENT, mapped
@@ -20,10 +21,12 @@ from node_runtime.containers.sandbox import BUILT_LABEL
 from node_runtime.containers.settings import EngineSettings
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 from node_runtime.ports import ImageSource
+from node_runtime.task import Digest
 
 Log = Callable[[str], None]
 
 _BUILT = "node-runtime/built"
+REGISTRY_ANSWER = 5  # seconds: who asks wants to judge other tasks too
 _LOOK = 0.2  # seconds between looks at a lock that another builder has
 
 
@@ -51,6 +54,15 @@ class Images:
             )
         tag = tag_of(source.digest, self._base(source, log, stop))
         return self._id(tag) or self._build(source, dockerfile, tag, log, stop)
+
+    def can_have(self, digest: Digest, ready: str | None) -> bool:
+        """Whether `image` may answer: one is here, or a registry offers the ready one, or this node builds."""
+        if self._settings.build:
+            return True
+        if ready is not None and (self._id(ready) is not None or self._is_offered(ready)):
+            return True
+        base = self._id(self._settings.base_image)
+        return base is not None and self._id(tag_of(digest, base)) is not None
 
     def volumes(self, image: str) -> tuple[str, ...]:
         """The paths that the image declares as volumes."""
@@ -89,11 +101,19 @@ class Images:
             self._check_allowed(source)
             base = self._pull(name, log, stop)
         if base is None:
-            raise HostError(
-                f"the base image {name} is not there and cannot be pulled",
-                remedy="run `node-runtime up` once, which makes it, or name another one in the node's configuration",
-            )
+            raise missing_base_image(name)
         return base
+
+    def _is_offered(self, name: str) -> bool:
+        """Whether the registry that a name says answers, soon, that it has it."""
+        client = connect(self._url, timeout=REGISTRY_ANSWER)
+        try:
+            client.inspect_distribution(name)  # type: ignore[no-untyped-call]
+        except (DockerException, RequestException):
+            return False
+        finally:
+            client.close()
+        return True
 
     def _pull(self, name: str, log: Log, stop: threading.Event) -> str | None:
         """Ends when the engine next says something after `stop`, at the latest after `pull_silence`."""

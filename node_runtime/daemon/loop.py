@@ -12,13 +12,14 @@ from node_runtime.daemon.attempt import Attempt, StopReason, last_moment
 from node_runtime.daemon.audit import Deed
 from node_runtime.daemon.loose import LooseHolds
 from node_runtime.daemon.node import Node
+from node_runtime.daemon.outage import Outage
 from node_runtime.daemon.outbox import Parcel, is_from
 from node_runtime.daemon.policy import Reason, Refusal
 from node_runtime.daemon.pool import Reservation, Shortage, demand_of
 from node_runtime.daemon.recover import recover, take_up
 from node_runtime.daemon.run_task import deliver_again, run_task
 from node_runtime.daemon.seek import Find, Seeker
-from node_runtime.errors import ChainError, ChainRefused, ChainUnavailable, NodeRuntimeError
+from node_runtime.errors import ChainError, ChainRefused, NodeRuntimeError
 from node_runtime.task import UNIT, Assignment, AssignmentState, SubmissionState
 from node_runtime.workspace import AttemptId
 
@@ -64,7 +65,7 @@ class Daemon:
     def run(self, ready: Callable[[], None]) -> None:
         """Until `stop`. ``ready`` is called once the chain has answered and it is known what was left over."""
         told = False
-        waits = 0
+        outage = Outage()
         while not self._stopping.is_set():
             try:
                 if not told:
@@ -72,17 +73,11 @@ class Daemon:
                     ready()
                     told = True
                 self._poll()
-                waits = 0
-            except NodeRuntimeError as error:
-                waits += 1
-                trouble = "chain_unavailable" if isinstance(error, ChainUnavailable) else "look_failed"
-                log.warning(trouble, reason=error.message, remedy=error.remedy, times=waits)
+                outage.over()
+            except Exception as error:
+                outage.again(error)
                 self._head = None
-            except Exception:
-                waits += 1
-                log.exception("look_failed", remedy="this is a fault of the daemon; it looks again", times=waits)
-                self._head = None
-            self._pause(waits)
+            self._pause(outage.times)
         self._drain()
 
     def _pause(self, waits: int) -> None:

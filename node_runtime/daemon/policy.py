@@ -31,6 +31,7 @@ class Reason(StrEnum):
     ALGO = "algo_not_allowed"
     DATASET = "dataset_not_allowed"
     OVERRIDE = "image_override"
+    BUILDING = "building_not_allowed"
     PRIVATE = "private_data"
     APPROVAL = "awaiting_approval"
     NOT_OPEN = "not_open"
@@ -73,7 +74,7 @@ class AllowList:
 class Policy:
     """The operator's rules. ``minimum_reward`` in base units.
 
-    ``algos`` holds for all code that would run: sources of images, ready images by digest, and the opener.
+    ``algos`` holds for all code that would run: sources of images, ready images by digest, bundles and openers.
     """
 
     kinds: frozenset[Kind] = frozenset()
@@ -82,6 +83,17 @@ class Policy:
     algos: AllowList = AllowList()
     datasets: AllowList = AllowList()
     manual: bool = False
+
+    @property
+    def empty_lists(self) -> tuple[str, ...]:
+        """The lists that let nobody in, by their names in the configuration."""
+        lists = (
+            ("policy.kinds", self.kinds),
+            ("policy.creators", self.creators.entries),
+            ("policy.algos", self.algos.entries),
+            ("policy.datasets", self.datasets.entries),
+        )
+        return tuple(name for name, entries in lists if not entries)
 
 
 def refuse_terms(policy: Policy, task: Task, *, account: Account, now: int, minimum_time: int) -> Refusal | None:
@@ -150,8 +162,8 @@ def _refuse_code(algos: AllowList, document: Document) -> Refusal | None:
         return Refusal(reason=Reason.OVERRIDE, message=message)
     ready = [image.image.rpartition(":")[2] for image in images if image.image]
     sources = [_digest(image.source) for image in images]
-    opener = [_digest(document.opener)] if document.opener else []
-    for digest in (*sources, *ready, *opener):
+    beside = [_digest(key) for key in (document.bundle, document.opener) if key]
+    for digest in (*sources, *ready, *beside):
         if not algos.allows(digest):
             return Refusal(reason=Reason.ALGO, message=f"policy.algos doesn't allow {digest}")
     return None

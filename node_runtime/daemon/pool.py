@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from node_runtime.document import Document, Limits
+from node_runtime.units import size
 
 COPIES = 2  # an output exists where the container wrote it and once more while it is collected
 STAGES_WITH_OUTPUTS = {"scoring": 2}  # predict and metrics each write into a folder of their own
@@ -18,8 +19,16 @@ class Demand:
     memory: int
     disk: int
 
-    def __str__(self) -> str:
-        return f"{self.cpus:g} CPUs, {_size(self.memory)} memory, {_size(self.disk)} disk"
+    def beyond(self, room: "Demand") -> str:
+        """Which resources it has more of than `room`, and how much of each; empty when it fits."""
+        said = []
+        if self.cpus > room.cpus:
+            said.append(f"{self.cpus:g} CPUs of {max(room.cpus, 0):g}")
+        if self.memory > room.memory:
+            said.append(f"{size(self.memory)} memory of {size(max(room.memory, 0))}")
+        if self.disk > room.disk:
+            said.append(f"{size(self.disk)} disk of {size(max(room.disk, 0))}")
+        return ", ".join(said)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +88,8 @@ class Pool:
                 self._free_slots = sorted([*self._free_slots, reservation.slot])
 
     def _never(self, demand: Demand) -> Shortage | None:
-        room = self._room
-        if demand.cpus <= room.cpus and demand.memory <= room.memory and demand.disk <= room.disk:
-            return None
-        return Shortage(message=f"it asks for {demand}, the whole pool is {room}", lasting=True)
+        beyond = demand.beyond(self._room)
+        return Shortage(message=f"it asks for more than the whole pool: {beyond}", lasting=True) if beyond else None
 
     def _not_now(self, demand: Demand) -> Shortage | None:
         if not self._free_slots:
@@ -92,16 +99,8 @@ class Pool:
         promised = sum(taken.demand.disk for taken in self._taken)
         # what running tasks have written already counts twice here: too careful for a while, never too bold
         disk = min(self._room.disk, self._free_disk() - self._disk_floor) - promised
-        left = Demand(cpus=cpus, memory=memory, disk=max(disk, 0))
-        if demand.disk > disk:
-            floor = _size(self._disk_floor)
-            return Shortage(
-                message=f"it asks for {demand}, left above the disk floor of {floor}: {left}", lasting=False
-            )
-        if demand.cpus > cpus or demand.memory > memory:
-            return Shortage(message=f"it asks for {demand}, left are {left}", lasting=False)
-        return None
-
-
-def _size(amount: int) -> str:
-    return f"{amount / (1 << 30):.1f} GiB" if amount >= 1 << 30 else f"{amount / (1 << 20):.0f} MiB"
+        beyond = demand.beyond(Demand(cpus=cpus, memory=memory, disk=disk))
+        if not beyond:
+            return None
+        floor = f", above the disk floor of {size(self._disk_floor)}" if demand.disk > disk else ""
+        return Shortage(message=f"it asks for more than is left: {beyond}{floor}", lasting=False)

@@ -21,7 +21,7 @@ from node_runtime.errors import (
     StorageError,
     TaskFailed,
 )
-from node_runtime.ports import AssetStore, Chain
+from node_runtime.ports import AssetStore, Chain, ContainerEngine
 from node_runtime.stages import can_run
 from node_runtime.storage.cache import Cache
 from node_runtime.task import Digest, Spec, Task, TaskId
@@ -30,6 +30,7 @@ log = structlog.get_logger()
 
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0  # seconds until a refusal that may pass is looked at again, doubled each time
 ONE_LOOK = 50  # tasks judged at a time, so that running attempts are watched however many are open
+LONGEST_LOOK = 10.0  # seconds, for the same reason: storage or a registry may answer slowly
 APPROVAL_WAIT = 2.0  # seconds
 
 
@@ -64,6 +65,7 @@ class Seeker:
         store: AssetStore,
         private: AssetStore,
         cache: Cache,
+        engine: ContainerEngine,
         room: Callable[[], int],
         policy: Policy,
         minimum_time: int,
@@ -75,6 +77,7 @@ class Seeker:
         self._store = store
         self._private = private
         self._cache = cache
+        self._engine = engine
         self._room = room
         self._policy = policy
         self._minimum_time = minimum_time
@@ -96,7 +99,7 @@ class Seeker:
             known = self._refused.get(task)
             if task in busy or (known is not None and known.again > seen):
                 continue
-            if judged == ONE_LOOK:
+            if judged == ONE_LOOK or (judged and time.monotonic() > seen + LONGEST_LOOK):
                 self.has_more = True
                 return
             judged += 1
@@ -173,11 +176,28 @@ class Seeker:
         if refusal:
             return refusal
         check_roles(document, self._chain)
+        refusal = self._refuse_images(document)
+        if refusal:
+            return refusal
         models = model_digests(document, self._chain)
         private = private_inputs(document, models, private=self._private, chain=self._chain)
         used = {*models, *(asset_ref(key).digest for key in document.asset_keys())}
         refusal = self._refuse_inputs(used, private)
         return refusal or Find(task=task, spec=spec, document=document, seen=seen)
+
+    def _refuse_images(self, document: Document) -> Refusal | None:
+        """Its images are there, or this node can have them: to find out after the claim costs its fee.
+
+        The answer may change: the image may be built or loaded, or the registry come back.
+        """
+        for image in filter(None, (document.algo, document.metric)):
+            digest = asset_ref(image.source).digest
+            if self._engine.can_have_image(digest, image.image):
+                continue
+            message = f"'building: deny' forbids to build {digest}, and the engine has no image of it"
+            message += f"; {image.image} is not to be had either" if image.image else ""
+            return Refusal(reason=Reason.BUILDING, message=message, lasting=False)
+        return None
 
     def _refuse_inputs(self, used: Set[Digest], private: Set[Digest]) -> Refusal | None:
         """What would have to be fetched is all there and fits on the disk: to find out after the claim costs its fee.

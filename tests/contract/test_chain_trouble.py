@@ -166,6 +166,7 @@ def test_only_own_assets_can_be_registered(url: str) -> None:
 
 def test_a_keystore_file_signs_like_any_key(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     account = create_key(tmp_path / "node.json", "a password")
+    (tmp_path / "password").touch(mode=0o600)
     (tmp_path / "password").write_text("a password\n")
     monkeypatch.setenv("NODE_RUNTIME_PASSWORD_FILE", str(tmp_path / "password"))
     chain = connect(url, str(tmp_path / "node.json"))

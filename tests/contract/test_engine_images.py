@@ -114,6 +114,26 @@ def test_building_is_refused_where_the_operator_does_not_allow_it(engine_world: 
     assert caught.value.category == FailureCategory.IMAGE_REFUSED
 
 
+def test_what_a_node_could_have_is_known_before_anything_is_fetched(engine_world: EngineWorld) -> None:
+    builder, no_builder = engine_world.engine, engine_with(engine_world, build=False)
+    what = source(engine_world, f"FROM {engine_world.host.base_image}\n{STEP}")
+    nowhere = "registry.invalid/no/such@sha256:" + "0" * 64
+    assert builder.can_have_image(what.digest, None)
+    assert not no_builder.can_have_image(what.digest, None)
+    assert not no_builder.can_have_image(what.digest, nowhere)
+    assert no_builder.can_have_image(what.digest, engine_world.host.base_image)
+    image, _ = built(engine_world, what)
+    assert no_builder.can_have_image(what.digest, None)
+    assert no_builder.can_have_image(what.digest, nowhere)
+    assert no_builder.image(what, log=print) == image
+
+
+def test_without_its_base_image_a_node_that_may_not_build_has_none(engine_world: EngineWorld) -> None:
+    what = source(engine_world, f"FROM {engine_world.host.base_image}\n{STEP}")
+    built(engine_world, what)
+    assert not engine_with(engine_world, build=False, base_image="no/such:image").can_have_image(what.digest, None)
+
+
 def test_a_ready_image_is_used_without_building(engine_world: EngineWorld) -> None:
     what = replace(source(engine_world, "FROM nothing"), image=engine_world.host.base_image)
     assert built(engine_world, what)[0] == engine_world.image

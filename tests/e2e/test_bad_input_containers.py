@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from node_runtime.daemon.audit import Deed
 from node_runtime.errors import FailureCategory
+from node_runtime.ports import ImageSource
 from node_runtime.task import SubmissionState
+from tests.docker_engine import DockerHost
 from tests.e2e.daemon_process import DaemonProcess
-from tests.e2e.daemon_world import DOCKERFILE, REWARD, World
+from tests.e2e.daemon_world import DOCKERFILE, REWARD, World, wait_for
 
 StartDaemon = Callable[..., DaemonProcess]
 FORGE = """echo '{"all": 1.0}' > /sandbox/pred/perf.json; echo predicted > /sandbox/pred/pred"""
@@ -123,7 +126,18 @@ def test_a_dockerfile_that_fails_is_told_with_its_last_lines(world: World, daemo
     assert "no such package" in said_of(daemon, task)
 
 
-def test_a_node_that_may_not_build_says_so(world: World, start_daemon: StartDaemon) -> None:
+def test_a_node_that_may_not_build_leaves_a_task_alone_until_the_engine_has_its_image(
+    world: World, start_daemon: StartDaemon, docker_engine: DockerHost
+) -> None:
     daemon = start_daemon(building="deny")
-    task = world.train(dockerfile=DOCKERFILE + "# never built before on this machine\n")
-    assert world.failure(daemon.account, task).category is FailureCategory.IMAGE_REFUSED
+    task = world.train(dockerfile=f"{DOCKERFILE}# of {world.folder} alone\n")
+    (refusal,) = wait_for(lambda: daemon.deeds(Deed.REFUSAL), "the refusal")
+    assert (refusal.task, refusal.detail.split(":")[0]) == (task, "building_not_allowed")
+    assert "building_not_allowed" in daemon.log_text()
+    assert world.chain.attempts(task) == ()
+    folder = world.folder / "asset-1"
+    with docker_engine.engine(node=f"{daemon.node[-20:]}-b", work=world.folder / "builder", build=True) as builder:
+        builder.image(ImageSource(folder=folder, digest=world.store.put(folder)), log=print)
+        assert world.submission(task).state is SubmissionState.ACCEPTED
+        daemon.stop()
+        assert builder.prune() == 1

@@ -229,14 +229,13 @@ def test_killed_and_storage_away_at_the_start_the_attempt_waits_for_it(world: Wo
     task = world.train(SLOW)
     (container,) = wait_for(daemon.containers, "the container")
     daemon.kill()
-    away = world.storage.with_name("away")
-    world.storage.rename(away)
+    trees, away = world.storage / "trees", world.storage / "away"
+    trees.rename(away)  # the folder is there, as a mount point is, and empty
     daemon = start_daemon()
     wait_for(lambda: "not_taken_up" in daemon.log_text(), "the daemon to miss the document")
     assert daemon.containers() == [container]
-    if world.storage.exists():  # the daemon has made it anew, empty
-        world.storage.rename(world.storage.with_name("empty"))
-    away.rename(world.storage)
+    trees.rename(world.storage / "empty")
+    away.rename(trees)
     assert world.submission(task).state is SubmissionState.ACCEPTED
 
 

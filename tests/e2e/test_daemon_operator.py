@@ -1,16 +1,20 @@
 """What can an operator do with a node, and does the node keep to it?"""
 
+import json
 import re
 import socket
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from node_runtime.config import load_config
 from node_runtime.daemon.audit import Deed
 from node_runtime.errors import AssetUnavailable
+from node_runtime.network_file import NetworkFile
+from node_runtime.processes import ProcessRecord
 from node_runtime.results import ResultDocument
 from node_runtime.task import AssetRef, Digest, SubmissionState, Visibility
 from tests.e2e.daemon_process import DaemonProcess, run_command
@@ -19,9 +23,17 @@ from tests.e2e.daemon_world import World, wait_for
 StartDaemon = Callable[..., DaemonProcess]
 
 
-def test_init_makes_a_key_and_a_configuration_that_lets_nobody_in_and_overwrites_neither(tmp_path: Path) -> None:
-    password = tmp_path / "password"
-    password.write_text("a good one\n")
+@pytest.fixture
+def password(tmp_path: Path) -> Path:
+    path = tmp_path / "password"
+    path.touch(mode=0o600)
+    path.write_text("a good one\n")
+    return path
+
+
+def test_init_makes_a_key_and_a_configuration_that_lets_nobody_in_and_overwrites_neither(
+    tmp_path: Path, password: Path
+) -> None:
     node = tmp_path / "node"
     made = run_command("init", str(node), "--password-file", str(password), home=tmp_path)
     assert made.returncode == 0, made.stderr
@@ -35,6 +47,56 @@ def test_init_makes_a_key_and_a_configuration_that_lets_nobody_in_and_overwrites
     assert again.returncode == 2
     assert "exists already" in again.stderr
     assert (node / "key.json").read_bytes() == key
+
+
+def test_init_beside_a_local_network_takes_over_what_it_is_made_of_and_says_what_to_type_next(
+    tmp_path: Path, password: Path
+) -> None:
+    me = psutil.Process()
+    alive = ProcessRecord(name="chain", pid=me.pid, created=me.create_time(), log=tmp_path / "log")
+    network = NetworkFile(
+        chain="ws://127.0.0.1:4711",
+        storage=tmp_path / "store",
+        engine="unix:///none",
+        started_engine=False,
+        base_image="node-runtime/base:1",
+        processes=(alive,),
+    )
+    (tmp_path / "network").mkdir()
+    network.save(tmp_path / "network")
+    node = tmp_path / "my node"
+    made = run_command("init", str(node), "--password-file", str(password), home=tmp_path)
+    assert made.returncode == 0, made.stderr
+    config = load_config(node / "node.yaml", environment={})
+    assert (config.chain, config.storage) == (network.chain, str(network.storage))
+    assert config.base_image == network.base_image
+    account = json.loads((node / "key.json").read_text())["address"]
+    assert f"  node-runtime pay {account} 20 " in made.stdout
+    assert f"  node-runtime daemon --config '{node}/node.yaml'\n" in made.stdout
+
+
+def test_init_without_a_terminal_says_how_to_give_the_password(tmp_path: Path) -> None:
+    ended = run_command("init", str(tmp_path / "node"), home=tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "--password-file" in ended.stderr
+    assert not (tmp_path / "node").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        (("gc",), 4, "no answer from the chain at ws://127.0.0.1:1"),
+        (("data", "add", "nowhere", "--label", "train"), 2, "nowhere doesn't exist"),
+    ],
+)
+def test_commands_that_lack_something_end_and_say_what(
+    tmp_path: Path, command: tuple[str, ...], code: int, told: str
+) -> None:
+    config = tmp_path / "node.yaml"
+    config.write_text("node: n\nchain: ws://127.0.0.1:1\nkey: //Bob\nstorage: store\nwork: work\n")
+    ended = run_command(*command, "--config", str(config), home=tmp_path)
+    assert told in ended.stderr
+    assert (ended.returncode, ended.stdout) == (code, "")
 
 
 @pytest.mark.docker

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import node_runtime
 from tests.docker_engine import DockerHost, docker_engine
 from tests.scenarios.conftest import Desk
 
@@ -88,7 +89,7 @@ def test_assets_and_objectives_are_added_and_listed(desk: Desk, nrt: Nrt) -> Non
         (("asset", "add", "train-0", "--kind", "data_sample"), 2, "add --label train or --label test"),
         (("asset", "add", "train-0", "--kind", "algo"), 2, "train-0 has no Dockerfile"),
         (("objective", "list", "--owner", "5Grw"), 2, "'5Grw' is not an account's address"),
-        (("list", "--chain", "ws://127.0.0.1:1"), 3, "no answer from the chain at ws://127.0.0.1:1"),
+        (("list", "--chain", "ws://127.0.0.1:1"), 4, "no answer from the chain at ws://127.0.0.1:1"),
         (("list", "--key", "nowhere.json"), 2, "nowhere.json"),
         (("cancel", "999999"), 3, "cancel task 999999"),
     ],
@@ -101,6 +102,17 @@ def test_a_wrong_command_ends_with_place_reason_and_exit_code(
     assert told in ended.stderr
     assert (ended.returncode, ended.stdout) == (code, "")
     assert "Traceback" not in ended.stderr
+
+
+def test_an_address_with_a_slip_is_told_once(nrt: Nrt) -> None:
+    slipped = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQZ"
+    ended = nrt("pay", slipped, "1")
+    assert ended.returncode == 2
+    assert ended.stderr.count(slipped) == 1
+
+
+def test_the_version_is_told_by_command_and_option(nrt: Nrt) -> None:
+    assert nrt("--version").stdout == nrt("version").stdout == f"{node_runtime.__version__}\n"
 
 
 def test_a_poor_account_is_told_what_is_missing(desk: Desk, nrt: Nrt) -> None:

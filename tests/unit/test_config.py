@@ -90,8 +90,11 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
         ("work: 3\n", "node.yaml:6:1: key 'work' is there twice"),
         ("policy: {kinds: [cooking]}\n", "node.yaml:6:18: policy.kinds[0]: must be 'annotation', 'training', "
                                          "'restructuring', 'scoring' or 'aggregation', not 'cooking'"),
-        ("policy: {creators: [Alice]}\n", "node.yaml:6:20: policy.creators: 'Alice' is neither an account's address, "
-                                          "nor a pattern ^…$, nor 'any'"),
+        ("policy: {creators: [Alice]}\n", "node.yaml:6:20: policy.creators: 'Alice' is neither an account's address "
+                                          "without a slip, nor a pattern ^…$, nor 'any'"),
+        ("policy: {creators: 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQZ}\n",
+         "node.yaml:6:20: policy.creators: '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQZ' is neither an account's "
+         "address without a slip, nor a pattern ^…$, nor 'any'"),
         ("policy: {algos: ['^(']}\n", "node.yaml:6:17: policy.algos: '^(' is neither a digest of 64 hexadecimal "
                                       "digits, nor a pattern ^…$, nor 'any'"),
         ("policy: {algos: ['^($']}\n", "node.yaml:6:17: policy.algos: '^($' is not a pattern: missing ), "

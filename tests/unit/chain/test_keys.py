@@ -16,7 +16,13 @@ PASSWORD = "correct horse"
 def keystore(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("keys") / "keys" / "node.json"
     create_key(path, PASSWORD)
-    (path.parent / "password").write_text(PASSWORD + "\n")
+    private(path.parent / "password", PASSWORD + "\n")
+    return path
+
+
+def private(path: Path, text: str) -> Path:
+    path.touch(mode=0o600)
+    path.write_text(text)
     return path
 
 
@@ -63,8 +69,17 @@ def test_a_key_needs_a_password(tmp_path: Path) -> None:
 
 
 def test_a_wrong_password_is_told(keystore: Path, tmp_path: Path) -> None:
-    (tmp_path / "wrong").write_text("battery staple")
-    assert "wrong password" in refused(keystore, password_file=tmp_path / "wrong")
+    wrong = private(tmp_path / "wrong", "battery staple")
+    assert "wrong password" in refused(keystore, password_file=wrong)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_a_password_that_others_may_read_or_change_is_refused(keystore: Path, tmp_path: Path, mode: int) -> None:
+    open_to_others = private(tmp_path / "pass word", PASSWORD)
+    open_to_others.chmod(mode)
+    told = refused(keystore, password_file=open_to_others)
+    assert f"mode {mode:04o}" in told
+    assert f"chmod 600 '{open_to_others}'" in told
 
 
 def test_without_a_terminal_the_password_must_be_in_a_file(keystore: Path) -> None:

@@ -77,6 +77,12 @@ def test_an_empty_policy_takes_nothing() -> None:
     assert refusal.reason is Reason.ALGO
 
 
+def test_the_lists_that_let_nobody_in_are_named_as_in_the_configuration() -> None:
+    assert Policy().empty_lists == ("policy.kinds", "policy.creators", "policy.algos", "policy.datasets")
+    assert replace(OPEN, algos=AllowList()).empty_lists == ("policy.algos",)
+    assert OPEN.empty_lists == ()
+
+
 def test_a_task_within_the_rules_is_taken() -> None:
     assert reason_of(OPEN) is None
     assert refuse_document(OPEN, DOCUMENT, SPEC, None) is None

@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from node_runtime.daemon.pool import Demand, Pool, Reservation, Shortage, demand_of
 from node_runtime.document import Document, Limits
 from node_runtime.task import Kind
@@ -37,19 +39,28 @@ def test_memory_of_running_tasks_is_not_promised_twice() -> None:
     shortage = one.admit(large)
     assert isinstance(shortage, Shortage)
     assert not shortage.lasting
-    assert "3.0 GiB memory" in shortage.message
+    assert shortage.message == "it asks for more than is left: 5 GiB memory of 3 GiB"
 
 
-def test_a_demand_above_the_whole_pool_is_refused_for_good() -> None:
-    shortage = pool().admit(Demand(cpus=64, memory=GIB, disk=GIB))
+@pytest.mark.parametrize(
+    ("demand", "told"),
+    [
+        (Demand(cpus=64, memory=GIB, disk=GIB), "64 CPUs of 4"),
+        (Demand(cpus=4.5, memory=GIB, disk=1 << 44), "4.5 CPUs of 4, 16 TiB disk of 20 GiB"),
+        (Demand(cpus=1, memory=9 * GIB, disk=GIB), "9 GiB memory of 8 GiB"),
+    ],
+)
+def test_a_demand_above_the_whole_pool_is_refused_for_good_naming_what_and_how_much(demand: Demand, told: str) -> None:
+    shortage = pool().admit(demand)
     assert isinstance(shortage, Shortage)
     assert shortage.lasting
+    assert shortage.message == f"it asks for more than the whole pool: {told}"
 
 
 def test_nothing_is_admitted_below_the_disk_floor() -> None:
     shortage = pool(free=3 * GIB, floor=5 * GIB).admit(SMALL)
     assert isinstance(shortage, Shortage)
-    assert "disk floor of 5.0 GiB" in shortage.message
+    assert shortage.message == "it asks for more than is left: 1 GiB disk of 0 B, above the disk floor of 5 GiB"
     assert not shortage.lasting
 
 

@@ -1,0 +1,57 @@
+"""Does a daemon that can't do anything useful say so when it starts, and what to do?"""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.daemon_process import DaemonProcess
+from tests.e2e.daemon_world import World, wait_for
+
+pytestmark = pytest.mark.docker
+
+StartDaemon = Callable[..., DaemonProcess]
+
+
+def test_without_its_storage_it_refuses_to_start_and_makes_none(world: World, start_daemon: StartDaemon) -> None:
+    world.storage.rename(world.storage.with_name("away"))
+    daemon = start_daemon(wait=False)
+    assert daemon.wait() == 2
+    assert f"storage: the folder {world.storage} isn't there" in daemon.log_text()
+    assert f"mkdir {world.storage}" in daemon.log_text()
+    assert not world.storage.exists()
+
+
+def test_without_a_base_image_to_build_on_it_refuses_to_start(start_daemon: StartDaemon) -> None:
+    daemon = start_daemon(wait=False, base_image="registry.invalid/no/such:image")
+    assert daemon.wait() == 4
+    assert "the base image registry.invalid/no/such:image is not there and cannot be pulled" in daemon.log_text()
+    assert "`base_image:`" in daemon.log_text()
+
+
+def test_without_a_base_image_that_it_needs_for_nothing_it_warns(start_daemon: StartDaemon) -> None:
+    daemon = start_daemon(base_image="registry.invalid/no/such:image", building="deny")
+    assert daemon.log_text().count("base_image_missing") == 1
+
+
+def test_a_policy_that_lets_nobody_in_is_told_once_with_its_empty_lists_and_its_file(
+    start_daemon: StartDaemon,
+) -> None:
+    daemon = start_daemon(kinds=(), creators=())
+    assert daemon.log_text().count("policy_lets_nobody_in") == 1
+    assert "empty: policy.kinds, policy.creators;" in daemon.log_text()
+    assert str(daemon.work.parent / "node.yaml") in daemon.log_text()
+    assert "policy_lets_nobody_in" not in start_daemon(folder="open", key="//Charlie").log_text()
+
+
+def test_it_waits_for_its_chain_saying_what_to_do_and_that_it_is_there(world: World, start_daemon: StartDaemon) -> None:
+    def wait_in_vain() -> None:
+        daemon = start_daemon(wait=False)
+        wait_for(lambda: "chain_unavailable" in daemon.log_text(), "the daemon to miss its chain")
+        waiting.append(daemon)
+
+    waiting: list[DaemonProcess] = []
+    world.restart_chain(wait_in_vain)
+    (daemon,) = waiting
+    wait_for(daemon.ready, "the daemon to find its chain")
+    assert "check that it is running" in daemon.log_text()
+    assert daemon.log_text().count("trouble_over") == 1
