@@ -11,7 +11,7 @@ from .codec import Codec, Event
 from .connection import Connection
 
 T = TypeVar("T")
-_FRESH = 0.003  # seconds for which the head is taken as known, so that many waiting threads ask once
+_FRESH = 0.003  # seconds for which the head is taken as known, so that threads and reads in a row ask once
 _KEPT = 256  # blocks
 
 
@@ -35,18 +35,22 @@ class FinalisedBlocks:
         self._connection = connection
         self._lock = threading.Lock()
         self._asked = 0.0
+        self._newest: str | None = None
         self._head: Block | None = None
         self._blocks: OrderedDict[str, Block] = OrderedDict()
         self._events: OrderedDict[str, tuple[Event, ...]] = OrderedDict()
 
     def head(self) -> Block:
         with self._lock:
-            if self._head is None or time.monotonic() - self._asked > _FRESH:
-                head = self._connection.request("chain_getFinalizedHead")
-                self._asked = time.monotonic()
-                if self._head is None or self._head.hash != head:
-                    self._head = self._block(head)
+            newest = self._look()
+            if self._head is None or self._head.hash != newest:
+                self._head = self._block(newest)
             return self._head
+
+    def head_hash(self) -> str:
+        """The hash alone, for who wants to read the state there."""
+        with self._lock:
+            return self._look()
 
     def at(self, number: int) -> Block:
         """The block with this number, which must not be above the head."""
@@ -60,10 +64,16 @@ class FinalisedBlocks:
         with self._lock:
             found = self._events.get(block.hash)
             if found is None:
-                key = codec.key("System", "Events", ()).to_hex()
-                found = codec.events(self._connection.request("state_getStorage", key, block.hash))
+                key = codec.key("System", "Events", ())
+                found = codec.events(key, self._connection.request("state_getStorage", key.to_hex(), block.hash))
                 _keep(self._events, block.hash, found, 8)
             return found
+
+    def _look(self) -> str:
+        if self._newest is None or time.monotonic() - self._asked > _FRESH:
+            self._newest = str(self._connection.request("chain_getFinalizedHead"))
+            self._asked = time.monotonic()
+        return self._newest
 
     def _block(self, block_hash: str) -> Block:
         found = self._blocks.get(block_hash)

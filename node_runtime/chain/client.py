@@ -63,7 +63,8 @@ class SubstrateChain:
     def __init__(self, connection: Connection, key: Keypair) -> None:
         self._connection = connection
         self._codec = CurrentCodec(connection)
-        self._sender = Sender(connection, self._codec, FinalisedBlocks(connection), key)
+        self._blocks = FinalisedBlocks(connection)
+        self._sender = Sender(connection, self._codec, self._blocks, key)
         self._account = Account(key.ss58_address)
 
     @property
@@ -279,7 +280,7 @@ class SubstrateChain:
         return self._sender.send(Call(pallet="Tasks", function=function, arguments=arguments), doing)
 
     def _snapshot(self, block: str | None = None) -> Snapshot:
-        block = block or self._connection.request("chain_getFinalizedHead")
+        block = block or self._blocks.head_hash()
         return Snapshot(connection=self._connection, codec=self._codec.get(), block=block)
 
 

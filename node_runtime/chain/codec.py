@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from scalecodec.base import RuntimeConfigurationObject, ScaleBytes
@@ -109,6 +110,8 @@ class Codec:
         self._types.forget()
         self._types.add_portable_registry(self._metadata)
         self._types.set_active_spec_version_id(version.spec)
+        for pallet in self._metadata.pallets:  # each look would make all of its storage's descriptions anew
+            pallet.get_storage_function = cache(pallet.get_storage_function)
         self._check_extensions()
 
     def key(self, pallet: str, item: str, params: Sequence[object]) -> StorageKey:
@@ -132,9 +135,9 @@ class Codec:
         with self._lock:
             return bytes(self._types.create_scale_object(type_string).encode(value).data)
 
-    def events(self, encoded: str | None) -> tuple[Event, ...]:
-        """All events of a block, from the value of ``System.Events``."""
-        records = self.value(self.key("System", "Events", ()), encoded)
+    def events(self, key: StorageKey, encoded: str | None) -> tuple[Event, ...]:
+        """All events of a block, from what stands under the ``key`` of ``System.Events``."""
+        records = self.value(key, encoded)
         return tuple(
             Event(
                 extrinsic=record["extrinsic_idx"],
