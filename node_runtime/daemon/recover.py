@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from node_runtime.daemon.admission import admitted_document
+from node_runtime.daemon.admission import admitted_document, check_roles
 from node_runtime.daemon.attempt import Attempt, last_moment
 from node_runtime.daemon.audit import Deed
 from node_runtime.daemon.chain_files import ChainFiles
@@ -19,6 +19,7 @@ from node_runtime.daemon.pack import pack_failure
 from node_runtime.daemon.pool import Shortage, demand_of
 from node_runtime.document import Document
 from node_runtime.errors import ChainError, FailureCategory, HostError, NodeRuntimeError, TaskFailed
+from node_runtime.stages import can_run
 from node_runtime.task import Assignment, AssignmentState, Spec, Task, TaskId
 from node_runtime.workspace import AttemptId, Workspaces
 
@@ -185,9 +186,17 @@ def take_up(hold: Assignment, node: Node) -> Attempt | None:
 
 
 def _document(hold: Assignment, task: Task, spec: Spec, node: Node) -> Document:
-    """Raises `TaskFailed` for one that is no good, or can't be had until the attempt is over; before that `NotYet`."""
+    """Raises `TaskFailed` for one that is no good, or can't be had until the attempt is over; before that `NotYet`.
+
+    Whatever claimed the task, its document is looked at as before a claim.
+    """
     try:
-        return admitted_document(task, spec, node.store)
+        document = admitted_document(task, spec, node.store)
+        if not can_run(document):
+            message = f"this version doesn't run {document.kind} with layout {document.layout}"
+            raise TaskFailed(FailureCategory.NODE_ERROR, message, remedy="run the version that claimed it")
+        check_roles(document, node.chain)
+        return document
     except (TaskFailed, ChainError):
         raise
     except Exception as error:

@@ -12,11 +12,11 @@ import docker
 import yaml
 from substrateinterface import Keypair
 
+from node_runtime.chain.client import SubstrateChain
 from node_runtime.daemon.audit import Deed, Entry
-from node_runtime.daemon.chain_files import ChainFiles
+from node_runtime.daemon.chain_files import ChainFiles, mark_of
 from node_runtime.daemon.lock import ID, engine_name
 from node_runtime.daemon.timings import FILE_NAME, Timings, TimingsFile
-from node_runtime.ports import Chain
 from node_runtime.task import Account, Kind
 from tests.docker_engine import DockerHost
 
@@ -79,7 +79,7 @@ class DaemonProcess:
     work: Path
     log: Path
     engine: DockerHost
-    chain: Chain
+    chain: SubstrateChain
     process: subprocess.Popen[bytes]
 
     def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -90,6 +90,11 @@ class DaemonProcess:
     def name(self) -> str:
         """What the engine knows the node by."""
         return engine_name(self.work, self.node)
+
+    @property
+    def files(self) -> ChainFiles:
+        """Those of the chain that its test looks at."""
+        return ChainFiles(work=self.work, node=self.name, mark=mark_of(self.chain.genesis))
 
     @property
     def audit(self) -> Path:
@@ -115,7 +120,7 @@ class DaemonProcess:
         if not (self.work / ID).exists():
             return
         with self.engine.engine(node=self.name, work=self.work) as engine:
-            for files in ChainFiles(work=self.work, node=self.name, mark="").others():
+            for files in (self.files, *self.files.others()):
                 workspaces = files.workspaces(engine)
                 for attempt in workspaces.left():
                     workspaces.remove(attempt)
@@ -159,7 +164,7 @@ def run_command(*words: str, home: Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def start(settings: DaemonSettings, folder: Path, *, view: Chain) -> DaemonProcess:
+def start(settings: DaemonSettings, folder: Path, *, view: SubstrateChain) -> DaemonProcess:
     """Start a daemon whose files are in `folder`, which may be those of one that was killed."""
     folder.mkdir(exist_ok=True)
     node = f"test-{folder.parent.name}-{folder.name}".replace("_", "-")[-32:].strip("-")

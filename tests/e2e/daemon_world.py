@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from node_runtime.chain.client import SubstrateChain
 from node_runtime.document import FILE_NAME, Document, Image, Limits, ModelOf
-from node_runtime.ports import AssetStore, Chain
+from node_runtime.ports import AssetStore
 from node_runtime.results import ResultDocument
 from node_runtime.task import (
     UNIT,
@@ -55,7 +56,7 @@ class World:
     folder: Path
     devnet: RunningDevnet
     storage: Path
-    chain: Chain
+    chain: SubstrateChain
     store: AssetStore
     timeout: int = 60  # seconds a container may run
     attempt: int = 180  # seconds a worker has for everything

@@ -4,11 +4,14 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from node_runtime.chain.client import connect
 from node_runtime.daemon.audit import Deed
+from node_runtime.daemon.outbox import Outbox
 from node_runtime.daemon.policy import Reason
 from node_runtime.document import FILE_NAME, Document, Image, Limits, ModelOf
 from node_runtime.task import (
@@ -209,3 +212,16 @@ def test_a_certified_score_comes_from_the_objectives_metric_in_the_metrics_place
     given = world.submission(score(algo=predictor, measure=honest, other=metric)).score
     assert given is not None
     assert given.number == 0.1
+
+
+def test_a_hold_that_is_taken_up_is_looked_at_as_before_a_claim(world: World, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon()
+    daemon.kill()
+    miscast = asset(world, AssetKind.OPENER, {"Dockerfile": DOCKERFILE, "entry.sh": TRAINS})
+    task = submit(world, training(miscast), miscast)
+    with closing(connect(world.devnet.url, "//Bob")) as worker, closing(Outbox(daemon.files.outbox)) as outbox:
+        outbox.claim(task)
+        outbox.claimed(worker.assign_task(task))
+    daemon = start_daemon()
+    assert world.failure(daemon.account, task).category == "input_mismatch"
+    assert daemon.deeds(Deed.RUN) == []
