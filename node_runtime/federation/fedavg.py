@@ -1,0 +1,109 @@
+"""What is the average of several models? Each weight's mean, weighted by the examples that a model was trained on.
+
+Federated averaging: McMahan et al., https://arxiv.org/abs/1602.05629, the server's step. As a program it is the algo of
+an aggregation task: ``aggregate KEY…`` reads the folders ``/sandbox/model/KEY`` and writes ``/sandbox/model/model``.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from .model_folder import (
+    MAX_SAMPLES,
+    Json,
+    Model,
+    ModelInfo,
+    ModelRefused,
+    Weights,
+    read_info,
+    read_structure,
+    read_weights,
+    write_model,
+)
+from .structure import check_belong, check_same_shapes, check_same_structure
+
+CONTRIBUTOR = "federated"  # whom the average says it is from
+_MODELS = Path("/sandbox/model")
+
+
+def federate(folders: Sequence[Path]) -> Model:
+    """The average of the models in the folders, in float64, as the kinds of numbers that they have.
+
+    One model is in memory at a time, beside the first and the sum. Raises `ModelRefused`; its place begins with the
+    name of the folder.
+    """
+    if not folders:
+        raise ModelRefused("models", "there are none", remedy="name at least one")
+    infos = [_info_of(folder) for folder in folders]
+    total = sum(info.samples for info in infos)
+    if total > MAX_SAMPLES:
+        raise ModelRefused("models", f"{total:,} samples in all", remedy="say how many there really were")
+    structure, first = _first(folders[0])
+    sums = {name: np.zeros(array.shape) for name, array in first.items()}
+    for folder, info in zip(folders, infos, strict=True):
+        weights = first if folder is folders[0] else _another(folder, structure, first, than=folders[0].name)
+        for name, array in weights.items():
+            sums[name] += array.astype(np.float64) * (info.samples / total)
+    mean = {name: _as_before(sums[name], array) for name, array in first.items()}
+    return Model(structure=structure, weights=mean, info=_averaged(infos, total))
+
+
+def _info_of(folder: Path) -> ModelInfo:
+    with _told_of(folder):
+        return read_info(folder)
+
+
+def _first(folder: Path) -> tuple[Json, Weights]:
+    with _told_of(folder):
+        structure, weights = read_structure(folder), read_weights(folder)
+        check_belong(weights, structure)
+        return structure, weights
+
+
+def _another(folder: Path, structure: Json, first: Weights, *, than: str) -> Weights:
+    with _told_of(folder):
+        check_same_structure(structure, read_structure(folder), than=than)
+        weights = read_weights(folder)
+        check_same_shapes(first, weights, than=than)
+        return weights
+
+
+def _as_before(mean: np.ndarray, array: np.ndarray) -> np.ndarray:
+    """Whole numbers, the same in all models, stay as they are."""
+    return mean.astype(array.dtype) if array.dtype.kind == "f" else array
+
+
+def _averaged(infos: Sequence[ModelInfo], total: int) -> ModelInfo:
+    """The average's own accuracy is not known before somebody scores it."""
+    parts = [{"contributor": info.contributor, "samples": info.samples} for info in infos]
+    return ModelInfo(name=infos[0].name, contributor=CONTRIBUTOR, samples=total, rest={"averaged": parts})
+
+
+@contextmanager
+def _told_of(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except ModelRefused as refused:
+        raise ModelRefused(f"{folder.name}/{refused.place}", refused.reason, remedy=refused.remedy) from refused
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="fedavg", description="Average the models KEY… into /sandbox/model/model.")
+    parser.add_argument("task", choices=["aggregate"])
+    parser.add_argument("models", nargs="+", metavar="KEY")
+    parser.add_argument("--rank", type=int, default=0, help="the task's place in its plan: one is like another")
+    arguments = parser.parse_args()
+    try:
+        model = federate([_MODELS / key for key in arguments.models])
+    except ModelRefused as refused:
+        sys.exit(str(refused))
+    write_model(model, _MODELS / "model")
+    print(f"averaged {len(arguments.models)} models of {model.info.samples} samples, {len(model.weights)} arrays")
+
+
+if __name__ == "__main__":
+    main()
