@@ -85,6 +85,10 @@ class HostError(NodeRuntimeError):
     exit_code = 4
 
 
+class EngineUnavailable(HostError):
+    """The container engine doesn't answer; it may be back soon, with the containers it had."""
+
+
 class FailureCategory(StrEnum):
     """Why a task's attempt failed: the same words on chain, in logs, metrics and on the command line."""
 

@@ -9,7 +9,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import ContainerConfig
 from requests.exceptions import RequestException
 
-from node_runtime.errors import HostError
+from node_runtime.errors import EngineUnavailable, HostError
 
 POOL = 64  # a running container uses up to three connections
 
@@ -22,13 +22,14 @@ def connect(url: str, *, timeout: int = 120) -> docker.APIClient:
 
 @contextmanager
 def engine_trouble(what: str) -> Iterator[None]:
-    """The engine's own trouble is the host's."""
+    """The engine's own trouble is the host's: `EngineUnavailable` when it doesn't answer, else `HostError`."""
+    remedy = "see that the Docker Engine runs (`docker info`), then repeat"
     try:
         yield
+    except APIError as error:
+        raise HostError(f"{what}: {explanation(error)}", remedy=remedy) from error
     except (DockerException, RequestException) as error:
-        raise HostError(
-            f"{what}: {explanation(error)}", remedy="see that the Docker Engine runs (`docker info`), then repeat"
-        ) from error
+        raise EngineUnavailable(f"{what}: {explanation(error)}", remedy=remedy) from error
 
 
 def inspect_image(client: docker.APIClient, name: str) -> dict[str, Any] | None:

@@ -6,7 +6,6 @@ from enum import Enum, auto
 from node_runtime.errors import FailureCategory
 
 _SIGKILL = 128 + 9
-_KILLED = (_SIGKILL, 143, 255)  # KILL, TERM, and what an engine says that missed the end
 
 
 class Stop(Enum):
@@ -51,9 +50,12 @@ def judge(ending: Ending, *, timeout: float, memory: int) -> tuple[FailureCatego
 
 
 def may_be_the_engines(ending: Ending) -> bool:
-    """Whether it ended as containers do that an engine's own end, or its restart, takes along."""
+    """Whether an engine's own end, or its restart, may have taken it along.
+
+    It tells containers to end before it kills them, so theirs may be any exit code but that of success.
+    """
     by_nobody = ending.stopped is None and not ending.full and not ending.out_of_memory
-    return by_nobody and ending.exit_code in _KILLED
+    return by_nobody and ending.exit_code != 0
 
 
 def judge_start(reason: str) -> tuple[FailureCategory | None, int]:

@@ -156,10 +156,10 @@ def _watch(
     if exit_code != 0 or adopted:
         ending = _look_back(room.client, container, ending)
     log.finish()
-    if may_be_the_engines(ending) and not _holder_runs(room.client, container):
+    if may_be_the_engines(ending) and not _holder_lasted(room.client, container):
         room.client.remove_container(container, force=True, v=True)  # repeated, it runs from its beginning
         raise HostError(
-            f"container {spec.name} was killed together with the slot's own container, as when the engine restarts",
+            f"container {spec.name} ended together with the slot's own container, as when the engine restarts",
             remedy="see the engine's log; the run is repeated",
         )
     failure, message = judge(ending, timeout=spec.timeout, memory=spec.memory)
@@ -174,18 +174,22 @@ def _watch(
     )
 
 
-def _holder_runs(client: docker.APIClient, container: str) -> bool:
-    """The container whose network this one joined never ends by itself, and no task can reach it."""
-    network = client.inspect_container(container)["HostConfig"]["NetworkMode"]
-    kind, _, holder = str(network).partition(":")
+def _holder_lasted(client: docker.APIClient, container: str) -> bool:
+    """Whether the container whose network this one joined has run on since: only an engine that ends takes it along.
+
+    It never ends by itself, and no task can reach it.
+    """
+    joined = client.inspect_container(container)
+    kind, _, holder = str(joined["HostConfig"]["NetworkMode"]).partition(":")
     if kind != "container":
         return True
     try:
-        return bool(client.inspect_container(holder)["State"]["Running"])
+        state = client.inspect_container(holder)["State"]
     except APIError as error:
         if status(error) == 404:
             return False
         raise
+    return bool(state["Running"]) and _moment(state["StartedAt"]) <= _moment(joined["State"]["StartedAt"])
 
 
 def _writable(spec: ContainerSpec) -> tuple[Mount, ...]:

@@ -16,7 +16,7 @@ from node_runtime.daemon.node import Node
 from node_runtime.daemon.outbox import Parcel, Step, is_of
 from node_runtime.daemon.pack import pack_failure, pack_result
 from node_runtime.daemon.timings import Stopwatch
-from node_runtime.errors import ChainError, ChainUnavailable, FailureCategory, HostError, TaskFailed
+from node_runtime.errors import ChainError, ChainUnavailable, EngineUnavailable, FailureCategory, HostError, TaskFailed
 from node_runtime.ports import ContainerRun
 from node_runtime.stages import Stage, stages_of
 from node_runtime.task import AssignmentState
@@ -205,13 +205,13 @@ def give_up(attempt: Attempt, node: Node, reason: StopReason) -> None:
 
 
 def patience(attempt: Attempt) -> Retrying:
-    """Our own trouble is waited out: while the chain doesn't answer up to the attempt's due, else for a few tries."""
+    """Our own trouble is waited out: while chain or engine don't answer up to the attempt's due, else a few tries."""
 
     def over(state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
         if attempt.ending.event.is_set():
             return True
-        if isinstance(error, ChainUnavailable):
+        if isinstance(error, ChainUnavailable | EngineUnavailable):
             return time.time() * 1000 > attempt.assignment.due
         return state.attempt_number >= TRIES
 

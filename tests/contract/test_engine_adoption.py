@@ -62,7 +62,7 @@ def test_a_run_killed_with_its_engine_is_the_hosts_trouble_and_runs_anew(engine_
     running = started(engine_world, spec)
     engine_world.kill_container(f"node-runtime-{engine_world.node}-holder-0")
     engine_world.kill_container(spec.name)
-    with pytest.raises(HostError, match="when the engine restarts"):
+    with pytest.raises(HostError, match="as when the engine restarts"):
         running.result(timeout=30)
     assert engine_world.engine.list() == ()
     (once / "second").touch()
@@ -74,7 +74,7 @@ def test_a_run_killed_with_its_engine_is_told_by_the_next_process_too(engine_wor
     spec = engine_world.spec("kill -9 $$")
     assert engine_world.run(spec).failure == FailureCategory.TASK_ERROR
     assert adopt(engine_world, spec).failure == FailureCategory.TASK_ERROR
-    with pytest.raises(HostError, match="when the engine restarts"):
+    with pytest.raises(HostError, match="as when the engine restarts"):
         adopt(engine_world, spec)  # the process before took the slot's holder along
 
 

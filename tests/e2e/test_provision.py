@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -24,9 +25,11 @@ from node_runtime.containers.dockerd import (
     started_engine,
     stop_engine,
 )
+from node_runtime.errors import EngineUnavailable, HostError
 from node_runtime.home import cache_folder
-from node_runtime.ports import ContainerSpec, ImageSource
+from node_runtime.ports import ContainerSpec, ImageSource, Mount
 from node_runtime.task import Digest
+from tests.contract.engine_world import in_background, wait_until
 from tests.docker_engine import DockerHost
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -153,6 +156,45 @@ def test_an_engine_that_was_killed_is_started_again_with_its_images_and_ended_wh
     assert not [
         mount for mount in psutil.disk_partitions(all=True) if mount.mountpoint.startswith((run, str(tmp_path)))
     ]
+
+
+def test_a_run_that_ends_in_its_own_way_when_its_engine_ends_is_repeated_when_that_is_back(
+    docker_engine: DockerHost, tmp_path: Path
+) -> None:
+    folder = tmp_path / "engine"
+    started = start_engine(folder, say=print, with_network=False)
+    try:
+        name = ensure_base_image(started.url, cache_folder(), say=print)
+        host = replace(docker_engine, url=started.url, base_image=name)
+        with host.engine(node="restarts", work=tmp_path / "node") as engine:
+            once = tmp_path / "once"
+            engine.open_folder(once, quota=1 << 20)
+            spec = ContainerSpec(
+                name="restarts-run",
+                labels=(),
+                image=host.image_id(),
+                entrypoint=("sh", "-c"),
+                arguments=("test -e /once/begun && exit; touch /once/begun; trap 'exit 1' TERM; sleep 600 & wait",),
+                mounts=(Mount(source=once, target="/once", quota=1 << 20),),
+                cpus=1,
+                memory=64 << 20,
+                timeout=300,
+                log=tmp_path / "run.log",
+            )
+            running = in_background(lambda: engine.run(spec, stop=threading.Event()))
+            wait_until((once / "begun").exists, "the run to begin")
+            os.kill(started.pid, signal.SIGTERM)
+            psutil.wait_procs([psutil.Process(started.pid)], timeout=60)
+            with pytest.raises(EngineUnavailable):
+                running.result(timeout=60)
+            assert start_engine(folder, say=print, with_network=False).url == started.url
+            with pytest.raises(HostError, match="as when the engine restarts"):
+                engine.run(spec, stop=threading.Event())
+            again = engine.run(spec, stop=threading.Event())
+            assert (again.failure, again.adopted) == (None, False)
+            engine.close_folder(once)
+    finally:
+        stop_engine(folder)
 
 
 def test_without_root_nothing_is_started_and_the_remedy_is_said(tmp_path: Path) -> None:

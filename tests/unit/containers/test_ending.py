@@ -2,7 +2,7 @@
 
 import pytest
 
-from node_runtime.containers.ending import Ending, Stop, judge, judge_start
+from node_runtime.containers.ending import Ending, Stop, judge, judge_start, may_be_the_engines
 from node_runtime.errors import FailureCategory
 
 
@@ -36,6 +36,21 @@ def test_what_was_seen_decides_the_category(ending: Ending, category: FailureCat
     found, message = judge(ending, timeout=10, memory=64 << 20)
     assert found == category
     assert bool(message) == (category is not None)
+
+
+@pytest.mark.parametrize(
+    ("ending", "possible"),
+    [
+        (ended(137), True),
+        (ended(1), True),  # it heard the engine's TERM, and ended in its own way
+        (ended(0), False),
+        (ended(137, out_of_memory=True), False),
+        (ended(143, stopped=Stop.TIMEOUT), False),
+        (ended(1, full=True), False),
+    ],
+)
+def test_what_nobody_ended_may_have_ended_with_its_engine(ending: Ending, *, possible: bool) -> None:
+    assert may_be_the_engines(ending) is possible
 
 
 @pytest.mark.parametrize(
