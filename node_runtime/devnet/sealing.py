@@ -50,8 +50,8 @@ class Sealer:
 
     async def _wait_for_cause(self) -> None:
         """Return when a transaction is ready or the agenda's first entry is due."""
+        await asyncio.sleep(0)  # clients get a turn between two blocks
         while True:
-            await asyncio.sleep(0)  # clients get a turn between two blocks
             self._wanted.clear()
             if self._chain.pool.has_ready():
                 return
@@ -64,7 +64,9 @@ class Sealer:
                 self._served, self._served_at = head, time.monotonic()
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), min(wait, _LONGEST_WAIT_S))
+                # not `wait_for`: what it takes longer, the next request comes in before the block, and gets an old answer
+                async with asyncio.timeout(min(wait, _LONGEST_WAIT_S)):
+                    await self._wanted.wait()
 
     def _seal(self) -> bool:
         try:
