@@ -25,10 +25,11 @@ def follow_tasks(chain: Chain, store: AssetStore, submitted: Submitted, *, quiet
     names = {task.id: task.name for task in submitted.tasks}
     last: dict[TaskId, str] = {}
     reviewed: set[TaskId] = set()
+    failed: set[TaskId] = set()
     with console.status("waiting") as status:
 
         def seen(tasks: tuple[Task, ...]) -> None:
-            told = {task.id: _progress(task) for task in tasks}
+            told = {task.id: _progress(task, failed=task.id in failed) for task in tasks}
             if not quiet and not console.is_terminal:
                 for number in told:
                     if told[number] != last.get(number):
@@ -41,6 +42,7 @@ def follow_tasks(chain: Chain, store: AssetStore, submitted: Submitted, *, quiet
                     reviewed.add(task.id)
 
         def went_wrong(attempt: Assignment) -> None:
+            failed.add(attempt.task)
             if not quiet:
                 line(_wrong(attempt, store), style="yellow")
 
@@ -66,9 +68,13 @@ def _wrong(attempt: Assignment, store: AssetStore) -> str:
     return f"task {attempt.task}: {told}" + (f": {message}" if message else "")
 
 
-def _progress(task: Task) -> str:
+def _progress(task: Task, *, failed: bool) -> str:
     if task.state is not TaskState.OPEN:
         return task.state
     if task.counters.live:
         return "a node is at work"
-    return SubmissionState.UNDER_REVIEW.replace("_", " ") if task.counters.submitted else task.state
+    if task.counters.submitted:
+        return SubmissionState.UNDER_REVIEW.replace("_", " ")
+    if not failed:
+        return task.state
+    return f"open for another try; see 'node-runtime logs {task.id}', or give up with 'node-runtime cancel {task.id}'"

@@ -65,7 +65,11 @@ def run_locally(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
         document = document_of(
             spec, ref_of=uploaded.ref, environment_of=uploaded.environment, models=assets, objective=scored
         )
-        result = _run_task(document, digests, TaskId(index), bench)
+        try:
+            result = _run_task(document, digests, TaskId(index), bench)
+        except TaskFailed as failed:
+            told = f"{spec.name}: {failed.category}: {failed.message}"
+            raise TaskFailed(failed.category, told, remedy=failed.remedy) from failed
         if (result.folder / "model").exists():
             models[spec.name] = bench.store.put(result.folder / "model")
         results.append(result)
@@ -154,7 +158,7 @@ def _run_stage(stage: Stage, workspace: Workspace, target: Path, bench: Bench) -
         bench.say(f"  {stage.name} | {line[:LONGEST_LINE]}" + (" ..." if len(line) > LONGEST_LINE else ""))
     if run.failure is not None:
         remedy = f"what it printed is in {kept}" if lines else "it printed nothing"
-        raise TaskFailed(run.failure, f"{run.failure}: stage {stage.name}: {run.message}", remedy=remedy)
+        raise TaskFailed(run.failure, f"stage {stage.name}: {run.message}", remedy=remedy)
     return run
 
 

@@ -67,7 +67,8 @@ def message_of(attempt: Assignment, store: AssetStore) -> str:
     except NodeRuntimeError:
         return ""
     told = next((log.text for log in logs if log.name == FAILURE), "")
-    return told.partition("\n")[0].removeprefix(f"{attempt.category}: ")
+    first, more, _ = told.strip().partition("\n")
+    return first.removeprefix(f"{attempt.category}: ") + (" ..." if more else "")
 
 
 def _found(source: str, known: Digest | NodeRuntimeError, store: AssetStore, *, private: bool) -> Iterator[FoundLog]:
