@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from node_runtime.creator.own_files import put_own_files
 from node_runtime.creator.upload import Say, Uploaded, register
 from node_runtime.errors import InputError
 from node_runtime.ports import AssetStore, Chain
@@ -20,7 +21,7 @@ def add_asset(path: Path, kind: AssetKind, label: Label | None, chain: Chain, st
         raise InputError(f"{path} doesn't exist", remedy="name a file or folder")
     if kind in (AssetKind.ALGO, AssetKind.METRIC) and not (path / "Dockerfile").is_file():
         raise InputError(f"{path} has no Dockerfile", remedy="put one into the folder: the image is built from it")
-    ref = AssetRef(owner=chain.account, digest=store.put(path))
+    ref = AssetRef(owner=chain.account, digest=put_own_files(path, kind, store))
     say(f"stored {path} as {ref.digest}")
     uploaded = Uploaded()
     uploaded.add(path, ref, Named(source=path, kind=kind, label=label))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from node_runtime.creator.environment import environment_of
+from node_runtime.creator.own_files import put_own_files
 from node_runtime.errors import ChainRefused, SpecError
 from node_runtime.ports import AssetStore, Chain
 from node_runtime.spec import SpecFile
@@ -59,7 +60,8 @@ def upload(file: SpecFile, owner: Account, store: AssetStore, *, say: Say) -> Up
     for named in dict.fromkeys(asset for entry in file.entries for asset in entry.spec.assets()):
         if not isinstance(named.source, Path):
             continue
-        digest = uploaded.ref(named.source).digest if named.source in uploaded else store.put(named.source)
+        known = named.source in uploaded
+        digest = uploaded.ref(named.source).digest if known else put_own_files(named.source, named.kind, store)
         uploaded.add(named.source, AssetRef(owner=owner, digest=digest), named)
         say(f"stored {_as_what(named)} {named.source} as {digest[:12]}…")
     for bundle in dict.fromkeys(bundle for _, spec in file.tasks for bundle in _without_algo(spec)):
