@@ -64,7 +64,7 @@ class Sealer:
                 self._served, self._served_at = head, time.monotonic()
                 return
             with suppress(TimeoutError):
-                # not `wait_for`: what it takes longer, the next request comes in before the block, and gets an old answer
+                # not `wait_for`, which takes longer: the next request would come first, and hear of the old head
                 async with asyncio.timeout(min(wait, _LONGEST_WAIT_S)):
                     await self._wanted.wait()
 
