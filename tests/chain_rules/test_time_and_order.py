@@ -13,12 +13,13 @@ from tests.chain_rules.outcome import difference, outcome_of
 from tests.chain_rules.scene import DEADLINE, TIMEOUT, WINDOW, claim, create, deliver, status, terms
 from tests.chain_rules.schema import Call
 from tests.chain_rules.state import State
-from tests.chain_rules.walk import Walk
+from tests.chain_rules.walk import Choice, Walk
 from tests.chain_rules.world import Signed, World
 
 BLOCKS = 150
 SEEDS = (11, 12)
 _SWEPT_EVERY = 6
+_TRIES = 3
 
 _FOR_ONE_SLOT = {"assign_task", "hand_back", "report_failure", "reject_task_results", "resume_task", "cancel_task"}
 """Whether a claim finds a free slot of an open task depends on who came first."""
@@ -33,15 +34,15 @@ def test_two_calls_within_a_block_come_to_the_same_in_either_order(world: World)
     compared = 0
     for _ in range(BLOCKS):
         world.seal(*walk.calls(2), later=walk.pause())
-        rivals = walk.rivals()
-        if rivals is None or _contend(*(call for _, call in rivals)):
+        rivals = _rivals(walk)
+        if rivals is None:
             continue
         first, second = world.sign(*rivals)
         later = walk.pause()
         outcomes = [_after(world, order, later) for order in ((first, second), (second, first))]
         assert difference(*map(outcome_of, outcomes)) == [], f"{first.call} and {second.call}, {later} ms later"
         compared += 1
-    assert compared > BLOCKS / 4
+    assert compared > BLOCKS / 2
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -139,6 +140,15 @@ def test_an_abort_of_a_plan_pays_an_attempt_that_was_live_then_however_late_it_i
     for fork in (prompt, late):
         fork.seal(later=2 * calls.MINUTE - (fork.now - world.now))
     assert difference(outcome_of(prompt.state), outcome_of(late.state)) == []
+
+
+def _rivals(walk: Walk) -> tuple[Choice, Choice] | None:
+    """Two calls about the same thing, whose order may not matter; none when some tries brought none."""
+    for _ in range(_TRIES):
+        rivals = walk.rivals()
+        if rivals is not None and not _contend(*(call for _, call in rivals)):
+            return rivals
+    return None
 
 
 def _contend(one: Call, other: Call) -> bool:

@@ -70,8 +70,8 @@ def test_a_run_killed_with_its_engine_is_the_hosts_trouble_and_runs_anew(engine_
     engine_world.engine.close_folder(once)
 
 
-def test_a_run_killed_with_its_engine_is_told_by_the_next_process_too(engine_world: EngineWorld) -> None:
-    spec = engine_world.spec("kill -9 $$")
+def test_a_run_that_ended_with_its_engine_is_told_by_the_next_process_too(engine_world: EngineWorld) -> None:
+    spec = engine_world.spec("exit 143")
     assert engine_world.run(spec).failure == FailureCategory.TASK_ERROR
     assert adopt(engine_world, spec).failure == FailureCategory.TASK_ERROR
     with pytest.raises(HostError, match="as when the engine restarts"):
