@@ -1,0 +1,157 @@
+"""How far do several annotators say the same of the same files? For the creator, who sees it before accepting.
+
+Boxes of two annotators match when they have one label and an intersection over union of at least 0.5 (PASCAL VOC's
+threshold); the best pairs are matched first, each box once. Spans match when label, start and end are the same. The F1
+of two annotators is 2 × matches / (boxes of one + boxes of the other) over all files. Classes are compared by Cohen's
+kappa (Cohen 1960), which is 0 where chance would bring as much.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from node_runtime.annotations import Box, Classified, FileAnnotations, ObjectsFound, SpansFound, read_annotations
+from node_runtime.document import Annotation, AnnotationType
+
+MATCHED_FROM = 0.5
+
+_MEASURES = {
+    AnnotationType.OBJECT_DETECTION: "F1 of boxes at IoU 0.5",
+    AnnotationType.CLASSIFICATION: "Cohen's kappa",
+    AnnotationType.TEXT_SPAN: "F1 of spans",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two results, by their places among those compared. ``score`` is 1 when they say the same.
+
+    ``overlap`` is the mean intersection over union of the boxes that match; None without any, and for other types.
+    """
+
+    first: int
+    second: int
+    score: float
+    overlap: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """Every pair of results. ``measure`` says what ``score`` is, in words."""
+
+    measure: str
+    pairs: tuple[Pair, ...]
+
+    @property
+    def score(self) -> float:
+        """The mean of the pairs'."""
+        return fmean(pair.score for pair in self.pairs)
+
+    @property
+    def overlap(self) -> float | None:
+        """The mean of the pairs'; None where no boxes match."""
+        known = [pair.overlap for pair in self.pairs if pair.overlap is not None]
+        return fmean(known) if known else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Matches:
+    """What two annotators found in one file. ``overlaps`` of the boxes that match."""
+
+    count: int
+    found: int  # by both together
+    overlaps: tuple[float, ...] = ()
+
+
+def agreement(results: Sequence[Path], annotation: Annotation) -> Agreement:
+    """Compare the output folders of at least two results. Raises `TaskFailed` output_invalid for what can't be read."""
+    assert len(results) > 1
+    read = [read_annotations(folder, annotation) for folder in results]
+    pairs = tuple(
+        _compare(read[first], read[second], first, second) for first, second in combinations(range(len(read)), 2)
+    )
+    return Agreement(measure=_MEASURES[annotation.type], pairs=pairs)
+
+
+def _compare(one: Sequence[FileAnnotations], other: Sequence[FileAnnotations], first: int, second: int) -> Pair:
+    """What one of them has nothing of counts as found by the other alone."""
+    ours, theirs = {found.file: found for found in one}, {found.file: found for found in other}
+    files = sorted(ours.keys() | theirs.keys())
+    if any(isinstance(found, Classified) for found in (*one, *other)):
+        return Pair(first=first, second=second, score=_kappa([(ours.get(file), theirs.get(file)) for file in files]))
+    matches = [_matches(ours.get(file), theirs.get(file)) for file in files]
+    overlaps = [overlap for match in matches for overlap in match.overlaps]
+    found = sum(match.found for match in matches)
+    return Pair(
+        first=first,
+        second=second,
+        score=2 * sum(match.count for match in matches) / found if found else 1.0,  # both say: there is nothing
+        overlap=fmean(overlaps) if overlaps else None,
+    )
+
+
+def _kappa(pairs: Sequence[tuple[FileAnnotations | None, FileAnnotations | None]]) -> float:
+    """Files that one of them left out count as a class of their own."""
+    named = [tuple(one.label if isinstance(one, Classified) else None for one in pair) for pair in pairs]
+    same = sum(ours == theirs for ours, theirs in named) / len(named)
+    ours, theirs = Counter(pair[0] for pair in named), Counter(pair[1] for pair in named)
+    chance = sum(ours[label] * theirs[label] for label in ours) / len(named) ** 2
+    return (same - chance) / (1 - chance) if chance < 1 else 1.0  # both give one class, the same, to everything
+
+
+def _matches(one: FileAnnotations | None, other: FileAnnotations | None) -> _Matches:
+    match one, other:
+        case ObjectsFound(), ObjectsFound():
+            overlaps = matched_overlaps(one.annotations, other.annotations)
+            found = len(one.annotations) + len(other.annotations)
+            return _Matches(count=len(overlaps), found=found, overlaps=overlaps)
+        case SpansFound(), SpansFound():
+            ours, theirs = Counter(one.annotations), Counter(other.annotations)
+            return _Matches(count=(ours & theirs).total(), found=ours.total() + theirs.total())
+        case _:
+            alone = one or other
+            return _Matches(
+                count=0, found=0 if alone is None or isinstance(alone, Classified) else len(alone.annotations)
+            )
+
+
+def matched_overlaps(ours: Sequence[Box], theirs: Sequence[Box]) -> tuple[float, ...]:
+    """The intersection over union of each two boxes that match, the best first."""
+    if not ours or not theirs:
+        return ()
+    overlap = _overlaps(_corners(ours), _corners(theirs))
+    labels, their_labels = np.array([one.label for one in ours]), np.array([one.label for one in theirs])
+    overlap[labels[:, None] != their_labels[None, :]] = 0
+    rows, columns = np.nonzero(overlap >= MATCHED_FROM)
+    best_first = np.argsort(-overlap[rows, columns], kind="stable")
+    taken_rows: set[int] = set()
+    taken_columns: set[int] = set()
+    matched = []
+    for row, column in zip(rows[best_first].tolist(), columns[best_first].tolist(), strict=True):
+        if row not in taken_rows and column not in taken_columns:
+            taken_rows.add(row)
+            taken_columns.add(column)
+            matched.append(float(overlap[row, column]))
+    return tuple(matched)
+
+
+def _corners(boxes: Sequence[Box]) -> NDArray[np.float64]:
+    """A row for each box: left, top, right, bottom."""
+    given = np.array([box.box for box in boxes], dtype=np.float64)
+    return np.concatenate([given[:, :2], given[:, :2] + given[:, 2:]], axis=1)
+
+
+def _overlaps(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union, a row for each of ours."""
+    upper_left = np.maximum(ours[:, None, :2], theirs[None, :, :2])
+    lower_right = np.minimum(ours[:, None, 2:], theirs[None, :, 2:])
+    inside = np.clip(lower_right - upper_left, 0, None).prod(axis=2)
+    areas = [(corners[:, 2:] - corners[:, :2]).prod(axis=1) for corners in (ours, theirs)]
+    together = areas[0][:, None] + areas[1][None, :] - inside
+    return np.divide(inside, together, out=np.zeros_like(inside), where=together > 0)

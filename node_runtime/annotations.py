@@ -1,0 +1,244 @@
+"""Do an annotator's outputs say what was asked, of each file that was to be annotated?
+
+For each file of the bundle's ``annotation_files/`` there is one output, ``<its path without suffix>_annotations.json``:
+
+    object_detection   {"file": "a.png", "annotations": [{"label": "coin", "box": [x, y, width, height], "score": 0.9}]}
+    classification     {"file": "a.png", "label": "coin"}
+    text_span          {"file": "a.txt", "annotations": [{"label": "name", "start": 3, "end": 8}]}
+
+Boxes are in pixels of the picture as it is stored, from its upper left corner; ``score`` may be left out. Spans count
+characters of the UTF-8 text from 0, ``end`` is the first one after the span. Outputs come from workers nobody has to trust.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from node_runtime.annotation_files import Extent, PictureSize, TextLength, annotation_files, extent_of
+from node_runtime.document import Annotation, AnnotationType
+from node_runtime.errors import FailureCategory, TaskFailed
+from node_runtime.hostile_json import read_json
+from node_runtime.mistakes import in_words
+from node_runtime.yaml_marks import nearest
+
+MAX_BYTES = 4 << 20  # of one output
+MAX_ANNOTATIONS = 2000  # of one file: what can be compared pair by pair in a moment
+SHOWN = 5  # mistakes at once
+_ROUNDING = 1e-6  # pixels
+
+_EXAMPLES = {
+    AnnotationType.OBJECT_DETECTION: '{"file": …, "annotations": [{"label": …, "box": [x, y, width, height]}]}',
+    AnnotationType.CLASSIFICATION: '{"file": …, "label": …}',
+    AnnotationType.TEXT_SPAN: '{"file": …, "annotations": [{"label": …, "start": …, "end": …}]}',
+}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Box(_Part):
+    """``box`` is x, y, width and height in pixels, ``score`` how sure the annotator is."""
+
+    label: str
+    box: Annotated[tuple[float, ...], Field(min_length=4, max_length=4, strict=False)]
+    score: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class Span(_Part):
+    """The characters from ``start`` up to, and without, ``end``."""
+
+    label: str
+    start: int
+    end: int
+
+
+class ObjectsFound(_Part):
+    file: str
+    annotations: Annotated[tuple[Box, ...], Field(max_length=MAX_ANNOTATIONS, strict=False)]
+
+
+class Classified(_Part):
+    file: str
+    label: str
+
+
+class SpansFound(_Part):
+    file: str
+    annotations: Annotated[tuple[Span, ...], Field(max_length=MAX_ANNOTATIONS, strict=False)]
+
+
+FileAnnotations: TypeAlias = ObjectsFound | Classified | SpansFound
+
+_MODELS: dict[AnnotationType, type[FileAnnotations]] = {
+    AnnotationType.OBJECT_DETECTION: ObjectsFound,
+    AnnotationType.CLASSIFICATION: Classified,
+    AnnotationType.TEXT_SPAN: SpansFound,
+}
+
+
+def check_annotations(outputs: Path, bundle: Path, annotation: Annotation) -> None:
+    """Raise `TaskFailed` output_invalid, naming the first mistakes with file and place.
+
+    Raises input_mismatch where the bundle's own files can't be annotated.
+    """
+    try:
+        asked = {output_name(file): file for file in annotation_files(bundle)}
+    except ValueError as error:
+        raise _unfit(str(error)) from error
+    mistakes = list(islice(_mistakes(outputs, bundle, annotation, asked), SHOWN + 1))
+    if mistakes:
+        surplus = ["and more"] if len(mistakes) > SHOWN else []
+        raise TaskFailed(
+            FailureCategory.OUTPUT_INVALID,
+            "\n".join([*mistakes[:SHOWN], *surplus]),
+            remedy=f"write {_EXAMPLES[annotation.type]} for each file of annotation_files/",
+        )
+
+
+def read_annotations(outputs: Path, annotation: Annotation) -> tuple[FileAnnotations, ...]:
+    """Every output of a folder, in the order of the files' names, without a look at the files themselves.
+
+    Raises `TaskFailed` output_invalid.
+    """
+    found = []
+    for name in _files_in(outputs):
+        try:
+            found.append(_read(outputs / name, annotation.type))
+        except ValueError as error:
+            reason = next(_reasons(error, annotation.type))
+            raise TaskFailed(FailureCategory.OUTPUT_INVALID, f"outputs/{_shown(name)}: {reason}") from error
+    return tuple(sorted(found, key=lambda one: one.file))
+
+
+def output_name(file: str) -> str:
+    """``a/b.png`` → ``a/b_annotations.json``"""
+    path = PurePosixPath(file)
+    return str(path.with_name(f"{path.stem}_annotations.json"))
+
+
+def _mistakes(outputs: Path, bundle: Path, annotation: Annotation, asked: Mapping[str, str]) -> Iterator[str]:
+    left = set(_files_in(outputs))
+    missing = tuple(name for name in asked if name not in left)
+    for name in sorted(left - set(asked)):
+        hint = nearest(name, missing) if missing else "remove it"
+        yield f"outputs/{_shown(name)} belongs to no file of annotation_files/; {hint[:300]}"
+    for name in missing:
+        yield f"outputs/{name} is missing; it is the one for annotation_files/{asked[name]}"
+    for name, file in asked.items():
+        if name in left:
+            for mistake in _mistakes_in(outputs / name, bundle, annotation, file):
+                yield f"outputs/{name}: {mistake}"
+
+
+def _mistakes_in(output: Path, bundle: Path, annotation: Annotation, file: str) -> Iterator[str]:
+    try:
+        found = _read(output, annotation.type)
+    except ValueError as error:
+        yield from _reasons(error, annotation.type)
+        return
+    if found.file != file:
+        yield f"file: must be {file!r}, not {found.file[:80]!r}"
+    yield from _wrong_labels(found, annotation.labels)
+    try:
+        extent = extent_of(bundle, file, annotation.type)
+    except ValueError as error:
+        raise _unfit(str(error)) from error
+    yield from _misplaced(found, extent)
+
+
+def _read(output: Path, wanted: AnnotationType) -> FileAnnotations:
+    return _MODELS[wanted].model_validate(read_json(output, most_bytes=MAX_BYTES))
+
+
+def _reasons(error: ValueError, wanted: AnnotationType) -> Iterator[str]:
+    """What is wrong with a file, with the place in it as far as there is one."""
+    if not isinstance(error, ValidationError):
+        yield str(error)
+        return
+    for mistake in error.errors(include_url=False):
+        place = _place(mistake["loc"])
+        yield f"{place}: {_reason(mistake, wanted)}" if place else _reason(mistake, wanted)
+
+
+def _reason(mistake: Any, wanted: AnnotationType) -> str:
+    match mistake["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            outer = len(mistake["loc"]) == 1
+            model = _MODELS[wanted] if outer else Box if wanted is AnnotationType.OBJECT_DETECTION else Span
+            return f"unknown key; {nearest(str(mistake['loc'][-1]), tuple(model.model_fields))}"
+        case _:
+            return in_words(mistake)
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """``annotations[2].box``"""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in location)
+    return "".join(parts).removeprefix(".")
+
+
+def _wrong_labels(found: FileAnnotations, labels: tuple[str, ...]) -> Iterator[str]:
+    for place, label in _labels(found):
+        if label not in labels:
+            yield f"{place}: {label[:60]!r} is none of the task's class_labels; {nearest(label[:200], labels)[:300]}"
+
+
+def _labels(found: FileAnnotations) -> Iterator[tuple[str, str]]:
+    """Each label with its place."""
+    match found:
+        case Classified():
+            yield "label", found.label
+        case ObjectsFound() | SpansFound():
+            for index, one in enumerate(found.annotations):
+                yield f"annotations[{index}].label", one.label
+
+
+def _misplaced(found: FileAnnotations, extent: Extent) -> Iterator[str]:
+    match found, extent:
+        case ObjectsFound(), PictureSize():
+            for index, one in enumerate(found.annotations):
+                yield from (f"annotations[{index}].box: {reason}" for reason in _outside(one.box, extent))
+        case SpansFound(), TextLength():
+            for index, span in enumerate(found.annotations):
+                yield from (f"annotations[{index}]: {reason}" for reason in _beyond(span, extent))
+
+
+def _outside(box: tuple[float, ...], picture: PictureSize) -> Iterator[str]:
+    x, y, width, height = box
+    if width <= 0 or height <= 0:
+        yield f"width and height must be more than 0, they are {width:g} and {height:g}"
+    elif min(x, y) < 0 or x + width > picture.width + _ROUNDING or y + height > picture.height + _ROUNDING:
+        yield (
+            f"it is {width:g} × {height:g} pixels and reaches from ({x:g}, {y:g}) to ({x + width:g}, {y + height:g}), "
+            f"outside its picture of {picture.width} × {picture.height} pixels"
+        )
+
+
+def _beyond(span: Span, text: TextLength) -> Iterator[str]:
+    if span.start >= span.end:
+        yield f"start {span.start} must come before end {span.end}, which is the first character after the span"
+    elif span.start < 0 or span.end > text.characters:
+        yield f"it reaches from {span.start} to {span.end}, outside its text of {text.characters} characters"
+
+
+def _files_in(outputs: Path) -> list[str]:
+    """The paths of all files, relative, in their order."""
+    found = []
+    for folder, _, names in os.walk(outputs):
+        found += [(Path(folder) / name).relative_to(outputs).as_posix() for name in names]
+    return sorted(found)
+
+
+def _shown(name: str) -> str:
+    """A name somebody else gave, as it can be printed."""
+    return ascii(name)[1:-1][:100]
+
+
+def _unfit(reason: str) -> TaskFailed:
+    return TaskFailed(FailureCategory.INPUT_MISMATCH, reason, remedy="it is for the task's creator to mend the bundle")
