@@ -170,7 +170,10 @@ class ImageSource:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
-    """What to run. `name` is the run's identity: the same name again means the same run, adopted or read back."""
+    """What to run. `name` is the run's identity: the same name again means the same run, adopted or read back.
+
+    It begins with the node's name and a dash: so the node knows what it started, whatever labels an image brings.
+    """
 
     name: str
     labels: tuple[tuple[str, str], ...]

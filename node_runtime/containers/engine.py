@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from docker.errors import APIError
 
@@ -94,7 +95,7 @@ class DockerEngine:
                 running=item["State"] == "running",
             )
             for item in found
-            if not item["Labels"].get(HOLDER_LABEL) and item["Names"]
+            if _is_a_runs(item, self._node)
         )
 
     def remove(self, name: str) -> None:
@@ -118,6 +119,12 @@ class DockerEngine:
         with engine_trouble("closing the container engine"):
             self._holders.close()
         self._client.close()
+
+
+def _is_a_runs(listed: dict[str, Any], node: str) -> bool:
+    """Whether this node started it for a task. Labels alone don't tell: containers take over those of their image."""
+    named = any(name.startswith(f"/{node}-") for name in listed["Names"] or ())
+    return named and not listed["Labels"].get(HOLDER_LABEL)
 
 
 def _user(security: list[str]) -> tuple[int, int]:

@@ -56,11 +56,12 @@ class Holders:
         labels = [f"{NODE_LABEL}={self._node}", HOLDER_LABEL]
         with self._guard:
             for holder in self._client.containers(all=True, filters={"label": labels}):
-                if holder["Labels"][HOLDER_LABEL]:  # a task's container has it too, empty
+                # a task's container has the label too, empty, and any image may give it to its containers
+                if f"/{self._name(holder['Labels'][HOLDER_LABEL])}" in (holder["Names"] or ()):
                     _remove(self._client, holder["Id"])
             self._ids.clear()
 
-    def _name(self, slot: int) -> str:
+    def _name(self, slot: int | str) -> str:
         return f"node-runtime-{self._node}-holder-{slot}"
 
     def _find(self, slot: int) -> str | None:
@@ -91,8 +92,8 @@ class Holders:
                 read_only=True,
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges"],
-                mem_limit="16m",
-                pids_limit=4,
+                mem_limit="64m",  # not for the program: the engine's own start runs within these, with threads
+                pids_limit=64,
                 log_config=LogConfig(type="none"),
             ),
         )

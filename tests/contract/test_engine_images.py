@@ -4,6 +4,7 @@ import hashlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -209,6 +210,42 @@ def test_no_label_of_an_image_hides_its_containers_or_ends_them(engine_world: En
     assert (listed.name, listed.labels) == (spec.name, spec.labels)
     engine_world.restarted().close()
     assert engine_world.engine.list() == (listed,)
+
+
+OURS = ("node", "holder", "built", "task", "epoch", "stage")
+
+
+@pytest.mark.parametrize("value", ["", "9", "another"])
+def test_whatever_labels_an_image_has_its_node_finds_its_container_and_no_other_does(
+    engine_world: EngineWorld, value: str
+) -> None:
+    label = "LABEL " + " ".join(f'node-runtime.{name}="{value}"' for name in OURS)
+    image, _ = built(engine_world, source(engine_world, f"FROM {engine_world.host.base_image}\n{label}"))
+    spec = engine_world.spec("true", image=image)
+    engine_world.run(spec)
+    (listed,) = engine_world.engine.list()
+    assert listed.name == spec.name
+    assert set(spec.labels) <= set(listed.labels)
+    with engine_world.host.engine(node="another", work=engine_world.folder / "another") as other:
+        assert other.list() == ()
+    engine_world.engine.remove(spec.name)
+    assert engine_world.engine.list() == ()
+
+
+@pytest.mark.parametrize("slot", ["", "0", "7"])
+def test_a_container_that_only_wears_a_nodes_labels_is_neither_listed_nor_removed(
+    engine_world: EngineWorld, slot: str
+) -> None:
+    label = f'LABEL node-runtime.node={engine_world.node} node-runtime.holder="{slot}" node-runtime.task=1'
+    image, _ = built(engine_world, source(engine_world, f"FROM {engine_world.host.base_image}\n{label}"))
+    with closing(connect(engine_world.host.url)) as client:
+        stranger = client.create_container(image, "true")["Id"]
+        try:
+            assert engine_world.engine.list() == ()
+            engine_world.restarted().close()
+            assert client.inspect_container(stranger)["State"]["Status"] == "created"
+        finally:
+            client.remove_container(stranger)
 
 
 def test_pruning_removes_what_this_node_built_and_no_container_uses(engine_world: EngineWorld) -> None:
