@@ -17,10 +17,12 @@ from node_runtime.errors import HostError, InputError
 from node_runtime.home import cache_folder, engine_folder
 from node_runtime.network_file import FILE_NAME, NetworkFile
 from node_runtime.processes import ProcessRecord
+from node_runtime.storage.prune import MONTH, prune
 from node_runtime.task import Kind
 
 START_SECONDS = 60.0
 STORE = "store"  # the storage of everybody in the network, in its folder
+LOGS = "logs"  # in the network's folder, each process's own since its last start
 NODE_GRACE = 30.0  # seconds: a node hands its tasks back before it ends
 Say = Callable[[str], None]
 
@@ -48,6 +50,7 @@ def bring_up(settings: NetworkSettings, say: Say) -> NetworkFile:
     if settings.fresh:
         _forget(settings.folder)
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    prune(settings.folder / LOGS, MONTH)
     (settings.folder / STORE).mkdir(exist_ok=True, mode=0o700)  # nodes take it as it is, they make none
     network = _with_engine(settings, say)
     try:
@@ -143,7 +146,7 @@ def _node_yaml(network: NetworkFile, settings: NetworkSettings, name: str, folde
 
 def _start(name: str, command: Sequence[str], folder: Path, network: NetworkFile) -> tuple[NetworkFile, str]:
     """Start a process of the network, write it down and wait for its line ``ready …``; answers what stands there."""
-    log = folder / "logs" / f"{name.replace(' ', '-')}.log"
+    log = folder / LOGS / f"{name.replace(' ', '-')}.log"
     log.unlink(missing_ok=True)
     record, child = processes.start(name, command, log=log)
     network = network.model_copy(update={"processes": (*network.processes, record)})
@@ -168,5 +171,5 @@ def _wait_until_ready(record: ProcessRecord, child: "subprocess.Popen[bytes]") -
 
 
 def _forget(folder: Path) -> None:
-    for part in ("chain", STORE, "nodes", "logs"):
+    for part in ("chain", STORE, "nodes", LOGS):
         shutil.rmtree(folder / part, ignore_errors=True)

@@ -21,10 +21,12 @@ from node_runtime.results import (
     write_result,
 )
 from node_runtime.stages import Inputs, Stage
+from node_runtime.storage.prune import MONTH, prune
 from node_runtime.task import Assignment, Task
 from node_runtime.workspace import AttemptId, Workspace
 
 FAILURE_FILE = "failure.txt"
+PRIVATE_LOGS = "private-logs"  # in the work folder, each attempt's under its digest
 
 
 def pack_result(
@@ -91,13 +93,14 @@ def pack_failure(
 
 
 def shared_logs(logs: Collected, document: Document | None, node: Node) -> tuple[Collected, ...]:
-    """The logs, unless they may tell of private data: then they stay in this node's log folder.
+    """The logs, unless they may tell of private data: then they stay in this node's log folder, for a while.
 
     Without a ``document`` nobody knows what the task has seen, so its logs stay here too.
     """
     if node.share_private_logs or (document is not None and not uses_private_data(document, node.private)):
         return (logs,)
-    shutil.copytree(logs.source, node.work / "private-logs" / logs.digest, dirs_exist_ok=True)
+    shutil.copytree(logs.source, node.work / PRIVATE_LOGS / logs.digest, dirs_exist_ok=True)
+    prune(node.work / PRIVATE_LOGS, MONTH)
     return ()
 
 

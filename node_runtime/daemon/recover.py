@@ -15,11 +15,12 @@ from node_runtime.daemon.audit import Deed
 from node_runtime.daemon.chain_files import ChainFiles
 from node_runtime.daemon.node import Node
 from node_runtime.daemon.outbox import Outbox, Parcel, is_of
-from node_runtime.daemon.pack import pack_failure
+from node_runtime.daemon.pack import PRIVATE_LOGS, pack_failure
 from node_runtime.daemon.pool import Shortage, demand_of
 from node_runtime.document import Document
 from node_runtime.errors import ChainError, FailureCategory, HostError, NodeRuntimeError, TaskFailed
 from node_runtime.stages import can_run
+from node_runtime.storage.prune import MONTH, prune
 from node_runtime.task import Assignment, AssignmentState, Spec, Task, TaskId
 from node_runtime.workspace import AttemptId, Workspaces
 
@@ -103,6 +104,7 @@ def _sweep(node: Node, *, live: frozenset[AttemptId], packed: frozenset[AttemptI
     removed = _remove_workspaces(node.workspaces, live | packed)
     removed += sum(_remove_left(other, node) for other in node.files.others())
     _release_pins(node, live)
+    prune(node.work / PRIVATE_LOGS, MONTH)
     return Swept(containers=containers, workspaces=removed)
 
 

@@ -2,7 +2,7 @@
 
     <root>/trees/ab/abcd…        a packed tree (see `packed`), 0444, never changed
     <root>/incoming/             what is being written; what a killed process left is swept away
-    <root>/quarantine/           what was found to be damaged, kept for whoever wants to know why
+    <root>/quarantine/           what was found to be damaged, kept a while for whoever wants to know why
 
 Several processes may use the same folder: a tree is written beside, flushed, then renamed to its place.
 """
@@ -12,13 +12,14 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from node_runtime.errors import AssetMismatch, AssetUnavailable, HostError, StorageError
 from node_runtime.storage.manifest import MAX_MANIFEST, TreeTooLarge, check_digest
 from node_runtime.storage.packed import contents, pack, packed_size, read_manifest, unpack
+from node_runtime.storage.prune import MONTH, prune
 from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import manifest_of
 from node_runtime.task import Digest
@@ -176,6 +177,8 @@ class LocalStore:
                     left.unlink()
             except FileNotFoundError:
                 continue  # its writer was done
+        with suppress(HostError):  # who only reads may not be allowed to
+            prune(self._quarantine, MONTH)
 
 
 def _inode(path: Path) -> int | None:
