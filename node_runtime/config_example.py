@@ -10,7 +10,7 @@ node: {node}                # tells this node's containers from those of others;
 chain: {chain}
 key: {key}                  # keystore file, or on a development chain //Alice
 {password_file}
-storage: {storage}          # folder that creators and nodes share
+storage: {storage}          # folder that creators and nodes share; it has to be there
 work: {work}                # this node's own folder: running tasks, cache, outbox, audit file
 
 slots: {slots}              # tasks that may run at the same time
