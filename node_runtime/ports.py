@@ -245,6 +245,15 @@ class ContainerEngine(Protocol):
         """Run to the end, or adopt the run of that name. Setting `stop` stops the container early (category policy)."""
         ...
 
+    def run_with_terminal(
+        self, container: ContainerSpec, *, keyboard: int, screen: int, stop: threading.Event
+    ) -> ContainerRun:
+        """The same with a person at a terminal: descriptors of what they type and of what they see.
+
+        The terminal is as it was afterwards, however this ends. One run at a time on one terminal.
+        """
+        ...
+
     def list(self) -> tuple[RunningContainer, ...]:
         """The containers of this node, running or ended, found by label."""
         ...

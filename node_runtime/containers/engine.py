@@ -18,6 +18,7 @@ from node_runtime.containers.peer import unix_socket
 from node_runtime.containers.run import Room, run_container
 from node_runtime.containers.sandbox import HOLDER_LABEL, NODE_LABEL, Sandbox, labels_given
 from node_runtime.containers.settings import EngineSettings
+from node_runtime.containers.terminal import PersonsTerminal
 from node_runtime.ports import ContainerRun, ContainerSpec, ImageSource, RunningContainer
 from node_runtime.task import Digest
 
@@ -84,6 +85,16 @@ class DockerEngine:
     def run(self, container: ContainerSpec, *, stop: threading.Event) -> ContainerRun:
         with engine_trouble(f"container {container.name}"):
             return run_container(self._room, container, stop)
+
+    def run_with_terminal(
+        self, container: ContainerSpec, *, keyboard: int, screen: int, stop: threading.Event
+    ) -> ContainerRun:
+        cap = self._room.sandbox.log
+        with (
+            engine_trouble(f"container {container.name}"),
+            PersonsTerminal(self._client, keyboard=keyboard, screen=screen, log=container.log, cap=cap) as terminal,
+        ):
+            return run_container(self._room, container, stop, terminal.join)
 
     def list(self) -> tuple[RunningContainer, ...]:
         with engine_trouble("listing containers"):

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import docker
 from docker.errors import APIError
@@ -23,6 +23,7 @@ from node_runtime.containers.holder import Holders
 from node_runtime.containers.logs import LogFile
 from node_runtime.containers.memory import MemoryGauge
 from node_runtime.containers.sandbox import NODE_LABEL, Sandbox, container_config
+from node_runtime.containers.waiter import Waiter
 from node_runtime.errors import HostError
 from node_runtime.ports import ContainerRun, ContainerSpec, Mount
 
@@ -42,18 +43,32 @@ class Room:
     grace: float
 
 
-def run_container(room: Room, spec: ContainerSpec, stop: threading.Event) -> ContainerRun:
+class Output(Protocol):
+    """Who keeps what a container prints. ``begin`` before its start, ``finish`` after its end."""
+
+    def begin(self) -> None: ...
+    def finish(self) -> None: ...
+
+
+Terminal = Callable[[str], Output]
+"""Joins a person's terminal to the container of this id, which is not started yet."""
+
+
+def run_container(
+    room: Room, spec: ContainerSpec, stop: threading.Event, terminal: Terminal | None = None
+) -> ContainerRun:
     """Run `spec` to its end, or take up the container that has its name."""
-    container = _create(room, spec)
+    container = _create(room, spec, terminal)
     if container is None:
-        return _take_up(room, spec, stop)
-    return _start(room, spec, container, stop)
+        return _take_up(room, spec, stop, terminal)
+    return _start(room, spec, container, stop, terminal)
 
 
-def _create(room: Room, spec: ContainerSpec, *, again: bool = True) -> str | None:
+def _create(room: Room, spec: ContainerSpec, terminal: Terminal | None, *, again: bool = True) -> str | None:
     """The id of the new container; None when its name is taken."""
     holder = room.holders.of(spec.slot)
-    config = container_config(spec, room.sandbox, holder=holder, volumes=room.volumes(spec.image))
+    volumes = room.volumes(spec.image)
+    config = container_config(spec, room.sandbox, holder=holder, volumes=volumes, terminal=terminal is not None)
     try:
         return create_container(room.client, config, spec.name)
     except APIError as error:
@@ -62,15 +77,22 @@ def _create(room: Room, spec: ContainerSpec, *, again: bool = True) -> str | Non
             return None
         if again and holder in said:
             room.holders.replace(spec.slot, holder)
-            return _create(room, spec, again=False)
+            return _create(room, spec, terminal, again=False)
         raise
 
 
 def _start(
-    room: Room, spec: ContainerSpec, container: str, stop: threading.Event, *, adopted: bool = False, again: bool = True
+    room: Room,
+    spec: ContainerSpec,
+    container: str,
+    stop: threading.Event,
+    terminal: Terminal | None,
+    *,
+    adopted: bool = False,
+    again: bool = True,
 ) -> ContainerRun:
     room.folders.give(_writable(spec))
-    log = LogFile(room.client, container, spec.log, cap=room.sandbox.log)
+    log = terminal(container) if terminal is not None else _log(room, spec, container)
     log.begin()
     try:
         room.client.start(container)
@@ -78,24 +100,30 @@ def _start(
         said = explanation(error)
         if again and _lost_holder(said):
             log.finish()
-            return _start_anew(room, spec, container, stop)
+            return _start_anew(room, spec, container, stop, terminal)
         log.finish()
         return _not_started(spec, said)
     return _watch(room, spec, container, stop, log, started=time.monotonic(), adopted=adopted)
+
+
+def _log(room: Room, spec: ContainerSpec, container: str) -> LogFile:
+    return LogFile(room.client, container, spec.log, cap=room.sandbox.log)
 
 
 def _lost_holder(said: str) -> bool:
     return "network of a non running container" in said or "No such container" in said or "/ns/net" in said
 
 
-def _start_anew(room: Room, spec: ContainerSpec, container: str, stop: threading.Event) -> ContainerRun:
+def _start_anew(
+    room: Room, spec: ContainerSpec, container: str, stop: threading.Event, terminal: Terminal | None
+) -> ContainerRun:
     """The slot's holder died: which one the container joins is fixed at its creation, so both are made again."""
     room.holders.replace(spec.slot, room.holders.of(spec.slot))
     room.client.remove_container(container, force=True, v=True)
-    created = _create(room, spec)
+    created = _create(room, spec, terminal)
     if created is None:
         raise HostError(f"container {spec.name}: its name was taken meanwhile", remedy="repeat")
-    return _start(room, spec, created, stop, again=False)
+    return _start(room, spec, created, stop, terminal, again=False)
 
 
 def _not_started(spec: ContainerSpec, said: str) -> ContainerRun:
@@ -112,7 +140,7 @@ def _not_started(spec: ContainerSpec, said: str) -> ContainerRun:
     )
 
 
-def _take_up(room: Room, spec: ContainerSpec, stop: threading.Event) -> ContainerRun:
+def _take_up(room: Room, spec: ContainerSpec, stop: threading.Event, terminal: Terminal | None) -> ContainerRun:
     """Go on with the container of that name, wherever it is."""
     found = room.client.inspect_container(spec.name)
     container, state = str(found["Id"]), found["State"]
@@ -125,8 +153,8 @@ def _take_up(room: Room, spec: ContainerSpec, stop: threading.Event) -> Containe
     if state["Status"] == "created":
         if judge_start(state.get("Error") or "")[0] is not None:  # the start was tried, and failed for good
             return _not_started(spec, state["Error"])
-        return _start(room, spec, container, stop, adopted=True)
-    log = LogFile(room.client, container, spec.log, cap=room.sandbox.log)
+        return _start(room, spec, container, stop, terminal, adopted=True)
+    log = _log(room, spec, container)  # one that runs already has lost its terminal
     started = time.monotonic() - max(0.0, time.time() - _moment(state["StartedAt"]))
     return _watch(room, spec, container, stop, log, started=started, adopted=True)
 
@@ -136,14 +164,14 @@ def _watch(
     spec: ContainerSpec,
     container: str,
     stop: threading.Event,
-    log: LogFile,
+    log: Output,
     *,
     started: float,
     adopted: bool,
 ) -> ContainerRun:
     """Until the container has ended; `started` is on this process's monotonic clock, also for one that was adopted."""
     gauge = MemoryGauge(room.client, container)
-    waiter = _Waiter(room.client, container)
+    waiter = Waiter(room.client, container)
     stopped = _Vigil(room, spec, container, deadline=started + spec.timeout, stop=stop).keep(waiter, gauge)
     exit_code = waiter.result()
     ending = Ending(
@@ -214,34 +242,6 @@ def _moment(text: str) -> float:
     return datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp() + float(f"0.{fraction or 0}")
 
 
-class _Waiter(threading.Thread):
-    """Asks the engine, once, to answer when the container has ended."""
-
-    def __init__(self, client: docker.APIClient, container: str) -> None:
-        super().__init__(daemon=True, name="wait")
-        self.done = threading.Event()
-        self._client = client
-        self._container = container
-        self._exit_code: int | None = None
-        self._error: Exception | None = None
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self._exit_code = int(self._client.wait(self._container, timeout=None)["StatusCode"])
-        except Exception as error:  # raised again where the run is
-            self._error = error
-        finally:
-            self.done.set()
-
-    def result(self) -> int:
-        if self._error is not None:
-            raise self._error
-        if self._exit_code is None:
-            raise HostError("the engine did not say how a container ended", remedy="see the engine's log")
-        return self._exit_code
-
-
 class _Vigil:
     """Watches one running container and ends it when it must: TERM first, KILL after the grace."""
 
@@ -254,7 +254,7 @@ class _Vigil:
         self._stop = stop
         self._watched = room.folders.watched(_writable(spec))
 
-    def keep(self, waiter: _Waiter, gauge: MemoryGauge) -> Stop | None:
+    def keep(self, waiter: Waiter, gauge: MemoryGauge) -> Stop | None:
         """Returns when the container has ended: why it was stopped, or None when it ended by itself."""
         stopped: Stop | None = None
         kill_at = float("inf")

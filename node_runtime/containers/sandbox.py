@@ -31,12 +31,13 @@ class Sandbox:
 
 
 def container_config(
-    spec: ContainerSpec, sandbox: Sandbox, *, holder: str, volumes: tuple[str, ...] = ()
+    spec: ContainerSpec, sandbox: Sandbox, *, holder: str, volumes: tuple[str, ...] = (), terminal: bool = False
 ) -> ContainerConfig:
     """Everything the engine is told about one container.
 
     ``holder`` is the id of the container whose network namespace it joins. ``volumes`` are the paths that the image
-    declares as volumes: they would be writable disk without a limit, so a tmpfs stands in for each.
+    declares as volumes: they would be writable disk without a limit, so a tmpfs stands in for each. With
+    a ``terminal`` a person sits at it: what they type is its input until they hang up.
     """
     uid, gid = sandbox.user
     places = arranged(spec.mounts)
@@ -47,6 +48,8 @@ def container_config(
         entrypoint=None if spec.entrypoint is None else list(spec.entrypoint),
         environment={"HOME": "/tmp", **dict(spec.environment)},
         user=f"{uid}:{gid}",
+        tty=terminal,
+        stdin_open=terminal,
         labels=labels(spec, sandbox.node),
         healthcheck=Healthcheck(test=["NONE"]),  # an image's own would run beside the task
         host_config=_host_config(spec, sandbox, holder, volumes, places),
