@@ -114,20 +114,22 @@ def _matches(one: FileAnnotations | None, other: FileAnnotations | None) -> _Mat
         case SpansFound(), SpansFound():
             ours, theirs = Counter(one.annotations), Counter(other.annotations)
             return _Matches(count=(ours & theirs).total(), found=ours.total() + theirs.total())
-        case _:
-            alone = one or other
-            return _Matches(
-                count=0, found=0 if alone is None or isinstance(alone, Classified) else len(alone.annotations)
-            )
+        case _:  # one of them left the file out
+            return _Matches(count=0, found=sum(_count(alone) for alone in (one, other)))
+
+
+def _count(found: FileAnnotations | None) -> int:
+    return len(found.annotations) if isinstance(found, ObjectsFound | SpansFound) else 0
 
 
 def matched_overlaps(ours: Sequence[Box], theirs: Sequence[Box]) -> tuple[float, ...]:
     """The intersection over union of each two boxes that match, the best first."""
     if not ours or not theirs:
         return ()
-    overlap = _overlaps(_corners(ours), _corners(theirs))
-    labels, their_labels = np.array([one.label for one in ours]), np.array([one.label for one in theirs])
-    overlap[labels[:, None] != their_labels[None, :]] = 0
+    overlap = _overlaps(_boxes(ours), _boxes(theirs))
+    codes = {label: code for code, label in enumerate({one.label for one in (*ours, *theirs)})}
+    our_codes, their_codes = (np.array([codes[one.label] for one in boxes]) for boxes in (ours, theirs))
+    overlap[our_codes[:, None] != their_codes[None, :]] = 0
     rows, columns = np.nonzero(overlap >= MATCHED_FROM)
     best_first = np.argsort(-overlap[rows, columns], kind="stable")
     taken_rows: set[int] = set()
@@ -141,17 +143,23 @@ def matched_overlaps(ours: Sequence[Box], theirs: Sequence[Box]) -> tuple[float,
     return tuple(matched)
 
 
-def _corners(boxes: Sequence[Box]) -> NDArray[np.float64]:
-    """A row for each box: left, top, right, bottom."""
-    given = np.array([box.box for box in boxes], dtype=np.float64)
-    return np.concatenate([given[:, :2], given[:, :2] + given[:, 2:]], axis=1)
+def _boxes(boxes: Sequence[Box]) -> NDArray[np.float64]:
+    """A row each for x, y, width and height."""
+    return np.array([box.box for box in boxes], dtype=np.float64).T
 
 
 def _overlaps(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.float64]:
     """Intersection over union, a row for each of ours."""
-    upper_left = np.maximum(ours[:, None, :2], theirs[None, :, :2])
-    lower_right = np.minimum(ours[:, None, 2:], theirs[None, :, 2:])
-    inside = np.clip(lower_right - upper_left, 0, None).prod(axis=2)
-    areas = [(corners[:, 2:] - corners[:, :2]).prod(axis=1) for corners in (ours, theirs)]
-    together = areas[0][:, None] + areas[1][None, :] - inside
-    return np.divide(inside, together, out=np.zeros_like(inside), where=together > 0)
+    with np.errstate(all="ignore"):  # of numbers beyond any picture: what comes of them matches nothing
+        inside = _shared(ours, theirs, axis=0) * _shared(ours, theirs, axis=1)
+        union = (ours[2] * ours[3])[:, None] + theirs[2] * theirs[3] - inside
+        shares: NDArray[np.float64] = np.divide(inside, union, out=np.zeros_like(inside), where=union > 0)
+    return shares
+
+
+def _shared(ours: NDArray[np.float64], theirs: NDArray[np.float64], *, axis: int) -> NDArray[np.float64]:
+    """How many pixels each two have in common, from left to right (axis 0) or from top to bottom (1)."""
+    begin = np.maximum(ours[axis][:, None], theirs[axis])
+    end = np.minimum((ours[axis] + ours[axis + 2])[:, None], theirs[axis] + theirs[axis + 2])
+    length: NDArray[np.float64] = np.maximum(end - begin, 0.0)
+    return length

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
-import imagesize
-
 from node_runtime.document import AnnotationType
 
 FOLDER = "annotation_files"
@@ -78,6 +76,8 @@ def extent_of(bundle: Path, file: str, wanted: AnnotationType) -> Extent:
 
 
 def _picture_size(path: Path, file: str) -> PictureSize:
+    import imagesize  # slow to import, and rarely needed
+
     with path.open("rb") as opened:
         if opened.read(8).startswith(_PICTURES):
             opened.seek(0)

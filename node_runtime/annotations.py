@@ -7,7 +7,8 @@ For each file of the bundle's ``annotation_files/`` there is one output, ``<its 
     text_span          {"file": "a.txt", "annotations": [{"label": "name", "start": 3, "end": 8}]}
 
 Boxes are in pixels of the picture as it is stored, from its upper left corner; ``score`` may be left out. Spans count
-characters of the UTF-8 text from 0, ``end`` is the first one after the span. Outputs come from workers nobody has to trust.
+characters of the UTF-8 text from 0, ``end`` is the first one after the span. Outputs come from workers whom nobody has
+to trust.
 """
 
 import os
@@ -26,7 +27,8 @@ from node_runtime.mistakes import in_words
 from node_runtime.yaml_marks import nearest
 
 MAX_BYTES = 4 << 20  # of one output
-MAX_ANNOTATIONS = 2000  # of one file: what can be compared pair by pair in a moment
+MAX_ANNOTATIONS = 2000  # of one file: two annotators' are compared each with each
+MAX_LABEL = 100  # characters
 SHOWN = 5  # mistakes at once
 _ROUNDING = 1e-6  # pixels
 
@@ -37,6 +39,9 @@ _EXAMPLES = {
 }
 
 
+Label = Annotated[str, Field(max_length=MAX_LABEL)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -44,7 +49,7 @@ class _Part(BaseModel):
 class Box(_Part):
     """``box`` is x, y, width and height in pixels, ``score`` how sure the annotator is."""
 
-    label: str
+    label: Label
     box: Annotated[tuple[float, ...], Field(min_length=4, max_length=4, strict=False)]
     score: Annotated[float, Field(ge=0, le=1)] | None = None
 
@@ -52,7 +57,7 @@ class Box(_Part):
 class Span(_Part):
     """The characters from ``start`` up to, and without, ``end``."""
 
-    label: str
+    label: Label
     start: int
     end: int
 
@@ -64,7 +69,7 @@ class ObjectsFound(_Part):
 
 class Classified(_Part):
     file: str
-    label: str
+    label: Label
 
 
 class SpansFound(_Part):
@@ -171,7 +176,8 @@ def _reason(mistake: Any, wanted: AnnotationType) -> str:
             return "is missing"
         case "extra_forbidden":
             outer = len(mistake["loc"]) == 1
-            model = _MODELS[wanted] if outer else Box if wanted is AnnotationType.OBJECT_DETECTION else Span
+            inner = Box if wanted is AnnotationType.OBJECT_DETECTION else Span
+            model: type[BaseModel] = _MODELS[wanted] if outer else inner
             return f"unknown key; {nearest(str(mistake['loc'][-1]), tuple(model.model_fields))}"
         case _:
             return in_words(mistake)
@@ -195,7 +201,8 @@ def _labels(found: FileAnnotations) -> Iterator[tuple[str, str]]:
         case Classified():
             yield "label", found.label
         case ObjectsFound() | SpansFound():
-            for index, one in enumerate(found.annotations):
+            several: tuple[Box | Span, ...] = found.annotations
+            for index, one in enumerate(several):
                 yield f"annotations[{index}].label", one.label
 
 

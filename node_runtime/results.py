@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, ValidationError
 
+from node_runtime.annotations import check_annotations
 from node_runtime.document import Document
 from node_runtime.errors import FailureCategory, InputError, TaskFailed
 from node_runtime.perf import FILE_NAME as PERF
@@ -101,6 +102,9 @@ def collect(stages: Sequence[Stage], workspace: Workspace) -> tuple[Collected, .
 
 def check_outputs(outputs: Sequence[Collected], *, document: Document, inputs: Inputs) -> None:
     """Raise `TaskFailed` output_invalid where an output isn't what the task asks for, as far as the files show that."""
+    if document.annotation is not None and inputs.bundle is not None:
+        for one in outputs:
+            check_annotations(one.source, inputs.bundle.folder, document.annotation)
 
 
 def perf_of(stages: Sequence[Stage], workspace: Workspace) -> Perf | None:
