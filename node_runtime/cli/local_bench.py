@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from node_runtime.containers.base_image import ensure_base_image
-from node_runtime.containers.dockerd import answers, require_engine, started_engine
-from node_runtime.containers.engine import DockerEngine
-from node_runtime.containers.settings import EngineSettings
+from node_runtime.containers.own_engine import own_engine
 from node_runtime.creator.local_run import Bench, Say
-from node_runtime.home import cache_folder, engine_folder, home
+from node_runtime.home import home
 from node_runtime.storage.cache import Cache
 from node_runtime.storage.local import LocalStore
 from node_runtime.workspace import Workspaces
@@ -22,24 +19,12 @@ CACHE = 20 << 30  # bytes of inputs kept from run to run
 @contextmanager
 def open_bench(target: Path, *, say: Say) -> Iterator[Bench]:
     """Building is allowed: the Dockerfiles are the user's own. Nothing but the cache and `target` stays."""
-    started = started_engine(engine_folder())
-    url = started.url if started is not None and answers(started.url) else require_engine()
-    base_image = ensure_base_image(url, cache_folder(), say=say)
     node = f"run-{os.getpid()}"
     place = home() / "run"
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="work-", dir=place)))
-        settings = EngineSettings(
-            node=node,
-            work=work,
-            docker_host=url,
-            base_image=base_image,
-            build=True,
-            build_network=started.build_network if started is not None else None,
-        )
-        engine = DockerEngine(settings)
-        stack.callback(engine.close)
+        engine = stack.enter_context(own_engine(work, node=node, say=say))
         cache = Cache(place / "cache", limit=CACHE)
         stack.callback(cache.close)
         workspaces = Workspaces(work / "attempts", engine=engine, node=node)

@@ -16,11 +16,16 @@ def accept(chain: Chain, task: TaskId, submission: SubmissionId | None = None) -
 
 def reject(chain: Chain, task: TaskId, reason: str, submission: SubmissionId | None = None) -> Submission:
     """Reject the submission, or the only one under review, with a reason the worker reads. Raises `InputError`."""
-    if not reason.strip() or len(reason.encode()) > MAX_REASON:
-        raise InputError("a reason has between 1 and 256 bytes", remedy="say in a sentence what is wrong")
+    check_reason(reason)
     chosen = _under_review(chain, task, submission)
     chain.reject_task_results(task, chosen.id, reason)
     return chosen
+
+
+def check_reason(reason: str) -> None:
+    """Raises `InputError` for a reason that the chain doesn't take."""
+    if not reason.strip() or len(reason.encode()) > MAX_REASON:
+        raise InputError("a reason has between 1 and 256 bytes", remedy="say in a sentence what is wrong")
 
 
 def _under_review(chain: Chain, task: TaskId, submission: SubmissionId | None) -> Submission:

@@ -1,0 +1,96 @@
+"""The command `validate`: go through a task's results, and accept or reject each by a person, a rule or a script."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
+from node_runtime.cli.text import line, print_json, progress
+from node_runtime.creator.asking import ask_person
+from node_runtime.creator.judging import open_judge
+from node_runtime.creator.strategies import AutoAccept, CustomAccept, ManualAccept, Strategy
+from node_runtime.creator.validate import Desk, Outcome, Validated, validate
+from node_runtime.errors import InputError
+from node_runtime.task import SubmissionId, TaskId
+from node_runtime.units import read_duration
+
+PANEL = "Creators"
+_COLOURS = {
+    Outcome.ACCEPTED: "green",
+    Outcome.REJECTED: "red",
+    Outcome.LEFT: "yellow",
+    Outcome.UNDECIDED: "bold yellow",
+}
+
+
+def register(app: typer.Typer) -> None:
+    app.command("validate", rich_help_panel=PANEL)(validate_results)
+
+
+def validate_results(
+    task: Annotated[int, typer.Argument(metavar="TASK", help="The task's number.")],
+    auto: Annotated[bool, typer.Option("--auto", help="Accept whatever came whole.")] = False,
+    accept: Annotated[list[int] | None, typer.Option(help="Accept this submission. May be repeated.")] = None,
+    reject: Annotated[list[int] | None, typer.Option(help="Reject this submission. May be repeated.")] = None,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Of --reject: a sentence its worker reads.")] = "",
+    script: Annotated[
+        Path | None, typer.Option(help="Judge by this program, or by validate.py or validate.sh of this folder.")
+    ] = None,
+    timeout: Annotated[str, typer.Option(help="How long the script may take for one result.")] = "10m",
+    into: Annotated[Path | None, typer.Option(help="Keep the results in this folder, as submission-ID/.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Also judge what is still to come.")] = False,
+    as_json: JsonOption = False,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Judge a task's results, as its creator or its judge: download each, verified, look at it, accept or reject.
+
+    Without options the terminal asks about each. A script runs in a container without network, which sees the result
+    in /result and writes {"accept": true or false, "reason": "…"} to /verdict/verdict.json; one that crashes, hangs or
+    writes something else decides nothing. Ends with 1 when something was left undecided so.
+    """
+    strategy = _strategy(auto, accept or [], reject or [], reason, script, timeout)
+    session = open_session(chain, key, storage)
+    desk = Desk(chain=session.chain, store=session.store, folder=into)
+    named = strategy if isinstance(strategy, ManualAccept) else ManualAccept()
+    with open_judge(strategy, ask=partial(ask_person, say=line), say=progress(quiet=as_json)) as judge:
+        done = validate(
+            desk,
+            TaskId(task),
+            judge,
+            told=lambda one: None if as_json else _tell(one),
+            only=named.named,
+            rejected=named.reject,
+            wait=wait,
+        )
+    if as_json:
+        print_json(done)
+    elif not done:
+        line(f"task {task} has nothing under review; see 'node-runtime results {task}'")
+    if any(one.outcome is Outcome.UNDECIDED for one in done):
+        raise typer.Exit(1)
+
+
+def _strategy(
+    auto: bool, accept: list[int], reject: list[int], reason: str, script: Path | None, timeout: str
+) -> Strategy:
+    if sum((auto, bool(accept or reject), script is not None)) > 1:
+        raise InputError("--auto, --accept/--reject and --script are three ways to judge", remedy="choose one of them")
+    if bool(reject) != bool(reason):
+        raise InputError("--reject and --reason go together", remedy="--reject 3 --reason 'what is wrong with it'")
+    if auto:
+        return AutoAccept()
+    if script is None:
+        reasons = {SubmissionId(number): reason for number in reject}
+        return ManualAccept(accept=frozenset(map(SubmissionId, accept)), reject=reasons)
+    try:
+        return CustomAccept(script, timeout=read_duration(timeout) / 1000)
+    except ValueError as error:
+        raise InputError(f"--timeout: {error}") from None
+
+
+def _tell(one: Validated) -> None:
+    line(str(one), style=_COLOURS[one.outcome])

@@ -1,0 +1,35 @@
+"""How does a person's own command get containers, without a node? The engine of this machine, building allowed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from node_runtime.containers.base_image import ensure_base_image
+from node_runtime.containers.dockerd import answers, require_engine, started_engine
+from node_runtime.containers.engine import DockerEngine
+from node_runtime.containers.settings import EngineSettings
+from node_runtime.home import cache_folder, engine_folder
+
+
+@contextmanager
+def own_engine(work: Path, *, node: str, say: Callable[[str], None]) -> Iterator[DockerEngine]:
+    """The engine for one command's duration. Building is allowed: the Dockerfiles are the user's own.
+
+    ``node`` tells its containers from those of nodes and other commands, ``work`` is a folder of this command alone.
+    """
+    started = started_engine(engine_folder())
+    url = started.url if started is not None and answers(started.url) else require_engine()
+    engine = DockerEngine(
+        EngineSettings(
+            node=node,
+            work=work,
+            docker_host=url,
+            base_image=ensure_base_image(url, cache_folder(), say=say),
+            build=True,
+            build_network=started.build_network if started is not None else None,
+        )
+    )
+    try:
+        yield engine
+    finally:
+        engine.close()

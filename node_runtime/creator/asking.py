@@ -1,0 +1,82 @@
+"""What does a person at a terminal see of a result, and what is asked? Its files and score; accept, reject, or later?
+
+Names and texts in a result are a stranger's: they are shown so that they can't steer the terminal.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from node_runtime.creator.review import check_reason
+from node_runtime.creator.strategies import Received, Verdict
+from node_runtime.errors import InputError
+from node_runtime.units import size
+
+SHOWN = 20  # files
+
+Say = Callable[[str], None]
+Read = Callable[[str], str]
+
+
+def ask_person(received: Received, *, say: Say, read: Read = input) -> Verdict | None:
+    """Show the result and ask; None when the person wants to decide later. Raises `InputError` without a terminal."""
+    if not sys.stdin.isatty():
+        raise InputError(
+            "there is no terminal to ask at",
+            remedy="name what to accept or reject (--accept, --reject with --reason), or judge by a script",
+        )
+    for told in describe(received):
+        say(told)
+    while True:
+        try:
+            answer = read("accept, reject, or later? [a/r/l] ").strip().lower()
+            if answer in ("a", "accept"):
+                return Verdict(accept=True)
+            if answer in ("r", "reject"):
+                return Verdict(accept=False, reason=_reason(say, read))
+        except EOFError:
+            return None
+        if answer in ("l", "later"):
+            return None
+
+
+def describe(received: Received) -> Iterator[str]:
+    """What came, a line each."""
+    one, document = received.submission, received.document
+    yield f"submission {one.id} of {one.worker}, in {received.folder}"
+    if one.score is not None:
+        counts = one.score.standing.replace("_", " ")
+        yield f"  score {one.score.number:.6g} ({counts}, vouched for by {one.score.voucher})"
+    for name, value in (document.perf or {}).items():
+        if isinstance(value, int | float) and name != "all":
+            yield f"  {name!r} {value:g}"
+    for run in document.stages:
+        yield f"  container {run.name!r}: {run.seconds:.1f} s"
+    for output in document.outputs:
+        yield from _files(received.folder / output, received.folder)
+
+
+def _files(output: Path, folder: Path) -> Iterator[str]:
+    """Sizes and names of the output's files, the first ones."""
+    if output.is_file():
+        yield f"  {size(output.stat().st_size):>9}  {output.name!r}"
+        return
+    found = (Path(place, name) for place, _, names in os.walk(output) for name in sorted(names))
+    for file in islice(found, SHOWN):
+        yield f"  {size(file.stat().st_size):>9}  {file.relative_to(folder).as_posix()!r}"
+    more = sum(1 for _ in found)
+    if more:
+        yield f"  and {more} more files in {output.name!r}"
+
+
+def _reason(say: Say, read: Read) -> str:
+    while True:
+        reason = read("reason, a sentence its worker reads: ")
+        try:
+            check_reason(reason)
+        except InputError as error:
+            say(str(error))
+        else:
+            return reason.strip()

@@ -1,0 +1,67 @@
+"""What does a strategy stand on while it judges? A person at a terminal, a callable, or a script in its sandbox."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from node_runtime.creator.script import script_room
+from node_runtime.creator.strategies import (
+    AutoAccept,
+    CustomAccept,
+    Judge,
+    ManualAccept,
+    Received,
+    Strategy,
+    Verdict,
+    call_validator,
+)
+from node_runtime.home import home
+from node_runtime.storage.trouble import host_trouble
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def open_judge(strategy: Strategy, *, ask: Judge, say: Say) -> Iterator[Judge]:
+    """The judge that a strategy means, for as long as it is needed: a script's image is made once for all results.
+
+    ``ask`` asks the person at the terminal. Raises `InputError` for a script that isn't there, `TaskFailed` when its
+    image can't be made, and `HostError` without a Docker Engine.
+    """
+    match strategy:
+        case AutoAccept():
+            yield lambda _: Verdict(accept=True)
+        case ManualAccept():
+            yield _manual(strategy, ask)
+        case CustomAccept(validator=Path() | str() as script):
+            with _open_script(Path(script).expanduser(), strategy, say) as judge:
+                yield judge
+        case CustomAccept(validator=validator):
+            assert callable(validator)
+            yield lambda received: call_validator(validator, received.folder, timeout=strategy.timeout)
+
+
+def _manual(strategy: ManualAccept, ask: Judge) -> Judge:
+    def judge(received: Received) -> Verdict | None:
+        if received.submission.id in strategy.accept:
+            return Verdict(accept=True)
+        return (strategy.ask or ask)(received)
+
+    return judge
+
+
+@contextmanager
+def _open_script(script: Path, strategy: CustomAccept, say: Say) -> Iterator[Judge]:
+    from node_runtime.containers.own_engine import own_engine  # slow to import, and rarely needed
+
+    node, place = f"validate-{os.getpid()}", home() / "run"
+    with host_trouble(place):
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (
+        tempfile.TemporaryDirectory(prefix="validate-", dir=place) as work,
+        own_engine(Path(work), node=node, say=say) as engine,
+        script_room(script, strategy, engine, node=node, work=Path(work), say=say) as room,
+    ):
+        yield room.judge

@@ -1,0 +1,180 @@
+"""How does a script judge a result? In the sandbox, where it sees the result and can only write its verdict.
+
+A container without network: ``/validator`` holds the script's folder and ``/result`` the result, both read-only; it
+runs ``validate.py`` or ``validate.sh``, and writes ``/verdict/verdict.json``: ``{"accept": bool, "reason": str}``.
+"""
+
+import os
+import shutil
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from node_runtime.creator.environment import environment_of
+from node_runtime.creator.strategies import CustomAccept, Received, Undecided, Verdict, verdict_of
+from node_runtime.errors import InputError
+from node_runtime.ports import ContainerEngine, ContainerSpec, ImageSource, Mount
+from node_runtime.storage.removal import remove_tree
+from node_runtime.storage.trouble import host_trouble
+from node_runtime.storage.walk import manifest_of
+
+FILE_NAME = "verdict.json"
+PROGRAMS = {"validate.py": "python3", "validate.sh": "/bin/sh"}
+MAX_BYTES = 1 << 16
+ROOM = 16 << 20  # bytes it may write beside its verdict
+LOG_TAIL = 5  # lines shown of a script that failed
+
+Say = Callable[[str], None]
+
+
+class _VerdictFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    accept: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScriptRoom:
+    """An open sandbox for one script. ``image`` is an image's id, ``work`` a folder of its own."""
+
+    engine: ContainerEngine
+    image: str
+    node: str
+    folder: Path
+    program: str
+    work: Path
+    timeout: float
+    memory: int
+
+    def judge(self, received: Received) -> Verdict:
+        """Run the script on one result. Raises `Undecided` unless it ends well and leaves a verdict."""
+        name = f"{self.node}-submission-{received.submission.id}"
+        written = self.work / name
+        self.engine.open_folder(written, quota=ROOM)
+        _let_containers_read(received.folder)
+        try:
+            run = self.engine.run(self._container(name, written, received), stop=threading.Event())
+            if run.failure is not None:
+                raise Undecided(f"the validator's script: {run.message}{self._tail(name)}")
+            return read_verdict(written / FILE_NAME)
+        finally:
+            self.engine.remove(name)
+            self.engine.close_folder(written)
+
+    def _container(self, name: str, written: Path, received: Received) -> ContainerSpec:
+        return ContainerSpec(
+            name=name,
+            labels=(("task", str(received.task.id)), ("submission", str(received.submission.id))),
+            image=self.image,
+            entrypoint=(PROGRAMS[self.program], f"/validator/{self.program}"),
+            environment=(
+                ("HOME", "/tmp"),
+                ("TASK_ID", str(received.task.id)),
+                ("SUBMISSION_ID", str(received.submission.id)),
+                ("CONTRIBUTOR_ID", received.submission.worker),
+            ),
+            mounts=(
+                Mount(source=self.folder, target="/validator"),
+                Mount(source=received.folder, target="/result"),
+                Mount(source=written, target="/verdict", quota=ROOM),
+            ),
+            cpus=1.0,
+            memory=self.memory,
+            timeout=self.timeout,
+            log=self._log(name),
+        )
+
+    def _log(self, name: str) -> Path:
+        return self.work / f"{name}.log"
+
+    def _tail(self, name: str) -> str:
+        """What it printed last, for whoever wrote the script."""
+        log = self._log(name)
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return f"; it printed: {' | '.join(lines[-LOG_TAIL:])}" if lines else ""
+
+
+@contextmanager
+def script_room(
+    script: Path, strategy: CustomAccept, engine: ContainerEngine, *, node: str, work: Path, say: Say
+) -> Iterator[ScriptRoom]:
+    """Make the script's image ready. ``script`` is a file, or a folder that holds ``validate.py`` or ``validate.sh``.
+
+    Its image is made of the folder's Dockerfile, else of its ``requirements.txt`` and ``setup.sh``. Raises
+    `InputError`, and `TaskFailed` image_unavailable.
+    """
+    with ExitStack() as stack:
+        folder = work / "validator"
+        stack.callback(remove_tree, folder)
+        with host_trouble(work):
+            program = _copied(script, folder)
+            _let_containers_read(folder)
+        environment = folder if (folder / "Dockerfile").is_file() else stack.enter_context(environment_of(folder))
+        say("making the validator's image ready")
+        source = ImageSource(folder=environment, digest=manifest_of(environment).digest)
+        image = engine.image(source, log=lambda _: None)
+        yield ScriptRoom(
+            engine=engine,
+            image=image,
+            node=node,
+            folder=folder,
+            program=program,
+            work=work,
+            timeout=strategy.timeout,
+            memory=strategy.memory,
+        )
+
+
+def _copied(script: Path, folder: Path) -> str:
+    """Copy it to where the container finds it; the name of its program."""
+    if script.is_dir():
+        program = next((name for name in PROGRAMS if (script / name).is_file()), None)
+        if program is None:
+            raise InputError(
+                f"{script} has neither validate.py nor validate.sh", remedy="call the program that judges so"
+            )
+        shutil.copytree(script, folder)
+        return program
+    if not script.is_file():
+        raise InputError(f"{script}: there is no such script", remedy="name a file, or a folder with validate.py in it")
+    program = "validate.py" if script.suffix == ".py" else "validate.sh"
+    folder.mkdir()
+    shutil.copyfile(script, folder / program)
+    return program
+
+
+def _let_containers_read(folder: Path) -> None:
+    """They run as somebody else, whatever this person's umask says."""
+    for place, _, files in os.walk(folder):
+        Path(place).chmod(0o755)
+        for name in files:
+            path = Path(place, name)
+            path.chmod(stat.S_IMODE(path.stat().st_mode) | 0o444)
+
+
+def read_verdict(path: Path) -> Verdict:
+    """The verdict in a file that a script nobody has to trust left. Raises `Undecided`."""
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise Undecided(f"the validator's {FILE_NAME} is larger than {MAX_BYTES} bytes")
+        found = _VerdictFile.model_validate_json(content)
+    except FileNotFoundError:
+        raise Undecided(f"the validator's script ended well but left no {FILE_NAME}", remedy=_FORM) from None
+    except OSError as error:
+        raise Undecided(f"the validator's {FILE_NAME} can't be read: {error.strerror}", remedy=_FORM) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or FILE_NAME
+        raise Undecided(f"the validator's {FILE_NAME}: {place}: {first['msg']}", remedy=_FORM) from error
+    return verdict_of(Verdict(accept=found.accept, reason=found.reason))
+
+
+_FORM = 'let it write {"accept": true, "reason": ""} to /verdict/verdict.json'

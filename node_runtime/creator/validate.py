@@ -1,0 +1,207 @@
+"""How does a judge go through a task's results? Downloads each verified, lets the strategy judge, tells the chain.
+
+Whatever keeps one result from being judged leaves that one undecided and the others go on. What is decided stays on
+chain, so that starting again goes on where it was.
+"""
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+
+from node_runtime.creator.logs import MAX_LOGS
+from node_runtime.creator.results import fetch_result, read_document
+from node_runtime.creator.strategies import Judge, Received, Undecided, Verdict
+from node_runtime.creator.tasks import TaskView, view_task
+from node_runtime.document import Limits
+from node_runtime.errors import ChainRefused, ChainUnavailable, InputError, NodeRuntimeError
+from node_runtime.ports import AssetStore, Chain
+from node_runtime.storage.removal import remove_tree
+from node_runtime.storage.trouble import host_trouble
+from node_runtime.task import Account, Digest, Submission, SubmissionId, SubmissionState, TaskId, TaskState
+from node_runtime.units import moment, size
+
+LOOK_AGAIN = 0.5  # seconds
+_UNKNOWN = Limits()  # of a task whose document is not in this storage
+
+
+NOTHING: Mapping[SubmissionId, str] = MappingProxyType({})
+
+
+class Outcome(StrEnum):
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    LEFT = "left for later"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validated:
+    """What became of one result. ``reason`` of a rejection, or why it is undecided; ``until`` silence accepts, ms."""
+
+    task: TaskId
+    submission: SubmissionId
+    worker: Account
+    outcome: Outcome
+    reason: str = ""
+    until: int | None = None
+
+    def __str__(self) -> str:
+        told = f"submission {self.submission} of {self.worker} is {self.outcome}"
+        if self.reason:
+            told += f": {self.reason}"
+        if self.outcome not in (Outcome.UNDECIDED, Outcome.LEFT):
+            return told
+        return f"{told}. Decide it until {moment(self.until or 0)}, then silence accepts it: {self.commands}"
+
+    @property
+    def commands(self) -> str:
+        which = f"{self.task}/{self.submission}"
+        return f"'node-runtime accept {which}' or 'node-runtime reject {which} --reason ...'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """What judging needs. ``folder`` receives each result as ``submission-<id>``; None: kept while it is judged."""
+
+    chain: Chain
+    store: AssetStore
+    folder: Path | None = None
+
+
+def validate(
+    desk: Desk,
+    task: TaskId,
+    judge: Judge,
+    *,
+    told: Callable[[Validated], None],
+    only: frozenset[SubmissionId] = frozenset(),
+    rejected: Mapping[SubmissionId, str] = NOTHING,
+    wait: bool = False,
+    stop: threading.Event | None = None,
+) -> tuple[Validated, ...]:
+    """Judge what is under review, each result once; ``only`` those, if any are named. ``rejected`` ones are not even
+    downloaded, so that what can't be had can be rejected.
+
+    With ``wait`` also what comes, until nothing can come any more or ``stop`` is set. Raises `InputError` when there is
+    no such task or another account judges it, `ChainUnavailable` when the chain goes away.
+    """
+    _check_judge(desk, task)
+    _check_named(desk, task, only)
+    done: list[Validated] = []
+    stopping = stop or threading.Event()
+    while True:
+        view = view_task(desk.chain, desk.store, task)
+        seen = {one.submission for one in done}
+        for submission in _under_review(view):
+            if submission.id not in seen and (not only or submission.id in only) and not stopping.is_set():
+                done.append(_validate_one(desk, view, submission, judge, rejected))
+                told(done[-1])
+        if not wait or not _more_may_come(view_task(desk.chain, desk.store, task), done) or stopping.wait(LOOK_AGAIN):
+            return tuple(done)
+
+
+def _check_judge(desk: Desk, number: TaskId) -> None:
+    task = view_task(desk.chain, desk.store, number).task
+    review = task.terms.review
+    if review.judge != desk.chain.account:
+        raise InputError(
+            f"the results of task {number} are judged by {review.judge}, not by {desk.chain.account}",
+            remedy="sign with that account's key (--key)",
+        )
+
+
+def _check_named(desk: Desk, task: TaskId, only: frozenset[SubmissionId]) -> None:
+    """Nothing is decided when one of the named can't be."""
+    known = {one.id: one.state for one in desk.chain.submissions(task)}
+    for number in sorted(only):
+        if number not in known:
+            has = ", ".join(map(str, known)) or "none"
+            raise InputError(f"task {task} has no submission {number}", remedy=f"it has {has}")
+
+
+def _under_review(view: TaskView) -> list[Submission]:
+    return [one for one in view.submissions if one.state is SubmissionState.UNDER_REVIEW]
+
+
+def _more_may_come(view: TaskView, done: list[Validated]) -> bool:
+    """Whether a result may still come that was not judged."""
+    task = view.task
+    if task.state.final or task.state is TaskState.PAUSED:
+        return False
+    seen = {one.submission for one in done}
+    waiting = any(one.id not in seen for one in _under_review(view))
+    to_come = task.counters.live > 0 or (task.state is not TaskState.CLOSING and task.free_slots > 0)
+    return waiting or to_come
+
+
+def _validate_one(
+    desk: Desk, view: TaskView, submission: Submission, judge: Judge, rejected: Mapping[SubmissionId, str]
+) -> Validated:
+    if submission.id in rejected:
+        return _decide(desk, submission, Verdict(accept=False, reason=rejected[submission.id]))
+    try:
+        with _received(desk, view, submission) as received:
+            verdict = judge(received)
+        if verdict is None:
+            return _told(submission, Outcome.LEFT)
+        return _decide(desk, submission, verdict)
+    except ChainUnavailable:
+        raise
+    except NodeRuntimeError as error:
+        return _told(submission, Outcome.UNDECIDED, str(error))
+
+
+def _decide(desk: Desk, submission: Submission, verdict: Verdict) -> Validated:
+    """Tell the chain. Where somebody else, or silence, was faster, that is what counts."""
+    try:
+        if verdict.accept:
+            desk.chain.accept_task_results(submission.task, submission.id)
+            return _told(submission, Outcome.ACCEPTED)
+        desk.chain.reject_task_results(submission.task, submission.id, verdict.reason)
+        return _told(submission, Outcome.REJECTED, verdict.reason)
+    except ChainRefused as refused:
+        now = next(one for one in desk.chain.submissions(submission.task) if one.id == submission.id)
+        if now.state is SubmissionState.UNDER_REVIEW:
+            return _told(submission, Outcome.UNDECIDED, str(refused))
+        outcome = Outcome.ACCEPTED if now.state is SubmissionState.ACCEPTED else Outcome.REJECTED
+        return _told(submission, outcome, now.reason or "decided meanwhile")
+
+
+def _told(submission: Submission, outcome: Outcome, reason: str = "") -> Validated:
+    return Validated(
+        task=submission.task,
+        submission=submission.id,
+        worker=submission.worker,
+        outcome=outcome,
+        reason=reason,
+        until=submission.until,
+    )
+
+
+@contextmanager
+def _received(desk: Desk, view: TaskView, submission: Submission) -> Iterator[Received]:
+    """The result in a folder, verified, and not more bytes than its task allows."""
+    document = read_document(submission, desk.store)
+    _check_size(desk.store, view, submission, Digest(document.log))
+    with tempfile.TemporaryDirectory(prefix="node-runtime-") as scratch:
+        folder = (desk.folder or Path(scratch)) / f"submission-{submission.id}"
+        with host_trouble(folder):
+            remove_tree(folder)  # what an earlier look left
+        fetch_result(submission, desk.store, folder)
+        yield Received(task=view.task, submission=submission, document=document, folder=folder)
+
+
+def _check_size(store: AssetStore, view: TaskView, submission: Submission, log: Digest) -> None:
+    limits = view.document.limits if view.document is not None else _UNKNOWN
+    outputs = submission.result.outputs
+    found = sum(store.size(output.digest) for output in outputs)
+    allowed = limits.outputs * max(len(outputs), 1)
+    if found > allowed:
+        raise Undecided(f"its outputs have {size(found)}, more than the task's {size(allowed)}; nothing was downloaded")
+    if store.has(log) and store.size(log) > MAX_LOGS:
+        raise Undecided(f"its logs have {size(store.size(log))}; nothing was downloaded")

@@ -1,0 +1,176 @@
+"""Do people get what DecentralML promises them? Each rule of slots, judging, time and money as one scenario."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from node_runtime.errors import ChainRefused
+from node_runtime.task import UNIT, Assignment, AssignmentState, SubmissionState, TaskState
+from tests.devnet import start_devnet
+from tests.e2e.daemon_world import wait_for
+from tests.e2e.people import REWARD, People, open_people
+
+HUNGRY = ("Bob", "Charlie", "Dave", "Eve", "Ferdie")
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with start_devnet(tmp_path_factory.mktemp("chain")) as url:
+        yield url
+
+
+@pytest.fixture
+def people(network: str, tmp_path: Path) -> Iterator[People]:
+    with open_people(network, tmp_path) as people:
+        yield people
+
+
+def test_three_slots_and_five_hungry_workers_make_exactly_three_assignments(people: People) -> None:
+    before = people.wealth("Alice")
+    task = people.offer("slots: 3\nvalidation: auto\n")
+    barrier, chains = threading.Barrier(len(HUNGRY)), [people[name] for name in HUNGRY]
+
+    def take(number: int) -> Assignment | str:
+        barrier.wait()
+        try:
+            return chains[number].assign_task(task)
+        except ChainRefused as refused:
+            return refused.rule
+
+    with ThreadPoolExecutor(len(HUNGRY)) as pool:
+        taken = list(pool.map(take, range(len(HUNGRY))))
+    fed = {name: one.epoch for name, one in zip(HUNGRY, taken, strict=True) if isinstance(one, Assignment)}
+    assert len(fed) == 3
+    assert {one for one in taken if isinstance(one, str)} == {"SlotsFull"}
+    assert people.task(task).counters.live == 3
+    wealth = {name: people.wealth(name) for name in fed}
+    for name, epoch in fed.items():
+        people.send(name, task, epoch)
+        assert wealth[name] < people.wealth(name) <= wealth[name] + REWARD * UNIT  # what sending costs goes off
+    assert (people.task(task).state, people.task(task).counters.accepted) == (TaskState.DONE, 3)
+    assert people.task(task).held == 0
+    spent = before - people.wealth("Alice") - 100 * UNIT  # Ferdie's
+    assert 3 * REWARD * UNIT <= spent < (3 * REWARD + 1) * UNIT
+
+
+def test_accepting_pays_the_worker_its_reward_and_returns_its_bond(people: People) -> None:
+    task = people.offer()
+    before = people.wealth("Bob")
+    submission = people.deliver("Bob", task)
+    sent, held = people.wealth("Bob"), people.creator.balance(people["Bob"].account).held
+    people.creator.accept_task_results(task, submission)
+    assert people.wealth("Bob") == sent + REWARD * UNIT > before
+    assert people.creator.balance(people["Bob"].account).held == held - people.task(task).terms.bond
+
+
+def test_a_rejection_reopens_the_slot_for_somebody_else(people: People) -> None:
+    task = people.offer()
+    submission = people.deliver("Bob", task)
+    with pytest.raises(ChainRefused):
+        people["Charlie"].assign_task(task)
+    people.creator.reject_task_results(task, submission, "the cat is a dog")
+    assert (people.task(task).state, people.task(task).free_slots) == (TaskState.OPEN, 1)
+    assert people.submission(task, submission).reason == "the cat is a dog"
+    with pytest.raises(ChainRefused):
+        people["Bob"].assign_task(task)  # whose result was rejected has had its try
+    second = people.deliver("Charlie", task)
+    people.creator.accept_task_results(task, second)
+    assert people.task(task).state is TaskState.DONE
+
+
+def test_an_expired_task_gives_back_what_nobody_earned(people: People) -> None:
+    task = people.hurried(people.offer("slots: 2\nvalidation: manual\n"), deadline=4_000, timeout=2_000)
+    submission = people.deliver("Bob", task)
+    people.creator.accept_task_results(task, submission)
+    held = people.task(task).held
+    assert held >= REWARD * UNIT
+    before = people.wealth("Alice"), people.creator.balance(people.creator.account).free
+    wait_for(lambda: people.task(task).state is TaskState.EXPIRED, "the task to expire")
+    assert people.task(task).held == 0
+    assert people.wealth("Alice") == before[0]
+    assert people.creator.balance(people.creator.account).free == before[1] + held
+
+
+def test_a_silent_creator_strands_nobody(people: People) -> None:
+    task = people.offer("validation: {manual: {window: 2s}}\n")
+    submission = people.deliver("Bob", task)
+    before = people.wealth("Bob")
+    assert people.submission(task, submission).state is SubmissionState.UNDER_REVIEW
+    wait_for(lambda: people.submission(task, submission).state is SubmissionState.ACCEPTED, "silence to accept")
+    assert people.wealth("Bob") == before + REWARD * UNIT
+    assert people.task(task).state is TaskState.DONE
+
+
+def test_a_creator_takes_back_no_acceptance(people: People) -> None:
+    task = people.offer()
+    submission = people.deliver("Bob", task)
+    people.creator.accept_task_results(task, submission)
+    paid = people.wealth("Bob")
+    for again in (
+        lambda: people.creator.reject_task_results(task, submission, "I changed my mind"),
+        lambda: people.creator.accept_task_results(task, submission),
+    ):
+        with pytest.raises(ChainRefused) as refused:
+            again()
+        assert refused.value.rule == "AlreadyDecided"
+    assert people.wealth("Bob") == paid
+
+
+def test_another_account_judges_and_the_creator_does_not(people: People) -> None:
+    judge = people["Eve"].account
+    task = people.offer(f"slots: 2\nvalidation: {{custom: {{judge: {judge}}}}}\n")
+    first, second = people.deliver("Bob", task), people.deliver("Charlie", task)
+    assert people.creator.reviews(judge)[-2:] == ((task, first), (task, second))
+    for outsider in ("Alice", "Bob", "Charlie"):
+        with pytest.raises(ChainRefused) as refused:
+            people[outsider].accept_task_results(task, first)
+        assert refused.value.rule == "NotJudge"
+    people["Eve"].accept_task_results(task, first)
+    people["Eve"].reject_task_results(task, second, "a dog")
+    states = [one.state for one in people.creator.submissions(task)]
+    assert states == [SubmissionState.ACCEPTED, SubmissionState.REJECTED]
+
+
+def test_a_slot_handed_back_costs_nothing_and_is_free_for_others(people: People) -> None:
+    task = people.offer()
+    attempt = people["Bob"].assign_task(task)
+    bond = people.creator.balance(people["Bob"].account).held
+    people["Bob"].hand_back(task, attempt.epoch)
+    assert people.creator.balance(people["Bob"].account).held == bond - attempt.bond
+    assert people.task(task).free_slots == 1
+    with pytest.raises(ChainRefused):
+        people.send("Bob", task, attempt.epoch)
+    people.creator.accept_task_results(task, people.deliver("Charlie", task))
+    assert people.task(task).state is TaskState.DONE
+
+
+def test_an_attempt_that_brings_nothing_lapses_and_loses_its_bond(people: People) -> None:
+    task = people.hurried(people.offer(), deadline=60_000, timeout=2_000)
+    attempt = people["Bob"].assign_task(task)
+    before = people.wealth("Bob")
+
+    def state() -> AssignmentState | None:
+        found = people.creator.assignment(people["Bob"].account, task)
+        return found.state if found is not None else None
+
+    wait_for(lambda: state() is AssignmentState.LAPSED, "the attempt to lapse")
+    assert people.wealth("Bob") == before - attempt.bond
+    with pytest.raises(ChainRefused) as late:
+        people.send("Bob", task, attempt.epoch)
+    assert late.value.rule == "PastDue"
+    people.deliver("Charlie", task)
+
+
+def test_an_abort_pays_who_is_at_work_and_returns_the_rest(people: People) -> None:
+    task = people.offer("slots: 3\nvalidation: manual\n")
+    attempt = people["Bob"].assign_task(task)
+    held, before = people.task(task).held, people.wealth("Bob")
+    assert held == (3 * REWARD) * UNIT + people.task(task).terms.max_rejects * (REWARD * UNIT // 10)
+    people.creator.cancel_task(task, abort=True)
+    assert people.wealth("Bob") == before + REWARD * UNIT
+    assert (people.task(task).state, people.task(task).held) == (TaskState.CANCELLED, 0)
+    with pytest.raises(ChainRefused):
+        people.send("Bob", task, attempt.epoch)
