@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def balance(
-    account: Annotated[str | None, typer.Argument(help="An account's address [default: yours]")] = None,
+    account: Annotated[str | None, typer.Argument(help="An account's address (default: yours)")] = None,
     as_json: JsonOption = False,
     chain: ChainOption = None,
     key: KeyOption = None,

@@ -17,6 +17,7 @@ from node_runtime.cli.session import (
 )
 from node_runtime.cli.task_tables import print_task, task_table
 from node_runtime.cli.text import console, line, print_json, progress, warn
+from node_runtime.cli.which import TaskArgument
 from node_runtime.creator.clock import current_time
 from node_runtime.creator.prices import escrow
 from node_runtime.creator.results import list_task_results
@@ -29,7 +30,6 @@ from node_runtime.task import Kind, TaskId, TaskState
 from node_runtime.units import amount
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A YAML with one or more documents.")]
-TaskArgument = Annotated[int, typer.Argument(metavar="TASK", help="The task's number.")]
 PANEL = "Creators"
 
 

@@ -22,7 +22,7 @@ from node_runtime.spec import read_specs
 from node_runtime.spec_fields import read_account
 from node_runtime.task import MICRO, Account, AssetKind, Label, Visibility
 
-OwnerOption = Annotated[str | None, typer.Option(help="Another account's [default: yours]")]
+OwnerOption = Annotated[str | None, typer.Option(help="Another account's (default: yours)")]
 
 
 def register(app: typer.Typer, panel: str) -> None:

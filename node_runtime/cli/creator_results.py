@@ -1,6 +1,5 @@
 """Commands for what tasks bring: look at results, read logs, fetch outputs, accept and reject."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from rich.text import Text
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
 from node_runtime.cli.task_tables import result_table
 from node_runtime.cli.text import console, line, print_json, safe
+from node_runtime.cli.which import SubmissionOption, TaskArgument, WhichArgument, read_which
 from node_runtime.creator.clock import current_time
 from node_runtime.creator.logs import FoundLog, Log, LogTrouble, PrivateLog, logs_of
 from node_runtime.creator.results import TaskResult, fetch_result, list_task_results
@@ -19,15 +19,6 @@ from node_runtime.creator.tasks import TaskView, view_task, why_it_waits
 from node_runtime.errors import InputError, StorageError
 from node_runtime.task import Submission, SubmissionId, SubmissionState, TaskId
 from node_runtime.units import amount
-
-TaskArgument = Annotated[int, typer.Argument(metavar="TASK", help="The task's number.")]
-WhichArgument = Annotated[
-    str, typer.Argument(metavar="TASK[/SUBMISSION]", help="E.g. 12, or 12/3 for one of several results under review.")
-]
-SubmissionOption = Annotated[int | None, typer.Option("--submission", "-s", help="12 -s 3 is the same as 12/3.")]
-
-
-_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -82,14 +73,14 @@ def logs(
 
 
 def fetch(
-    which: Annotated[str, typer.Argument(metavar="TASK[/SUBMISSION]", help="E.g. 12, or 12/3 for one submission.")],
-    folder: Annotated[Path | None, typer.Argument(help="A new folder [default: task-TASK]")] = None,
+    which: WhichArgument,
+    folder: Annotated[Path | None, typer.Argument(help="A new folder (default: task-TASK)")] = None,
     chain: ChainOption = None,
     key: KeyOption = None,
     storage: StorageOption = None,
 ) -> None:
     """Fetch a result's outputs, its result.json and its logs into a folder, verified."""
-    number, submission = _which(which, None)
+    number, submission = read_which(which, None)
     session = open_session(chain, key, storage)
     view = view_task(session.chain, session.store, number)
     chosen = _chosen(view, submission)
@@ -106,7 +97,7 @@ def accept(
     storage: StorageOption = None,
 ) -> None:
     """Accept a result: its worker is paid, for good. E.g. 'accept 12', or 'accept 12/3' for submission 3 of it."""
-    task, number = _which(which, submission)
+    task, number = read_which(which, submission)
     session = open_session(chain, key, storage)
     view = view_task(session.chain, session.store, task)
     accepted = accept_result(session.chain, task, number)
@@ -124,7 +115,7 @@ def reject(
     storage: StorageOption = None,
 ) -> None:
     """Reject a result: costs you and its worker a tenth of the reward; max_rejects of them close the slot."""
-    task, number = _which(which, submission)
+    task, number = read_which(which, submission)
     if (sentence is None) == (reason is None):
         raise InputError("rejecting needs one reason", remedy=f"node-runtime reject {which} --reason 'what is wrong'")
     session = open_session(chain, key, storage)
@@ -160,17 +151,6 @@ def _print_details(result: TaskResult) -> None:
     told = [f"{name} {value:g}" for name, value in numbers.items()] + [f"{name} in perf.json" for name in tables]
     outputs = ", ".join(f"{name} {digest[:12]}…" for name, digest in result.document.outputs.items())
     line(f"submission {number}: outputs {outputs}" + "".join(f"; {one}" for one in told))
-
-
-def _which(which: str, option: int | None) -> tuple[TaskId, SubmissionId | None]:
-    """``12`` or ``12/3``; the option names the submission too."""
-    task, _, named = which.partition("/")
-    if not _NUMBER.fullmatch(task) or (named and not _NUMBER.fullmatch(named)):
-        raise InputError(f"'{which}' names no task", remedy="write its number, e.g. 12, or 12/3 for submission 3 of it")
-    submission = int(named) if named else option
-    if named and option not in (None, submission):
-        raise InputError(f"'{which}' and --submission {option} name two submissions", remedy="leave one of them out")
-    return TaskId(int(task)), SubmissionId(submission) if submission is not None else None
 
 
 def _chosen(view: TaskView, number: SubmissionId | None) -> Submission:

@@ -75,7 +75,7 @@ def down() -> None:
 
 def devnet(
     base_path: Annotated[
-        Path | None, typer.Option(help="Where blocks and state are kept [default: the user's data folder]")
+        Path | None, typer.Option(help="Where blocks and state are kept (default: the user's data folder)")
     ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; the development keys are public, keep it loopback.")

@@ -40,7 +40,7 @@ def init(
         Path | None,
         typer.Option(
             envvar="NODE_RUNTIME_PASSWORD_FILE",
-            help="A file with the key's password, mode 0600 [default: it is asked for]",
+            help="A file with the key's password, mode 0600 (default: it is asked for)",
         ),
     ] = None,
 ) -> None:

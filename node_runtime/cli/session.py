@@ -14,7 +14,7 @@ from node_runtime.ports import AssetStore, Chain
 ChainOption = Annotated[
     str | None,
     typer.Option(
-        "--chain", envvar="NODE_RUNTIME_CHAIN", help="Where the chain answers, ws://… [default: the local network]"
+        "--chain", envvar="NODE_RUNTIME_CHAIN", help="Where the chain answers, ws://… (default: the local network)"
     ),
 ]
 KeyOption = Annotated[
@@ -22,12 +22,12 @@ KeyOption = Annotated[
     typer.Option(
         "--key",
         envvar="NODE_RUNTIME_KEY",
-        help="Keystore file, or a development account like //Alice [default: the local network's creator]",
+        help="Keystore file, or a development account like //Alice (default: the local network's creator)",
     ),
 ]
 StorageOption = Annotated[
     str | None,
-    typer.Option("--storage", envvar="NODE_RUNTIME_STORAGE", help="Storage folder [default: the local network's]"),
+    typer.Option("--storage", envvar="NODE_RUNTIME_STORAGE", help="Storage folder (default: the local network's)"),
 ]
 JsonOption = Annotated[
     bool,

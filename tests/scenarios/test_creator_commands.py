@@ -147,6 +147,27 @@ def test_a_development_key_without_its_slashes_is_hinted_at(nrt: Nrt) -> None:
     assert "the development account of that name is //Alice" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("show", "abc"), "'abc' is no task's number"),
+        (("show", "--", "-1"), "'-1' is no task's number"),
+        (("results", "9" * 30), "is no task's number"),
+        (("accept", "12/"), "'12/' names no task"),
+        (("accept", "12/3", "-s", "4"), "name two submissions"),
+        (("reject", "12", "one", "--reason", "two"), "rejecting needs one reason"),
+    ],
+)
+def test_what_names_no_task_is_refused_in_words(nrt: Nrt, arguments: tuple[str, ...], told: str) -> None:
+    ended = nrt(*arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert told in ended.stderr
+
+
+def test_help_says_where_what_is_not_named_comes_from(nrt: Nrt) -> None:
+    assert "(default: the local network's creator)" in nrt("show", "--help", COLUMNS="200").stdout
+
+
 def test_an_unknown_preset_is_refused_before_anything_starts(nrt: Nrt, tmp_path: Path) -> None:
     ended = nrt("devnet", "--preset", "foo", "--base-path", str(tmp_path / "chain"))
     assert ended.returncode == 2
