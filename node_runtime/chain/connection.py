@@ -80,7 +80,7 @@ class Connection:
                 return self._exchange(method, params)
             except SubstrateRequestException as refusal:
                 raise _refusal(method, refusal) from None
-            except (OSError, WebSocketException, json.JSONDecodeError) as error:
+            except (OSError, WebSocketException, json.JSONDecodeError, UnicodeDecodeError) as error:
                 self._drop()
                 logger.debug("%s at %s failed: %r", method, self.url, error)
                 raise ChainUnavailable(
@@ -89,7 +89,8 @@ class Connection:
                 ) from None
 
     def _open(self) -> None:
-        options = {"timeout": GREETING_SECONDS, "enable_multithread": False}
+        # decoding finds what is no text; the library's own check before, in Python, takes longer than all the rest
+        options = {"timeout": GREETING_SECONDS, "enable_multithread": False, "skip_utf8_validation": True}
         try:
             self._transport = WebsocketTransport(url=self.url, ws_options=options, auto_reconnect=False)
         except ValueError as error:

@@ -209,6 +209,17 @@ def test_a_client_serves_while_another_one_is_idle(url: str) -> None:
         chain.close()
 
 
+def test_an_answer_that_is_no_text_is_told_as_none() -> None:
+    with serve(lambda socket: socket.send(b"\xff", text=True), "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        host, port = server.socket.getsockname()
+        with pytest.raises(ChainUnavailable, match="no answer from the chain"):
+            Connection(f"ws://{host}:{port}")
+        server.shutdown()
+        thread.join()
+
+
 def test_what_is_no_chain_is_told() -> None:
     with serve(lambda socket: socket.send('{"id": 1}'), "127.0.0.1", 0) as server:
         thread = threading.Thread(target=server.serve_forever)
