@@ -1,0 +1,1 @@
+"""The contributor's part of updating a model: training on new data."""

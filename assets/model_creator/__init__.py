@@ -1,0 +1,1 @@
+"""The creator's part of updating a model: a first one, and the federation of what came back."""

@@ -1,0 +1,1 @@
+"""The engineer's part of updating a model: another structure."""
