@@ -54,6 +54,9 @@ def describe(received: Received) -> Iterator[str]:
             yield f"  {name!r} {value:g}"
     for run in document.stages:
         yield f"  container {run.name!r}: {run.seconds:.1f} s"
+    for agreed in received.agreed:
+        yield f"  {agreed.measure} with submission {agreed.other}: {agreed.score:.3f}"
+    yield from (f"  wrong: {mistake}" for mistake in received.mistakes.splitlines())
     for output in document.outputs:
         yield from _files(received.folder / output, received.folder)
 

@@ -14,6 +14,7 @@ from node_runtime.creator.strategies import (
     ManualAccept,
     Received,
     Strategy,
+    Undecided,
     Verdict,
     call_validator,
 )
@@ -32,7 +33,7 @@ def open_judge(strategy: Strategy, *, ask: Judge, say: Say) -> Iterator[Judge]:
     """
     match strategy:
         case AutoAccept():
-            yield lambda _: Verdict(accept=True)
+            yield _auto
         case ManualAccept():
             yield _manual(strategy, ask)
         case CustomAccept(validator=Path() | str() as script):
@@ -41,6 +42,12 @@ def open_judge(strategy: Strategy, *, ask: Judge, say: Say) -> Iterator[Judge]:
         case CustomAccept(validator=validator):
             assert callable(validator)
             yield lambda received: call_validator(validator, received.folder, timeout=strategy.timeout)
+
+
+def _auto(received: Received) -> Verdict:
+    if received.mistakes:
+        raise Undecided(f"it is not what the task asks for: {received.mistakes}")
+    return Verdict(accept=True)
 
 
 def _manual(strategy: ManualAccept, ask: Judge) -> Judge:

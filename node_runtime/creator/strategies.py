@@ -12,6 +12,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from node_runtime.creator.annotators import Agreed
 from node_runtime.creator.review import MAX_REASON, check_reason
 from node_runtime.errors import InputError, NodeRuntimeError
 from node_runtime.results import ResultDocument
@@ -36,12 +37,17 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """A result to be judged. ``folder`` holds its outputs by their names, ``result.json`` and ``logs/``, verified."""
+    """A result to be judged. ``folder`` holds its outputs by their names, ``result.json`` and ``logs/``, verified.
+
+    Of annotations ``mistakes`` says where they don't keep to the task's schema, ``agreed`` who else found the same.
+    """
 
     task: Task
     submission: Submission
     document: ResultDocument
     folder: Path
+    mistakes: str = ""
+    agreed: tuple[Agreed, ...] = ()
 
 
 Judge: TypeAlias = Callable[[Received], Verdict | None]
@@ -52,7 +58,10 @@ Validator: TypeAlias = Callable[[Path], object]
 
 @dataclass(frozen=True, kw_only=True)
 class AutoAccept:
-    """Whatever came whole is accepted. A task created with it needs no validating: the chain accepts at once."""
+    """Whatever came whole, and is what the task asks for, is accepted.
+
+    A task created with it needs no validating: the chain accepts at once.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

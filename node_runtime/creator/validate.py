@@ -6,13 +6,14 @@ chain, so that starting again goes on where it was.
 
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
+from node_runtime.creator.annotators import Agreed, Annotators, open_annotators
 from node_runtime.creator.logs import MAX_LOGS
 from node_runtime.creator.results import fetch_result, read_document
 from node_runtime.creator.strategies import Judge, Received, Undecided, Verdict
@@ -20,6 +21,7 @@ from node_runtime.creator.tasks import TaskView, view_task
 from node_runtime.document import Limits
 from node_runtime.errors import ChainRefused, ChainUnavailable, InputError, NodeRuntimeError
 from node_runtime.ports import AssetStore, Chain
+from node_runtime.stages.bundle import OUTPUTS
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Account, Digest, Submission, SubmissionId, SubmissionState, TaskId, TaskState
@@ -94,15 +96,16 @@ def validate(
     _check_named(desk, task, only)
     done: list[Validated] = []
     stopping = stop or threading.Event()
-    while True:
-        view = view_task(desk.chain, desk.store, task)
-        seen = {one.submission for one in done}
-        for submission in _under_review(view):
-            if submission.id not in seen and (not only or submission.id in only) and not stopping.is_set():
-                done.append(_validate_one(desk, view, submission, judge, rejected))
-                told(done[-1])
-        if not wait or not _more_may_come(view_task(desk.chain, desk.store, task), done) or stopping.wait(LOOK_AGAIN):
-            return tuple(done)
+    with open_annotators(view_task(desk.chain, desk.store, task), desk.store) as annotators:
+        while True:
+            view = view_task(desk.chain, desk.store, task)
+            for submission in _to_judge(view, done, only):
+                if not stopping.is_set():
+                    done.append(_validate_one(desk, view, submission, judge, rejected, annotators))
+                    told(done[-1])
+            view = view_task(desk.chain, desk.store, task)
+            if only or not wait or not _more_may_come(view, done) or stopping.wait(LOOK_AGAIN):
+                return tuple(done)
 
 
 def _check_judge(desk: Desk, number: TaskId) -> None:
@@ -124,28 +127,33 @@ def _check_named(desk: Desk, task: TaskId, only: frozenset[SubmissionId]) -> Non
             raise InputError(f"task {task} has no submission {number}", remedy=f"it has {has}")
 
 
-def _under_review(view: TaskView) -> list[Submission]:
-    return [one for one in view.submissions if one.state is SubmissionState.UNDER_REVIEW]
+def _to_judge(view: TaskView, done: Sequence[Validated], only: frozenset[SubmissionId]) -> list[Submission]:
+    seen = {one.submission for one in done}
+    waiting = [one for one in view.submissions if one.state is SubmissionState.UNDER_REVIEW and one.id not in seen]
+    return [one for one in waiting if not only or one.id in only]
 
 
-def _more_may_come(view: TaskView, done: list[Validated]) -> bool:
+def _more_may_come(view: TaskView, done: Sequence[Validated]) -> bool:
     """Whether a result may still come that was not judged."""
     task = view.task
     if task.state.final or task.state is TaskState.PAUSED:
         return False
-    seen = {one.submission for one in done}
-    waiting = any(one.id not in seen for one in _under_review(view))
     to_come = task.counters.live > 0 or (task.state is not TaskState.CLOSING and task.free_slots > 0)
-    return waiting or to_come
+    return to_come or bool(_to_judge(view, done, frozenset()))
 
 
 def _validate_one(
-    desk: Desk, view: TaskView, submission: Submission, judge: Judge, rejected: Mapping[SubmissionId, str]
+    desk: Desk,
+    view: TaskView,
+    submission: Submission,
+    judge: Judge,
+    rejected: Mapping[SubmissionId, str],
+    annotators: Annotators | None,
 ) -> Validated:
     if submission.id in rejected:
         return _decide(desk, submission, Verdict(accept=False, reason=rejected[submission.id]))
     try:
-        with _received(desk, view, submission) as received:
+        with _received(desk, view, submission, annotators) as received:
             verdict = judge(received)
         if verdict is None:
             return _told(submission, Outcome.LEFT)
@@ -184,7 +192,7 @@ def _told(submission: Submission, outcome: Outcome, reason: str = "") -> Validat
 
 
 @contextmanager
-def _received(desk: Desk, view: TaskView, submission: Submission) -> Iterator[Received]:
+def _received(desk: Desk, view: TaskView, submission: Submission, annotators: Annotators | None) -> Iterator[Received]:
     """The result in a folder, verified, and not more bytes than its task allows."""
     document = read_document(submission, desk.store)
     _check_size(desk.store, view, submission, Digest(document.log))
@@ -193,7 +201,19 @@ def _received(desk: Desk, view: TaskView, submission: Submission) -> Iterator[Re
         with host_trouble(folder):
             remove_tree(folder)  # what an earlier look left
         fetch_result(submission, desk.store, folder)
-        yield Received(task=view.task, submission=submission, document=document, folder=folder)
+        outputs, mistakes = folder / OUTPUTS, ""
+        agreed: tuple[Agreed, ...] = ()
+        if annotators is not None:
+            mistakes = annotators.mistakes(outputs)
+            agreed = () if mistakes else tuple(annotators.agreements(outputs, submission.id, view.submissions))
+        yield Received(
+            task=view.task,
+            submission=submission,
+            document=document,
+            folder=folder,
+            mistakes=mistakes,
+            agreed=agreed,
+        )
 
 
 def _check_size(store: AssetStore, view: TaskView, submission: Submission, log: Digest) -> None:

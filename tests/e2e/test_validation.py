@@ -178,6 +178,15 @@ def test_a_result_larger_than_its_task_allows_is_not_downloaded(people: People) 
     assert "its outputs have 2 MiB, more than the task's 1 MiB" in one.reason
 
 
+def test_annotations_that_are_not_what_was_asked_are_not_accepted_by_themselves(people: People) -> None:
+    task = people.offer("slots: 2\nvalidation: manual\n")
+    people.deliver("Bob", task, {"a_annotations.json": '{"file": "a.txt", "label": "cow"}'})
+    people.deliver("Charlie", task)
+    wrong, right = judged(people, task, AutoAccept())
+    assert (wrong.outcome, right.outcome) == (Outcome.UNDECIDED, Outcome.ACCEPTED)
+    assert "outputs/a_annotations.json: label: 'cow' is none of the task's class_labels" in wrong.reason
+
+
 def test_the_command_decides_what_it_is_told_and_nothing_else(people: People) -> None:
     task = people.offer("slots: 3\nvalidation: manual\n")
     first, second, third = (people.deliver(name, task) for name in ("Bob", "Charlie", "Dave"))
@@ -241,6 +250,7 @@ def test_at_a_terminal_a_person_sees_what_came_and_decides(people: People) -> No
         assert process.wait(timeout=60) == 0
     os.close(controller)
     assert "'outputs/a_annotations.json'" in seen
+    assert "Cohen's kappa with submission" in seen
     assert "a reason has between 1 and 256 bytes" in seen
     assert states(people, task) == [SubmissionState.ACCEPTED, SubmissionState.REJECTED, SubmissionState.UNDER_REVIEW]
 
