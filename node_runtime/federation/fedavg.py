@@ -6,7 +6,7 @@ an aggregation task: ``aggregate KEY…`` reads the folders ``/sandbox/model/KEY
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,42 +30,43 @@ CONTRIBUTOR = "federated"  # whom the average says it is from
 _MODELS = Path("/sandbox/model")
 
 
-def federate(folders: Sequence[Path]) -> Model:
+def federate(folders: Mapping[str, Path]) -> Model:
     """The average of the models in the folders, in float64, as the kinds of numbers that they have.
 
-    One model is in memory at a time, beside the first and the sum. Raises `ModelRefused`; its place begins with the
-    name of the folder.
+    The keys are what messages call the models. One model is in memory at a time, beside the first and the sum. Raises
+    `ModelRefused`; its place begins with what the model is called.
     """
     if not folders:
         raise ModelRefused("models", "there are none", remedy="name at least one")
-    infos = [_info_of(folder) for folder in folders]
-    total = sum(info.samples for info in infos)
+    infos = {called: _info_of(called, folder) for called, folder in folders.items()}
+    total = sum(info.samples for info in infos.values())
     if total > MAX_SAMPLES:
         raise ModelRefused("models", f"{total:,} samples in all", remedy="say how many there really were")
-    structure, first = _first(folders[0])
-    sums = {name: np.zeros(array.shape) for name, array in first.items()}
-    for folder, info in zip(folders, infos, strict=True):
-        weights = first if folder is folders[0] else _another(folder, structure, first, than=folders[0].name)
+    (than, folder), *others = folders.items()
+    structure, first = _first(than, folder)
+    sums = {name: array.astype(np.float64) * (infos[than].samples / total) for name, array in first.items()}
+    for called, folder in others:
+        weights = _another(called, folder, structure, first, than)
         for name, array in weights.items():
-            sums[name] += array.astype(np.float64) * (info.samples / total)
+            sums[name] += array.astype(np.float64) * (infos[called].samples / total)
     mean = {name: _as_before(sums[name], array) for name, array in first.items()}
-    return Model(structure=structure, weights=mean, info=_averaged(infos, total))
+    return Model(structure=structure, weights=mean, info=_averaged(tuple(infos.values()), total))
 
 
-def _info_of(folder: Path) -> ModelInfo:
-    with _told_of(folder):
+def _info_of(called: str, folder: Path) -> ModelInfo:
+    with _told_of(called):
         return read_info(folder)
 
 
-def _first(folder: Path) -> tuple[Json, Weights]:
-    with _told_of(folder):
+def _first(called: str, folder: Path) -> tuple[Json, Weights]:
+    with _told_of(called):
         structure, weights = read_structure(folder), read_weights(folder)
         check_belong(weights, structure)
         return structure, weights
 
 
-def _another(folder: Path, structure: Json, first: Weights, *, than: str) -> Weights:
-    with _told_of(folder):
+def _another(called: str, folder: Path, structure: Json, first: Weights, than: str) -> Weights:
+    with _told_of(called):
         check_same_structure(structure, read_structure(folder), than=than)
         weights = read_weights(folder)
         check_same_shapes(first, weights, than=than)
@@ -84,11 +85,11 @@ def _averaged(infos: Sequence[ModelInfo], total: int) -> ModelInfo:
 
 
 @contextmanager
-def _told_of(folder: Path) -> Iterator[None]:
+def _told_of(called: str) -> Iterator[None]:
     try:
         yield
     except ModelRefused as refused:
-        raise ModelRefused(f"{folder.name}/{refused.place}", refused.reason, remedy=refused.remedy) from refused
+        raise ModelRefused(f"{called}: {refused.place}", refused.reason, remedy=refused.remedy) from refused
 
 
 def main() -> None:
@@ -98,7 +99,7 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=0, help="the task's place in its plan: one is like another")
     arguments = parser.parse_args()
     try:
-        model = federate([_MODELS / key for key in arguments.models])
+        model = federate({key: _MODELS / key for key in arguments.models})
     except ModelRefused as refused:
         sys.exit(str(refused))
     write_model(model, _MODELS / "model")

@@ -6,9 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from node_runtime.federation.fedavg import federate
-from node_runtime.federation.model_folder import ModelRefused, read_info, read_weights, write_model
+from node_runtime.federation import fedavg
+from node_runtime.federation.model_folder import Model, ModelRefused, read_info, read_weights, write_model
 from tests.unit.federation.model_folders import arrays, model_folder, structure
+
+
+def federate(folders: list[Path]) -> Model:
+    return fedavg.federate({folder.name: folder for folder in folders})
 
 
 def test_every_weight_is_the_mean_weighted_by_samples(tmp_path: Path) -> None:
@@ -82,7 +86,7 @@ def test_another_structure_is_refused_naming_its_first_layer(
     folders = [model_folder(tmp_path / "a"), model_folder(tmp_path / "b", shape=shape)]
     with pytest.raises(ModelRefused) as refused:
         federate(folders)
-    assert refused.value.place == f"b/structure.json: {place}"
+    assert refused.value.place == f"b: structure.json: {place}"
     assert refused.value.reason == reason
 
 
@@ -107,7 +111,7 @@ def test_other_weights_are_refused_naming_the_array(tmp_path: Path) -> None:
         "kind": ({"hidden/0_kernel": kernel.astype("f8"), "hidden/1_bias": bias}, "float64, but float32 in first"),
     }
     for name, (weights, message) in wrong.items():
-        with pytest.raises(ModelRefused, match=f"^{name}/weights.npz: .*{message}"):
+        with pytest.raises(ModelRefused, match=f"^{name}: weights.npz: .*{message}"):
             federate([first, model_folder(tmp_path / name, weights)])
 
 

@@ -1,0 +1,113 @@
+"""How do results of several contributors become one model here? Fetched verified, then averaged as nodes do it."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from node_runtime.errors import InputError
+from node_runtime.federation.fedavg import federate as average
+from node_runtime.federation.model_folder import MAX_INFO, MAX_STRUCTURE, MAX_WEIGHTS, ModelRefused, write_model
+from node_runtime.ports import AssetStore, Chain
+from node_runtime.stages.inputs import input_in, model_entry
+from node_runtime.storage.removal import remove_tree
+from node_runtime.storage.trouble import host_trouble
+from node_runtime.task import Digest, Submission, SubmissionId, SubmissionState, TaskId
+
+LARGEST = MAX_WEIGHTS + MAX_STRUCTURE + MAX_INFO  # bytes of a model folder
+_MODEL = "model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """All accepted results of a task, or one result of it, which may still be under review."""
+
+    task: TaskId
+    submission: SubmissionId | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Federated:
+    """``folder`` holds the model of the ``submissions`` together, trained on ``samples`` examples."""
+
+    folder: Path
+    submissions: tuple[Submission, ...]
+    samples: int
+
+
+def federate(chosen: Sequence[Chosen], chain: Chain, store: AssetStore, out: Path) -> Federated:
+    """Write the average of the chosen results' models into `out`, a new or empty folder: a model folder, or nothing.
+
+    Raises `InputError` naming the result, the file and the layer that don't fit, `StorageError`, and `HostError` where
+    this machine doesn't let us write.
+    """
+    with host_trouble(out.parent):
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise InputError(f"{out} is there and not empty", remedy="name a new folder")
+    submissions = {one.id: one for choice in chosen for one in _submissions(choice, chain)}
+    models = {_called(one): _model_digest(one, store) for one in submissions.values()}
+    with host_trouble(out.parent):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with _scratch(out) as scratch:
+            folders = {}
+            for index, (called, digest) in enumerate(models.items()):
+                store.fetch(digest, scratch / str(index))
+                folders[called] = model_entry(input_in(scratch / str(index), digest))
+            try:
+                model = average(folders)
+            except ModelRefused as refused:
+                raise InputError(f"{refused.place}: {refused.reason}", remedy=refused.remedy) from refused
+            write_model(model, scratch / _MODEL)
+            (scratch / _MODEL).replace(out)
+    return Federated(folder=out, submissions=tuple(submissions.values()), samples=model.info.samples)
+
+
+def _submissions(choice: Chosen, chain: Chain) -> tuple[Submission, ...]:
+    if chain.task(choice.task) is None:
+        raise InputError(f"there is no task {choice.task}", remedy="see 'node-runtime list'")
+    every = chain.submissions(choice.task)
+    if choice.submission is None:
+        return _accepted(choice.task, every)
+    named = next((one for one in every if one.id == choice.submission), None)
+    if named is None:
+        has = ", ".join(f"{one.task}/{one.id}" for one in every) or "none"
+        raise InputError(f"task {choice.task} has no submission {choice.submission}", remedy=f"it has {has}")
+    if named.state is SubmissionState.REJECTED:
+        raise InputError(f"{_called(named)} was rejected", remedy="leave it out")
+    return (named,)
+
+
+def _accepted(task: TaskId, every: tuple[Submission, ...]) -> tuple[Submission, ...]:
+    accepted = tuple(one for one in every if one.state is SubmissionState.ACCEPTED)
+    if accepted:
+        return accepted
+    waiting = [one for one in every if one.state is SubmissionState.UNDER_REVIEW]
+    remedy = f"see 'node-runtime show {task}'"
+    if waiting:
+        remedy = f"accept it, or name it to try it before: {waiting[0].task}/{waiting[0].id}"
+    raise InputError(f"task {task} has no accepted result", remedy=remedy)
+
+
+def _model_digest(submission: Submission, store: AssetStore) -> Digest:
+    digest = submission.result.output(_MODEL)
+    if digest is None:
+        raise InputError(f"{_called(submission)} is no model", remedy="name trainings, restructurings or aggregations")
+    size = store.size(digest)
+    if size > LARGEST:
+        raise InputError(f"{_called(submission)} has {size:,} bytes", remedy=f"models have at most {LARGEST:,}")
+    return digest
+
+
+def _called(submission: Submission) -> str:
+    return f"result {submission.task}/{submission.id}"
+
+
+@contextmanager
+def _scratch(out: Path) -> Iterator[Path]:
+    """Beside the target, so that what is made there needs only a new name."""
+    scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        yield scratch
+    finally:
+        remove_tree(scratch)
