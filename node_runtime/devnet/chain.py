@@ -18,9 +18,9 @@ from .host import Runtime, RuntimePanic
 from .host_functions import twox
 from .pool import Pool, Status
 from .scale import ScaleError
-from .state import Overlay, View
+from .state import Overlay
 from .store import Block, Origin, Store
-from .views import keys_under
+from .views import StoredState, keys_under
 
 _AGENDA = twox(b"Tasks", 2) + twox(b"Agenda", 2)
 _TRIE_BATCH = 4096
@@ -111,7 +111,7 @@ class Chain:
     def hash_at(self, number: int) -> bytes | None:
         return self._store.hash_at(number)
 
-    def state_at(self, number: int) -> View:
+    def state_at(self, number: int) -> StoredState:
         """The state after block ``number``; raises `StateDiscarded` when it is too old."""
         return self._store.state_at(number)
 

@@ -12,10 +12,9 @@ from .header import Header, decode_header
 from .host import RuntimePanic
 from .params import Json, Params, as_number, hexed
 from .scale import Reader, ScaleError
-from .state import View
 from .store import Block, StateDiscarded
 from .trie import blake2_256
-from .views import keys_under
+from .views import StoredState, keys_under
 
 _MOST_KEYS = 1000  # as a Substrate node allows a page
 
@@ -55,7 +54,7 @@ def block_number(chain: Chain, params: Params, position: int) -> int:
     return number
 
 
-def view(chain: Chain, params: Params, position: int) -> View:
+def view(chain: Chain, params: Params, position: int) -> StoredState:
     """The state a request is about; `RpcError` 4003 when it is no longer kept."""
     number = block_number(chain, params, position)
     try:
@@ -132,7 +131,7 @@ def query_storage_at(chain: Chain, params: Params) -> Json:
     return [storage_changes(chain, view(chain, params, 1), keys, block_number(chain, params, 1))]
 
 
-def storage_changes(chain: Chain, state: View, keys: Sequence[bytes], number: int) -> Json:
+def storage_changes(chain: Chain, state: StoredState, keys: Sequence[bytes], number: int) -> Json:
     """A ``StorageChangeSet``: what some keys hold after a block."""
     values = ((hexed(key), state.get(key)) for key in keys)
     changes: list[Json] = [[key, None if value is None else hexed(value)] for key, value in values]

@@ -15,7 +15,7 @@ from typing import Any
 from node_runtime.errors import InputError
 
 from .scale import Reader, compact, prefixed
-from .views import HeadState, PastState, reported_failures
+from .views import HeadState, PastState, StoredState, reported_failures
 
 STATE_HISTORY = 256
 """How many blocks back a state can be read, as in a Substrate node with default pruning."""
@@ -141,7 +141,7 @@ class Store:
         row = self._row("SELECT number FROM blocks WHERE hash = ?", block_hash)
         return None if row is None else row[0]
 
-    def state_at(self, number: int) -> HeadState | PastState:
+    def state_at(self, number: int) -> StoredState:
         """A view of the state after block ``number``; raises `StateDiscarded` when it is too old."""
         newest = HeadState(self._database, self._known)
         if number == self.head_number:

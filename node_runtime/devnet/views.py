@@ -7,11 +7,10 @@ from contextlib import contextmanager
 
 from node_runtime.errors import HostError
 
-from .state import View
-
 _MOST_KNOWN = 50_000  # values; a task has about ten, of some hundred bytes
+_LARGEST_BATCH = 256  # keys read at a time
 _LONGEST_KNOWN = 256  # bytes of a key
-_NEXT = "SELECT key FROM state WHERE key > ? ORDER BY key LIMIT 1"
+_NEXT = "SELECT key FROM state WHERE key > ? ORDER BY key LIMIT ?"
 _NEXT_REPLACED = "SELECT key FROM replaced WHERE key > ? ORDER BY key LIMIT 1"
 _VALUE = "SELECT value FROM state WHERE key = ?"
 _REPLACED_VALUE = "SELECT value FROM replaced WHERE key = ? AND number > ? ORDER BY number LIMIT 1"
@@ -40,9 +39,12 @@ class HeadState:
         return value
 
     def next_key(self, key: bytes) -> bytes | None:
+        return next(iter(self.next_keys(key, 1)), None)
+
+    def next_keys(self, key: bytes, most: int) -> list[bytes]:
+        """The smallest keys greater than ``key``, in order."""
         with reported_failures():
-            row = self._database.execute(_NEXT, (key,)).fetchone()
-        return None if row is None else row[0]
+            return [found for (found,) in self._database.execute(_NEXT, (key, most))]
 
 
 class PastState:
@@ -69,16 +71,30 @@ class PastState:
             if self.get(key) is not None:
                 return key
 
+    def next_keys(self, key: bytes, most: int) -> list[bytes]:  # noqa: ARG002  it may find fewer
+        """The smallest key greater than ``key``, if there is one."""
+        found = self.next_key(key)
+        return [] if found is None else [found]
 
-def keys_under(view: View, prefix: bytes, after: bytes | None = None) -> Iterator[bytes]:
+
+StoredState = HeadState | PastState
+"""The state after some block, the newest or one of the last."""
+
+
+def keys_under(view: StoredState, prefix: bytes, after: bytes | None = None) -> Iterator[bytes]:
     """The keys that start with ``prefix``, in order; only those greater than ``after``, when given."""
+    key = prefix
     if after is not None and after >= prefix:
-        key = view.next_key(after)
-    else:
-        key = prefix if view.get(prefix) is not None else view.next_key(prefix)
-    while key is not None and key.startswith(prefix):
-        yield key
-        key = view.next_key(key)
+        key = after
+    elif view.get(prefix) is not None:
+        yield prefix
+    batch = 1  # who wants the first one only pays for one
+    while found := view.next_keys(key, batch):
+        for key in found:
+            if not key.startswith(prefix):
+                return
+            yield key
+        batch = min(2 * batch, _LARGEST_BATCH)
 
 
 @contextmanager

@@ -42,6 +42,29 @@ def test_recent_states_are_what_they_were(path: Path) -> None:
     assert {key: value for key, value in newest.items() if value is not None} == states[100]
 
 
+def test_what_was_read_before_a_block_does_not_outlive_it(path: Path) -> None:
+    store = Store(path)
+    store.append(block(0), {b"changed": b"0", b"removed": b"0"}, origin=ORIGIN)
+    keys = (b"changed", b"removed", b"made")
+    assert [store.state_at(0).get(key) for key in keys] == [b"0", b"0", None]
+    store.append(block(1), {b"changed": b"1", b"removed": None, b"made": b"1"})
+    assert [store.state_at(1).get(key) for key in keys] == [b"1", None, b"1"]
+    assert [store.state_at(0).get(key) for key in keys] == [b"0", b"0", None]
+
+
+def test_all_keys_under_a_prefix_come_in_order(path: Path) -> None:
+    store = Store(path)
+    under = [b"p" + bytes(divmod(number, 256)) for number in range(1000)]
+    store.append(block(0), dict.fromkeys([b"a", b"p", b"q", *under], b"0"), origin=ORIGIN)
+    store.append(block(1), {b"b": b"1"})
+    for number in (0, 1):
+        view = store.state_at(number)
+        assert list(keys_under(view, b"p")) == [b"p", *under]
+        assert list(keys_under(view, b"p", under[300])) == under[301:]
+        assert list(keys_under(view, b"p", b"a")) == [b"p", *under]
+        assert list(keys_under(view, b"x")) == []
+
+
 def test_an_old_state_is_refused_while_its_block_is_kept(path: Path) -> None:
     store = Store(path)
     for number in range(STATE_HISTORY + 1):
