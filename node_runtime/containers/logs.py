@@ -14,6 +14,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 _FRAME = struct.Struct(">BxxxL")  # which stream, how many bytes
+_AROUND_A_LINE = 64  # bytes at most: length twice, source, time
 _RING = 4  # the engine's ring holds at most this many caps, whatever it says
 
 
@@ -24,7 +25,7 @@ def merge(head: bytes, ring: bytes, *, cap: int, head_lost: bool) -> bytes:
     nobody was attached from the beginning: the ring may then have begun later than the output.
     """
     half = cap // 2
-    if ring.startswith(head) and not (head_lost and len(ring) > half):
+    if ring.startswith(head) and not (head_lost and len(ring) > half) and not _may_hide_a_loss(head, ring, cap):
         if len(ring) <= cap:
             return ring
         left_out = f"{len(ring) - 2 * half} bytes left out: the first {half} and the last {half} are kept"
@@ -36,6 +37,15 @@ def merge(head: bytes, ring: bytes, *, cap: int, head_lost: bool) -> bytes:
         + _note(f"output left out{lost}: the first {first} bytes and the last {last} are kept")
         + ring[-half:]
     )
+
+
+def _may_hide_a_loss(head: bytes, ring: bytes, cap: int) -> bool:
+    """Output that repeats itself looks the same wherever the ring begins; only one that never turned is surely whole.
+
+    The ring turns when its lines, each with what the engine writes around it, are more than the cap.
+    """
+    repeats = head.find(head[: (len(head) + 1) // 2], 1) >= 0
+    return repeats and len(ring) + _AROUND_A_LINE * ring.count(b"\n") >= cap
 
 
 def _note(text: str) -> bytes:

@@ -21,6 +21,13 @@ def test_a_long_log_whose_beginning_the_engine_dropped_has_the_head_that_was_rea
     )
 
 
+def test_output_that_repeats_itself_is_not_taken_for_whole_where_the_engine_may_have_dropped_its_beginning() -> None:
+    assert merge(b"ababa", b"ababababab", cap=CAP, head_lost=False) == (
+        b"ababa\n[... output left out: the first 5 bytes and the last 5 are kept ...]\nbabab"
+    )
+    assert merge(b"ababa", b"abababab", cap=CAP, head_lost=False) == b"abababab"
+
+
 def test_a_head_that_nobody_read_is_said_to_be_lost() -> None:
     merged = merge(b"", b"9876543210", cap=CAP, head_lost=True)
     assert b"was lost when the node restarted" in merged
