@@ -46,7 +46,7 @@ class RunningDevnet:
     def stop(self) -> int:
         """Ask it to end; returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=120)
 
 
 def launch_devnet(base_path: Path, *options: str, before_start: Callable[[], None] | None = None) -> RunningDevnet:
@@ -65,7 +65,7 @@ def launch_devnet(base_path: Path, *options: str, before_start: Callable[[], Non
     line = process.stdout.readline()
     found = re.fullmatch(r"ready (ws://\S+)\n", line)
     if found is None:
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
         raise AssertionError(f"the devnet did not start (exit code {process.returncode}): {errors}")
     return RunningDevnet(url=found.group(1), process=process)
 
@@ -130,7 +130,7 @@ class RpcConnection:
         return message["params"]
 
     def receive(self) -> Any:
-        return json.loads(self.socket.recv(timeout=30))
+        return json.loads(self.socket.recv(timeout=120))
 
 
 def execute_again(rpc: RpcConnection, block_hash: str) -> None:

@@ -94,7 +94,7 @@ def in_background(run: Callable[[], ContainerRun]) -> "Future[ContainerRun]":
     return ThreadPoolExecutor(max_workers=1).submit(run)
 
 
-def wait_until(true: Callable[[], bool], what: str, *, within: float = 20) -> None:
+def wait_until(true: Callable[[], bool], what: str, *, within: float = 120) -> None:
     give_up = time.monotonic() + within
     while not true():
         assert time.monotonic() < give_up, f"waited {within} s for {what}"

@@ -63,7 +63,7 @@ def test_a_run_killed_with_its_engine_is_the_hosts_trouble_and_runs_anew(engine_
     engine_world.kill_container(f"node-runtime-{engine_world.node}-holder-0")
     engine_world.kill_container(spec.name)
     with pytest.raises(HostError, match="as when the engine restarts"):
-        running.result(timeout=30)
+        running.result(timeout=120)
     assert engine_world.engine.list() == ()
     (once / "second").touch()
     assert engine_world.run(spec).failure == FailureCategory.TASK_ERROR
@@ -83,7 +83,7 @@ def test_the_timeout_counts_from_the_containers_start_not_from_its_adoption(engi
     unbroken = started(engine_world, spec)
     adopted = adopt(engine_world, spec)
     assert adopted.failure == unbroken.result().failure == FailureCategory.TIMEOUT
-    assert adopted.seconds < 6
+    assert adopted.seconds < 30
 
 
 def test_what_ran_past_its_timeout_unwatched_has_timed_out(engine_world: EngineWorld) -> None:

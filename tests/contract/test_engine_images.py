@@ -157,7 +157,7 @@ def test_the_stop_event_ends_a_build_and_who_waits_for_it(engine_world: EngineWo
         asked = [pool.submit(engine_world.engine.image, what, log=said.append, stop=stop) for _ in range(2)]
         wait_until(lambda: "slow" in said, "the build to be on its way")
         stop.set()
-        failures = [one.exception(timeout=30) for one in asked]
+        failures = [one.exception(timeout=120) for one in asked]
     assert [failure.category for failure in failures] == [FailureCategory.POLICY] * 2
     wait_until(lambda: not any(marker in one for one in commands(engine_world)), "the build's container to be gone")
 

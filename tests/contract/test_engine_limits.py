@@ -62,7 +62,7 @@ def test_the_root_file_system_is_read_only_but_for_a_bounded_tmp(engine_world: E
 
 
 def test_a_fork_bomb_ends_at_the_limit_of_processes(engine_world: EngineWorld) -> None:
-    script = "i=0; while [ $i -lt 2000 ]; do sleep 5 & i=$((i+1)); done"
+    script = "i=0; while [ $i -lt 2000 ]; do sleep 60 & i=$((i+1)); done"
     run = engine_world.run(spec := engine_world.spec(script))
     assert run.failure == FailureCategory.TASK_ERROR
     assert "fork" in spec.log.read_text().lower()

@@ -106,14 +106,14 @@ class DaemonProcess:
     def kill(self) -> None:
         """End it as a power cut would: nothing is told to it."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.wait()
 
     def wait(self) -> int:
-        return self.process.wait(60)
+        return self.process.wait(180)
 
     def clean_up(self) -> None:
         """No container and no mounted folder of the daemon, which has ended, is left."""

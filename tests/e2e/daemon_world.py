@@ -199,7 +199,7 @@ class World:
         )
 
 
-def wait_for(look: Callable[[], T | None], what: str, *, seconds: float = 60) -> T:
+def wait_for(look: Callable[[], T | None], what: str, *, seconds: float = 180) -> T:
     """What `look` answers once it isn't None or False; fails the test after ``seconds``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -14,6 +14,7 @@ from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import REWARD, TRAIN, World, wait_for
 
 SLOW = f"sleep 5; {TRAIN}"
+LONG = f"sleep 25; {TRAIN}"  # still runs when another daemon has started
 ENDLESS = "exec sleep 600"
 StartDaemon = Callable[..., DaemonProcess]
 
@@ -66,7 +67,7 @@ def test_results_under_review_are_followed_to_their_end_across_a_restart(
 
 def test_two_tasks_run_at_once_in_two_slots(world: World, start_daemon: StartDaemon) -> None:
     daemon = start_daemon(slots=2)
-    first, second = world.train(SLOW), world.train(SLOW)
+    first, second = world.train(LONG), world.train(LONG)
     wait_for(lambda: len(daemon.containers()) == 2, "two containers at the same time")
     assert world.submission(first).state is SubmissionState.ACCEPTED
     assert world.submission(second).state is SubmissionState.ACCEPTED
@@ -77,7 +78,7 @@ def test_killed_during_training_the_next_daemon_adopts_the_same_container(
 ) -> None:
     daemon = start_daemon()
     before = daemon.wealth()
-    task = world.train(SLOW)
+    task = world.train(LONG)
     (container,) = wait_for(daemon.containers, "the container")
     daemon.kill()
 
@@ -214,7 +215,7 @@ def test_a_hold_of_another_machine_with_the_key_is_neither_run_nor_handed_back(
     world: World, start_daemon: StartDaemon
 ) -> None:
     first = start_daemon()
-    task = world.train(SLOW)
+    task = world.train(LONG)
     wait_for(first.containers, "the container")
     second = start_daemon(folder="elsewhere", machine="another", grace=1, kinds=())
     assert "hold_of_another_daemon" in second.log_text()

@@ -52,7 +52,7 @@ def test_a_build_that_outlasts_its_attempt_is_told_as_a_failure_before_the_bond_
     world: World, start_daemon: StartDaemon
 ) -> None:
     daemon = start_daemon()
-    world.attempt, world.timeout = 15, 2
+    world.attempt, world.timeout = 40, 2
     build = SlowBuild(world, daemon)
     build.wait_until_it_runs()
     failed = world.failure(daemon.account, build.task)

@@ -44,10 +44,11 @@ def model_of(world: World, task: TaskId) -> str:
 def test_nothing_of_one_chain_reaches_another_and_both_get_their_results(
     world: World, other: World, start_daemon: StartDaemon
 ) -> None:
+    world.attempt, world.timeout = 900, 120
     daemon = start_daemon(slots=2)
     before = daemon.wealth()
-    packed = world.train(f"sleep 5; {TRAIN}")
-    running = world.train(f"test -e /sandbox/model/begun && exit 3; touch /sandbox/model/begun; sleep 15; {TRAIN}")
+    packed = world.train(f"sleep 15; {TRAIN}")
+    running = world.train(f"test -e /sandbox/model/begun && exit 3; touch /sandbox/model/begun; sleep 40; {TRAIN}")
     wait_for(lambda: len(daemon.containers()) == 2, "both containers")
 
     away = world.storage.with_name("away")
@@ -81,12 +82,12 @@ def test_a_container_of_one_chain_is_not_adopted_for_the_same_number_on_another(
     world: World, other: World, start_daemon: StartDaemon
 ) -> None:
     daemon = start_daemon(chain=other.devnet.url, storage=other.storage)
-    theirs = other.train("sleep 3; echo trained elsewhere > /sandbox/model/model")
+    theirs = other.train("sleep 10; echo trained elsewhere > /sandbox/model/model")
     wait_for(daemon.containers, "the container for the other chain")
     daemon.kill()
 
     daemon = start_daemon()
-    ours = world.train(f"{TRAIN}; exec sleep 30")
+    ours = world.train(f"{TRAIN}; exec sleep 50")
     wait_for(lambda: daemon.containers(running=True), "the container for this chain")
     daemon.kill()
     assert ours == theirs

@@ -189,7 +189,7 @@ def test_a_deadline_that_passes_makes_a_block_by_itself(substrate: SubstrateInte
         "max_rejects": 0,
         "max_failures": 1,
         "review": {"judge": alice.ss58_address, "window": 0},
-        "deadline": int(time.time() * 1000) + 4_000,
+        "deadline": int(time.time() * 1000) + 8_000,
         "timeout": 2_000,
         "plan": None,
         "assignee": None,

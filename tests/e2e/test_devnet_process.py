@@ -16,7 +16,7 @@ from tests.transfers import UNIT, Signer, development_keys
 def refused(base_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run a devnet that is expected to end by itself."""
     command = [sys.executable, "-m", "node_runtime.devnet", "--base-path", str(base_path), "--port", "0", *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
 
 
 def alice(rpc: RpcConnection) -> Signer:

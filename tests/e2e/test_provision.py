@@ -129,7 +129,7 @@ def test_an_engine_outlives_who_started_it_and_is_ended_with_its_containers(
     stop_engine(tmp_path)
     assert not answers(engine.url)
     assert not psutil.pid_exists(engine.pid)
-    assert not psutil.wait_procs(children, timeout=20)[1]
+    assert not psutil.wait_procs(children, timeout=120)[1]
     assert not Path(engine.url.removeprefix("unix://")).parent.exists()
     assert answers(docker_engine.url)
     assert addresses() == before
@@ -142,7 +142,7 @@ def test_an_engine_that_was_killed_is_started_again_with_its_images_and_ended_wh
     try:
         name = ensure_base_image(engine.url, cache_folder(), say=print)
         os.kill(engine.pid, signal.SIGKILL)
-        psutil.wait_procs([psutil.Process(engine.pid)], timeout=20)
+        psutil.wait_procs([psutil.Process(engine.pid)], timeout=120)
         again = start_engine(tmp_path, say=print, with_network=False)
         client = connect(again.url)
         assert client.images(name)
@@ -184,9 +184,9 @@ def test_a_run_that_ends_in_its_own_way_when_its_engine_ends_is_repeated_when_th
             running = in_background(lambda: engine.run(spec, stop=threading.Event()))
             wait_until((once / "begun").exists, "the run to begin")
             os.kill(started.pid, signal.SIGTERM)
-            psutil.wait_procs([psutil.Process(started.pid)], timeout=60)
+            psutil.wait_procs([psutil.Process(started.pid)], timeout=120)
             with pytest.raises(EngineUnavailable):
-                running.result(timeout=60)
+                running.result(timeout=120)
             assert start_engine(folder, say=print, with_network=False).url == started.url
             with pytest.raises(HostError, match="as when the engine restarts"):
                 engine.run(spec, stop=threading.Event())
