@@ -1,7 +1,6 @@
 """What can an operator do with a node, and does the node keep to it?"""
 
 import json
-import re
 import socket
 import urllib.request
 from collections.abc import Callable
@@ -12,11 +11,9 @@ import pytest
 
 from node_runtime.config import load_config
 from node_runtime.daemon.audit import Deed
-from node_runtime.errors import AssetUnavailable
 from node_runtime.network_file import NetworkFile
 from node_runtime.processes import ProcessRecord
-from node_runtime.results import ResultDocument
-from node_runtime.task import AssetRef, Digest, SubmissionState, Visibility
+from node_runtime.task import SubmissionState
 from tests.e2e.daemon_process import DaemonProcess, run_command
 from tests.e2e.daemon_world import World, wait_for
 
@@ -97,35 +94,6 @@ def test_commands_that_lack_something_end_and_say_what(
     ended = run_command(*command, "--config", str(config), home=tmp_path)
     assert told in ended.stderr
     assert (ended.returncode, ended.stdout) == (code, "")
-
-
-@pytest.mark.docker
-def test_private_samples_are_used_on_their_node_and_neither_bytes_nor_logs_leave_it(
-    world: World, start_daemon: StartDaemon, tmp_path: Path
-) -> None:
-    daemon = start_daemon()
-    sample = tmp_path / "sample"
-    sample.mkdir()
-    (sample / "script.sh").write_text("echo a secret; echo trained > /sandbox/model/model\n")
-    added = daemon.command("data", "add", str(sample), "--label", "train")
-    assert added.returncode == 0, added.stderr
-    found = re.search(r"/([0-9a-f]{64})", added.stdout)
-    assert found is not None
-    ref = AssetRef(owner=daemon.account, digest=Digest(found[1]))
-    asset = world.chain.asset(ref)
-    assert asset is not None
-    assert asset.visibility is Visibility.PRIVATE
-
-    world.assignee = daemon.account
-    submission = world.submission(world.train(sample=asset))
-    assert submission.state is SubmissionState.ACCEPTED
-    assert not world.store.has(ref.digest)
-    world.store.fetch(submission.result.digest, tmp_path / "result")
-    document = ResultDocument.decode((tmp_path / "result" / "result.json").read_bytes())
-    with pytest.raises(AssetUnavailable):
-        world.store.fetch(Digest(document.log), tmp_path / "logs")
-    (kept,) = (daemon.work / "private-logs").iterdir()
-    assert "a secret" in (kept / "train.log").read_text()
 
 
 @pytest.mark.docker
