@@ -98,7 +98,7 @@ def _main_job(network: NetworkFile, file: Path, target: Path, steps: Steps, cons
         with steps.step("fetch the model and its score"):
             _fetch(finished, store, target)
             steps.say(f"{RESULTS}/model and {RESULTS}/{PERF}")
-        console.print(_tasks_table(finished))
+        console.print(tasks_table(finished))
         console.print(_balances_table(chain, before, finished))
     finally:
         chain.close()
@@ -164,7 +164,7 @@ def _unwrap(tree: Path, target: Path) -> None:
         tree.rename(target)
 
 
-def _tasks_table(finished: list[Finished]) -> Table:
+def tasks_table(finished: list[Finished]) -> Table:
     made = table("task", "kind", "worker", "status", "accuracy", "standing", "seconds", right=("accuracy", "seconds"))
     made.title, made.title_justify = "tasks", "left"
     for one in finished:
