@@ -138,9 +138,9 @@ def deliver(parcel: Parcel, node: Node, watch: Stopwatch) -> Parcel:
 
     Answers what was told, a failure where the files of a result were spoiled.
     """
-    removal = _Removal(parcel.attempt, node)  # what the containers wrote is packed: nobody looks at them again
     with watch.step("upload"):
         parcel = node.courier.upload(parcel)
+    removal = _Removal(parcel.attempt, node)  # what the containers wrote is in storage: nobody looks at them again
     with watch.step("submit"):
         node.courier.send(parcel)
     watch.on_chain()
@@ -152,7 +152,7 @@ def deliver(parcel: Parcel, node: Node, watch: Stopwatch) -> Parcel:
 
 
 class _Removal(threading.Thread):
-    """Removes an attempt's containers while storage and chain are waited for. ``seconds`` is how long it took."""
+    """Removes an attempt's containers while the chain is waited for. ``seconds`` is how long it took."""
 
     def __init__(self, attempt: AttemptId, node: Node) -> None:
         super().__init__(daemon=True, name=f"remove-{attempt}")
