@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from node_runtime.cli import account, creator, federation, network, operator, validate
+from node_runtime.cli import account, contributor, creator, federation, network, operator, validate
 from node_runtime.errors import NodeRuntimeError
 
 
@@ -37,7 +37,7 @@ def _options(
 ) -> None: ...
 
 
-for audience in (network, account, creator, validate, federation, operator):
+for audience in (network, account, creator, validate, federation, contributor, operator):
     audience.register(app)
 
 

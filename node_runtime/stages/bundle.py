@@ -9,7 +9,7 @@ import json
 from node_runtime.document import Document
 from node_runtime.ports import Mount
 from node_runtime.stages import sandbox
-from node_runtime.stages.inputs import Inputs, model_entry, once
+from node_runtime.stages.inputs import Input, Inputs, model_entry, once
 from node_runtime.stages.stage import Keeps, Stage, Writable
 from node_runtime.task import Kind
 
@@ -22,11 +22,9 @@ _ENTRYPOINT = ("/bin/sh", "-c", f"cd {ROOT} && chmod u+x {START} && exec ./{STAR
 
 def bundle_stages(document: Document, inputs: Inputs) -> tuple[Stage, ...]:
     bundle = inputs.bundle
-    if bundle is None or START not in bundle.files:
-        raise sandbox.mismatch(f"the bundle has no {START}", remedy="put the script that does the work into it")
-    for name, given in (("data", inputs.data), ("models", inputs.models)):
-        if given and name in bundle.files:
-            raise sandbox.mismatch(f"the bundle's file {name} is in the way of the task's {name}", remedy="rename it")
+    if bundle is None:
+        raise sandbox.mismatch("the task has no bundle", remedy="name a folder with a start_task.sh as 'bundle'")
+    check_bundle(bundle, document)
     output = OUTPUTS if document.kind is Kind.ANNOTATION else "model"
     work = Stage(
         name="work",
@@ -45,9 +43,20 @@ def bundle_stages(document: Document, inputs: Inputs) -> tuple[Stage, ...]:
     return (work,)
 
 
+def check_bundle(bundle: Input, document: Document) -> None:
+    """Raise `TaskFailed` input_mismatch for a bundle that nobody could work with."""
+    if START not in bundle.files:
+        raise sandbox.mismatch(f"the bundle has no {START}", remedy="put the script that does the work into it")
+    for name, given in (("data", document.data), ("models", document.models)):
+        if given and name in bundle.files:
+            raise sandbox.mismatch(f"the bundle's file {name} is in the way of the task's {name}", remedy="rename it")
+
+
 def environment(document: Document, inputs: Inputs) -> tuple[tuple[str, str], ...]:
     """What a bundle's scripts are told, in the sandbox and by hand."""
     told = [("HOME", "/tmp"), ("TASK_NAME", document.name), ("CONTRIBUTOR_ID", str(inputs.worker))]
+    if document.question is not None:
+        told.append(("QUESTION", document.question))
     asked = document.annotation
     if asked is not None:
         told += [

@@ -1,0 +1,78 @@
+"""What does `work` stand on? The engine of this machine, a folder for this attempt alone, and the person's terminal."""
+
+import fcntl
+import hashlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from node_runtime.containers.own_engine import own_engine
+from node_runtime.contributor import Assigned, Seat, Workbench
+from node_runtime.errors import InputError
+from node_runtime.home import home
+from node_runtime.ports import AssetStore
+from node_runtime.storage.removal import remove_tree
+from node_runtime.storage.trouble import host_trouble
+from node_runtime.workspace import Workspaces
+
+
+@contextmanager
+def open_workbench(assigned: Assigned, store: AssetStore, *, say: Callable[[str], None]) -> Iterator[Workbench]:
+    """Nothing but the task's own folder stays. What an earlier command left that was killed is removed first.
+
+    Building is allowed: whoever types the command decides it, as an operator does in node.yaml.
+    """
+    hold = assigned.assignment
+    identity = f"{hold.worker} {hold.task} {hold.epoch} {hold.due}"
+    name = f"work-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+    place = home() / "work" / name
+    with ExitStack() as stack:
+        stack.enter_context(_alone(place, hold.task))
+        engine = stack.enter_context(own_engine(place / "engine", node=name, say=say))
+        for left in engine.list():
+            engine.remove(left.name)
+        workspaces = Workspaces(place / "attempts", engine=engine, node=name)
+        yield Workbench(store=store, engine=engine, workspaces=workspaces, seat=seat(), say=say)
+
+
+def seat() -> Seat | None:
+    """The terminal this command was started at, None when it has no person at both ends."""
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        return Seat(keyboard=sys.stdin.fileno(), screen=sys.stdout.fileno())
+    return None
+
+
+@contextmanager
+def stopped_by_hangup() -> Iterator[threading.Event]:
+    """Set when the terminal is closed or the command is told to end: then the container ends, and its work is kept."""
+    stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _alone(place: Path, task: int) -> Iterator[None]:
+    """The kernel lets go of the lock however this process ends."""
+    with host_trouble(place):
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"task {task} is being worked on already", remedy="end the other 'work' first") from None
+        yield
+        with host_trouble(place):
+            remove_tree(place)
+    finally:
+        os.close(lock)

@@ -1,0 +1,204 @@
+"""How does a person work on a task in its container? In a copy of their folder, at their terminal, without network.
+
+What earlier work left in ``outputs/`` is there again, and what this work leaves comes back, however it ends; anything
+else that is written in the container is gone afterwards.
+"""
+
+import os
+import shutil
+import stat
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from node_runtime.contributor.assign import Assigned, bundle_digest
+from node_runtime.contributor.folder import OWN, TaskFolder
+from node_runtime.contributor.holds import check_live
+from node_runtime.contributor.send import Witnessed
+from node_runtime.document import Document, asset_ref
+from node_runtime.errors import InputError, TaskFailed
+from node_runtime.ports import AssetStore, ContainerEngine, ContainerRun, ContainerSpec
+from node_runtime.stages import Input, Inputs, stages_of
+from node_runtime.stages.bundle import OUTPUTS, START
+from node_runtime.stages.inputs import input_in
+from node_runtime.storage.manifest import TreeRefused
+from node_runtime.storage.removal import remove_tree
+from node_runtime.storage.trouble import host_trouble
+from node_runtime.storage.walk import FOUND_AFTER_RUN, tree_files
+from node_runtime.task import Assignment, Digest
+from node_runtime.workspace import AttemptId, Workspace, Workspaces, output_refused
+
+TIME_TO_SEND = 10_000  # ms before its due at which the container is ended
+INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended
+# at the top of a person's folder, and of no use in the container
+PERSONAL = frozenset({OWN, OUTPUTS, ".git", ".venv", "venv"})
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seat:
+    """A person's terminal, by the descriptors of what they type and of what they see."""
+
+    keyboard: int
+    screen: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workbench:
+    """What working in a container needs. ``seat`` is None where nobody sits: then it runs unattended."""
+
+    store: AssetStore
+    engine: ContainerEngine
+    workspaces: Workspaces
+    seat: Seat | None
+    say: Say
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worked:
+    """What came of it; the outputs and logs lie in the task's folder. ``failure`` is None when it ended well."""
+
+    witnessed: Witnessed
+    failure: TaskFailed | None
+
+
+def work(assigned: Assigned, bench: Workbench, *, stop: threading.Event) -> Worked:
+    """Run ``start_task.sh`` in the task's container until it ends, or `stop` is set.
+
+    Raises `TaskFailed` for an image that can't be had, `ChainRefused` when the attempt is over, `HostError`.
+    """
+    check_live(assigned.assignment)
+    folder, attempt = TaskFolder(assigned.folder), attempt_of(assigned.assignment)
+    bench.workspaces.remove(attempt)  # of an earlier command that was killed
+    with tempfile.TemporaryDirectory(prefix="node-runtime-") as scratch, bench.workspaces.open(attempt) as workspace:
+        inputs = _inputs(assigned, bench.store, Path(scratch))
+        (stage,) = stages_of(assigned.document, inputs)
+        image = bench.engine.image(stage.image, log=bench.say, stop=stop)
+        container = _until_due(workspace.prepare(stage, image=image), assigned.assignment)
+        left = workspace.output_folder(stage.name, stage.writes[0].name) / OUTPUTS
+        _lay_out(folder, left, most=stage.limits.outputs)
+        try:
+            run = _run(container, bench, stop)
+        finally:  # also for who is interrupted
+            _keep_logs(workspace, folder)
+            spoiled = _bring_back(left, folder, most=stage.limits.outputs)
+    failure = spoiled if run.failure is None else TaskFailed(run.failure, f"{START} {_ending(run)}")
+    return Worked(witnessed=Witnessed(runs=((stage, run),), logs=folder.logs), failure=failure)
+
+
+def attempt_of(hold: Assignment) -> AttemptId:
+    return AttemptId(task=hold.task, epoch=hold.epoch)
+
+
+def _inputs(assigned: Assigned, store: AssetStore, scratch: Path) -> Inputs:
+    """As a node has them, but for the bundle, which is as the person left it. Images go by the algo's own digest."""
+    document, folder = assigned.document, assigned.folder
+    return Inputs(
+        worker=assigned.assignment.worker,
+        algo=_algo(document, store, scratch / "algo"),
+        bundle=_as_it_is(assigned, scratch / "bundle"),
+        data=tuple(_laid(folder / "data", asset_ref(key).digest) for key in document.data),
+        models=tuple(_laid(folder / "models", digest) for digest in assigned.models),
+    )
+
+
+def _algo(document: Document, store: AssetStore, target: Path) -> Input | None:
+    if document.algo is None:
+        return None
+    digest = asset_ref(document.algo.source).digest
+    store.fetch(digest, target)
+    return input_in(target, digest)
+
+
+def _laid(parent: Path, digest: Digest) -> Input:
+    """What `assign` laid there. Its entry was chosen then: nothing in it is looked at."""
+    place = parent / digest
+    if not place.exists():
+        raise InputError(f"{place} is not there any more", remedy="assign again with --into, into a new folder")
+    return Input(digest=digest, folder=place, files=(), folders=())
+
+
+def _as_it_is(assigned: Assigned, target: Path) -> Input:
+    """A copy of the person's folder without inputs, outputs, links, and what a container has no use for."""
+    folder = assigned.folder
+    inputs = {*(asset_ref(key).digest for key in assigned.document.data), *assigned.models}
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        inside = here.relative_to(folder)
+        left_out = {Path(): PERSONAL, Path("data"): inputs, Path("models"): inputs}.get(inside, frozenset())
+        folders[:] = [name for name in folders if name not in left_out]
+        (target / inside).mkdir(parents=True, exist_ok=True)
+        for name in files:
+            found = (here / name).lstat()
+            if stat.S_ISREG(found.st_mode) and name not in left_out:
+                shutil.copyfile(here / name, target / inside / name, follow_symlinks=False)
+                (target / inside / name).chmod(0o755 if found.st_mode & stat.S_IXUSR else 0o644)
+    return input_in(target, bundle_digest(assigned.document))
+
+
+def _until_due(container: ContainerSpec, hold: Assignment) -> ContainerSpec:
+    """It ends while there is still time to send what it brought."""
+    left = (hold.due - TIME_TO_SEND) / 1000 - time.time()
+    return replace(container, timeout=max(1.0, min(container.timeout, left)))
+
+
+def _lay_out(folder: TaskFolder, left: Path, *, most: int) -> None:
+    """Earlier work is there again."""
+    if not folder.outputs.is_dir():
+        return
+    try:
+        _copy(folder.outputs, left, most=most)
+    except TreeRefused as error:
+        raise InputError(error.message, remedy=error.remedy) from error
+
+
+def _run(container: ContainerSpec, bench: Workbench, stop: threading.Event) -> ContainerRun:
+    seat = bench.seat
+    if seat is None:
+        return bench.engine.run(container, stop=stop)
+    return bench.engine.run_with_terminal(container, keyboard=seat.keyboard, screen=seat.screen, stop=stop)
+
+
+def _ending(run: ContainerRun) -> str:
+    return "was interrupted" if run.exit_code == INTERRUPTED else run.message
+
+
+def _keep_logs(workspace: Workspace, folder: TaskFolder) -> None:
+    with host_trouble(folder.logs):
+        remove_tree(folder.logs)
+        shutil.copytree(workspace.logs, folder.logs)
+
+
+def _bring_back(left: Path, folder: TaskFolder, *, most: int) -> TaskFailed | None:
+    """What the container left takes the place of the outputs before, unless it can't be sent: then they stay."""
+    fresh, before = folder.own / "outputs-fresh", folder.own / "outputs-before"
+    with host_trouble(folder.own):
+        remove_tree(fresh)
+        remove_tree(before)
+        try:
+            with output_refused(START):
+                _copy(left, fresh, most=most)
+        except TaskFailed as error:
+            remove_tree(fresh)
+            return error
+        if os.path.lexists(folder.outputs):
+            folder.outputs.rename(before)
+        fresh.rename(folder.outputs)
+        remove_tree(before)
+    return None
+
+
+def _copy(source: Path, target: Path, *, most: int) -> None:
+    """Regular files only, nothing is followed. Raises `TreeRefused` for anything else, or more than ``most`` bytes."""
+    with host_trouble(target):
+        target.mkdir(exist_ok=True)
+        for file in tree_files(source, caps=FOUND_AFTER_RUN.with_bytes(most)):
+            place = target / file.path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with place.open("xb") as copied:
+                for chunk in file.chunks():
+                    copied.write(chunk)
+            place.chmod(0o755 if file.executable else 0o644)
