@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.creator.follow import follow
-from node_runtime.creator.logs import MAX_LOGS, Log, LogTrouble, PrivateLog, logs_of, message_of
+from node_runtime.creator.logs import MAX_LOGS, LogTrouble, logs_of
 from node_runtime.creator.results import MAX_DOCUMENT, fetch_result, list_task_results
 from node_runtime.creator.review import accept, reject
 from node_runtime.creator.tasks import Role, list_tasks, view_task, why_it_waits
