@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from node_runtime.cli.annotation_tables import print_agreement
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
 from node_runtime.cli.task_tables import result_table
 from node_runtime.cli.text import console, line, print_json, safe
@@ -46,6 +47,7 @@ def results(
     console.print(result_table(found))
     for result in found:
         _print_details(result)
+    print_agreement(view, session.store)
     for reason in why_it_waits(view, session.chain, now=current_time(session.chain)):
         line(reason, style="yellow")
 

@@ -40,7 +40,7 @@ class Annotators:
     def mistakes(self, outputs: Path) -> str:
         """What in the outputs isn't as the task asks; empty when all is. Raises `StorageError` without the bundle."""
         try:
-            check_annotations(outputs, self._fetched(self.bundle), self.annotation)
+            check_annotations(outputs, self.fetched(self.bundle), self.annotation)
         except TaskFailed as failed:
             return failed.message
         return ""
@@ -56,12 +56,13 @@ class Annotators:
             try:
                 if self.store.size(digest) > self.limit:
                     continue
-                found = agreement([outputs, self._fetched(digest)], self.annotation)
+                found = agreement([outputs, self.fetched(digest)], self.annotation)
             except NodeRuntimeError:
                 continue  # its own turn tells what is wrong with it
             yield Agreed(other=other.id, measure=found.measure, score=found.score)
 
-    def _fetched(self, digest: Digest) -> Path:
+    def fetched(self, digest: Digest) -> Path:
+        """Its folder. Raises `StorageError`."""
         folder = self.work / digest
         if not folder.exists():
             self.store.fetch(digest, folder)
