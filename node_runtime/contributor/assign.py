@@ -123,7 +123,7 @@ def _check_bundle(store: AssetStore, document: Document) -> None:
 
 def _check_fetched(bundle: Path, document: Document) -> None:
     found = input_in(bundle, bundle_digest(document))
-    check_bundle(found, document)
+    check_bundle(found, data=bool(document.data), models=bool(document.models))
     if OWN in (*found.files, *found.folders):
         raise InputError(f"the bundle has a {OWN} of its own", remedy="ask the task's creator to leave it out")
 

@@ -24,7 +24,7 @@ def bundle_stages(document: Document, inputs: Inputs) -> tuple[Stage, ...]:
     bundle = inputs.bundle
     if bundle is None:
         raise sandbox.mismatch("the task has no bundle", remedy="name a folder with a start_task.sh as 'bundle'")
-    check_bundle(bundle, document)
+    check_bundle(bundle, data=bool(inputs.data), models=bool(inputs.models))
     output = OUTPUTS if document.kind is Kind.ANNOTATION else "model"
     work = Stage(
         name="work",
@@ -43,11 +43,11 @@ def bundle_stages(document: Document, inputs: Inputs) -> tuple[Stage, ...]:
     return (work,)
 
 
-def check_bundle(bundle: Input, document: Document) -> None:
-    """Raise `TaskFailed` input_mismatch for a bundle that nobody could work with."""
+def check_bundle(bundle: Input, *, data: bool, models: bool) -> None:
+    """Raise `TaskFailed` input_mismatch for one nobody can work with. ``data``, ``models``: whether the task has any."""
     if START not in bundle.files:
         raise sandbox.mismatch(f"the bundle has no {START}", remedy="put the script that does the work into it")
-    for name, given in (("data", document.data), ("models", document.models)):
+    for name, given in (("data", data), ("models", models)):
         if given and name in bundle.files:
             raise sandbox.mismatch(f"the bundle's file {name} is in the way of the task's {name}", remedy="rename it")
 
