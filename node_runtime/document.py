@@ -93,6 +93,7 @@ class Document(_Part):
     algo: Image | None = None
     bundle: AssetKey | None = None
     annotation: Annotation | None = None
+    question: Question | None = None  # what a bundle's worker is asked, where it is no annotation's
     opener: AssetKey | None = None
     data: tuple[AssetKey, ...] = ()
     models: tuple[ModelOf, ...] = ()

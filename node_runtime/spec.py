@@ -159,6 +159,8 @@ def _training_conflicts(spec: TrainingSpec) -> Iterator[tuple[Location, str]]:
             if getattr(spec, key) is not None:
                 yield (key,), f"a bundle has no {key}; leave it out, or name an 'algo' instead of the 'bundle'"
         return
+    if spec.question is not None:
+        yield ("question",), "only a bundle's worker is asked something; leave it out, or name a 'bundle'"
     if spec.algo is None:
         yield ("algo",), "key 'algo' is missing; name a folder with a Dockerfile, or a 'bundle' with a start_task.sh"
     if not spec.data:

@@ -76,6 +76,7 @@ class TrainingSpec(_ModelTask):
     kind: Literal["training"]
     algo: ImageField | None = None
     bundle: BundleFolder | None = None
+    question: Question | None = None
     opener: OpenerSource | None = None
     data: Samples = ()
     label: TrainLabel = "train"
@@ -99,6 +100,7 @@ class RestructuringSpec(_ModelTask):
 
     kind: Literal["restructuring"]
     bundle: BundleFolder
+    question: Question | None = None
     algo: ImageField | None = None
     data: Samples = ()
     label: TrainLabel = "train"

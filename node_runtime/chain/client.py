@@ -43,15 +43,19 @@ _U64, _DIGEST = 8, 32  # bytes of a key's last parameter
 _BATCH = 200  # assets registered by one transaction
 
 
-def connect(url: str, key: str, *, password_file: Path | None = None) -> "SubstrateChain":
-    """The view of the account that `key` names (see `keys.load_key`) of the chain at `url`, ws:// or wss://.
+def connect(
+    url: str, key: str | Keypair, *, password_file: Path | None = None, password: str | None = None
+) -> "SubstrateChain":
+    """The view of the account that `key` is or names (see `keys.load_key`) of the chain at `url`, ws:// or wss://.
 
     Raises `ChainUnavailable` when nothing answers and `InputError` when the key can't be had.
     """
     connection = Connection(url)
     try:
         development = connection.request("system_chainType") == "Development"
-        return SubstrateChain(connection, load_key(key, password_file=password_file, development=development))
+        if isinstance(key, str):
+            key = load_key(key, password_file=password_file, password=password, development=development)
+        return SubstrateChain(connection, key)
     except BaseException:
         connection.close()
         raise

@@ -41,11 +41,11 @@ def create_key(path: Path, password: str) -> Account:
     return Account(key.ss58_address)
 
 
-def load_key(name: str, *, password_file: Path | None, development: bool) -> Keypair:
+def load_key(name: str, *, password_file: Path | None, development: bool, password: str | None = None) -> Keypair:
     """The key pair that `name` means: a keystore file, or on a development chain a key like ``//Alice``.
 
-    The password comes from `password_file`, else from the file that NODE_RUNTIME_PASSWORD_FILE names, else from a
-    prompt. Raises `InputError`.
+    The password is `password`, else it comes from `password_file`, else from the file that NODE_RUNTIME_PASSWORD_FILE
+    names, else from a prompt. Raises `InputError`.
     """
     if name.startswith("//"):
         return _development_key(name, development)
@@ -59,7 +59,7 @@ def load_key(name: str, *, password_file: Path | None, development: bool) -> Key
         ) from None
     except (ValueError, KeyError, TypeError):
         raise InputError(f"key {name} is not a keystore file", remedy="name the encrypted JSON of a key") from None
-    return _decrypted(path, content, _password(path, address, password_file))
+    return _decrypted(path, content, _password(path, address, password_file) if password is None else password)
 
 
 def read_password(path: Path) -> str:

@@ -1,0 +1,323 @@
+"""Can tasks be created, worked on and judged by the functions of DecentralML's documents, called as they call them?"""
+
+import inspect
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from substrateinterface import Keypair
+
+from node_runtime import creator
+from node_runtime.chain.keys import create_key
+from node_runtime.creator.tasks import view_task
+from node_runtime.document import AnnotationType, Document
+from node_runtime.errors import InputError
+from node_runtime.task import UNIT, Kind, SubmissionState, TaskId, TaskState
+from tests.devnet import start_devnet
+from tests.e2e.people import People, open_people
+
+ALICE = Keypair.create_from_uri("//Alice")
+COMMON = [
+    "expiration_block",
+    "substrate",
+    "sudoaccount",
+    "passphrase",
+    "task_type",
+    "question",
+    "pays_amount",
+    "max_assignments",
+    "validation_strategy",
+]
+PARAMETERS = {
+    "create_task_data_annotator": [
+        *COMMON,
+        "annotation_type",
+        "annotation_media_samples",
+        "annotation_files",
+        "annotation_class_labels",
+        "annotation_class_coordinates",
+        "annotation_json",
+        "annotation_files_storage_type",
+        "annotation_files_storage_credentials",
+    ],
+    "create_task_model_engineer": [
+        *COMMON,
+        "model_engineer_path",
+        "model_engineer_storage_type",
+        "model_engineer_storage_credentials",
+    ],
+    "create_task_model_contributor": [
+        *COMMON,
+        "model_contributor_path",
+        "model_contributor_storage_type",
+        "model_contributor_storage_credentials",
+    ],
+    "list_task": ["substrate"],
+    "assign_task": ["substrate", "sudoaccount", "passphrase", "task_id"],
+    "send_task_result": [
+        "substrate",
+        "keypair",
+        "submission_id",
+        "result",
+        "result_path",
+        "result_storage_type",
+        "result_storage_credentials",
+    ],
+    "list_task_results": ["substrate"],
+    "validate_task_results": ["substrate"],
+    "accept_task_results": ["substrate"],
+    "reject_task_results": ["substrate"],
+    "federate": ["substrate"],
+}
+FOUND = '{"file": "a.txt", "label": "cat"}'
+SECRET = "never-to-be-seen-anywhere"
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with start_devnet(tmp_path_factory.mktemp("chain")) as url:
+        yield url
+
+
+@pytest.fixture
+def people(network: str, tmp_path: Path) -> Iterator[People]:
+    with open_people(network, tmp_path) as people:
+        yield people
+
+
+@pytest.fixture
+def substrate(people: People) -> Iterator[creator.Substrate]:
+    with creator.connect(people.url, storage=people.folder / "store") as substrate:
+        yield substrate
+
+
+@pytest.fixture
+def assets(tmp_path: Path) -> Path:
+    """As the tutorial shows them."""
+    folder = tmp_path / "assets"
+    files = {
+        "annotation_files/a.txt": "miaow",
+        "annotation_samples/cat-1.txt": "a cat",
+        "annotation_samples/dog.txt": "a dog",
+        "outputs/left.json": "from yesterday",
+        "start_task.sh": "#!/bin/sh\n",
+        "look.py": "print('looks')\n",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def annotate(substrate: creator.Substrate, assets: Path, **changed: object) -> TaskId:
+    """The annotator's function as its document prints it, each parameter by its name."""
+    given: dict[str, object] = {
+        "expiration_block": 100,
+        "substrate": substrate,
+        "sudoaccount": "//Alice",
+        "passphrase": None,
+        "task_type": "DataAnnotators",
+        "question": "Which animal?",
+        "pays_amount": 3 * UNIT,
+        "max_assignments": 2,
+        "validation_strategy": "ManualAccept",
+        "annotation_type": "classification",
+        "annotation_media_samples": assets / "annotation_samples",
+        "annotation_files": assets / "annotation_files",
+        "annotation_class_labels": ["cat", "dog"],
+        "annotation_class_coordinates": None,
+        "annotation_json": None,
+        "annotation_files_storage_type": "local",
+        "annotation_files_storage_credentials": None,
+    }
+    return creator.create_task_data_annotator(**(given | changed))  # type: ignore[arg-type]
+
+
+def document_of(people: People, task: TaskId) -> Document:
+    document = view_task(people.creator, people.store, task).document
+    assert document is not None
+    return document
+
+
+def bundle_of(people: People, document: Document) -> dict[str, str]:
+    assert document.bundle is not None
+    target = people.folder / "fetched"
+    people.store.fetch(document.bundle.split("/")[1], target)  # type: ignore[arg-type]
+    return {path.relative_to(target).as_posix(): path.read_text() for path in target.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_every_function_has_the_parameters_of_the_documents_in_their_order(name: str) -> None:
+    parameters = inspect.signature(getattr(creator, name)).parameters
+    documented = PARAMETERS[name]
+    assert list(parameters)[: len(documented)] == documented
+    assert all(parameters[one].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for one in documented)
+
+
+def test_an_annotation_goes_from_its_creation_to_the_payment_as_in_the_tutorial(
+    people: People, substrate: creator.Substrate, assets: Path
+) -> None:
+    samples = [str(path) for path in sorted((assets / "annotation_samples").iterdir())]
+    files = [str(assets / "annotation_files" / "a.txt")]
+    task = creator.create_task_data_annotator(
+        "2h", substrate, ALICE, None, "DataAnnotators", "Which animal?", 3 * UNIT, 1, "ManualAccept",
+        "classification", samples, files, "cat,dog", '{"cat": [0, 0, 10, 10]}',
+        str(assets / "start_task.sh"), "local", None,
+    )  # fmt: skip
+    assert task in [view.task.id for view in creator.list_task(substrate, kind="annotation", status="open")]
+    assigned = creator.assign_task(substrate, "//Bob", None, task, into=people.folder / "work")
+    assert (assigned.folder / "annotation_files" / "a.txt").read_text() == "miaow"
+    (assigned.folder / "outputs" / "a_annotations.json").write_text(FOUND)
+    before = people.wealth("Bob")
+    outputs = str(assigned.folder / "outputs")
+    number = creator.send_task_result(substrate, "//Bob", assigned, "looked twice", outputs, "local", None)
+    (result,) = creator.list_task_results(substrate, task)
+    assert (result.submission.id, result.submission.worker) == (number, people["Bob"].account)
+    sent = people.wealth("Bob")
+    assert before - UNIT < sent < before  # sending costs a little
+    (validated,) = creator.validate_task_results(
+        substrate, ALICE, None, task, creator.ManualAccept(accept={number}), say=lambda _: None
+    )
+    assert validated.outcome == "accepted"
+    assert people.wealth("Bob") == sent + 3 * UNIT
+    assert people.task(task).state is TaskState.DONE
+
+
+def test_each_parameter_means_on_chain_and_in_the_document_what_the_tutorial_says(
+    people: People, substrate: creator.Substrate, assets: Path
+) -> None:
+    task = annotate(
+        substrate,
+        assets,
+        annotation_class_coordinates="0,0,10,10",
+        annotation_class_labels="cat",
+        annotation_media_samples={"cat": [assets / "annotation_samples" / "dog.txt"]},
+        annotation_json={"scale": "1:1", "start_task": str(assets)},
+        annotation_type="object_detection",
+    )
+    on_chain, document = people.task(task), document_of(people, task)
+    assert (on_chain.terms.kind, on_chain.terms.reward, on_chain.terms.slots) == (Kind.ANNOTATION, 3 * UNIT, 2)
+    assert on_chain.held >= 2 * 3 * UNIT
+    assert on_chain.terms.review.window == 24 * 3_600_000
+    assert 198_000 < on_chain.terms.deadline - on_chain.created < 202_000
+    asked = document.annotation
+    assert asked is not None
+    assert (asked.type, asked.question, asked.labels) == (AnnotationType.OBJECT_DETECTION, "Which animal?", ("cat",))
+    assert (asked.coordinates, asked.info) == ({"cat": [0, 0, 10, 10]}, {"scale": "1:1"})
+    files = bundle_of(people, document)
+    assert set(files) == {"annotation_files/a.txt", "annotation_samples/cat-1.txt", "start_task.sh", "look.py"}
+    assert files["annotation_samples/cat-1.txt"] == "a dog"
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"task_type": "ModelContributor"}, "is not this function's; that is another function's, which makes training"),
+        ({"expiration_block": 0}, "expiration_block: 0 is no number of blocks"),
+        ({"expiration_block": 2}, "expiration_block: "),
+        ({"expiration_block": "soon"}, "expiration_block: 'soon' is not a duration"),
+        ({"pays_amount": 0}, "pays_amount: 0 is no amount"),
+        ({"pays_amount": "a lot"}, "pays_amount: 'a lot' is not an amount"),
+        ({"max_assignments": 0}, "max_assignments: "),
+        ({"validation_strategy": "Whatever"}, "there is no 'Whatever'; use AutoAccept, ManualAccept, CustomAccept"),
+        ({"annotation_type": "Image"}, "annotation_type: "),
+        ({"annotation_media_samples": {"cow": ["x"]}}, "doesn't exist"),
+        ({"annotation_class_labels": ["cat", "dog", "bird"]}, "there is no sample of 'bird'"),
+        ({"annotation_class_coordinates": [1, 2, 3]}, "3 values for 2 labels"),
+        ({"annotation_json": "nowhere/start_task.sh"}, "nowhere/start_task.sh doesn't exist"),
+        ({"annotation_json": "{broken"}, "annotation_json: "),
+        ({"annotation_files": "nowhere"}, "annotation_files: nowhere doesn't exist"),
+        ({"annotation_files_storage_type": "S3"}, "S3 is not supported yet"),
+        ({"annotation_files_storage_credentials": SECRET}, "a local folder needs none; they were sent nowhere"),
+        ({"question": ""}, "question: "),
+    ],
+)
+def test_a_parameter_that_makes_no_sense_is_named_and_nothing_is_created(
+    people: People, substrate: creator.Substrate, assets: Path, changed: dict[str, object], told: str
+) -> None:
+    before = people.creator.tasks_of(people.creator.account)
+    with pytest.raises(InputError) as refused:
+        annotate(substrate, assets, **changed)
+    assert told in str(refused.value)
+    assert SECRET not in str(refused.value)
+    assert ".yaml" not in str(refused.value)
+    assert people.creator.tasks_of(people.creator.account) == before
+
+
+def test_engineers_and_contributors_get_their_bundles_models_and_data(
+    people: People, substrate: creator.Substrate, assets: Path
+) -> None:
+    first = creator.create_task_model_engineer(
+        100, substrate, ALICE, None, "ModelEngineer", "Can it be smaller?", 5 * UNIT, 1, "AutoAccept", str(assets),
+    )  # fmt: skip
+    (people.folder / "shard").mkdir()
+    (people.folder / "shard" / "part").write_text("x")
+    second = creator.create_task_model_contributor(
+        100, substrate, ALICE, None, "ModelContributor", "Train it on yours", 5 * UNIT, 1, "AutoAccept",
+        str(assets), "local", None, models=[first], data=[people.folder / "shard"], name="round-2",
+    )  # fmt: skip
+    engineer, contributor = document_of(people, first), document_of(people, second)
+    assert (engineer.kind, engineer.name, engineer.question) == (Kind.RESTRUCTURING, "assets", "Can it be smaller?")
+    assert (contributor.kind, contributor.name, len(contributor.data)) == (Kind.TRAINING, "round-2", 1)
+    assert contributor.models[0].task == first
+    assert people.task(second).state is TaskState.WAITING
+    made = creator.assign_task(substrate, "//Bob", None, first, into=people.folder / "made")
+    assert "export QUESTION='Can it be smaller?'" in (made.folder / ".node-runtime" / "task.env").read_text()
+    model = made.folder / "outputs" / f"smaller_{people['Bob'].account}"
+    model.mkdir()
+    (model / "weights").write_text("1")
+    creator.send_task_result(substrate, "//Bob", first, None, str(model), "local", None)
+    assert people.task(first).state is TaskState.DONE
+    work = creator.assign_task(substrate, "//Charlie", None, second, into=people.folder / "work")
+    (given,) = (work.folder / "models").iterdir()
+    assert (given / "weights").read_text() == "1"
+
+
+def test_a_custom_validator_and_a_rejection_in_python(
+    people: People, substrate: creator.Substrate, assets: Path
+) -> None:
+    task = annotate(substrate, assets, max_assignments=1, validation_strategy="CustomAccept")
+    people.deliver("Bob", task)
+    with pytest.raises(InputError, match="CustomAccept has no validator"):
+        creator.validate_task_results(substrate, ALICE, None, task, "CustomAccept")
+    (one,) = creator.validate_task_results(
+        substrate, ALICE, None, task, creator.CustomAccept(lambda folder: (False, f"{folder.name} is empty"))
+    )
+    assert (one.outcome, one.reason) == ("rejected", f"submission-{one.submission} is empty")
+    number = people.deliver("Charlie", task)
+    rejected = creator.reject_task_results(substrate, ALICE, None, task, number, "a dog")
+    assert (rejected.id, people.submission(task, number).state) == (number, SubmissionState.REJECTED)
+
+
+def test_a_keystore_and_its_password_sign_and_the_password_is_kept_nowhere(
+    people: People, substrate: creator.Substrate, assets: Path
+) -> None:
+    keystore = people.folder / "mine.json"
+    people.creator.pay(create_key(keystore, SECRET), 50 * UNIT)
+    with pytest.raises(InputError, match="wrong password"):
+        annotate(substrate, assets, sudoaccount=str(keystore), passphrase="not it")
+    task = annotate(substrate, assets, sudoaccount=str(keystore), passphrase=SECRET)
+    assert people.task(task).creator == json.loads(keystore.read_text())["address"]
+    assert SECRET not in repr(vars(substrate))
+    kept = [path for path in people.folder.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+    assert kept == []
+
+
+def test_a_mnemonic_alone_is_an_account_as_in_the_documents(substrate: creator.Substrate) -> None:
+    mnemonic = Keypair.generate_mnemonic()
+    account = substrate.account(None, mnemonic).account
+    assert account == Keypair.create_from_mnemonic(mnemonic, ss58_format=42).ss58_address
+    for nothing in (None, "", "no mnemonic at all"):
+        with pytest.raises(InputError) as refused:
+            substrate.account(None, nothing)
+        assert "sudoaccount" in str(refused.value)
+
+
+def test_tasks_are_listed_by_kind_status_and_role(substrate: creator.Substrate, assets: Path) -> None:
+    task = annotate(substrate, assets)
+    mine = creator.list_task(substrate, role="mine", sudoaccount=ALICE)
+    assert task in [view.task.id for view in mine]
+    assert task not in [view.task.id for view in creator.list_task(substrate, "training", "open")]
+    with pytest.raises(InputError, match="'nothing' is not a valid Kind"):
+        creator.list_task(substrate, "nothing")
