@@ -10,10 +10,10 @@ import typer
 from node_runtime.cli.session import ChainOption, Session, StorageOption, open_session, open_storing_session
 from node_runtime.cli.text import line, progress, short, warn
 from node_runtime.cli.which import TaskArgument
+from node_runtime.clock import current_time
 from node_runtime.contributor import Assigned, Sent, Worked, assign, hand_back, report_failure, send_result, work
 from node_runtime.contributor.folder import ENVIRONMENT, default_folder
 from node_runtime.contributor.send import BY_HAND_ONLY, Witnessed
-from node_runtime.creator.clock import current_time
 from node_runtime.errors import ChainRefused, FailureCategory, InputError, NodeRuntimeError
 from node_runtime.stages.bundle import OUTPUTS
 from node_runtime.task import SubmissionState, TaskId

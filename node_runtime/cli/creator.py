@@ -18,7 +18,7 @@ from node_runtime.cli.session import (
 from node_runtime.cli.task_tables import print_task, task_table
 from node_runtime.cli.text import console, line, print_json, progress, warn
 from node_runtime.cli.which import TaskArgument
-from node_runtime.creator.clock import current_time
+from node_runtime.clock import current_time
 from node_runtime.creator.prices import escrow
 from node_runtime.creator.results import list_task_results
 from node_runtime.creator.submit import submit

@@ -11,7 +11,7 @@ from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, Storage
 from node_runtime.cli.task_tables import result_table
 from node_runtime.cli.text import console, line, print_json, safe
 from node_runtime.cli.which import SubmissionOption, TaskArgument, WhichArgument, read_which
-from node_runtime.creator.clock import current_time
+from node_runtime.clock import current_time
 from node_runtime.creator.logs import FoundLog, Log, LogTrouble, PrivateLog, logs_of
 from node_runtime.creator.results import TaskResult, fetch_result, list_task_results
 from node_runtime.creator.review import accept as accept_result

@@ -4,7 +4,7 @@ import threading
 
 from node_runtime.cli.task_tables import task_table
 from node_runtime.cli.text import console, line, short
-from node_runtime.creator.clock import current_time
+from node_runtime.clock import current_time
 from node_runtime.creator.follow import follow
 from node_runtime.creator.logs import message_of
 from node_runtime.creator.submit import Submitted

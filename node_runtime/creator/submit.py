@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from node_runtime.creator.clock import current_time
+from node_runtime.clock import current_time
 from node_runtime.creator.documents import document_of
 from node_runtime.creator.lookup import Known, look_up, own_objectives
 from node_runtime.creator.prices import check_balance, escrow

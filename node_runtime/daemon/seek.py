@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from node_runtime.clock import current_time
 from node_runtime.daemon.admission import admitted_document, check_roles
 from node_runtime.daemon.audit import Audit, Deed
 from node_runtime.daemon.fetch import model_digests, private_inputs
@@ -92,7 +93,7 @@ class Seeker:
         seen = time.monotonic()
         named = self._named()
         self._refused = {task: known for task, known in self._refused.items() if task in named}
-        now = self._chain.now()
+        now = current_time(self._chain)
         judged = 0
         self.has_more = False
         for task in named:

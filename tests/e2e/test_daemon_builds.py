@@ -82,3 +82,17 @@ def test_a_build_whose_daemon_was_killed_ends_and_nothing_of_a_dead_attempt_is_l
     daemon = start_daemon()
     build.wait_until_nothing_is_left()
     assert world.submission(world.train()).state is SubmissionState.ACCEPTED
+
+
+def test_a_build_that_failed_is_tried_again_though_nothing_else_happens_on_the_chain(
+    world: World, start_daemon: StartDaemon
+) -> None:
+    daemon = start_daemon()
+    task = world.train(dockerfile=f"{DOCKERFILE}RUN exit 7\n")
+    first = world.failure(daemon.account, task)
+
+    def again() -> bool:
+        attempt = world.chain.assignment(daemon.account, task)
+        return attempt is not None and attempt.epoch > first.epoch
+
+    wait_for(again, f"another attempt: {daemon.log_text()[-2000:]}", seconds=120)

@@ -1,4 +1,4 @@
-"""What time is it for a creator? A chain that seals on demand stands still between transactions."""
+"""What time is it on a chain? One that seals on demand stands still between transactions."""
 
 import time
 
