@@ -142,7 +142,9 @@ def _inputs(document: Document) -> list[tuple[str, str]]:
         f"task {one.task}" if one.task else f"submission {one.submission}" if one.submission else short(one.asset or "")
         for one in document.models
     )
+    question = document.annotation.question if document.annotation is not None else document.question
     return [
+        *([("question", safe(question))] if question is not None else []),
         *((name, image.source.split("/")[1]) for name, image in images),
         ("data", f"{len(document.data)} samples" if len(document.data) != 1 else "1 sample"),
         *([("models", models)] if models else []),
