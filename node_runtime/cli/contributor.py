@@ -159,6 +159,8 @@ def _tell(assigned: Assigned, session: Session) -> None:
 
 def _ask(assigned: Assigned) -> None:
     asked = assigned.document.annotation
+    if assigned.document.question is not None:
+        line(f"question  {assigned.document.question}")
     if asked is None:
         return
     line(f"question  {asked.question}")
