@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from node_runtime.annotation_files import unfit_files
 from node_runtime.errors import InputError, SpecError
 from node_runtime.spec_models import (
     KINDS,
@@ -149,6 +150,8 @@ def _conflicts(spec: AnySpec) -> Iterator[tuple[Location, str]]:
         yield from _bundle_conflicts(spec)
     if isinstance(spec, AnnotationSpec):
         yield from _twice("class_labels", spec.class_labels)
+        if isinstance(spec.bundle, Path):
+            yield from ((("bundle",), reason) for reason in unfit_files(spec.bundle, spec.annotation_type))
     if isinstance(spec, ScoringSpec):
         yield from _scoring_conflicts(spec)
 

@@ -194,7 +194,7 @@ def test_each_parameter_means_on_chain_and_in_the_document_what_the_tutorial_say
         annotation_class_labels="cat",
         annotation_media_samples={"cat": [assets / "annotation_samples" / "dog.txt"]},
         annotation_json={"scale": "1:1", "start_task": str(assets)},
-        annotation_type="object_detection",
+        annotation_type="text_span",
     )
     on_chain, document = people.task(task), document_of(people, task)
     assert (on_chain.terms.kind, on_chain.terms.reward, on_chain.terms.slots) == (Kind.ANNOTATION, 3 * UNIT, 2)
@@ -203,7 +203,7 @@ def test_each_parameter_means_on_chain_and_in_the_document_what_the_tutorial_say
     assert 198_000 < on_chain.terms.deadline - on_chain.created < 202_000
     asked = document.annotation
     assert asked is not None
-    assert (asked.type, asked.question, asked.labels) == (AnnotationType.OBJECT_DETECTION, "Which animal?", ("cat",))
+    assert (asked.type, asked.question, asked.labels) == (AnnotationType.TEXT_SPAN, "Which animal?", ("cat",))
     assert (asked.coordinates, asked.info) == ({"cat": [0, 0, 10, 10]}, {"scale": "1:1"})
     files = bundle_of(people, document)
     assert set(files) == {"annotation_files/a.txt", "annotation_samples/cat-1.txt", "start_task.sh", "look.py"}
