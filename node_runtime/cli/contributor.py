@@ -11,9 +11,20 @@ from node_runtime.cli.session import ChainOption, Session, StorageOption, open_s
 from node_runtime.cli.text import line, progress, short, warn
 from node_runtime.cli.which import TaskArgument
 from node_runtime.clock import current_time
-from node_runtime.contributor import Assigned, Sent, Worked, assign, hand_back, report_failure, send_result, work
+from node_runtime.contributor import (
+    BY_HAND_ONLY,
+    Assigned,
+    Sent,
+    Witnessed,
+    Worked,
+    assign,
+    check_result,
+    hand_back,
+    report_failure,
+    send_result,
+    work,
+)
 from node_runtime.contributor.folder import ENVIRONMENT, default_folder
-from node_runtime.contributor.send import BY_HAND_ONLY, Witnessed
 from node_runtime.errors import ChainRefused, FailureCategory, InputError, NodeRuntimeError
 from node_runtime.stages.bundle import OUTPUTS
 from node_runtime.task import SubmissionState, TaskId
@@ -79,7 +90,8 @@ def work_on(
                 _greet(assigned)
                 worked = work(assigned, bench, stop=stop)
             _check_ended_well(worked)
-            if not yes and (seat() is None or not _confirms(assigned)):
+            files = check_result(session.chain, session.store, TaskId(task), assigned.folder / OUTPUTS)
+            if not yes and (seat() is None or not _confirms(files, TaskId(task))):
                 line(f"not sent; when you want to: node-runtime send-result {task} --path {folder}/{OUTPUTS}")
                 return
             _send(session, TaskId(task), assigned.folder / OUTPUTS, worked.witnessed)
@@ -178,10 +190,8 @@ def _check_ended_well(worked: Worked) -> None:
         raise worked.failure
 
 
-def _confirms(assigned: Assigned) -> bool:
-    files = sum(1 for path in (assigned.folder / OUTPUTS).rglob("*") if path.is_file())
-    task = assigned.task
-    question = f"Send {files} {'file' if files == 1 else 'files'} of {OUTPUTS}/ as the result of task {task.id}?"
+def _confirms(files: int, task: TaskId) -> bool:
+    question = f"Send {files} {'file' if files == 1 else 'files'} of {OUTPUTS}/ as the result of task {task}?"
     return typer.confirm(question, default=True)
 
 

@@ -50,6 +50,24 @@ class Witnessed:
 BY_HAND_ONLY = Witnessed()
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Checked:
+    """Outputs that may be sent. ``before`` is the submission that brought just these already."""
+
+    hold: Assignment
+    document: Document
+    inputs: Inputs
+    outputs: Collected
+    files: int
+    before: Submission | None
+
+
+def check_result(chain: Chain, store: AssetStore, number: TaskId, outputs: Path) -> int:
+    """How many files `send_result` would send. Raises what it would raise, and sends nothing."""
+    with tempfile.TemporaryDirectory(prefix="node-runtime-") as scratch:
+        return _checked(chain, store, number, outputs, Path(scratch)).files
+
+
 def send_result(
     chain: Chain,
     store: AssetStore,
@@ -64,6 +82,21 @@ def send_result(
     May be repeated: the same outputs again are success. Raises `InputError` for outputs that aren't what the task asks
     for, naming the place; `ChainRefused` for an attempt that is over, late or another's; `StorageError`.
     """
+    with tempfile.TemporaryDirectory(prefix="node-runtime-") as scratch:
+        checked = _checked(chain, store, number, outputs, Path(scratch))
+        if checked.before is not None:
+            return Sent(submission=checked.before.id, files=checked.files, again=True)
+        say(f"storing {checked.files} {'file' if checked.files == 1 else 'files'}")
+        logs = _logs(witnessed, Path(scratch))
+        written = _write(_described(checked, witnessed, logs), Path(scratch) / FILE_NAME)
+        for one in (checked.outputs, logs, written):
+            _store(store, one)
+    result = result_of(written, [checked.outputs], uri=store.uri(written.digest), perf=None)
+    submission = chain.send_task_result(number, checked.hold.epoch, result)
+    return Sent(submission=submission, files=checked.files, again=False)
+
+
+def _checked(chain: Chain, store: AssetStore, number: TaskId, outputs: Path, scratch: Path) -> _Checked:
     hold = own_attempt(chain, number)
     if hold.state is not AssignmentState.SUBMITTED:
         check_live(hold)
@@ -72,34 +105,24 @@ def send_result(
     check_for_people(document, number)
     TaskFolder(outputs.absolute().parent).check_is_of(hold)
     collected, files = collect_outputs(outputs, document)
-    if hold.state is AssignmentState.SUBMITTED and (before := _sent_before(chain, hold, collected)) is not None:
-        return Sent(submission=before.id, files=files, again=True)
-    check_live(hold)
-    with tempfile.TemporaryDirectory(prefix="node-runtime-") as scratch:
-        inputs = _inputs(document, model_digests(document, chain), hold, store, Path(scratch))
-        with _as_input():
-            check_outputs([collected], document=document, inputs=inputs)
-        say(f"storing {files} {'file' if files == 1 else 'files'}")
-        logs = _logs(witnessed, Path(scratch))
-        described = _describe(hold, document, inputs, witnessed, collected, logs)
-        written = _write(described, Path(scratch) / FILE_NAME)
-        for one in (collected, logs, written):
-            _store(store, one)
-    result = result_of(written, [collected], uri=store.uri(written.digest), perf=None)
-    return Sent(submission=chain.send_task_result(number, hold.epoch, result), files=files, again=False)
+    before = _sent_before(chain, hold, collected) if hold.state is AssignmentState.SUBMITTED else None
+    if before is None:
+        check_live(hold)
+    inputs = _inputs(document, model_digests(document, chain), hold, store, scratch)
+    with _as_input():
+        check_outputs([collected], document=document, inputs=inputs)
+    return _Checked(hold=hold, document=document, inputs=inputs, outputs=collected, files=files, before=before)
 
 
-def _describe(
-    hold: Assignment, document: Document, inputs: Inputs, witnessed: Witnessed, collected: Collected, logs: Collected
-) -> bytes:
+def _described(checked: _Checked, witnessed: Witnessed, logs: Collected) -> bytes:
     return describe(
-        task=hold.task,
-        epoch=hold.epoch,
-        worker=hold.worker,
-        kind=document.kind,
-        inputs=inputs,
+        task=checked.hold.task,
+        epoch=checked.hold.epoch,
+        worker=checked.hold.worker,
+        kind=checked.document.kind,
+        inputs=checked.inputs,
         runs=witnessed.runs,
-        outputs=[collected],
+        outputs=[checked.outputs],
         perf=None,
         log=logs,
     ).encode()

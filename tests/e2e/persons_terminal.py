@@ -1,0 +1,85 @@
+"""How does a test sit at a terminal? A command of `node-runtime` under a pseudo-terminal: keys in, what is seen out."""
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(kw_only=True)
+class PersonsTerminal:
+    """``seen`` is all that was on the screen so far."""
+
+    hand: int
+    process: subprocess.Popen[bytes]
+    seen: str = ""
+
+    def waits_for(self, text: str, *, within: float = 120) -> None:
+        give_up = time.monotonic() + within
+        while text not in self.seen:
+            assert time.monotonic() < give_up, f"waited for {text!r}, saw:\n{self.seen}"
+            assert self._look() or self.process.poll() is None, f"it ended without {text!r}, saw:\n{self.seen}"
+
+    def types(self, keys: str) -> None:
+        os.write(self.hand, keys.encode())
+
+    def ends(self, *, within: float = 120) -> int:
+        """Its exit code."""
+        give_up = time.monotonic() + within
+        while self.process.poll() is None:
+            assert time.monotonic() < give_up, f"waited for the end, saw:\n{self.seen}"
+            self._look()
+        while self._look():
+            pass
+        return self.process.returncode
+
+    def closes(self) -> None:
+        """Somebody closes the window: whoever works in it is told so, as by a terminal's kernel driver."""
+        self.process.send_signal(signal.SIGHUP)
+
+    def settings(self) -> list[object]:
+        return list(termios.tcgetattr(self.hand))
+
+    def _look(self) -> bool:
+        """False when nothing came for a moment."""
+        if not select.select([self.hand], [], [], 0.1)[0]:
+            return False
+        try:
+            printed = os.read(self.hand, 1 << 16)
+        except OSError:  # nobody is at the other end any more
+            return False
+        self.seen += printed.decode(errors="replace").replace("\r\n", "\n")
+        return bool(printed)
+
+
+@contextmanager
+def at_terminal(*arguments: str, folder: Path, environment: Mapping[str, str]) -> Iterator[PersonsTerminal]:
+    """The command runs in `folder`, at a terminal of its own."""
+    hand, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "node_runtime", *arguments],
+        cwd=folder,
+        env={**environment, "TERM": "xterm", "COLUMNS": "200"},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(terminal)
+    try:
+        yield PersonsTerminal(hand=hand, process=process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        os.close(hand)
