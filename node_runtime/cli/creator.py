@@ -96,7 +96,9 @@ def submit_file(
 
 
 def list_(
-    role: Annotated[Role, typer.Option(help="Your own tasks, or those anybody may take.")] = Role.MINE,
+    role: Annotated[
+        Role, typer.Option(help="Yours, those to be taken, those you took, or those with results for you to judge.")
+    ] = Role.MINE,
     kind: Annotated[Kind | None, typer.Option(help="Only tasks of this kind.")] = None,
     status: Annotated[TaskState | None, typer.Option(help="Only tasks in this status.")] = None,
     as_json: JsonOption = False,
@@ -104,7 +106,7 @@ def list_(
     key: KeyOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """List tasks: yours, or the open ones."""
+    """List tasks: yours, the open ones, those you took, or those you are to judge."""
     session = open_session(chain, key, storage)
     views = list_tasks(session.chain, session.store, role=role, kind=kind, state=status)
     if as_json:

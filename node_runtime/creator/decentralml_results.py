@@ -39,7 +39,7 @@ def list_task(
     sudoaccount: Account = None,
     passphrase: str | None = None,
 ) -> tuple[TaskView, ...]:
-    """The tasks that anybody, or this account, may take (``open``), or that this account created (``mine``).
+    """The tasks that may be taken (``open``), or that this account created (``mine``), took (``worker``) or judges.
 
     ``kind`` and ``status`` are words like ``annotation`` and ``open``. Raises `InputError`.
     """

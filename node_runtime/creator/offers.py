@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import TypeAlias
 
@@ -92,7 +91,8 @@ def reward(pays_amount: int | str) -> str:
             f"pays_amount: {pays_amount!r} is no amount",
             remedy="write base units as a whole number, e.g. 3 * creator.UNIT, or UNIT as text, e.g. '2.5'",
         )
-    return f"{Decimal(pays_amount) / UNIT:f}"
+    whole, rest = divmod(pays_amount, UNIT)
+    return f"{whole}.{rest:012d}"
 
 
 def validation(strategy: str | Strategy) -> JsonValue:

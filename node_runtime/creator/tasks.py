@@ -28,8 +28,12 @@ LAST_START = 2_000  # ms before the deadline; the chain takes no claims after it
 
 
 class Role(StrEnum):
-    MINE = "mine"
-    OPEN = "open"
+    """What an account has to do with a task."""
+
+    MINE = "mine"  # created it
+    OPEN = "open"  # may take it
+    WORKER = "worker"  # took it
+    JUDGE = "judge"  # has a result of it to judge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +54,7 @@ class TaskView:
 def list_tasks(
     chain: Chain, store: AssetStore, *, role: Role, kind: Kind | None = None, state: TaskState | None = None
 ) -> tuple[TaskView, ...]:
-    """The account's own tasks, or those it could take; oldest first."""
+    """The tasks that the account has this to do with; oldest first."""
     views = (view_task(chain, store, number) for number in _numbers(chain, role, kind))
     wanted = (view for view in views if kind is None or view.task.terms.kind is kind)
     return tuple(view for view in wanted if state is None or view.task.state is state)
@@ -106,8 +110,13 @@ def _review(one: Submission, task: Task, *, yours: bool) -> str:
 
 
 def _numbers(chain: Chain, role: Role, kind: Kind | None) -> list[TaskId]:
-    if role is Role.MINE:
-        return sorted(chain.tasks_of(chain.account))
+    match role:
+        case Role.MINE:
+            return sorted(chain.tasks_of(chain.account))
+        case Role.WORKER:
+            return sorted(attempt.task for attempt in chain.assignments(chain.account))
+        case Role.JUDGE:
+            return sorted({task for task, _ in chain.reviews(chain.account)})
     kinds = tuple(Kind) if kind is None else (kind,)
     opened = [number for one in kinds for number in chain.open_tasks(one)]
     return sorted({*opened, *chain.offers(chain.account)})

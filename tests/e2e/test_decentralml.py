@@ -314,10 +314,15 @@ def test_a_mnemonic_alone_is_an_account_as_in_the_documents(substrate: creator.S
         assert "sudoaccount" in str(refused.value)
 
 
-def test_tasks_are_listed_by_kind_status_and_role(substrate: creator.Substrate, assets: Path) -> None:
+def test_tasks_are_listed_by_kind_status_and_role(people: People, substrate: creator.Substrate, assets: Path) -> None:
     task = annotate(substrate, assets)
     mine = creator.list_task(substrate, role="mine", sudoaccount=ALICE)
     assert task in [view.task.id for view in mine]
     assert task not in [view.task.id for view in creator.list_task(substrate, "training", "open")]
+    for role, account in (("worker", "//Bob"), ("judge", "//Alice")):
+        assert task not in [view.task.id for view in creator.list_task(substrate, role=role, sudoaccount=account)]
+    people.deliver("Bob", task)
+    for role, account in (("worker", "//Bob"), ("judge", "//Alice")):
+        assert task in [view.task.id for view in creator.list_task(substrate, role=role, sudoaccount=account)]
     with pytest.raises(InputError, match="'nothing' is not a valid Kind"):
         creator.list_task(substrate, "nothing")
