@@ -1,6 +1,5 @@
 """The command `validate`: go through a task's results, and accept or reject each by a person, a rule or a script."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
 from node_runtime.cli.text import line, print_json, progress
-from node_runtime.creator.asking import ask_person
+from node_runtime.creator.asking import person_for
 from node_runtime.creator.judging import open_judge
 from node_runtime.creator.strategies import AutoAccept, CustomAccept, ManualAccept, Strategy
 from node_runtime.creator.validate import Desk, Outcome, Validated, validate
@@ -56,7 +55,7 @@ def validate_results(
     session = open_session(chain, key, storage)
     desk = Desk(chain=session.chain, store=session.store, folder=into)
     named = strategy if isinstance(strategy, ManualAccept) else ManualAccept()
-    with open_judge(strategy, ask=partial(ask_person, say=line), say=progress(quiet=as_json)) as judge:
+    with open_judge(strategy, ask=person_for(strategy, say=line), say=progress(quiet=as_json)) as judge:
         done = validate(
             desk,
             TaskId(task),

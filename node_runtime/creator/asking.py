@@ -6,11 +6,12 @@ Names and texts in a result are a stranger's: they are shown so that they can't 
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from node_runtime.creator.review import check_reason
-from node_runtime.creator.strategies import Received, Verdict
+from node_runtime.creator.strategies import Judge, ManualAccept, Received, Strategy, Verdict
 from node_runtime.errors import InputError
 from node_runtime.units import size
 
@@ -20,13 +21,19 @@ Say = Callable[[str], None]
 Read = Callable[[str], str]
 
 
-def ask_person(received: Received, *, say: Say, read: Read = input) -> Verdict | None:
-    """Show the result and ask; None when the person wants to decide later. Raises `InputError` without a terminal."""
-    if not sys.stdin.isatty():
+def person_for(strategy: Strategy, *, say: Say) -> Judge:
+    """The person at the terminal. Raises `InputError` where the strategy asks one and there is no terminal."""
+    asks = isinstance(strategy, ManualAccept) and strategy.ask is None and not strategy.named
+    if asks and not sys.stdin.isatty():
         raise InputError(
             "there is no terminal to ask at",
             remedy="name what to accept or reject (--accept, --reject with --reason), or judge by a script",
         )
+    return partial(ask_person, say=say)
+
+
+def ask_person(received: Received, *, say: Say, read: Read = input) -> Verdict | None:
+    """Show the result and ask; None when the person wants to decide later."""
     for told in describe(received):
         say(told)
     while True:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from node_runtime.creator.asking import ask_person
+from node_runtime.creator.asking import person_for
 from node_runtime.creator.decentralml import Account
 from node_runtime.creator.judging import open_judge
 from node_runtime.creator.offers import check_storage, is_named_only, strategy_of
@@ -131,7 +131,7 @@ def validate_task_results(
         folder=Path(folder).expanduser() if folder is not None else None,
     )
     named = chosen if isinstance(chosen, ManualAccept) else ManualAccept()
-    with open_judge(chosen, ask=lambda received: ask_person(received, say=say), say=say) as judge:
+    with open_judge(chosen, ask=person_for(chosen, say=say), say=say) as judge:
         return validate(
             desk,
             TaskId(task_id),

@@ -174,6 +174,8 @@ def _decide(desk: Desk, submission: Submission, verdict: Verdict) -> Validated:
         return _told(submission, Outcome.REJECTED, verdict.reason)
     except ChainRefused as refused:
         now = next(one for one in desk.chain.submissions(submission.task) if one.id == submission.id)
+        if refused.rule == "AlreadyDecided" and now.state is SubmissionState.UNDER_REVIEW:
+            return _told(submission, Outcome.ACCEPTED, "by silence: its window was over")
         if now.state is SubmissionState.UNDER_REVIEW:
             return _told(submission, Outcome.UNDECIDED, str(refused))
         outcome = Outcome.ACCEPTED if now.state is SubmissionState.ACCEPTED else Outcome.REJECTED

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,6 +154,14 @@ def test_every_function_has_the_parameters_of_the_documents_in_their_order(name:
     documented = PARAMETERS[name]
     assert list(parameters)[: len(documented)] == documented
     assert all(parameters[one].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for one in documented)
+
+
+def test_the_documentation_tells_of_every_parameter() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "decentralml.md").read_text()
+    for name in PARAMETERS:
+        for parameter in inspect.signature(getattr(creator, name)).parameters:
+            shared = re.sub(r"^.*(?=_storage_(type|credentials)$)", "…", parameter)
+            assert f"`{parameter}" in text or f"`{shared}`" in text or f" {parameter}" in text, f"{name}: {parameter}"
 
 
 def test_an_annotation_goes_from_its_creation_to_the_payment_as_in_the_tutorial(

@@ -224,8 +224,8 @@ def test_without_a_terminal_nobody_can_be_asked_and_nothing_is_decided(people: P
     task = people.offer()
     people.deliver("Bob", task)
     ended = people.run("validate", str(task))
-    assert (ended.returncode, states(people, task)) == (1, [SubmissionState.UNDER_REVIEW])
-    assert "there is no terminal to ask at" in ended.stdout
+    assert (ended.returncode, states(people, task)) == (2, [SubmissionState.UNDER_REVIEW])
+    assert "there is no terminal to ask at" in ended.stderr
 
 
 def test_at_a_terminal_a_person_sees_what_came_and_decides(people: People) -> None:
