@@ -105,7 +105,8 @@ def refuse_terms(policy: Policy, task: Task, *, account: Account, now: int, mini
     if now + minimum_time > terms.deadline:
         left = (terms.deadline - now) // 1000
         return Refusal(reason=Reason.TIME, message=f"{left} s are left until its deadline")
-    if terms.review.judge == account:
+    for_itself = task.creator == account == terms.assignee  # the chain lets creators do what they offer themselves
+    if terms.review.judge == account and not for_itself:
         return Refusal(reason=Reason.JUDGE, message="this account is its judge, who may not work on it")
     if terms.kind not in policy.kinds:
         return Refusal(reason=Reason.KIND, message=f"policy.kinds doesn't name {terms.kind}")

@@ -166,6 +166,13 @@ def test_a_judge_does_not_work_on_what_it_judges() -> None:
     assert reason_of(OPEN, own) is Reason.JUDGE
 
 
+def test_a_creator_does_what_it_offers_itself_and_leaves_the_rest_to_others() -> None:
+    own = replace(TASK, creator=WORKER, terms=replace(TASK.terms, review=Review(judge=WORKER, window=0)))
+    trusting_itself = replace(OPEN, creators=AllowList(entries=(WORKER,)))
+    assert reason_of(trusting_itself, own) is Reason.JUDGE
+    assert reason_of(trusting_itself, replace(own, terms=replace(own.terms, assignee=WORKER))) is None
+
+
 def test_code_beside_the_allowed_digests_is_refused_unless_all_is_allowed() -> None:
     listed = replace(OPEN, algos=AllowList(entries=(ALGO,)))
     algo = Image(source=f"{CREATOR}/{ALGO}")
