@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError, model_validator
 
 from node_runtime.annotation_files import Extent, PictureSize, TextLength, annotation_files, extent_of
 from node_runtime.document import Annotation, AnnotationType
@@ -26,9 +26,10 @@ from node_runtime.hostile_json import read_json
 from node_runtime.mistakes import in_words
 from node_runtime.yaml_marks import nearest
 
-MAX_BYTES = 4 << 20  # of one output
+MAX_BYTES = 1 << 20  # of one output: what MAX_ANNOTATIONS need, and some
 MAX_ANNOTATIONS = 2000  # of one file: two annotators' are compared each with each
 MAX_LABEL = 100  # characters
+MAX_KEYS = 20  # of one object: far more than are known, few enough to name each that isn't
 SHOWN = 5  # mistakes at once
 _ROUNDING = 1e-6  # pixels
 
@@ -44,6 +45,13 @@ Label = Annotated[str, Field(max_length=MAX_LABEL)]
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_keys(cls, value: object) -> object:
+        if isinstance(value, dict) and len(value) > MAX_KEYS:
+            raise ValueError(f"{len(value)} keys are there; known are: {', '.join(cls.model_fields)}")
+        return value
 
 
 class Box(_Part):
@@ -64,7 +72,7 @@ class Span(_Part):
 
 class ObjectsFound(_Part):
     file: str
-    annotations: Annotated[tuple[Box, ...], Field(max_length=MAX_ANNOTATIONS, strict=False)]
+    annotations: Annotated[tuple[Box, ...], Field(max_length=MAX_ANNOTATIONS, strict=False), FailFast()]
 
 
 class Classified(_Part):
@@ -74,7 +82,7 @@ class Classified(_Part):
 
 class SpansFound(_Part):
     file: str
-    annotations: Annotated[tuple[Span, ...], Field(max_length=MAX_ANNOTATIONS, strict=False)]
+    annotations: Annotated[tuple[Span, ...], Field(max_length=MAX_ANNOTATIONS, strict=False), FailFast()]
 
 
 FileAnnotations: TypeAlias = ObjectsFound | Classified | SpansFound

@@ -133,6 +133,8 @@ def test_a_box_outside_its_picture_is_named_with_both_sizes(pictures: Room, box:
         ({"file": "a.png", "annotations": [{**BOX, "label": None}]}, "[0].label: must be text"),
         ({"file": "a.png", "annotations": [{**BOX, "label": "c" * 101}]}, "[0].label: string should have at most 100"),
         ({"file": "a.png", "annotations": [BOX] * (MAX_ANNOTATIONS + 1)}, f"at most {MAX_ANNOTATIONS} can stand here"),
+        ({str(key): 1 for key in range(200)}, "200 keys are there; known are: file, annotations"),
+        ({"file": "a.png", "annotations": [7] * 200_000}, "annotations[0]: must be keys with values"),
         ('{"file": "a.png", "file": "a.png", "annotations": []}', "the key 'file' is there twice"),
         ('{"file": "a.png", "annotations": [{"label": "coin", "box": [NaN, 2, 3, 4]}]}', "NaN is not a finite number"),
         ('{"file": "a.png", "annotations": [{"label": "coin", "box": [1e999, 2, 3, 4]}]}', "1e999 is not a finite"),
