@@ -1,6 +1,6 @@
 """What does `run` stand on? The engine of this machine, and folders of this user."""
 
-import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,7 +19,8 @@ CACHE = 20 << 30  # bytes of inputs kept from run to run
 @contextmanager
 def open_bench(target: Path, *, say: Say) -> Iterator[Bench]:
     """Building is allowed: the Dockerfiles are the user's own. Nothing but the cache and `target` stays."""
-    node = f"run-{os.getpid()}"
+    # never used again: a container that a killed process left must not be taken for one of this run
+    node = f"run-{secrets.token_hex(6)}"
     place = home() / "run"
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as stack:

@@ -1,6 +1,6 @@
 """What does a strategy stand on while it judges? A person at a terminal, a callable, or a script in its sandbox."""
 
-import os
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,7 +63,8 @@ def _manual(strategy: ManualAccept, ask: Judge) -> Judge:
 def _open_script(script: Path, strategy: CustomAccept, say: Say) -> Iterator[Judge]:
     from node_runtime.containers.own_engine import own_engine  # slow to import, and rarely needed
 
-    node, place = f"validate-{os.getpid()}", home() / "run"
+    # never used again: a container that a killed process left must not be taken for one of this run
+    node, place = f"validate-{secrets.token_hex(6)}", home() / "run"
     with host_trouble(place):
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
