@@ -299,6 +299,19 @@ def test_a_custom_validator_and_a_rejection_in_python(
     assert (rejected.id, people.submission(task, number).state) == (number, SubmissionState.REJECTED)
 
 
+def test_another_account_judges_a_task_that_names_it(
+    people: People, substrate: creator.Substrate, assets: Path
+) -> None:
+    strategy = creator.CustomAccept(lambda _: True, judge=people["Eve"].account, window="1h")
+    task = annotate(substrate, assets, max_assignments=1, validation_strategy=strategy)
+    review = people.task(task).terms.review
+    assert (review.judge, review.window) == (people["Eve"].account, 3_600_000)
+    people.deliver("Bob", task)
+    (one,) = creator.validate_task_results(substrate, "//Eve", None, task, strategy, say=lambda _: None)
+    assert one.outcome == "accepted"
+    assert people.task(task).state is TaskState.DONE
+
+
 def test_a_keystore_and_its_password_sign_and_the_password_is_kept_nowhere(
     people: People, substrate: creator.Substrate, assets: Path
 ) -> None:
