@@ -21,6 +21,11 @@ Say = Callable[[str], None]
 Read = Callable[[str], str]
 
 
+def print_safely(text: str) -> None:
+    """A line on standard output, without what a terminal would obey: parts of it may be a stranger's."""
+    print("".join(one if one.isprintable() or one in "\n\t" else "�" for one in text))
+
+
 def person_for(strategy: Strategy, *, say: Say) -> Judge:
     """The person at the terminal. Raises `InputError` where the strategy asks one and there is no terminal."""
     asks = isinstance(strategy, ManualAccept) and strategy.ask is None and not strategy.named

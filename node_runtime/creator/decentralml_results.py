@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from node_runtime.creator.asking import person_for
+from node_runtime.creator.asking import person_for, print_safely
 from node_runtime.creator.decentralml import Account
 from node_runtime.creator.judging import open_judge
 from node_runtime.creator.offers import check_storage, is_named_only, strategy_of
@@ -116,7 +116,7 @@ def validate_task_results(
     *,
     folder: str | Path | None = None,
     wait: bool = False,
-    say: Say = print,
+    say: Say = print_safely,
 ) -> tuple[Validated, ...]:
     """Download what is under review, verified, and let the strategy judge each; answers what became of them.
 

@@ -284,16 +284,17 @@ def test_engineers_and_contributors_get_their_bundles_models_and_data(
 
 
 def test_a_custom_validator_and_a_rejection_in_python(
-    people: People, substrate: creator.Substrate, assets: Path
+    people: People, substrate: creator.Substrate, assets: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     task = annotate(substrate, assets, max_assignments=1, validation_strategy="CustomAccept")
     people.deliver("Bob", task)
     with pytest.raises(InputError, match="CustomAccept has no validator"):
         creator.validate_task_results(substrate, ALICE, None, task, "CustomAccept")
     (one,) = creator.validate_task_results(
-        substrate, ALICE, None, task, creator.CustomAccept(lambda folder: (False, f"{folder.name} is empty"))
+        substrate, ALICE, None, task, creator.CustomAccept(lambda folder: (False, f"{folder.name} is \x1b[2Jempty"))
     )
-    assert (one.outcome, one.reason) == ("rejected", f"submission-{one.submission} is empty")
+    assert (one.outcome, one.reason) == ("rejected", f"submission-{one.submission} is \x1b[2Jempty")
+    assert "is �[2Jempty" in capsys.readouterr().out
     number = people.deliver("Charlie", task)
     rejected = creator.reject_task_results(substrate, ALICE, None, task, number, "a dog")
     assert (rejected.id, people.submission(task, number).state) == (number, SubmissionState.REJECTED)
