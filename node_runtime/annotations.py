@@ -27,7 +27,7 @@ from node_runtime.mistakes import in_words
 from node_runtime.yaml_marks import nearest
 
 MAX_BYTES = 1 << 20  # of one output: what MAX_ANNOTATIONS need, and some
-MAX_ANNOTATIONS = 2000  # of one file: two annotators' are compared each with each
+MAX_ANNOTATIONS = 1000  # of one file: two annotators' are compared each with each
 MAX_LABEL = 100  # characters
 MAX_KEYS = 20  # of one object: far more than are known, few enough to name each that isn't
 SHOWN = 5  # mistakes at once
