@@ -3,17 +3,23 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: demo test lint format bench chain lock up clean help
+.PHONY: demo story-model-update story-annotation test lint format bench chain lock up clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: .venv/local ## the main job on this machine: chain, node, containers, real data
 	@$(BIN)/node-runtime demo
 
+story-model-update: .venv/local ## a model made, restructured, trained on by three, federated: TensorFlow, six accounts
+	@$(BIN)/python assets/stories/model-update/story.py
+
+story-annotation: .venv/local ## pictures annotated, checked, compared and paid for
+	@$(BIN)/python assets/stories/annotation/story.py
+
 test: .venv/dev ## every test: pallets' rules through the embedded chain, contracts, containers, end to end
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses auto --dist loadfile
 
 lint: .venv/dev ## ruff, ruff format and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -32,7 +38,7 @@ lock: .venv/dev ## resolve the dependencies anew
 	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --extra dev -o requirements-dev.lock
 
 clean: ## remove the environment and what runs left behind
-	@rm -rf .venv .state assets/digits/data
+	@rm -rf .venv .state assets/digits/data assets/stories/*/shards assets/stories/*/results
 
 .venv/made:
 	@$(PYTHON) .ci/make_venv.py

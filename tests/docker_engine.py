@@ -10,7 +10,7 @@ import pytest
 from node_runtime.containers import DockerEngine, EngineSettings
 from node_runtime.containers.base_image import ensure_base_image
 from node_runtime.containers.connection import connect
-from node_runtime.containers.dockerd import ensure_engine, started_engine, stop_engine
+from node_runtime.containers.dockerd import ensure_engine
 from node_runtime.home import cache_folder, engine_folder
 
 
@@ -53,18 +53,15 @@ class DockerHost:
 
 
 @pytest.fixture(scope="session")
-def docker_engine() -> Iterator[DockerHost]:
+def docker_engine() -> DockerHost:
     """A Docker Engine and a base image for the whole session, made by the product's own provisioning.
 
     An engine that answers is used and left running; where none does, one is started as root (Docker is installed from
-    Debian's packages when it is missing) and ended with the session. The base image takes about a minute the first
-    time, its tarball stays in the user's cache. Import this fixture in a ``conftest.py``:
+    Debian's packages when it is missing), which ``tests/conftest.py`` ends with the session. The base image takes about
+    a minute the first time, its tarball stays in the user's cache. Import this fixture in a ``conftest.py``:
     ``from tests.docker_engine import docker_engine``. Give every node in a test an id of its own, so that tests that
     run at the same time on one engine don't see each other's containers.
     """
-    started_before = started_engine(engine_folder()) is not None
     engine = ensure_engine(engine_folder(), say=print)
     base_image = ensure_base_image(engine.url, cache_folder(), say=print)
-    yield DockerHost(url=engine.url, base_image=base_image, build_network=engine.build_network)
-    if engine.started_here and not started_before:
-        stop_engine(engine_folder())
+    return DockerHost(url=engine.url, base_image=base_image, build_network=engine.build_network)
