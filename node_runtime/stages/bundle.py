@@ -44,7 +44,7 @@ def bundle_stages(document: Document, inputs: Inputs) -> tuple[Stage, ...]:
 
 
 def check_bundle(bundle: Input, *, data: bool, models: bool) -> None:
-    """Raise `TaskFailed` input_mismatch for one nobody can work with. ``data``, ``models``: whether the task has any."""
+    """Raise `TaskFailed` input_mismatch for one nobody can work with; ``data``, ``models``: whether a task has any."""
     if START not in bundle.files:
         raise sandbox.mismatch(f"the bundle has no {START}", remedy="put the script that does the work into it")
     for name, given in (("data", data), ("models", models)):
