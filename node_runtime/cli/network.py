@@ -40,7 +40,9 @@ def register(app: typer.Typer) -> None:
 
 def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once all is ready; stop with 'down'.")] = False,
-    nodes: Annotated[int, typer.Option(min=0, max=5, help="How many node daemons.")] = 1,
+    nodes: Annotated[
+        int, typer.Option(min=0, max=6, help="How many node daemons; the sixth is the creator's own.")
+    ] = 1,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="The chain's port on the loopback address; 0 takes a free one.")
     ] = 9944,
@@ -52,7 +54,7 @@ def up(
     """Bring up a local network: the embedded chain, a store and node daemons that run tasks in Docker."""
     from node_runtime.network import NetworkSettings, bring_up, take_down
 
-    names = ("bob", "charlie", "dave", "eve", "ferdie")[:nodes]
+    names = ("bob", "charlie", "dave", "eve", "ferdie", "alice")[:nodes]
     settings = NetworkSettings(folder=network_folder(), port=port, block_time=block_time, nodes=names, fresh=fresh)
     network = bring_up(settings, console.print)
     _say_how_to_go_on(network)

@@ -6,6 +6,7 @@
 model was trained on. Folders come from strangers: nothing of them is read before its size is known.
 """
 
+import io
 import json
 import math
 import zipfile
@@ -97,9 +98,10 @@ def write_model(model: Model, folder: Path) -> None:
     (folder / INFO).write_text(json.dumps({**info, **model.info.rest}, indent=1) + "\n")
     with zipfile.ZipFile(folder / WEIGHTS, "w") as archive:
         for name, array in model.weights.items():
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=_FIRST_DAY)
-            with archive.open(entry, "w", force_zip64=True) as member:
-                npy.write_array(member, array, allow_pickle=False)
+            content = io.BytesIO()
+            npy.write_array(content, array, allow_pickle=False)
+            # written at once: how an entry of unknown size is written differs between versions of Python
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", date_time=_FIRST_DAY), content.getbuffer())
 
 
 def _entries(archive: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]:

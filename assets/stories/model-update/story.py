@@ -1,0 +1,165 @@
+"""How is a model updated by many? The creator makes it, an engineer restructures it, contributors train it further.
+
+    make story-model-update
+
+Everything is real: an embedded chain, a daemon for each role, containers with TensorFlow, the handwritten digits inside
+scikit-learn. Results stay in ``results/``.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from node_runtime.cli.demo import Steps
+from node_runtime.cli.local_bench import open_bench
+from node_runtime.cli.story import Stage, balances, on_stage, wait_for_results
+from node_runtime.cli.text import table
+from node_runtime.creator.federation import Chosen, federate
+from node_runtime.creator.local_run import run_locally
+from node_runtime.creator.results import fetch_result
+from node_runtime.creator.review import accept, reject
+from node_runtime.creator.submit import submit
+from node_runtime.errors import InputError, NodeRuntimeError
+from node_runtime.federation.model_folder import WEIGHTS
+from node_runtime.spec import read_specs
+from node_runtime.task import Submission, TaskId
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+ROLES = {
+    "alice": "creator",
+    "bob": "engineer",
+    "charlie": "contributor 1",
+    "dave": "contributor 2",
+    "eve": "contributor 3",
+    "ferdie": "measurer",
+}
+CONTRIBUTORS = ("contributor-1", "contributor-2", "contributor-3")
+ACCEPTED = CONTRIBUTORS[:2]
+STEPS = 9
+
+Scores = dict[str, float]
+
+
+def tell(console: Console) -> None:
+    """Raises what went wrong; then too nothing is left running."""
+    steps = Steps(console, STEPS)
+    with steps.step("split the handwritten digits of scikit-learn into the roles' shards"):
+        subprocess.run([sys.executable, str(HERE / "make_shards.py")], check=True, stdout=subprocess.DEVNULL)
+        shutil.rmtree(RESULTS, ignore_errors=True)
+    with on_stage("model-update", ROLES, tuple(ROLES), steps) as stage:
+        scores: Scores = {}
+        with steps.step("the creator makes, trains and saves a model; the engineer gives it another structure"):
+            tasks = _submit("1-update.yaml", stage)
+            made = wait_for_results(stage, {name: tasks[name] for name in ("first-model", "first-score", "engineer")})
+            scores["first model"] = _certified(made["first-score"])
+            _look_at("engineer", made["engineer"], stage)
+            accept(stage.chain, tasks["engineer"])
+            steps.say("the creator looks at the engineer's model and accepts it")
+        with steps.step("three contributors train it on different shards, at the same time"):
+            delivered = wait_for_results(stage, {name: tasks[name] for name in CONTRIBUTORS})
+            for name, submission in delivered.items():
+                _look_at(name, submission, stage)
+        with steps.step("the creator evaluates their models, federates them, and evaluates again"):
+            scores |= _evaluated(delivered, stage)
+        with steps.step("the creator accepts two and rejects one with a reason"):
+            _judge(delivered, scores, stage)
+        with steps.step("a node federates the accepted models, and the result gets its certified score"):
+            scores["federated by a node"] = _federated_by_a_node([tasks[name] for name in ACCEPTED], stage)
+        with steps.step("look at what became of it"):
+            better = _check_better(scores)
+        console.print(_scores_table(scores))
+        console.print(balances(stage))
+    console.print(f"\n[bold green]the story ends well[/]: {better}")
+
+
+def _submit(file: str, stage: Stage) -> dict[str, TaskId]:
+    submitted = submit(read_specs(HERE / file), stage.chain, stage.store, say=stage.steps.say)
+    return {task.name: task.id for task in submitted.tasks}
+
+
+def _look_at(name: str, submission: Submission, stage: Stage) -> None:
+    fetch_result(submission, stage.store, RESULTS / name)
+    stage.steps.say(f"fetched, verified: results/{name}/")
+
+
+def _evaluated(delivered: dict[str, Submission], stage: Stage) -> Scores:
+    """Of each model, and of two averages, on the creator's own machine: nothing is accepted yet."""
+    for target, chosen in (("of-all-three", CONTRIBUTORS), ("of-one-and-two", ACCEPTED)):
+        named = [Chosen(task=delivered[name].task, submission=delivered[name].id) for name in chosen]
+        made = federate(named, stage.chain, stage.store, RESULTS / target)
+        stage.steps.say(f"results/{target}/: the average of {len(chosen)} models, {made.samples} pictures")
+    scores: Scores = {}
+    with open_bench(RESULTS / "evaluated", say=stage.steps.say) as bench:
+        for result in run_locally(read_specs(HERE / "2-evaluate.yaml"), bench):
+            if result.perf is not None:
+                scores[result.name] = result.perf.micro_units / 1_000_000
+    return scores
+
+
+def _judge(delivered: dict[str, Submission], scores: Scores, stage: Stage) -> None:
+    for name in CONTRIBUTORS:
+        submission = delivered[name]
+        if name in ACCEPTED:
+            accept(stage.chain, submission.task, submission.id)
+            stage.steps.say(f"{name} is accepted: {scores[name]:.4f}")
+        else:
+            reason = f"it tells {scores[name]:.1%} of the test pictures right: are your labels right?"
+            reject(stage.chain, submission.task, reason, submission.id)
+            stage.steps.say(f"{name} is rejected: {reason}")
+
+
+def _federated_by_a_node(accepted: list[TaskId], stage: Stage) -> float:
+    file = HERE / "3-federate.yaml"
+    named = [model.task for _, spec in read_specs(file).tasks for model in spec.needed_models]
+    if named[: len(accepted)] != accepted:
+        raise InputError(f"{file} names other tasks than {accepted}", remedy="write these numbers into it")
+    made = wait_for_results(stage, _submit(file.name, stage))
+    _look_at("federated", made["federated"], stage)
+    here, there = (RESULTS / folder / WEIGHTS for folder in ("of-one-and-two", "federated/model/model"))
+    same = "the very same" if here.read_bytes() == there.read_bytes() else "other"
+    stage.steps.say(f"the node came to {same} weights as the creator did")
+    return _certified(made["federated-score"])
+
+
+def _certified(submission: Submission) -> float:
+    if submission.score is None:
+        raise InputError(f"submission {submission.id} has no score", remedy="see its logs")
+    return submission.score.number
+
+
+def _check_better(scores: Scores) -> str:
+    first, federated = scores["first model"], scores["federated by a node"]
+    if federated <= max(first, *(scores[name] for name in ACCEPTED)):
+        raise InputError(f"the federated model is no better: {scores}", remedy="see results/ for what went wrong")
+    return f"the federated model tells {federated:.1%} of the pictures right, the first one {first:.1%}"
+
+
+def _scores_table(scores: Scores) -> Table:
+    made = table("model", "accuracy", "measured by", right=("accuracy",))
+    made.title, made.title_justify = "360 pictures that nobody trained on", "left"
+    for name, score in scores.items():
+        certified = name in ("first model", "federated by a node")
+        made.add_row(name, f"{score:.4f}", "a node, certified" if certified else "the creator, before judging")
+    return made
+
+
+@contextmanager
+def _errors_told(console: Console) -> Iterator[None]:
+    try:
+        yield
+    except NodeRuntimeError as error:
+        console.print(f"error: {error.message}\ntry:   {error.remedy}", style="bold red", markup=False)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    told = Console(highlight=False, soft_wrap=True)
+    with _errors_told(told):
+        tell(told)
