@@ -66,7 +66,7 @@ def test_a_node_and_the_creator_average_accepted_models_to_the_same_bytes(
     world.store.fetch(digest, tmp_path / "by-node")
 
     chosen = [Chosen(task=first), Chosen(task=second)]
-    made = federate(chosen, world.chain, world.store, tmp_path / "creator")
+    made = federate(chosen, world.chain, world.store, tmp_path / "here")
     assert made.samples == 40
     assert read_info(made.folder).contributor == "federated"
     assert read_weights(made.folder)["hidden/0_kernel"].tolist() == [[2.0, 2.0]] * 3
