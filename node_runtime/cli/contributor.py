@@ -1,7 +1,6 @@
 """Commands for people who work on tasks themselves: take one, work on it, send what came of it, or give it up."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -83,20 +82,24 @@ def work_on(
 
     session = open_storing_session(chain, _own(key), storage)
     assigned = assign(session.chain, session.store, TaskId(task), into=into, say=line)
-    folder = _shown(assigned.folder)
     try:
         with stopped_by_hangup() as stop:
             with open_workbench(assigned, session.store, say=progress(quiet=False)) as bench:
-                _greet(assigned)
+                _greet(assigned, session)
                 worked = work(assigned, bench, stop=stop)
             _check_ended_well(worked)
             files = check_result(session.chain, session.store, TaskId(task), assigned.folder / OUTPUTS)
             if not yes and (seat() is None or not _confirms(files, TaskId(task))):
-                line(f"not sent; when you want to: node-runtime send-result {task} --path {folder}/{OUTPUTS}")
+                line(f"not sent; when you want to: node-runtime send-result {task}{_path(assigned)}")
                 return
             _send(session, TaskId(task), assigned.folder / OUTPUTS, worked.witnessed)
-    except (NodeRuntimeError, KeyboardInterrupt) as error:
-        _tell_ways_on(assigned, error)
+    except ChainRefused:
+        raise
+    except NodeRuntimeError as error:
+        error.remedy = "\n".join(filter(None, (error.remedy, _ways_on(assigned, error))))
+        raise
+    except KeyboardInterrupt as error:
+        warn(_ways_on(assigned, error))
         raise
 
 
@@ -152,8 +155,7 @@ def _own(key: str | None) -> str:
 
 
 def _tell(assigned: Assigned, session: Session) -> None:
-    task, hold, document = assigned.task, assigned.assignment, assigned.document
-    line(f"task {task.id}  {document.name}  {document.kind}  of {short(task.creator)}", style="bold")
+    task, hold, number = assigned.task, assigned.assignment, assigned.task.id
     _ask(assigned)
     left = since(hold.due, now=current_time(session.chain))
     line(f"pays      {amount(task.terms.reward)} when it is accepted; {amount(hold.bond)} of yours are held until then")
@@ -161,27 +163,34 @@ def _tell(assigned: Assigned, session: Session) -> None:
     folder = _shown(assigned.folder)
     line(f"folder    {folder}/")
     line("next, one of", style="dim")
-    line(f"  cd {folder} && . {ENVIRONMENT} && ./start_task.sh    # as you: read the creator's script before")
-    line(f"  node-runtime work {task.id} --into {folder}    # in a container without network, at this terminal")
-    line("then")
-    line(f"  node-runtime send-result {task.id} --path {folder}/{OUTPUTS}")
-    line("or")
-    line(f"  node-runtime hand-back {task.id}")
+    line(f"  (cd {folder} && . {ENVIRONMENT} && ./start_task.sh)    # as you: read the creator's script before")
+    line(f"  node-runtime work {number}{_into(assigned)}    # in a container without network, at this terminal")
+    line("then", style="dim")
+    line(f"  node-runtime send-result {number}{_path(assigned)}")
+    line("or, when you can't do it", style="dim")
+    line(f"  node-runtime hand-back {number}")
 
 
 def _ask(assigned: Assigned) -> None:
-    asked = assigned.document.annotation
-    if assigned.document.question is not None:
-        line(f"question  {assigned.document.question}")
-    if asked is None:
-        return
-    line(f"question  {asked.question}")
-    line(f"labels    {', '.join(asked.labels)}")
-    line(f"answers   {asked.type}, one {OUTPUTS}/…_annotations.json for each file of annotation_files/")
+    """What its creator says, which may have lines of its own but none that look like ours."""
+    task, document, asked = assigned.task, assigned.document, assigned.document.annotation
+    line(f"task {task.id}  {_indented(document.name)}  {document.kind}  of {short(task.creator)}", style="bold")
+    question = asked.question if asked is not None else document.question
+    if question is not None:
+        line(f"question  {_indented(question)}")
+    if asked is not None:
+        line(f"labels    {', '.join(asked.labels)}")
+        line(f"answers   {asked.type}, one {OUTPUTS}/…_annotations.json for each file of annotation_files/")
 
 
-def _greet(assigned: Assigned) -> None:
+def _indented(text: str) -> str:
+    return "\n          ".join(text.splitlines())
+
+
+def _greet(assigned: Assigned, session: Session) -> None:
     _ask(assigned)
+    due = assigned.assignment.due
+    line(f"send by   {moment(due)}, {since(due, now=current_time(session.chain))}", style="yellow")
     line(f"start_task.sh begins; what it leaves in {OUTPUTS}/ comes back to {_shown(assigned.folder)}/", style="dim")
 
 
@@ -216,19 +225,30 @@ def _tell_sent(session: Session, number: TaskId, sent: Sent) -> None:
             line(f"it is under review until {moment(found.until or 0)}; silence accepts it")
 
 
-def _tell_ways_on(assigned: Assigned, error: BaseException) -> None:
+def _ways_on(assigned: Assigned, error: BaseException) -> str:
     """The hold stays whatever happened: told, because nothing sent in time costs the bond."""
-    number, folder = assigned.task.id, _shown(assigned.folder)
-    if isinstance(error, ChainRefused):
-        return
-    warn(f"you still hold task {number}, until {moment(assigned.assignment.due)}; one of these is next:")
-    for command in (
-        f"work {number} --into {folder}",
-        f"send-result {number} --path {folder}/{OUTPUTS}",
-        f"report-failure {number} {getattr(error, 'category', 'task_error')} --reason '...' --folder {folder}",
+    number, category = assigned.task.id, getattr(error, "category", FailureCategory.TASK_ERROR)
+    folder = "" if _is_default(assigned) else f" --folder {_shown(assigned.folder)}"
+    ways = (
+        f"work {number}{_into(assigned)}",
+        f"send-result {number}{_path(assigned)}",
+        f"report-failure {number} {category} --reason '...'{folder}",
         f"hand-back {number}",
-    ):
-        print(f"  node-runtime {command}", file=sys.stderr)
+    )
+    held = f"you still hold task {number}, until {moment(assigned.assignment.due)}; next, one of"
+    return "\n".join([held, *(f"  node-runtime {way}" for way in ways)])
+
+
+def _into(assigned: Assigned) -> str:
+    return "" if _is_default(assigned) else f" --into {_shown(assigned.folder)}"
+
+
+def _path(assigned: Assigned) -> str:
+    return "" if _is_default(assigned) else f" --path {_shown(assigned.folder / OUTPUTS)}"
+
+
+def _is_default(assigned: Assigned) -> bool:
+    return assigned.folder == default_folder(assigned.task.id)
 
 
 def _shown(folder: Path) -> str:

@@ -31,11 +31,12 @@ def open_workbench(assigned: Assigned, store: AssetStore, *, say: Callable[[str]
     name = f"work-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
     place = home() / "work" / name
     with ExitStack() as stack:
-        stack.enter_context(_alone(place, hold.task))
+        attempts = place / "attempts"
+        stack.enter_context(_alone(place, attempts, hold.task))
         engine = stack.enter_context(own_engine(place / "engine", node=name, say=say))
         for left in engine.list():
             engine.remove(left.name)
-        workspaces = Workspaces(place / "attempts", engine=engine, node=name)
+        workspaces = Workspaces(attempts, engine=engine, node=name)
         yield Workbench(store=store, engine=engine, workspaces=workspaces, seat=seat(), say=say)
 
 
@@ -61,8 +62,8 @@ def stopped_by_hangup() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _alone(place: Path, task: int) -> Iterator[None]:
-    """The kernel lets go of the lock however this process ends."""
+def _alone(place: Path, attempts: Path, task: int) -> Iterator[None]:
+    """The kernel lets go of the lock however this process ends. The place stays while an attempt is in it."""
     with host_trouble(place):
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -71,8 +72,11 @@ def _alone(place: Path, task: int) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(f"task {task} is being worked on already", remedy="end the other 'work' first") from None
-        yield
-        with host_trouble(place):
-            remove_tree(place)
+        try:
+            yield
+        finally:
+            if not attempts.is_dir() or not any(attempts.iterdir()):
+                with host_trouble(place):
+                    remove_tree(place)
     finally:
         os.close(lock)

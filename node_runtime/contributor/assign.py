@@ -65,7 +65,7 @@ def assign(
 
 
 def check_for_people(document: Document, number: TaskId) -> None:
-    if document.bundle is None:
+    if document.bundle is None or document.layout != "bundle":
         raise InputError(
             f"task {number} has no bundle that a person could open: its {document.kind} is for a node",
             remedy="run a node that takes it, see 'node-runtime init'",

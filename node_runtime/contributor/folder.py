@@ -104,4 +104,6 @@ class TaskFolder:
 
 
 def default_folder(task: TaskId) -> Path:
-    return Path(f"task-{task}")
+    """Where a person who names no folder means: here, when this is the task's folder, else ``task-NUMBER``."""
+    here = TaskFolder(Path()).hold()
+    return Path() if here is not None and here.task == task else Path(f"task-{task}")

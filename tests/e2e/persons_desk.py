@@ -119,6 +119,11 @@ class Desk:
         line = f"cd task-{task} && . .node-runtime/task.env && ./start_task.sh"
         subprocess.run(["sh", "-c", line], cwd=self.folder, check=True, timeout=60)
 
+    def by_hand_instead(self, task: TaskId) -> None:
+        """Writes the outputs without the script."""
+        for name, text in CAT.items():
+            (self.folder / f"task-{task}" / "outputs" / name).write_text(text)
+
     def state(self, task: TaskId) -> AssignmentState | None:
         attempt = self.world.chain.assignment(self.account, task)
         return None if attempt is None else attempt.state

@@ -29,6 +29,8 @@ def test_by_hand_from_the_list_to_the_payment(desk: Desk) -> None:
         assert words in told
     assert desk.outputs(task) == {}
     desk.by_hand(task)
+    held = json.loads(desk.done("list", "--role", "worker", "--status", "open", "--json"))
+    assert [view["task"]["id"] for view in held] == [task]
     assert "is sent, as submission" in desk.done("send-result", str(task))
     (submission,) = desk.world.chain.submissions(task)
     assert submission.state is SubmissionState.UNDER_REVIEW
@@ -97,6 +99,18 @@ def test_a_closed_terminal_ends_the_container_and_keeps_what_was_done(
     assert again.ends() == 2, again.seen
     (desk.folder / f"task-{task}" / "outputs" / "half.txt").unlink()
     assert "is sent" in desk.done("send-result", str(task))
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+@pytest.mark.usefixtures("sit")
+def test_outputs_that_lead_elsewhere_are_not_brought_back(desk: Desk) -> None:
+    task = desk.offer("ln -sf /etc/passwd outputs/one_annotations.json")
+    desk.done("assign", str(task))
+    desk.by_hand_instead(task)
+    assert "one_annotations.json is a symbolic link" in desk.refused("work", str(task), "--yes", code=1)
+    assert desk.outputs(task) == CAT
+    assert desk.state(task) is AssignmentState.LIVE
 
 
 @pytest.mark.docker
