@@ -13,6 +13,7 @@ to trust.
 
 import os
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeAlias
@@ -138,8 +139,9 @@ def _mistakes(outputs: Path, bundle: Path, annotation: Annotation, asked: Mappin
     left = set(_files_in(outputs))
     missing = tuple(name for name in asked if name not in left)
     for name in sorted(left - set(asked)):
-        hint = nearest(name, missing) if missing else "remove it"
-        yield f"outputs/{_shown(name)} belongs to no file of annotation_files/; {hint[:300]}"
+        close = get_close_matches(name, missing, n=1, cutoff=0.5)
+        hint = f"did you mean '{close[0]}'?" if close else "remove it"
+        yield f"outputs/{_shown(name)} belongs to no file of annotation_files/; {hint}"
     for name in missing:
         yield f"outputs/{name} is missing; it is the one for annotation_files/{asked[name]}"
     for name, file in asked.items():

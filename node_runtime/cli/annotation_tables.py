@@ -3,7 +3,7 @@
 from node_runtime.cli.text import console, line, table
 from node_runtime.creator.agreements import Compared, compare_annotations
 from node_runtime.creator.tasks import TaskView
-from node_runtime.errors import StorageError
+from node_runtime.errors import HostError, StorageError
 from node_runtime.ports import AssetStore
 
 
@@ -11,7 +11,7 @@ def print_agreement(view: TaskView, store: AssetStore) -> None:
     """Nothing for tasks that are no annotations."""
     try:
         compared = compare_annotations(view, store)
-    except StorageError as error:
+    except (StorageError, HostError) as error:
         line(f"the annotations can't be compared: {error}", style="red")
         return
     if compared is None:

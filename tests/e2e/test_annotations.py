@@ -53,7 +53,7 @@ def test_what_is_right_is_sent_and_what_is_not_is_told_with_its_place(world: Wor
         ({"a_annotations.json": FOUND.replace("coin", "coim")}, "did you mean 'coin'?"),
         (
             {"a.json": FOUND},
-            "outputs/a_annotations.json is missing",
+            "outputs/a.json belongs to no file of annotation_files/; did you mean",
         ),
     ):
         task = asked(world, outputs)
