@@ -82,17 +82,17 @@ def work_on(
 
     session = open_storing_session(chain, _own(key), storage)
     assigned = assign(session.chain, session.store, TaskId(task), into=into, say=line)
+    outputs = assigned.folder / OUTPUTS
     try:
-        with stopped_by_hangup() as stop:
-            with open_workbench(assigned, session.store, say=progress(quiet=False)) as bench:
-                _greet(assigned, session)
-                worked = work(assigned, bench, stop=stop)
-            _check_ended_well(worked)
-            files = check_result(session.chain, session.store, TaskId(task), assigned.folder / OUTPUTS)
-            if not yes and (seat() is None or not _confirms(files, TaskId(task))):
-                line(f"not sent; when you want to: node-runtime send-result {task}{_path(assigned)}")
-                return
-            _send(session, TaskId(task), assigned.folder / OUTPUTS, worked.witnessed)
+        with stopped_by_hangup() as stop, open_workbench(assigned, session.store, say=progress(quiet=False)) as bench:
+            _greet(assigned, session)
+            worked = work(assigned, bench, stop=stop)
+        _check_ended_well(worked)
+        files = check_result(session.chain, session.store, TaskId(task), outputs)
+        if yes or (seat() is not None and _confirms(files, TaskId(task))):
+            _send(session, TaskId(task), outputs, worked.witnessed)
+        else:
+            line(f"not sent; when you want to: node-runtime send-result {task}{_path(assigned)}")
     except ChainRefused:
         raise
     except NodeRuntimeError as error:
@@ -201,7 +201,10 @@ def _check_ended_well(worked: Worked) -> None:
 
 def _confirms(files: int, task: TaskId) -> bool:
     question = f"Send {files} {'file' if files == 1 else 'files'} of {OUTPUTS}/ as the result of task {task}?"
-    return typer.confirm(question, default=True)
+    try:
+        return typer.confirm(question, default=True)
+    except typer.Abort:
+        return False
 
 
 def _send(session: Session, number: TaskId, outputs: Path, witnessed: Witnessed) -> None:

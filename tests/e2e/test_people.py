@@ -34,6 +34,7 @@ def test_by_hand_from_the_list_to_the_payment(desk: Desk) -> None:
     assert "is sent, as submission" in desk.done("send-result", str(task))
     (submission,) = desk.world.chain.submissions(task)
     assert submission.state is SubmissionState.UNDER_REVIEW
+    desk.folder /= f"task-{task}"  # commands find the task's folder from within it
     assert "was sent before" in desk.done("send-result", str(task))
     desk.done("accept", str(task), key="//Alice")
     assert desk.wealth() > before + (REWARD - 1) * UNIT
