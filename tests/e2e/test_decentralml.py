@@ -1,8 +1,6 @@
 """Can tasks be created, worked on and judged by the functions of DecentralML's documents, called as they call them?"""
 
-import inspect
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,58 +17,6 @@ from tests.devnet import start_devnet
 from tests.e2e.people import People, open_people
 
 ALICE = Keypair.create_from_uri("//Alice")
-COMMON = [
-    "expiration_block",
-    "substrate",
-    "sudoaccount",
-    "passphrase",
-    "task_type",
-    "question",
-    "pays_amount",
-    "max_assignments",
-    "validation_strategy",
-]
-PARAMETERS = {
-    "create_task_data_annotator": [
-        *COMMON,
-        "annotation_type",
-        "annotation_media_samples",
-        "annotation_files",
-        "annotation_class_labels",
-        "annotation_class_coordinates",
-        "annotation_json",
-        "annotation_files_storage_type",
-        "annotation_files_storage_credentials",
-    ],
-    "create_task_model_engineer": [
-        *COMMON,
-        "model_engineer_path",
-        "model_engineer_storage_type",
-        "model_engineer_storage_credentials",
-    ],
-    "create_task_model_contributor": [
-        *COMMON,
-        "model_contributor_path",
-        "model_contributor_storage_type",
-        "model_contributor_storage_credentials",
-    ],
-    "list_task": ["substrate"],
-    "assign_task": ["substrate", "sudoaccount", "passphrase", "task_id"],
-    "send_task_result": [
-        "substrate",
-        "keypair",
-        "submission_id",
-        "result",
-        "result_path",
-        "result_storage_type",
-        "result_storage_credentials",
-    ],
-    "list_task_results": ["substrate"],
-    "validate_task_results": ["substrate"],
-    "accept_task_results": ["substrate"],
-    "reject_task_results": ["substrate"],
-    "federate": ["substrate"],
-}
 FOUND = '{"file": "a.txt", "label": "cat"}'
 SECRET = "never-to-be-seen-anywhere"
 
@@ -146,22 +92,6 @@ def bundle_of(people: People, document: Document) -> dict[str, str]:
     target = people.folder / "fetched"
     people.store.fetch(document.bundle.split("/")[1], target)  # type: ignore[arg-type]
     return {path.relative_to(target).as_posix(): path.read_text() for path in target.rglob("*") if path.is_file()}
-
-
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_every_function_has_the_parameters_of_the_documents_in_their_order(name: str) -> None:
-    parameters = inspect.signature(getattr(creator, name)).parameters
-    documented = PARAMETERS[name]
-    assert list(parameters)[: len(documented)] == documented
-    assert all(parameters[one].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for one in documented)
-
-
-def test_the_documentation_tells_of_every_parameter() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "decentralml.md").read_text()
-    for name in PARAMETERS:
-        for parameter in inspect.signature(getattr(creator, name)).parameters:
-            shared = re.sub(r"^.*(?=_storage_(type|credentials)$)", "…", parameter)
-            assert f"`{parameter}" in text or f"`{shared}`" in text or f" {parameter}" in text, f"{name}: {parameter}"
 
 
 def test_an_annotation_goes_from_its_creation_to_the_payment_as_in_the_tutorial(
