@@ -4,7 +4,6 @@ import fcntl
 import os
 import pty
 import select
-import signal
 import subprocess
 import sys
 import termios
@@ -43,8 +42,9 @@ class PersonsTerminal:
         return self.process.returncode
 
     def closes(self) -> None:
-        """Somebody closes the window: whoever works in it is told so, as by a terminal's kernel driver."""
-        self.process.send_signal(signal.SIGHUP)
+        """The window is closed: the command is told so, and whatever it prints from then on goes nowhere."""
+        os.close(self.hand)
+        self.hand = os.open(os.devnull, os.O_RDONLY)
 
     def settings(self) -> list[object]:
         return list(termios.tcgetattr(self.hand))
