@@ -1,19 +1,24 @@
 """How is it shown whether a task's annotators agree?"""
 
-from node_runtime.cli.text import console, line, table
+from node_runtime.cli.text import console, line, table, warn
 from node_runtime.creator.agreements import Compared, compare_annotations
 from node_runtime.creator.tasks import TaskView
 from node_runtime.errors import HostError, StorageError
 from node_runtime.ports import AssetStore
 
 
+def compared_or_none(view: TaskView, store: AssetStore) -> Compared | None:
+    """None for tasks that are no annotations; what keeps others from being compared goes to standard error."""
+    try:
+        return compare_annotations(view, store)
+    except (StorageError, HostError) as error:
+        warn(f"the annotations can't be compared: {error}")
+        return None
+
+
 def print_agreement(view: TaskView, store: AssetStore) -> None:
     """Nothing for tasks that are no annotations."""
-    try:
-        compared = compare_annotations(view, store)
-    except (StorageError, HostError) as error:
-        line(f"the annotations can't be compared: {error}", style="red")
-        return
+    compared = compared_or_none(view, store)
     if compared is None:
         return
     for unfit in compared.unfit:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from node_runtime.cli.annotation_tables import print_agreement
+from node_runtime.cli.annotation_tables import compared_or_none, print_agreement
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
 from node_runtime.cli.task_tables import result_table
 from node_runtime.cli.text import console, line, print_json, safe
@@ -34,12 +34,15 @@ def results(
     key: KeyOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """List a task's results: scores, what vouches for them, seconds, memory."""
+    """List a task's results: scores, what vouches for them, seconds, memory, and how far annotators agree.
+
+    As JSON {"results": […], "annotations": {…}}; the latter null but for annotations that can be compared.
+    """
     session = open_session(chain, key, storage)
     view = view_task(session.chain, session.store, TaskId(task))
     found = list_task_results(session.chain, session.store, TaskId(task))
     if as_json:
-        print_json(found)
+        print_json({"results": found, "annotations": compared_or_none(view, session.store)})
         return
     if not found:
         line(f"task {task} has no results; it is {view.task.state}. See 'node-runtime show {task}'.")
