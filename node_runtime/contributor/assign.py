@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node_runtime.contributor.folder import OWN, TaskFolder, default_folder
-from node_runtime.contributor.holds import OVER, check_live, existing_task
+from node_runtime.contributor.holds import AGAIN, check_live, existing_task
 from node_runtime.daemon.admission import admitted_document, check_roles
 from node_runtime.daemon.fetch import model_digests
 from node_runtime.document import Document, asset_ref
@@ -51,7 +51,7 @@ def assign(
     document = admitted_document(task, spec, store)
     check_for_people(document, number)
     hold = chain.assignment(chain.account, number)
-    if hold is None or hold.state in OVER:
+    if hold is None or hold.state in AGAIN:
         check_free(folder, number)
         _look(chain, store, task, document, folder.path)
         hold = _claim(chain, task, say)

@@ -8,12 +8,14 @@ from node_runtime.task import Assignment, AssignmentState, Spec, Task, TaskId
 from node_runtime.units import duration, moment
 
 # attempts that have ended without a result: what became of them, and what to do next
-OVER = {
+_OVER = {
     AssignmentState.FAILED: ("was reported as failed", "take another task: node-runtime list --role open"),
     AssignmentState.LAPSED: ("brought nothing in time, and its bond is lost", "take another task, and send in time"),
     AssignmentState.ABORTED: ("was stopped by its creator, who paid for it", "there is nothing left to do"),
     AssignmentState.HANDED_BACK: ("was handed back", "take the task again with 'node-runtime assign {task}'"),
 }
+AGAIN = (AssignmentState.FAILED, AssignmentState.HANDED_BACK)
+"""After these the chain may let the same account try again."""
 
 
 def existing_task(chain: Chain, number: TaskId) -> tuple[Task, Spec]:
@@ -47,7 +49,7 @@ def check_live(hold: Assignment) -> None:
             remedy=f"results are never replaced; see 'node-runtime show {hold.task}' for what becomes of it",
         )
     if hold.state is not AssignmentState.LIVE:
-        became, remedy = OVER[hold.state]
+        became, remedy = _OVER[hold.state]
         raise ChainRefused(
             "NotLive", f"your attempt at task {hold.task} {became}", remedy=remedy.format(task=hold.task)
         )

@@ -1,8 +1,10 @@
 """What of a person's is refused, kept or told, so that neither a bond nor their work is lost?"""
 
 import json
+import time
 
 from node_runtime.task import AssignmentState
+from tests.e2e.daemon_world import wait_for
 from tests.e2e.persons_desk import BOXES, Desk, desk
 
 __all__ = ["desk"]
@@ -98,6 +100,19 @@ def test_a_folder_of_an_earlier_attempt_is_not_sent_for_this_one(desk: Desk) -> 
     assert "an attempt at task" in desk.refused("assign", str(task), code=2)
     desk.done("assign", str(task), "--into", "again")
     assert "of an earlier attempt" in desk.refused("send-result", str(task), code=2)
+
+
+def test_what_comes_too_late_is_told_so(desk: Desk) -> None:
+    task = desk.hurried(desk.offer(), timeout=10_000)
+    desk.done("assign", str(task))
+    desk.by_hand(task)
+    hold = desk.world.chain.assignment(desk.account, task)
+    assert hold is not None
+    wait_for(lambda: time.time() * 1000 > hold.due, "the attempt's time to be over")
+    assert "its bond is lost" in desk.refused("send-result", str(task), code=3)
+    desk.world.chain.settle(task)
+    assert "brought nothing in time, and its bond is lost" in desk.refused("send-result", str(task), code=3)
+    assert "brought nothing in time" in desk.refused("assign", str(task), code=3)
 
 
 def test_a_failure_is_reported_with_its_reason(desk: Desk) -> None:
