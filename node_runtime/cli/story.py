@@ -58,9 +58,7 @@ def on_stage(name: str, roles: Roles, nodes: Sequence[str], steps: Steps) -> Ite
             accounts = {role: _account(one) for one, role in roles.items()} | {"treasury": TREASURY}
             before = {account: _wealth(chain, account) for account in accounts.values()}
             store = LocalStore(network.storage)
-            yield Stage(
-                url=network.chain, chain=chain, store=store, steps=steps, accounts=accounts, before=before
-            )
+            yield Stage(url=network.chain, chain=chain, store=store, steps=steps, accounts=accounts, before=before)
         finally:
             chain.close()
     finally:

@@ -76,7 +76,7 @@ def tell(console: Console) -> None:
             better = _check_better(scores)
         console.print(_scores_table(scores))
         console.print(balances(stage))
-    console.print(f"\n[bold green]the story ends well[/]: {better}")
+    console.print(f"\n[bold green]the story ends well[/]: {better}; {steps.seconds:.0f} s in all")
 
 
 def _submit(file: str, stage: Stage) -> dict[str, TaskId]:
