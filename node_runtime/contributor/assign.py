@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from node_runtime.admission import admitted_document, check_roles, model_digests
 from node_runtime.contributor.folder import OWN, TaskFolder, default_folder
 from node_runtime.contributor.holds import AGAIN, check_live, existing_task
-from node_runtime.daemon.admission import admitted_document, check_roles
-from node_runtime.daemon.fetch import model_digests
 from node_runtime.document import Document, asset_ref
 from node_runtime.errors import AssetUnavailable, HostError, InputError
 from node_runtime.ports import AssetStore, Chain

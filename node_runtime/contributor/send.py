@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from node_runtime.admission import admitted_document, model_digests
 from node_runtime.contributor.assign import bundle_digest, check_for_people
 from node_runtime.contributor.folder import OWN, TaskFolder
 from node_runtime.contributor.holds import check_live, existing_task, own_attempt
-from node_runtime.daemon.admission import admitted_document
-from node_runtime.daemon.fetch import model_digests
 from node_runtime.document import Document
 from node_runtime.errors import InputError, TaskFailed
 from node_runtime.ports import AssetStore, Chain, ContainerRun

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception_type, sleep_using_event, stop_after_attempt, wait_exponential_jitter
 
+from node_runtime.admission import model_digests
 from node_runtime.daemon.attempt import Attempt
 from node_runtime.daemon.node import Node
-from node_runtime.document import Document, ModelOf, asset_ref
+from node_runtime.document import Document, asset_ref
 from node_runtime.errors import AssetMismatch, AssetUnavailable, FailureCategory, TaskFailed
 from node_runtime.ports import AssetStore, Chain
 from node_runtime.stages import Inputs, inputs_of
-from node_runtime.task import AssetRef, Digest, SubmissionId, SubmissionState, TaskId, Visibility
+from node_runtime.task import AssetRef, Digest, Visibility
 
 TRIES = 4
 
@@ -83,29 +84,3 @@ def private_inputs(
                 remedy="name it under 'data' as the sample its owner registered",
             )
     return secret
-
-
-def model_digests(document: Document, chain: Chain) -> tuple[Digest, ...]:
-    """The digests of the document's models, in its order. Raises `TaskFailed` input_mismatch where there is none."""
-    return tuple(_model_digest(model, chain) for model in document.models)
-
-
-def _model_digest(model: ModelOf, chain: Chain) -> Digest:
-    if model.asset is not None:
-        return asset_ref(model.asset).digest
-    if model.submission is not None:
-        known = chain.model(SubmissionId(model.submission))
-        if known is not None:
-            return known.digest
-        raise _no_model(f"submission {model.submission} has no model on chain")
-    if model.task is None:
-        raise _no_model("the task document names a model without saying which")
-    accepted = [one for one in chain.submissions(TaskId(model.task)) if one.state is SubmissionState.ACCEPTED]
-    digest = accepted[0].result.output("model") if accepted else None
-    if digest is None:
-        raise _no_model(f"task {model.task} has no accepted model")
-    return digest
-
-
-def _no_model(message: str) -> TaskFailed:
-    return TaskFailed(FailureCategory.INPUT_MISMATCH, message, remedy="name a task whose result was accepted")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from node_runtime.daemon.admission import admitted_document, check_roles
+from node_runtime.admission import admitted_document, check_roles
 from node_runtime.daemon.attempt import Attempt, last_moment
 from node_runtime.daemon.audit import Deed
 from node_runtime.daemon.chain_files import ChainFiles

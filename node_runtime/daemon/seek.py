@@ -7,10 +7,10 @@ from pathlib import Path
 
 import structlog
 
+from node_runtime.admission import admitted_document, check_roles, model_digests
 from node_runtime.clock import current_time
-from node_runtime.daemon.admission import admitted_document, check_roles
 from node_runtime.daemon.audit import Audit, Deed
-from node_runtime.daemon.fetch import model_digests, private_inputs
+from node_runtime.daemon.fetch import private_inputs
 from node_runtime.daemon.metrics import Metrics
 from node_runtime.daemon.policy import Policy, Reason, Refusal, refuse_document, refuse_history, refuse_terms
 from node_runtime.document import Document, asset_ref

@@ -4,8 +4,8 @@ import secrets
 
 import pytest
 
+from node_runtime.admission import admitted_document
 from node_runtime.creator.submit import Submitted
-from node_runtime.daemon.admission import admitted_document
 from node_runtime.document import Document
 from node_runtime.errors import ChainRefused, InputError, SpecError, StorageError
 from node_runtime.task import (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.daemon.admission import admitted_document
+from node_runtime.admission import admitted_document
 from node_runtime.document import FILE_NAME, Document, Image, ModelOf, asset_ref
 from node_runtime.errors import AssetUnavailable, FailureCategory, TaskFailed
 from node_runtime.storage.local import LocalStore

@@ -1,13 +1,25 @@
-"""Is the stored document what the chain admitted? Read it by its digest and compare what it names."""
+"""Is the stored document what the chain admitted, and which models does it mean? Asked by everybody who works on it."""
 
 from collections.abc import Set
 
 from pydantic import ValidationError
 
-from node_runtime.document import FILE_NAME, AssetKey, Document, asset_ref
+from node_runtime.document import FILE_NAME, AssetKey, Document, ModelOf, asset_ref
 from node_runtime.errors import AssetUnavailable, FailureCategory, StorageError, TaskFailed
 from node_runtime.ports import AssetStore, Chain
-from node_runtime.task import AssetKind, AssetRef, Kind, Label, ObjectiveId, Spec, Task
+from node_runtime.task import (
+    AssetKind,
+    AssetRef,
+    Digest,
+    Kind,
+    Label,
+    ObjectiveId,
+    Spec,
+    SubmissionId,
+    SubmissionState,
+    Task,
+    TaskId,
+)
 
 MAX_BYTES = 1 << 20
 REMEDY = "the creator has to submit the task again with `node-runtime submit`"
@@ -101,3 +113,29 @@ def _compare(what: str, named: Set[object], admitted: Set[object]) -> None:
 
 def _mismatch(message: str) -> TaskFailed:
     return TaskFailed(FailureCategory.INPUT_MISMATCH, message, remedy=REMEDY)
+
+
+def model_digests(document: Document, chain: Chain) -> tuple[Digest, ...]:
+    """The digests of the document's models, in its order. Raises `TaskFailed` input_mismatch where there is none."""
+    return tuple(_model_digest(model, chain) for model in document.models)
+
+
+def _model_digest(model: ModelOf, chain: Chain) -> Digest:
+    if model.asset is not None:
+        return asset_ref(model.asset).digest
+    if model.submission is not None:
+        known = chain.model(SubmissionId(model.submission))
+        if known is not None:
+            return known.digest
+        raise _no_model(f"submission {model.submission} has no model on chain")
+    if model.task is None:
+        raise _no_model("the task document names a model without saying which")
+    accepted = [one for one in chain.submissions(TaskId(model.task)) if one.state is SubmissionState.ACCEPTED]
+    digest = accepted[0].result.output("model") if accepted else None
+    if digest is None:
+        raise _no_model(f"task {model.task} has no accepted model")
+    return digest
+
+
+def _no_model(message: str) -> TaskFailed:
+    return TaskFailed(FailureCategory.INPUT_MISMATCH, message, remedy="name a task whose result was accepted")
