@@ -1,15 +1,17 @@
 """Which files of a bundle are to be annotated, and how large is each: pixels of a picture, characters of a text?"""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from node_runtime.document import AnnotationType
 
 FOLDER = "annotation_files"
 MAX_TEXT = 64 << 20  # bytes
+MAX_READS = 1000
 
 # how files of the formats begin whose sizes are read; others, e.g. SVG, have none in pixels
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"RIFF", b"II*\x00", b"MM\x00*")
@@ -75,13 +77,29 @@ def extent_of(bundle: Path, file: str, wanted: AnnotationType) -> Extent:
             return None
 
 
+class _FewReads:
+    """A file that is read at a thousand places at most: made for it, a JPEG has millions before it tells its size."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._left = MAX_READS
+
+    def read(self, size: int = -1) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError("too many reads")
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+
 def _picture_size(path: Path, file: str) -> PictureSize:
     import imagesize  # slow to import, and rarely needed
 
     with path.open("rb") as opened:
         if opened.read(8).startswith(_PICTURES):
-            opened.seek(0)
-            width, height = imagesize.get(opened, exif_rotation=False)
+            width, height = imagesize.get(_FewReads(opened), exif_rotation=False)
             if width > 0 and height > 0:
                 return PictureSize(width=width, height=height)
     raise ValueError(

@@ -32,6 +32,7 @@ MAX_ANNOTATIONS = 1000  # of one file: two annotators' are compared each with ea
 MAX_LABEL = 100  # characters
 MAX_KEYS = 20  # of one object: far more than are known, few enough to name each that isn't
 SHOWN = 5  # mistakes at once
+COMPARED = 100  # names, when looking for the one that was meant
 _ROUNDING = 1e-6  # pixels
 
 _EXAMPLES = {
@@ -139,7 +140,7 @@ def _mistakes(outputs: Path, bundle: Path, annotation: Annotation, asked: Mappin
     left = set(_files_in(outputs))
     missing = tuple(name for name in asked if name not in left)
     for name in sorted(left - set(asked)):
-        close = get_close_matches(name, missing, n=1, cutoff=0.5)
+        close = get_close_matches(name, missing[:COMPARED], n=1, cutoff=0.5)
         hint = f"did you mean '{close[0]}'?" if close else "remove it"
         yield f"outputs/{_shown(name)} belongs to no file of annotation_files/; {hint}"
     for name in missing:

@@ -5,16 +5,19 @@ tree digest goes on chain. A node runs what this document says and nothing else,
 are exactly the inputs the chain admitted.
 """
 
+import json
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from node_runtime.task import Account, AssetRef, Digest, Kind
 
 FILE_NAME = "task.json"
 MOST_BYTES = 1 << 44  # far above any machine: numbers beyond it only serve to break what calculates with them
 LONGEST = 30 * 24 * 3600  # seconds
+MOST_IN_BUNDLE = 10_000  # files and folders: they are copied for each attempt, and outputs come beside them
+MOST_TOLD = 64 << 10  # bytes of what a script is told in one variable: the kernel takes twice as many at most
 
 AssetKey = Annotated[str, StringConstraints(pattern=r"^[1-9A-HJ-NP-Za-km-z]{40,60}/[0-9a-f]{64}$")]
 """``owner/digest``, see `AssetRef`."""
@@ -23,8 +26,21 @@ Number = Annotated[int, Field(ge=0, lt=1 << 64)]
 """Of a submission, a task or an objective: as large as the chain can count."""
 
 
+TaskName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,63}$")]
+"""Safe in the names of folders, which scripts make of it."""
 Question = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
 ClassLabel = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+def _tellable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    size = len(json.dumps(value, ensure_ascii=False).encode())
+    if size > MOST_TOLD:
+        raise ValueError(f"it has {size} bytes as JSON, a script can be told {MOST_TOLD}; put it into the bundle")
+    return value
+
+
+Coordinates = Annotated[dict[ClassLabel, JsonValue], AfterValidator(_tellable)]
+Info = Annotated[dict[str, JsonValue], AfterValidator(_tellable)]
 
 
 def asset_ref(key: AssetKey) -> AssetRef:
@@ -81,14 +97,14 @@ class Annotation(_Part):
     type: AnnotationType
     question: Question
     labels: Annotated[tuple[ClassLabel, ...], Field(min_length=1, max_length=256)]
-    coordinates: dict[ClassLabel, JsonValue] = Field(default_factory=dict)
-    info: dict[str, JsonValue] = Field(default_factory=dict)
+    coordinates: Coordinates = Field(default_factory=dict)
+    info: Info = Field(default_factory=dict)
 
 
 class Document(_Part):
     format: Literal["node-runtime/task/1"] = "node-runtime/task/1"
     kind: Kind
-    name: str
+    name: TaskName
     layout: Literal["sandbox", "substra", "bundle"] = "sandbox"
     algo: Image | None = None
     bundle: AssetKey | None = None

@@ -7,11 +7,13 @@ a person; `spec.py` adds the place.
 import os
 import re
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, PlainSerializer, PlainValidator, ValidationInfo
 
+from node_runtime.document import MOST_IN_BUNDLE
 from node_runtime.task import Account, AssetRef, Digest
 from node_runtime.units import read_amount, read_duration, read_size
 
@@ -122,6 +124,8 @@ def _bundle(path: Path) -> None:
         raise ValueError(f"{path} is a file; name a folder with a start_task.sh")
     if not (path / "start_task.sh").is_file():
         raise ValueError(f"{path} has no start_task.sh; put the script that does the work into the folder")
+    if next(islice(path.rglob("*"), MOST_IN_BUNDLE, None), None) is not None:
+        raise ValueError(f"{path} has more than {MOST_IN_BUNDLE} files and folders; make several tasks of it")
 
 
 def _opener(path: Path) -> None:

@@ -6,9 +6,9 @@ The keys are those a creator writes. Amounts are base units, durations milliseco
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from node_runtime.document import AnnotationType, ClassLabel, Question
+from node_runtime.document import AnnotationType, ClassLabel, Coordinates, Info, Question
 from node_runtime.spec_fields import (
     BundleFolder,
     ImageFolder,
@@ -141,8 +141,8 @@ class AnnotationSpec(TaskPart):
     annotation_type: AnnotationType
     question: Question
     class_labels: Annotated[tuple[ClassLabel, ...], Field(max_length=256), AfterValidator(some)]
-    class_coordinates: dict[ClassLabel, JsonValue] = Field(default_factory=dict)
-    annotation_json: dict[str, JsonValue] = Field(default_factory=dict)
+    class_coordinates: Coordinates = Field(default_factory=dict)
+    annotation_json: Info = Field(default_factory=dict)
 
     def assets(self) -> tuple[Asset, ...]:
         """Without the image that the bundle's own requirements make."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from node_runtime.document import MOST_IN_BUNDLE
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 from node_runtime.ports import ContainerEngine, ContainerSpec, Mount
 from node_runtime.stages import Carried, Stage, Writable
@@ -24,7 +25,7 @@ from node_runtime.storage.manifest import TreeRefused, TreeTooLarge
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import FOUND_AFTER_RUN, tree_files
-from node_runtime.storage.working_copy import copy_writable
+from node_runtime.storage.working_copy import copy_writable, room_of
 from node_runtime.task import PlanId, TaskId
 
 _ATTEMPT = re.compile(r"task-(\d+)-epoch-(\d+)")
@@ -189,8 +190,9 @@ class Workspace:
         for writable in stage.writes:
             folder = parent / writable.name
             self._engine.open_folder(folder, quota=_quota(writable, stage))
-            if not started.exists():
-                _copy_into(folder, writable)
+            if started.exists():  # its container may run, and turn any name in there into a link
+                continue
+            _copy_into(folder, writable, without=stage.mount_points(writable))
             for name in stage.mount_points(writable):
                 _make_mount_point(folder / name, sources[f"{writable.target}/{name}"])
         started.touch()
@@ -207,19 +209,32 @@ class Workspace:
 
 
 def _quota(writable: Writable, stage: Stage) -> int:
-    """What is copied in beforehand is not counted as output."""
+    """What is copied in beforehand is not counted as output. Raises `TaskFailed` for more files than fit a folder."""
     if writable.copied is None:
         return stage.limits.outputs
-    return stage.limits.outputs + sum(file.size for file in tree_files(writable.copied))
+    try:
+        return stage.limits.outputs + room_of(writable.copied, entries=MOST_IN_BUNDLE)
+    except TreeTooLarge as error:
+        raise _unfit(f"the bundle can't be copied: {error.message}") from error
 
 
-def _copy_into(folder: Path, writable: Writable) -> None:
-    """The working copy of a bundle, in which nothing an earlier try left is taken for an output of this one."""
+def _copy_into(folder: Path, writable: Writable, *, without: tuple[str, ...]) -> None:
+    """The working copy of a bundle, in which nothing an earlier try left is taken for an output of this one.
+
+    Raises `TaskFailed` when it brings one of the names in ``without``, which are to be mounted.
+    """
     if writable.copied is None:
         return
+    for name in without:
+        if os.path.lexists(writable.copied / name):
+            raise _unfit(f"the bundle's own {name} is in the way of the task's")
     with host_trouble(folder):
         copy_writable(writable.copied, folder, without={writable.entry})
         (folder / writable.entry).mkdir(exist_ok=True)
+
+
+def _unfit(message: str) -> TaskFailed:
+    return TaskFailed(FailureCategory.INPUT_MISMATCH, message, remedy="it is for the task's creator to mend the bundle")
 
 
 def check_entry(entry: Path, *, stage: str, bytes_allowed: int) -> None:

@@ -6,6 +6,30 @@ import stat
 from collections.abc import Collection
 from pathlib import Path
 
+from node_runtime.storage.manifest import TreeTooLarge
+
+BLOCK = 4096  # bytes that the smallest file takes on a disk
+
+
+def room_of(source: Path, *, entries: int) -> int:
+    """Bytes that a copy of a stored tree takes on a disk: whole blocks, and every name, in folders half full.
+
+    Raises `TreeTooLarge` for more files and folders than ``entries``.
+    """
+    room = found = 0
+    for place, folders, files in os.walk(source):
+        found += len(folders) + len(files)
+        if found > entries:
+            raise TreeTooLarge(f"it has more than {entries:,} files and folders", remedy="pack them into fewer files")
+        names = sum(len(os.fsencode(name)) + 12 for name in (*folders, *files))
+        sizes = (Path(place, name).stat().st_size for name in files)
+        room += _in_blocks(2 * names) + BLOCK + sum(_in_blocks(size) for size in sizes)
+    return room
+
+
+def _in_blocks(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK
+
 
 def copy_writable(source: Path, target: Path, *, without: Collection[str] = ()) -> None:
     """Copy a stored tree into the folder ``target``, made if missing, leaving out names at its top. May be repeated.

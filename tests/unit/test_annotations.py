@@ -14,6 +14,8 @@ from node_runtime.errors import FailureCategory, TaskFailed
 
 LABELS = ("coin", "bolt")
 BOX = {"label": "coin", "box": [1, 2, 3, 4]}
+# tells its size, 5 × 5, behind so many empty segments that a larger one would take minutes
+SLOW_JPEG = b"\xff\xd8" + b"\xff\xe0\0\2" * 5000 + b"\xff\xc0\0\x0b\x08\0\5\0\5\1\1\x11\0"
 SPAN = {"label": "coin", "start": 1, "end": 3}
 
 
@@ -246,6 +248,7 @@ def test_sizes_of_usual_pictures_are_known(tmp_path: Path, suffix: str) -> None:
             AnnotationType.OBJECT_DETECTION,
             "annotation_files/a.svg is no picture",
         ),
+        ({"a.jpg": SLOW_JPEG}, AnnotationType.OBJECT_DETECTION, "annotation_files/a.jpg is no picture"),
         ({"a.txt": b"ok \xff"}, AnnotationType.TEXT_SPAN, "annotation_files/a.txt is no UTF-8 text, see its byte 3"),
     ],
 )

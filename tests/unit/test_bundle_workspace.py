@@ -1,0 +1,90 @@
+"""Can a bundle, or what runs in its copy, reach beyond its folder or keep a node from its work? Real containers."""
+
+from pathlib import Path
+
+import pytest
+
+from node_runtime.containers.engine import DockerEngine
+from node_runtime.document import MOST_IN_BUNDLE, Document, Image, Limits
+from node_runtime.errors import FailureCategory, TaskFailed
+from node_runtime.stages import Inputs, Stage, inputs_of, stages_of
+from node_runtime.task import Account, Digest, Kind
+from node_runtime.workspace import Workspaces
+from tests.unit.workspace_room import ALGO, ATTEMPT, OWNER, QUOTA, SAMPLE, run_python
+from tests.unit.workspace_room import docker_engine as docker_engine
+from tests.unit.workspace_room import engine as engine
+from tests.unit.workspace_room import image as image
+from tests.unit.workspace_room import inputs as inputs
+from tests.unit.workspace_room import node as node
+from tests.unit.workspace_room import workspaces as workspaces
+
+BUNDLE = Digest("b" * 64)
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def bundle(inputs: Inputs) -> Path:
+    """A stored bundle that does nothing; the other inputs lie beside it."""
+    folder = inputs.data[0].folder.parent / BUNDLE
+    folder.mkdir()
+    (folder / "start_task.sh").write_text("exit 0\n")
+    return folder
+
+
+def work_stage(bundle: Path) -> Stage:
+    document = Document(
+        kind=Kind.TRAINING,
+        name="digits",
+        layout="bundle",
+        algo=Image(source=f"{OWNER}/{ALGO}"),
+        bundle=f"{OWNER}/{BUNDLE}",
+        data=(f"{OWNER}/{SAMPLE}",),
+        limits=Limits(outputs=QUOTA, timeout=60, memory=128 << 20),
+    )
+    found = inputs_of(document, models=[], folder_of=lambda digest: bundle.parent / digest, worker=Account(OWNER))
+    (stage,) = stages_of(document, found)
+    return stage
+
+
+def test_links_that_a_running_bundle_makes_of_its_folders_are_not_followed_when_it_is_taken_up_again(
+    workspaces: Workspaces, bundle: Path, engine: DockerEngine, image: str, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    work = work_stage(bundle)
+    program = f"import os; os.rename('data', 'other'); os.symlink('{outside}', 'data')"
+    run_python(f"import os; os.chdir('/task'); {program}", work, workspaces.open(ATTEMPT), engine, image)
+    assert run_python("", work, workspaces.open(ATTEMPT), engine, image).adopted
+    assert list(outside.iterdir()) == []
+
+
+def test_a_bundle_of_many_tiny_files_has_room_beside_the_outputs(
+    workspaces: Workspaces, bundle: Path, engine: DockerEngine, image: str
+) -> None:
+    for number in range(3000):  # 12 MiB of blocks, for an output limit of one
+        (bundle / f"{number}{'x' * 200}").write_text("1")
+    program = f"open('/task/outputs/model', 'wb').write(bytes({QUOTA - 4096}))"
+    run = run_python(program, work_stage(bundle), workspaces.open(ATTEMPT), engine, image)
+    assert run.failure is None
+
+
+def test_a_bundle_whose_own_file_is_in_the_way_of_a_sample_is_the_tasks_fault(
+    workspaces: Workspaces, bundle: Path
+) -> None:
+    (bundle / "data").mkdir()
+    (bundle / "data" / SAMPLE).write_text("in the way")
+    with pytest.raises(TaskFailed, match=rf"own data/{SAMPLE} is in the way") as failed:
+        workspaces.open(ATTEMPT).prepare(work_stage(bundle), image="sha256:0")
+    assert failed.value.category is FailureCategory.INPUT_MISMATCH
+
+
+def test_a_bundle_of_more_files_than_anybody_has_room_for_is_the_tasks_fault(
+    workspaces: Workspaces, bundle: Path
+) -> None:
+    (bundle / "many").mkdir()
+    for number in range(MOST_IN_BUNDLE):
+        (bundle / "many" / str(number)).touch()
+    with pytest.raises(TaskFailed, match="more than 10,000 files") as failed:
+        workspaces.open(ATTEMPT).prepare(work_stage(bundle), image="sha256:0")
+    assert failed.value.category is FailureCategory.INPUT_MISMATCH
