@@ -4,6 +4,7 @@ A container without network: ``/validator`` holds the script's folder and ``/res
 runs ``validate.py`` or ``validate.sh``, and writes ``/verdict/verdict.json``: ``{"accept": bool, "reason": str}``.
 """
 
+import json
 import os
 import shutil
 import stat
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from node_runtime.creator.environment import environment_of
 from node_runtime.creator.strategies import CustomAccept, Received, Undecided, Verdict, verdict_of
 from node_runtime.errors import InputError
+from node_runtime.hostile_json import read_json
 from node_runtime.ports import ContainerEngine, ContainerSpec, ImageSource, Mount
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.trouble import host_trouble
@@ -28,6 +30,7 @@ PROGRAMS = {"validate.py": "python3", "validate.sh": "/bin/sh"}
 MAX_BYTES = 1 << 16
 ROOM = 16 << 20  # bytes it may write beside its verdict
 LOG_TAIL = 5  # lines shown of a script that failed
+LOG_LINE = 300  # characters of each
 
 Say = Callable[[str], None]
 
@@ -97,7 +100,7 @@ class ScriptRoom:
         """What it printed last, for whoever wrote the script."""
         log = self._log(name)
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-        return f"; it printed: {' | '.join(lines[-LOG_TAIL:])}" if lines else ""
+        return f"; it printed: {' | '.join(line[:LOG_LINE] for line in lines[-LOG_TAIL:])}" if lines else ""
 
 
 @contextmanager
@@ -159,21 +162,17 @@ def _let_containers_read(folder: Path) -> None:
 
 
 def read_verdict(path: Path) -> Verdict:
-    """The verdict in a file that a script nobody has to trust left. Raises `Undecided`."""
+    """The verdict in a file that a script nobody has to trust left, maybe of a worker's words. Raises `Undecided`."""
+    if not os.path.lexists(path):
+        raise Undecided(f"the validator's script ended well but left no {FILE_NAME}", remedy=_FORM)
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise Undecided(f"the validator's {FILE_NAME} is larger than {MAX_BYTES} bytes")
-        found = _VerdictFile.model_validate_json(content)
-    except FileNotFoundError:
-        raise Undecided(f"the validator's script ended well but left no {FILE_NAME}", remedy=_FORM) from None
-    except OSError as error:
-        raise Undecided(f"the validator's {FILE_NAME} can't be read: {error.strerror}", remedy=_FORM) from error
+        found = _VerdictFile.model_validate_json(json.dumps(read_json(path, most_bytes=MAX_BYTES)))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or FILE_NAME
-        raise Undecided(f"the validator's {FILE_NAME}: {place}: {first['msg']}", remedy=_FORM) from error
+        raise Undecided(f"the validator's {FILE_NAME}: {place[:80]}: {first['msg']}", remedy=_FORM) from error
+    except ValueError as error:
+        raise Undecided(f"the validator's {FILE_NAME}: {error}", remedy=_FORM) from error
     return verdict_of(Verdict(accept=found.accept, reason=found.reason))
 
 

@@ -94,7 +94,8 @@ def test_a_script_reaches_nothing_but_the_result(people: People, docker_engine: 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("", "Invalid JSON"),
+        ("", "Expecting value"),
+        ('{"accept": false, "reason": "no file ", "accept": true, "reason": "fine"}', "'accept' is there twice"),
         ("true", "Input should be an object"),
         ('{"reason": "fine"}', "accept: Field required"),
         ('{"accept": 1}', "accept: Input should be a valid boolean"),
