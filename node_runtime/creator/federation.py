@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from node_runtime.errors import InputError
 from node_runtime.federation.fedavg import federate as average
 from node_runtime.federation.model_folder import MAX_INFO, MAX_STRUCTURE, MAX_WEIGHTS, ModelRefused, write_model
@@ -17,6 +19,7 @@ from node_runtime.task import Digest, Submission, SubmissionId, SubmissionState,
 
 LARGEST = MAX_WEIGHTS + MAX_STRUCTURE + MAX_INFO  # bytes of a model folder
 _MODEL = "model"
+_COPIES = 8  # of a model's bytes in memory at once: packed small, a few MiB of zeros are gigabytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ def federate(chosen: Sequence[Chosen], chain: Chain, store: AssetStore, out: Pat
                 store.fetch(digest, scratch / str(index))
                 folders[called] = model_entry(input_in(scratch / str(index), digest))
             try:
-                model = average(folders)
+                model = average(folders, limit=min(MAX_WEIGHTS, psutil.virtual_memory().available // _COPIES))
             except ModelRefused as refused:
                 raise InputError(f"{refused.place}: {refused.reason}", remedy=refused.remedy) from refused
             write_model(model, scratch / _MODEL)

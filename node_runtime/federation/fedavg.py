@@ -14,6 +14,7 @@ import numpy as np
 
 from .model_folder import (
     MAX_SAMPLES,
+    MAX_WEIGHTS,
     Json,
     Model,
     ModelInfo,
@@ -30,11 +31,11 @@ CONTRIBUTOR = "federated"  # whom the average says it is from
 _MODELS = Path("/sandbox/model")
 
 
-def federate(folders: Mapping[str, Path]) -> Model:
+def federate(folders: Mapping[str, Path], *, limit: int = MAX_WEIGHTS) -> Model:
     """The average of the models in the folders, in float64, as the kinds of numbers that they have.
 
-    The keys are what messages call the models. One model is in memory at a time, beside the first and the sum. Raises
-    `ModelRefused`; its place begins with what the model is called.
+    The keys are what messages call the models. One model, of at most ``limit`` bytes, is in memory at a time, beside
+    the first and the sum. Raises `ModelRefused`; its place begins with what the model is called.
     """
     if not folders:
         raise ModelRefused("models", "there are none", remedy="name at least one")
@@ -43,10 +44,10 @@ def federate(folders: Mapping[str, Path]) -> Model:
     if total > MAX_SAMPLES:
         raise ModelRefused("models", f"{total:,} samples in all", remedy="say how many there really were")
     (than, folder), *others = folders.items()
-    structure, first = _first(than, folder)
+    structure, first = _first(than, folder, limit)
     sums = {name: array.astype(np.float64) * (infos[than].samples / total) for name, array in first.items()}
     for called, folder in others:
-        weights = _another(called, folder, structure, first, than)
+        weights = _another(called, folder, structure, first, than, limit)
         for name, array in weights.items():
             sums[name] += array.astype(np.float64) * (infos[called].samples / total)
     mean = {name: _as_before(sums[name], array) for name, array in first.items()}
@@ -58,17 +59,17 @@ def _info_of(called: str, folder: Path) -> ModelInfo:
         return read_info(folder)
 
 
-def _first(called: str, folder: Path) -> tuple[Json, Weights]:
+def _first(called: str, folder: Path, limit: int) -> tuple[Json, Weights]:
     with _told_of(called):
-        structure, weights = read_structure(folder), read_weights(folder)
+        structure, weights = read_structure(folder), read_weights(folder, limit=limit)
         check_belong(weights, structure)
         return structure, weights
 
 
-def _another(called: str, folder: Path, structure: Json, first: Weights, than: str) -> Weights:
+def _another(called: str, folder: Path, structure: Json, first: Weights, than: str, limit: int) -> Weights:
     with _told_of(called):
         check_same_structure(structure, read_structure(folder), than=than)
-        weights = read_weights(folder)
+        weights = read_weights(folder, limit=limit)
         check_same_shapes(first, weights, than=than)
         return weights
 

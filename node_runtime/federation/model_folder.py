@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 from numpy.lib import format as npy
@@ -25,7 +25,9 @@ MAX_STRUCTURE = 16 << 20  # bytes
 MAX_INFO = 1 << 20
 MAX_WEIGHTS = 4 << 30
 MAX_ARRAYS = 10_000
+MAX_DIRECTORY = MAX_ARRAYS * 512  # bytes of names and places
 MAX_SAMPLES = 1 << 53
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those of numpy.savez and savez_compressed
 _HEADER = 4096  # bytes before an array's numbers, at most
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # the same weights have to be the same bytes
 
@@ -83,9 +85,14 @@ def read_structure(folder: Path) -> Json:
 def read_weights(folder: Path, *, limit: int = MAX_WEIGHTS) -> Weights:
     """All arrays by their names, in the file's order, of at most `limit` bytes together. Raises `ModelRefused`."""
     try:
-        with _opened(folder / WEIGHTS).open("rb") as file, zipfile.ZipFile(file) as archive:
-            entries = _entries(archive, limit)
-            return {name: _read_array(archive, entry, name) for name, entry in entries.items()}
+        path = _opened(folder / WEIGHTS)
+        with path.open("rb") as opened:
+            # an archive's list of its entries is read in one piece, before anything is known of it
+            file = _Bounded(opened, MAX_DIRECTORY)
+            with zipfile.ZipFile(cast(IO[bytes], file)) as archive:
+                file.most = limit
+                entries = _entries(archive, limit, length=path.stat().st_size)
+                return {name: _read_array(archive, entry, name) for name, entry in entries.items()}
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeError) as error:
         raise ModelRefused(WEIGHTS, f"not a NumPy archive: {error}", remedy="write it with numpy.savez") from error
 
@@ -104,7 +111,21 @@ def write_model(model: Model, folder: Path) -> None:
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", date_time=_FIRST_DAY), content.getbuffer())
 
 
-def _entries(archive: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]:
+class _Bounded:
+    """A file of which not more than ``most`` bytes are read at once."""
+
+    def __init__(self, file: BinaryIO, most: int) -> None:
+        self.most = most
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        if size > self.most:
+            raise zipfile.BadZipFile(f"{size:,} bytes in one piece, more than {self.most:,}")
+        return self._file.read(size)
+
+
+def _entries(archive: zipfile.ZipFile, limit: int, *, length: int) -> dict[str, zipfile.ZipInfo]:
     found = archive.infolist()
     remedy = "write it with numpy.savez, an array for each variable of each layer"
     if not found:
@@ -114,12 +135,22 @@ def _entries(archive: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]
         raise ModelRefused(
             WEIGHTS,
             f"{len(found)} arrays of {size:,} bytes together",
-            remedy=f"a model has at most {MAX_ARRAYS:,} arrays and {limit:,} bytes",
+            remedy=f"at most {MAX_ARRAYS:,} arrays and {limit:,} bytes are read here",
         )
+    for entry in found:
+        if entry.compress_type not in _COMPRESSIONS or not 0 <= entry.header_offset < length:
+            raise zipfile.BadZipFile(f"its entry {_short(repr(entry.filename))} is none of NumPy's")
+        if not _is_plain(entry.filename):
+            raise ModelRefused(WEIGHTS, f"an array is called {_short(ascii(entry.filename))}", remedy=remedy)
     entries = {entry.filename.removesuffix(".npy"): entry for entry in found if entry.filename.endswith(".npy")}
     if len(entries) < len(found):
         raise ModelRefused(WEIGHTS, "it holds something else than arrays, or one array twice", remedy=remedy)
     return entries
+
+
+def _is_plain(name: str) -> bool:
+    """Whoever unpacks the archive finds it in the folder that they meant."""
+    return name.isprintable() and not {"", ".", ".."} & set(name.split("/"))
 
 
 def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> NDArray[Any]:
@@ -130,11 +161,15 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> 
         if kind.kind not in "fiu":
             raise ModelRefused(place, f"holds {kind}, not numbers", remedy="save plain arrays of numbers, no objects")
         if min(shape, default=0) < 0 or not size <= entry.file_size <= size + _HEADER:
-            raise ModelRefused(place, f"says it has the shape {shape}, but not so many numbers", remedy="save it again")
+            said = f"says it has the shape {_short(shape)}, but not so many numbers"
+            raise ModelRefused(place, said, remedy="save it again")
         content = member.read(size)
     if len(content) < size:
         raise ModelRefused(place, "ends too early", remedy="save it again")
-    array = np.frombuffer(content, dtype=kind).reshape(shape, order="F" if by_columns else "C")
+    try:
+        array = np.frombuffer(content, dtype=kind).reshape(shape, order="F" if by_columns else "C")
+    except (ValueError, TypeError, OverflowError) as error:  # more dimensions than there are, or longer ones
+        raise ModelRefused(place, f"has no such shape: {_short(error)}", remedy="save it again") from error
     if kind.kind == "f" and not np.isfinite(array).all():
         bad = int(array.size - np.isfinite(array).sum())
         raise ModelRefused(place, f"{bad} of {array.size} weights are no finite numbers", remedy="train it again")

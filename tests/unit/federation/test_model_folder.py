@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from node_runtime.federation.model_folder import ModelRefused, read_info, read_structure, read_weights
+from node_runtime.federation.model_folder import MAX_DIRECTORY, ModelRefused, read_info, read_structure, read_weights
 from tests.unit.federation.model_folders import arrays, model_folder
 
 
@@ -90,6 +90,36 @@ def test_what_is_no_archive_of_arrays_is_refused(tmp_path: Path) -> None:
         read_weights(text)
     with pytest.raises(ModelRefused, match="something else than arrays"):
         read_weights(with_member(tmp_path / "other", b"#!/bin/sh", name="run.sh"))
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compression_that_numpy_does_not_write_is_refused(tmp_path: Path, kind: int) -> None:
+    with pytest.raises(ModelRefused, match="none of NumPy's"):
+        read_weights(with_member(tmp_path / "a", header("(1,)") + bytes(4), kind=kind))
+
+
+@pytest.mark.parametrize("shape", [f"({'1, ' * 65})", f"(0, {10**30})", "(True,)"])
+def test_a_shape_that_no_array_can_have_is_refused(tmp_path: Path, shape: str) -> None:
+    folder = with_member(tmp_path / "a", header(shape) + bytes(0 if "0," in shape else 4))
+    with pytest.raises(ModelRefused, match="hidden/0_kernel: has no such shape"):
+        read_weights(folder)
+
+
+@pytest.mark.parametrize("name", ["hidden/../../kernel.npy", "/hidden.npy", "hidden/\x1b[31m.npy"])
+def test_an_array_whose_name_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ModelRefused, match=r"weights.npz: an array is called '"):
+        read_weights(with_member(tmp_path / "a", header("(1,)") + bytes(4), name=name))
+
+
+def test_an_archive_whose_list_of_entries_is_large_itself_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "a")
+    with zipfile.ZipFile(folder / "weights.npz", "w") as archive:
+        for number in range(1 + MAX_DIRECTORY // 60_000):
+            entry = zipfile.ZipInfo(f"{number}.npy")
+            entry.comment = bytes(60_000)
+            archive.writestr(entry, b"")
+    with pytest.raises(ModelRefused, match="in one piece"):
+        read_weights(folder)
 
 
 def test_files_that_are_not_there_or_links_are_refused(tmp_path: Path) -> None:
