@@ -19,7 +19,11 @@ def read_json(path: Path, *, most_bytes: int) -> JsonValue:
     Refused is what other readers would take differently or choke on: keys that are there twice, NaN and infinities,
     endless integers, deep nesting, and text that can't be written as UTF-8 again.
     """
-    content = _read(path, most_bytes)
+    return parse_json(_read(path, most_bytes))
+
+
+def parse_json(content: bytes) -> JsonValue:
+    """As `read_json`, of bytes that are here already."""
     try:
         value: JsonValue = json.loads(
             content.decode(), object_pairs_hook=_object, parse_constant=_refuse, parse_float=_float, parse_int=_int
@@ -82,6 +86,7 @@ def _float(text: str) -> float:
 
 
 def _int(text: str) -> int:
-    if len(text) > MAX_DIGITS:
-        raise ValueError(f"a number has {len(text)} digits, more than {MAX_DIGITS}")
+    digits = len(text.removeprefix("-"))
+    if digits > MAX_DIGITS:
+        raise ValueError(f"a number has {digits} digits, more than {MAX_DIGITS}")
     return int(text)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, Valida
 from node_runtime.annotations import check_annotations
 from node_runtime.document import Document
 from node_runtime.errors import FailureCategory, InputError, TaskFailed
+from node_runtime.hostile_json import parse_json
 from node_runtime.perf import FILE_NAME as PERF
 from node_runtime.perf import Perf, read_perf
 from node_runtime.ports import ContainerRun
@@ -73,6 +74,7 @@ class ResultDocument(_Part):
         """Raises `InputError` for anything else than a result.json."""
         remedy = "reject the submission, or ask its worker"
         try:
+            parse_json(encoded)  # numbers and nesting that whoever shows them would choke on
             found = cls.model_validate_json(encoded)
             canonical = found.encode() == encoded
         except ValidationError as error:

@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from node_runtime.cli import account, contributor, creator, federation, network, operator, validate
+from node_runtime.cli.text import safe
 from node_runtime.errors import NodeRuntimeError
 
 
@@ -47,13 +49,9 @@ def main() -> None:
         app()
     except NodeRuntimeError as error:
         console = Console(stderr=True, highlight=False, soft_wrap=True)
-        console.print(f"[bold red]error:[/] {_plain(error.message)}")
+        console.print(Text.assemble(("error:", "bold red"), " ", safe(error.message)))
         if error.remedy:
-            console.print(f"[bold]try:[/]   {_plain(error.remedy)}")
+            console.print(Text.assemble(("try:", "bold"), "   ", safe(error.remedy)))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")

@@ -46,7 +46,10 @@ class Annotators:
         return ""
 
     def agreements(self, outputs: Path, submission: SubmissionId, others: tuple[Submission, ...]) -> Iterator[Agreed]:
-        """With each of the others that was not rejected and can be read."""
+        """With each of the others that was not rejected and keeps to what the task asks.
+
+        Only these are read: others may have more files, and more in them, than this machine has memory for.
+        """
         from node_runtime.agreement import agreement  # numpy is slow to import
 
         for other in others:
@@ -54,7 +57,7 @@ class Annotators:
             if other.id == submission or other.state is SubmissionState.REJECTED or digest is None:
                 continue
             try:
-                if self.store.size(digest) > self.limit:
+                if self.store.size(digest) > self.limit or self.mistakes(self.fetched(digest)):
                     continue
                 found = agreement([outputs, self.fetched(digest)], self.annotation)
             except NodeRuntimeError:

@@ -105,6 +105,14 @@ def test_a_wrong_command_ends_with_place_reason_and_exit_code(
     assert "Traceback" not in ended.stderr
 
 
+def test_what_a_terminal_would_obey_is_not_printed_in_an_error(nrt: Nrt) -> None:
+    ended = nrt("check", "\x1b]0;title\x07[red].yaml")
+    assert ended.returncode == 2
+    assert "\x1b" not in ended.stderr
+    assert "]0;title" in ended.stderr
+    assert "[red].yaml" in ended.stderr
+
+
 def test_an_address_with_a_slip_is_told_once(nrt: Nrt) -> None:
     slipped = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQZ"
     ended = nrt("pay", slipped, "1")

@@ -230,6 +230,7 @@ def test_what_is_no_document_is_refused(encoded: bytes) -> None:
         ('"all":0.5', '"all":0.50'),
         ('"epoch":3', '"epoch": 3'),
         ('"x":1', '"x":"\\ud800"'),
+        ('"x":1', '"x":1' + "0" * 400),
     ],
 )
 def test_what_others_could_read_differently_is_refused(inputs: Inputs, old: str, new: str) -> None:
