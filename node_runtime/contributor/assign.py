@@ -3,9 +3,10 @@
 Nothing of a bundle is executed here.
 """
 
+import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,14 +93,15 @@ def _look(chain: Chain, store: AssetStore, task: Task, document: Document, targe
                 f"task {task.id} uses private data of {ref.owner}, which never leaves its node",
                 remedy="leave it to that node",
             )
-    digests = {*(asset_ref(key).digest for key in document.asset_keys()), *model_digests(document, chain)}
+    models = model_digests(document, chain)
+    digests = {*(asset_ref(key).digest for key in document.asset_keys()), *models}
     for digest in digests:
         if not store.has(digest):
             raise AssetUnavailable(
                 f"task {task.id} needs {digest}, and storage doesn't have it", remedy="ask its creator to store it"
             )
     _check_room(sum(map(store.size, digests)), target)
-    _check_bundle(store, document)
+    _check_bundle(store, document, models)
 
 
 def _check_room(needed: int, target: Path) -> None:
@@ -112,19 +114,29 @@ def _check_room(needed: int, target: Path) -> None:
         )
 
 
-def _check_bundle(store: AssetStore, document: Document) -> None:
+def _check_bundle(store: AssetStore, document: Document, models: tuple[Digest, ...]) -> None:
     with tempfile.TemporaryDirectory(prefix="node-runtime-") as scratch:
         digest = bundle_digest(document)
         place = Path(scratch) / "bundle"
         store.fetch(digest, place)
-        _check_fetched(place, document)
+        _check_fetched(place, document, models)
 
 
-def _check_fetched(bundle: Path, document: Document) -> None:
+def _check_fetched(bundle: Path, document: Document, models: tuple[Digest, ...]) -> None:
+    """As a node would find it, and without what acts on who merely goes into its folder."""
     found = input_in(bundle, bundle_digest(document))
     check_bundle(found, data=bool(document.data), models=bool(document.models))
-    if OWN in (*found.files, *found.folders):
-        raise InputError(f"the bundle has a {OWN} of its own", remedy="ask the task's creator to leave it out")
+    laid = [*(f"data/{asset_ref(key).digest}" for key in document.data), *(f"models/{model}" for model in models)]
+    for own in (*(name for name in (OWN, *laid) if os.path.lexists(bundle / name)), *_repositories(bundle)):
+        raise InputError(f"the bundle has a {own} of its own", remedy="ask the task's creator to leave it out")
+
+
+def _repositories(bundle: Path) -> Iterator[str]:
+    """Git runs commands that a repository's configuration names, and many a shell's prompt asks git in each folder."""
+    for place, folders, files in os.walk(bundle):
+        names = {*folders, *files}
+        if ".git" in names or {"HEAD", "objects", "refs"} <= names:
+            yield f"git repository ({Path(place).relative_to(bundle)})"
 
 
 def _claim(chain: Chain, task: Task, say: Say) -> Assignment:
@@ -149,7 +161,7 @@ def _fill(
         remove_tree(incoming)
         if not (folder.path / START).exists():
             store.fetch(bundle_digest(document), incoming)
-            _check_fetched(incoming, document)
+            _check_fetched(incoming, document, models)
             _unpack(incoming, folder.path)
         (folder.path / START).chmod(0o755)  # bundles that came through an archive or a web page have lost that
         for digest in dict.fromkeys(asset_ref(key).digest for key in document.data):

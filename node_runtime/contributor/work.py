@@ -17,19 +17,18 @@ from pathlib import Path
 from node_runtime.contributor.assign import Assigned, bundle_digest
 from node_runtime.contributor.folder import OWN, TaskFolder
 from node_runtime.contributor.holds import check_live
+from node_runtime.contributor.outputs_back import bring_back, lay_out, rescue
 from node_runtime.contributor.send import Witnessed
 from node_runtime.document import Document, asset_ref
 from node_runtime.errors import InputError, TaskFailed
 from node_runtime.ports import AssetStore, ContainerEngine, ContainerRun, ContainerSpec
-from node_runtime.stages import Input, Inputs, stages_of
+from node_runtime.stages import Input, Inputs, Stage, stages_of
 from node_runtime.stages.bundle import OUTPUTS, START
 from node_runtime.stages.inputs import input_in
-from node_runtime.storage.manifest import TreeRefused
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.trouble import host_trouble
-from node_runtime.storage.walk import FOUND_AFTER_RUN, tree_files
 from node_runtime.task import Assignment, Digest
-from node_runtime.workspace import AttemptId, Workspace, Workspaces, output_refused
+from node_runtime.workspace import AttemptId, Workspace, Workspaces
 
 TIME_TO_SEND = 10_000  # ms before its due at which the container is ended
 INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended
@@ -72,21 +71,33 @@ def work(assigned: Assigned, bench: Workbench, *, stop: threading.Event) -> Work
     """
     check_live(assigned.assignment)
     folder, attempt = TaskFolder(assigned.folder), attempt_of(assigned.assignment)
-    bench.workspaces.remove(attempt)  # of an earlier command that was killed
-    with tempfile.TemporaryDirectory(prefix="node-runtime-") as scratch, bench.workspaces.open(attempt) as workspace:
-        inputs = _inputs(assigned, bench.store, Path(scratch))
-        (stage,) = stages_of(assigned.document, inputs)
-        image = bench.engine.image(stage.image, log=bench.say, stop=stop)
-        container = _until_due(workspace.prepare(stage, image=image), assigned.assignment)
-        left = workspace.output_folder(stage.name, stage.writes[0].name) / OUTPUTS
-        _lay_out(folder, left, most=stage.limits.outputs)
+    with tempfile.TemporaryDirectory(prefix="node-runtime-") as scratch:
+        (stage,) = stages_of(assigned.document, _inputs(assigned, bench.store, Path(scratch)))
+        rescue(bench.workspaces, attempt, stage, folder, say=bench.say)
+        workspace = bench.workspaces.open(attempt)
+        container = _prepared(workspace, stage, folder, assigned, bench, stop)
         try:
             run = _run(container, bench, stop)
-        finally:  # also for who is interrupted
+        finally:  # also for who is interrupted; what can't be brought back, on a full disk, the next `work` rescues
+            spoiled = bring_back(workspace, stage, folder)
             _keep_logs(workspace, folder)
-            spoiled = _bring_back(left, folder, most=stage.limits.outputs)
+            workspace.close()
     failure = spoiled if run.failure is None else TaskFailed(run.failure, f"{START} {_ending(run)}")
     return Worked(witnessed=Witnessed(runs=((stage, run),), logs=folder.logs), failure=failure)
+
+
+def _prepared(
+    workspace: Workspace, stage: Stage, folder: TaskFolder, assigned: Assigned, bench: Workbench, stop: threading.Event
+) -> ContainerSpec:
+    """The container to run, with earlier outputs in it. Nothing of the attempt stays when that fails."""
+    try:
+        image = bench.engine.image(stage.image, log=bench.say, stop=stop)
+        container = workspace.prepare(stage, image=image)
+        lay_out(workspace, stage, folder)
+    except BaseException:
+        workspace.close()
+        raise
+    return _until_due(container, assigned.assignment)
 
 
 def attempt_of(hold: Assignment) -> AttemptId:
@@ -145,16 +156,6 @@ def _until_due(container: ContainerSpec, hold: Assignment) -> ContainerSpec:
     return replace(container, timeout=max(1.0, min(container.timeout, left)))
 
 
-def _lay_out(folder: TaskFolder, left: Path, *, most: int) -> None:
-    """Earlier work is there again."""
-    if not folder.outputs.is_dir():
-        return
-    try:
-        _copy(folder.outputs, left, most=most)
-    except TreeRefused as error:
-        raise InputError(error.message, remedy=error.remedy) from error
-
-
 def _run(container: ContainerSpec, bench: Workbench, stop: threading.Event) -> ContainerRun:
     seat = bench.seat
     if seat is None:
@@ -170,35 +171,3 @@ def _keep_logs(workspace: Workspace, folder: TaskFolder) -> None:
     with host_trouble(folder.logs):
         remove_tree(folder.logs)
         shutil.copytree(workspace.logs, folder.logs)
-
-
-def _bring_back(left: Path, folder: TaskFolder, *, most: int) -> TaskFailed | None:
-    """What the container left takes the place of the outputs before, unless it can't be sent: then they stay."""
-    fresh, before = folder.own / "outputs-fresh", folder.own / "outputs-before"
-    with host_trouble(folder.own):
-        remove_tree(fresh)
-        remove_tree(before)
-        try:
-            with output_refused(START):
-                _copy(left, fresh, most=most)
-        except TaskFailed as error:
-            remove_tree(fresh)
-            return error
-        if os.path.lexists(folder.outputs):
-            folder.outputs.rename(before)
-        fresh.rename(folder.outputs)
-        remove_tree(before)
-    return None
-
-
-def _copy(source: Path, target: Path, *, most: int) -> None:
-    """Regular files only, nothing is followed. Raises `TreeRefused` for anything else, or more than ``most`` bytes."""
-    with host_trouble(target):
-        target.mkdir(exist_ok=True)
-        for file in tree_files(source, caps=FOUND_AFTER_RUN.with_bytes(most)):
-            place = target / file.path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with place.open("xb") as copied:
-                for chunk in file.chunks():
-                    copied.write(chunk)
-            place.chmod(0o755 if file.executable else 0o644)

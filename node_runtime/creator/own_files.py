@@ -1,6 +1,7 @@
-"""Which files of a folder are its creator's own? All but what Python compiled of them: that differs between machines.
+"""Which files of a folder are its creator's own? All but what Python compiled of them, and the history that git keeps.
 
-Without it, the folder of an algo that somebody has imported would be another asset, and its image be built anew.
+What is compiled differs between machines: the folder of an algo that somebody has imported would be another asset, and
+its image be built anew. A history tells everybody what was deleted, and its configuration may hold passwords.
 """
 
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 from node_runtime.ports import AssetStore
 from node_runtime.task import AssetKind, Digest
 
-_COMPILED = "__pycache__"
+_LEFT_OUT = ("__pycache__", ".git")
 
 
 def put_own_files(path: Path, kind: AssetKind, store: AssetStore) -> Digest:
@@ -25,11 +26,11 @@ def put_own_files(path: Path, kind: AssetKind, store: AssetStore) -> Digest:
 
 @contextmanager
 def _own_files(folder: Path) -> Iterator[Path]:
-    """The file or folder itself when nothing is compiled in it, else a copy without that, removed again at the end."""
-    if not folder.is_dir() or not any(folder.rglob(_COMPILED)):
+    """The file or folder itself when all in it is their own, else a copy of that, removed again at the end."""
+    if not folder.is_dir() or not any(any(folder.rglob(name)) for name in _LEFT_OUT):
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="node-runtime-") as scratch:
         copy = Path(scratch) / folder.name
-        shutil.copytree(folder, copy, symlinks=True, ignore=shutil.ignore_patterns(_COMPILED))
+        shutil.copytree(folder, copy, symlinks=True, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         yield copy

@@ -104,15 +104,16 @@ def test_a_closed_terminal_ends_the_container_and_keeps_what_was_done(
 
 @pytest.mark.docker
 @pytest.mark.slow
-def test_work_is_done_once_at_a_time_and_again_after_it_was_killed(
+def test_work_is_done_once_at_a_time_and_goes_on_after_it_was_killed(
     desk: Desk, sit: Callable[..., PersonsTerminal]
 ) -> None:
-    task = desk.offer(ASKS)
+    task = desk.offer("cat outputs/half.txt && rm outputs/half.txt || echo half done > outputs/half.txt\n" + ASKS)
     terminal = sit("work", str(task))
     terminal.waits_for("Is one.txt")
     assert "is being worked on already" in desk.refused("work", str(task), code=2)
     terminal.process.kill()
     again = sit("work", str(task), "--yes")
+    again.waits_for("half done")
     again.waits_for("Is one.txt")
     again.types("cat\r")
     assert again.ends() == 0, again.seen

@@ -3,6 +3,8 @@
 import json
 import time
 
+import pytest
+
 from node_runtime.task import AssignmentState
 from tests.e2e.daemon_world import wait_for
 from tests.e2e.persons_desk import BOXES, Desk, desk
@@ -47,6 +49,18 @@ def test_a_bundle_without_its_script_is_not_taken_and_costs_no_bond(desk: Desk) 
     broken = desk.with_another_bundle(task, bundle)
     assert "the bundle has no start_task.sh" in desk.refused("assign", str(broken), code=1)
     assert desk.state(broken) is None
+
+
+@pytest.mark.parametrize("place", [".git/config", "inner/.git/config", ".node-runtime/hold.json"])
+def test_a_bundle_that_would_act_on_who_goes_into_its_folder_is_not_taken(desk: Desk, place: str) -> None:
+    task = desk.offer()
+    bundle = desk.world.folder / "bundle"
+    (bundle / place).parent.mkdir(parents=True)
+    (bundle / place).write_text("[core]\nfsmonitor = touch stolen\n")
+    hostile = desk.with_another_bundle(task, bundle)
+    assert "of its own" in desk.refused("assign", str(hostile), code=2)
+    assert desk.state(hostile) is None
+    assert list(desk.folder.iterdir()) == []
 
 
 def test_a_task_for_nodes_is_not_taken_by_a_person(desk: Desk) -> None:

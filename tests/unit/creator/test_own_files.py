@@ -1,4 +1,4 @@
-"""Does a folder stay the same asset after somebody ran its code?"""
+"""Does a folder stay the same asset after somebody ran its code, and does it tell no more than its files?"""
 
 from pathlib import Path
 
@@ -18,3 +18,13 @@ def test_what_python_compiled_is_no_part_of_an_algo_but_of_data(tmp_path: Path) 
     (folder / "inner" / "__pycache__" / "algo.cpython-311.pyc").write_bytes(b"compiled")
     assert put_own_files(folder, AssetKind.ALGO, store) == before
     assert put_own_files(folder, AssetKind.DATA_SAMPLE, store) != before
+
+
+def test_the_history_that_git_keeps_is_not_given_away(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    folder = tmp_path / "bundle"
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git" / "config").write_text("[remote]\nurl = https://user:password@example.org/\n")
+    (folder / "start_task.sh").write_text("exit 0\n")
+    store.fetch(put_own_files(folder, AssetKind.BUNDLE, store), tmp_path / "stored")
+    assert [path.name for path in (tmp_path / "stored").iterdir()] == ["start_task.sh"]
