@@ -250,7 +250,8 @@ class ContainerEngine(Protocol):
     ) -> ContainerRun:
         """The same with a person at a terminal: descriptors of what they type and of what they see.
 
-        The terminal is as it was afterwards, however this ends. One run at a time on one terminal.
+        The terminal is as it was afterwards, however this ends. One run at a time on one terminal. Ctrl-] three times
+        in a row sets ``stop``.
         """
         ...
 

@@ -192,6 +192,7 @@ def _greet(assigned: Assigned, session: Session) -> None:
     due = assigned.assignment.due
     line(f"send by   {moment(due)}, {since(due, now=current_time(session.chain))}", style="yellow")
     line(f"start_task.sh begins; what it leaves in {OUTPUTS}/ comes back to {_shown(assigned.folder)}/", style="dim")
+    line("Ctrl-C interrupts it; Ctrl-] three times ends it whatever it does", style="dim")
 
 
 def _check_ended_well(worked: Worked) -> None:

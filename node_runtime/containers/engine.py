@@ -89,10 +89,10 @@ class DockerEngine:
     def run_with_terminal(
         self, container: ContainerSpec, *, keyboard: int, screen: int, stop: threading.Event
     ) -> ContainerRun:
-        cap = self._room.sandbox.log
+        log, cap = container.log, self._room.sandbox.log
         with (
             engine_trouble(f"container {container.name}"),
-            PersonsTerminal(self._client, keyboard=keyboard, screen=screen, log=container.log, cap=cap) as terminal,
+            PersonsTerminal(self._client, keyboard=keyboard, screen=screen, log=log, cap=cap, stop=stop) as terminal,
         ):
             return run_container(self._room, container, stop, terminal.join)
 

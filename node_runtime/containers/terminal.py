@@ -1,7 +1,8 @@
 """How does a person sit at a container? What they type goes in, what it prints comes out, and then all is as before.
 
 What a container prints reaches the terminal as it is, as from a shell on another machine; what it switched on there is
-switched off at the end. Keys go to the container, Ctrl-C too: there it interrupts the program, not this process.
+switched off at the end. Keys go to the container, Ctrl-C too: there it interrupts the program, not this process. Ctrl-]
+three times in a row ends what doesn't heed that.
 """
 
 import os
@@ -24,18 +25,25 @@ from node_runtime.containers.logs import LogFile
 _LOOK = 0.2  # seconds between looks at the window's size: a signal would need the main thread
 _LAST_WORDS = 10  # seconds for what an ended container has printed to arrive
 _NO_DETACHING = "ctrl-@,ctrl-_,ctrl-@"  # else Ctrl-P waits for a Ctrl-Q, and with it the container is left alone
-# colours, hidden cursor, mouse reports, bracketed paste: what a program that was killed leaves switched on
-_SOBER = b"\x1b[0m\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l"
+# what a program that was killed leaves switched on: another screen and character set, mouse and focus reports,
+# bracketed paste, reverse video; and by a soft reset colours, margins, a hidden cursor, inserting, other codes for keys
+_SOBER = b"\x1b[?1047l\x0f\x1b[?9;1000;1002;1003;1004;1005;1006;1015;2004;5l\x1b[!p\x1b[0m\x1b[?25h"
+_LEAVE = b"\x1d"  # Ctrl-], as in telnet and systemd-nspawn
+_TIMES = 3
 
 
 class PersonsTerminal:
     """A terminal, by the descriptors of its ``keyboard`` and ``screen``, for the containers of one run.
 
     The head of what a container prints goes to ``log`` too, at most half of ``cap`` bytes; the engine has the rest.
+    ``stop`` is set when the person wants to leave a program that heeds nothing.
     """
 
-    def __init__(self, client: docker.APIClient, *, keyboard: int, screen: int, log: Path, cap: int) -> None:
+    def __init__(
+        self, client: docker.APIClient, *, keyboard: int, screen: int, log: Path, cap: int, stop: threading.Event
+    ) -> None:
         self._client = client
+        self._stop = stop
         self._keyboard = keyboard
         self._screen = screen
         self._log = log
@@ -58,7 +66,7 @@ class PersonsTerminal:
 
     def begin(self) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        self._seat = _Seat(self._client, self._container, self._keyboard, self._screen)
+        self._seat = _Seat(self._client, self._container, self._keyboard, self._screen, self._stop)
         if os.isatty(self._keyboard):
             self._saved = termios.tcgetattr(self._keyboard)
             tty.setraw(self._keyboard, termios.TCSANOW)
@@ -87,8 +95,12 @@ class PersonsTerminal:
 class _Seat:
     """The two threads between one container and the terminal."""
 
-    def __init__(self, client: docker.APIClient, container: str, keyboard: int, screen: int) -> None:
+    def __init__(
+        self, client: docker.APIClient, container: str, keyboard: int, screen: int, stop: threading.Event
+    ) -> None:
         self._client = client
+        self._stop = stop
+        self._leaving = 0  # how often in a row
         self._container = container
         self._keyboard = keyboard
         self._screen = screen
@@ -134,7 +146,14 @@ class _Seat:
                     if not typed:
                         self._line.shutdown(socket.SHUT_WR)
                         return
+                    self._look_for_leaving(typed)
                     self._line.sendall(typed)
+
+    def _look_for_leaving(self, typed: bytes) -> None:
+        last = len(typed) - len(typed.rstrip(_LEAVE))
+        self._leaving = self._leaving + last if last == len(typed) else last
+        if self._leaving >= _TIMES:
+            self._stop.set()
 
     def _follow_size(self) -> None:
         if not os.isatty(self._screen):

@@ -146,6 +146,15 @@ def test_the_terminal_is_restored_however_it_ends(
     assert person.settings() == before
 
 
+def test_a_program_that_heeds_nothing_is_left_by_one_key_three_times(engine_world: EngineWorld, person: Person) -> None:
+    spec = engine_world.spec("trap '' INT TERM HUP; stty raw; echo ready; while :; do sleep 0.1; done")
+    running = person.work(spec)
+    person.waits_for(b"ready")
+    person.types(b"\x03\x1d\x1d other keys between \x1d")
+    person.types(b"\x1d\x1d")
+    assert ends(running, person).failure is FailureCategory.POLICY
+
+
 def test_the_terminal_is_restored_when_there_is_no_image(engine_world: EngineWorld, person: Person) -> None:
     before = person.settings()
     running = person.work(engine_world.spec("true", image="sha256:" + "0" * 64))
