@@ -18,6 +18,7 @@ from node_runtime.task import Account
 from .codec import SS58_FORMAT
 
 PASSWORD_FILE = "NODE_RUNTIME_PASSWORD_FILE"
+_SECRET = re.compile(r"(0x)?[0-9a-fA-F]{64,128}|\s*[a-z]+(\s+[a-z]+){11,23}\b.*", re.DOTALL)  # a seed, a mnemonic
 _DEVELOPMENT_KEY = re.compile(r"//[A-Za-z0-9]+(?:/{1,2}[A-Za-z0-9]+)*")
 
 
@@ -49,6 +50,11 @@ def load_key(name: str, *, password_file: Path | None, development: bool, passwo
     """
     if name.startswith("//"):
         return _development_key(name, development)
+    if _SECRET.fullmatch(name):
+        raise InputError(
+            "the key is given as a seed or a mnemonic, which isn't shown here, in place of its name",
+            remedy="name a keystore file, or make one with 'node-runtime init'",
+        )
     path = Path(name).expanduser()
     try:
         content = json.loads(path.read_bytes())
@@ -82,13 +88,14 @@ def read_password(path: Path) -> str:
 
 
 def _development_key(name: str, development: bool) -> Keypair:
+    shown = name if _DEVELOPMENT_KEY.fullmatch(name) else f"{name.partition('///')[0]}…"  # what follows is a password
     if not development:
         raise InputError(
-            f"key {name}: everybody knows the development keys, so they are refused outside development chains",
+            f"key {shown}: everybody knows the development keys, so they are refused outside development chains",
             remedy="name a keystore file, or make one with 'node-runtime init'",
         )
     if not _DEVELOPMENT_KEY.fullmatch(name):
-        raise InputError(f"key {name}: not the name of a development key", remedy="name one like //Alice")
+        raise InputError(f"key {shown}: not the name of a development key", remedy="name one like //Alice")
     return Keypair.create_from_uri(name, ss58_format=SS58_FORMAT)
 
 

@@ -114,3 +114,17 @@ def test_development_keys_work_on_development_chains_only() -> None:
 def test_what_only_looks_like_a_development_key_is_refused() -> None:
     for name in ("//", "//Alice//", "//Alice bob", "///password"):
         assert "not the name of a development key" in refused(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("bottom drive obey lake curtain smoke basket hold race lonely fit walk", "curtain"),
+        ("bottom drive obey lake curtain smoke basket hold race lonely fit walk//Alice", "curtain"),
+        ("0x" + "e5" * 32, "e5e5"),
+        ("//Alice///hunter2", "hunter2"),
+    ],
+)
+def test_a_secret_in_a_names_place_is_not_repeated(name: str, secret: str) -> None:
+    for development in (True, False):
+        assert secret not in refused(name, development=development)
