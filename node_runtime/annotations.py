@@ -28,6 +28,7 @@ from node_runtime.mistakes import in_words
 from node_runtime.yaml_marks import nearest
 
 MAX_BYTES = 1 << 20  # of one output: what MAX_ANNOTATIONS need, and some
+MAX_TOTAL = 256 << 20  # of all outputs together: read within seconds, since they are to be sent in time
 MAX_ANNOTATIONS = 1000  # of one file: two annotators' are compared each with each
 MAX_LABEL = 100  # characters
 MAX_KEYS = 20  # of one object: far more than are known, few enough to name each that isn't
@@ -105,6 +106,13 @@ def check_annotations(outputs: Path, bundle: Path, annotation: Annotation) -> No
         asked = {output_name(file): file for file in annotation_files(bundle)}
     except ValueError as error:
         raise _unfit(str(error)) from error
+    total = sum((outputs / name).lstat().st_size for name in _files_in(outputs))
+    if total > MAX_TOTAL:
+        raise TaskFailed(
+            FailureCategory.OUTPUT_INVALID,
+            f"the annotations have {total >> 20} MiB together, more than {MAX_TOTAL >> 20}",
+            remedy="write nothing but the annotations into outputs/",
+        )
     mistakes = list(islice(_mistakes(outputs, bundle, annotation, asked), SHOWN + 1))
     if mistakes:
         surplus = ["and more"] if len(mistakes) > SHOWN else []

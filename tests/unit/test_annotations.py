@@ -8,7 +8,7 @@ import pytest
 from skimage import io
 
 from node_runtime.annotation_files import unfit_files
-from node_runtime.annotations import MAX_ANNOTATIONS, MAX_BYTES, check_annotations, output_name
+from node_runtime.annotations import MAX_ANNOTATIONS, MAX_BYTES, MAX_TOTAL, check_annotations, output_name
 from node_runtime.document import Annotation, AnnotationType
 from node_runtime.errors import FailureCategory, TaskFailed
 
@@ -233,6 +233,13 @@ def test_sizes_of_usual_pictures_are_known(tmp_path: Path, suffix: str) -> None:
     (outputs / "a_annotations.json").write_text(json.dumps(value))
     with pytest.raises(TaskFailed, match=r"annotations\[1\]\.box.* 64 × 48"):
         check_annotations(outputs, tmp_path, asked(AnnotationType.OBJECT_DETECTION))
+
+
+def test_more_than_can_be_read_in_time_is_refused_unread(tmp_path: Path) -> None:
+    room = Room(tmp_path, AnnotationType.CLASSIFICATION)
+    with (room.outputs / "a_annotations.json").open("wb") as file:
+        file.truncate(MAX_TOTAL + 1)
+    assert "256 MiB together" in room.refused()
 
 
 @pytest.mark.parametrize(
