@@ -125,10 +125,10 @@ class AssetStore(Protocol):
         """Store a folder or a single regular file. Raises `StorageError` for links, devices and sockets in it."""
         ...
 
-    def fetch(self, digest: Digest, target: Path) -> None:
+    def fetch(self, digest: Digest, target: Path, *, stop: threading.Event | None = None) -> None:
         """Write the tree to `target`, which must not exist: all of it, verified, or nothing.
 
-        Raises `AssetUnavailable` or `AssetMismatch`.
+        Raises `AssetUnavailable`, also soon after ``stop`` is set, or `AssetMismatch`.
         """
         ...
 

@@ -22,14 +22,16 @@ def fetch_inputs(attempt: Attempt, node: Node, held: ExitStack) -> Inputs:
     """Every input on this machine, verified, read-only and pinned until ``held`` closes. May be repeated.
 
     A pin in the attempt's name outlives a killed daemon, because the container that mounts the tree does too.
-    Raises `TaskFailed`: input_unavailable, input_mismatch or policy.
+    Raises `TaskFailed`: input_unavailable, input_mismatch or policy; `Stopped`, or `TaskFailed` node_error when there
+    is just time to tell that it took too long.
     """
     models = model_digests(attempt.document, node.chain)
     private = private_inputs(attempt.document, models, private=node.private, chain=node.chain)
 
     def folder_of(digest: Digest) -> Path:
         source = node.private if digest in private else node.store
-        return held.enter_context(node.cache.pin(digest, fetch=source, holder=str(attempt.id)))
+        pinned = node.cache.pin(digest, fetch=source, holder=str(attempt.id), stop=attempt.ending.event)
+        return held.enter_context(pinned)
 
     def once() -> Inputs:
         return inputs_of(attempt.document, models=models, folder_of=folder_of, worker=attempt.assignment.worker)

@@ -50,18 +50,20 @@ class Cache:
         self._sweep()
 
     @contextmanager
-    def pin(self, digest: Digest, *, fetch: AssetStore, holder: str | None = None) -> Iterator[Path]:
+    def pin(
+        self, digest: Digest, *, fetch: AssetStore, holder: str | None = None, stop: threading.Event | None = None
+    ) -> Iterator[Path]:
         """The folder of the tree, read-only, that stays until the end of the ``with``; fetched when it isn't here.
 
         A single file is a folder with that file in it. With a ``holder``, the name of an attempt, the pin outlives a
         process that is killed, until `release`: what its containers have mounted stays. Without, it ends with the
-        process. Raises what `AssetStore.fetch` raises.
+        process. Fetching ends soon after ``stop`` is set. Raises what `AssetStore.fetch` raises.
         """
         check_digest(digest)
         owner = holder or self._process
         self._take(digest, owner)
         try:
-            yield self._folder(digest, fetch)
+            yield self._folder(digest, fetch, stop)
         finally:
             self._drop(digest, owner)
 
@@ -91,14 +93,14 @@ class Cache:
     def close(self) -> None:
         self._index.close()
 
-    def _folder(self, digest: Digest, store: AssetStore) -> Path:
+    def _folder(self, digest: Digest, store: AssetStore, stop: threading.Event | None) -> Path:
         if self._fits_its_seal(digest):
             self._index.touch(digest)
             return self._trees / digest
         with self._locked(digest):
             fetched = not (self._fits_its_seal(digest) or self._hashes_well(digest))
             if fetched:
-                self._fetch(digest, store)
+                self._fetch(digest, store, stop)
         if fetched:
             self._make_room()
         return self._trees / digest
@@ -127,11 +129,11 @@ class Cache:
             remove_tree(folder)
         return False
 
-    def _fetch(self, digest: Digest, store: AssetStore) -> None:
+    def _fetch(self, digest: Digest, store: AssetStore, stop: threading.Event | None) -> None:
         beside = self._incoming / f"{digest}.{secrets.token_hex(8)}"
         with host_trouble(self._trees):
             try:
-                store.fetch(digest, beside)
+                store.fetch(digest, beside, stop=stop)
                 beside.rename(self._trees / digest)
                 self._record(digest)
             finally:

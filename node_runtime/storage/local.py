@@ -10,6 +10,7 @@ Several processes may use the same folder: a tree is written beside, flushed, th
 import os
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -66,11 +67,11 @@ class LocalStore:
                 file.write(chunk)
         return found.digest
 
-    def fetch(self, digest: Digest, target: Path) -> None:
+    def fetch(self, digest: Digest, target: Path, *, stop: threading.Event | None = None) -> None:
         """Write the tree to `target`, which must not exist: all of it, verified, or nothing.
 
-        Raises `AssetUnavailable`, `AssetMismatch` (the damaged copy is put aside, so that it can be stored again), or
-        `HostError` when there is no room for it.
+        Raises `AssetUnavailable`, also soon after ``stop`` is set, `AssetMismatch` (the damaged copy is put aside, so
+        that it can be stored again), or `HostError` when there is no room for it.
         """
         if os.path.lexists(target):
             raise StorageError(f"{target} is already there", remedy="name a folder that does not exist yet")
@@ -83,7 +84,7 @@ class LocalStore:
                 )
             beside = target.parent / f".{target.name}.{secrets.token_hex(8)}"
             try:
-                unpack(stream, found, beside)
+                unpack(stream, found, beside, stop=stop or threading.Event())
                 beside.rename(target)
             finally:
                 shutil.rmtree(beside, ignore_errors=True)

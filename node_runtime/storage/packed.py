@@ -6,11 +6,12 @@ A manifest has no newline in it (see `manifest`).
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from node_runtime.errors import AssetMismatch
+from node_runtime.errors import AssetMismatch, AssetUnavailable
 from node_runtime.storage.manifest import MAX_MANIFEST, Entry, Manifest, TreeRefused, decode, shown
 from node_runtime.storage.walk import ANY, CHUNK, tree_files
 from node_runtime.task import Digest
@@ -44,8 +45,11 @@ def read_manifest(stream: BinaryIO, digest: Digest) -> Manifest:
     return decode(stream.readline(MAX_MANIFEST).removesuffix(b"\n"), digest)
 
 
-def unpack(stream: BinaryIO, found: Manifest, target: Path) -> None:
-    """Write the rest of the stream into the new folder `target`. Raises `AssetMismatch` at the first wrong byte."""
+def unpack(stream: BinaryIO, found: Manifest, target: Path, *, stop: threading.Event) -> None:
+    """Write the rest of the stream into the new folder `target`.
+
+    Raises `AssetMismatch` at the first wrong byte, `AssetUnavailable` when ``stop`` is set before its end.
+    """
     target.mkdir()
     made = {""}
     for entry in found.entries:
@@ -53,7 +57,7 @@ def unpack(stream: BinaryIO, found: Manifest, target: Path) -> None:
         if folder not in made:
             (target / folder).mkdir(parents=True, exist_ok=True)
             made.add(folder)
-        _unpack_file(stream, entry, target / entry.path)
+        _unpack_file(stream, entry, target / entry.path, stop)
     if stream.read(1):
         raise _wrong("more bytes than its manifest names")
 
@@ -66,11 +70,18 @@ def contents(stream: BinaryIO, found: Manifest) -> Iterator[bytes]:
         raise _wrong("more bytes than its manifest names")
 
 
-def _unpack_file(stream: BinaryIO, entry: Entry, path: Path) -> None:
+def _unpack_file(stream: BinaryIO, entry: Entry, path: Path, stop: threading.Event) -> None:
+    _check_wanted(stop)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags, 0o755 if entry.executable else 0o644), "wb") as file:
         for chunk in _verified(stream, entry):
             file.write(chunk)
+            _check_wanted(stop)
+
+
+def _check_wanted(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise AssetUnavailable("fetching was stopped before its end, as was asked", remedy="repeat it")
 
 
 def _verified(stream: BinaryIO, entry: Entry) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,13 @@ def test_a_huge_tree_is_refused_before_it_is_written(root: Path, tmp_path: Path)
     (root / "trees" / digest[:2] / digest).write_bytes(manifest + b"\n")
     with pytest.raises(HostError, match="more than are free"):
         store.fetch(digest, tmp_path / "back")
+
+
+def test_a_fetch_that_is_not_wanted_any_more_ends_and_leaves_nothing(root: Path, tree: Path, tmp_path: Path) -> None:
+    store, stop = LocalStore(root), threading.Event()
+    digest = store.put(tree)
+    (tmp_path / "fetched").mkdir()
+    stop.set()
+    with pytest.raises(AssetUnavailable, match="was stopped"):
+        store.fetch(digest, tmp_path / "fetched" / "tree", stop=stop)
+    assert list((tmp_path / "fetched").iterdir()) == []

@@ -28,9 +28,9 @@ class CountingStore(LocalStore):
         super().__init__(root)
         self.fetched: list[Digest] = []
 
-    def fetch(self, digest: Digest, target: Path) -> None:
+    def fetch(self, digest: Digest, target: Path, *, stop: threading.Event | None = None) -> None:
         self.fetched.append(digest)
-        super().fetch(digest, target)
+        super().fetch(digest, target, stop=stop)
 
 
 @pytest.fixture
@@ -115,9 +115,9 @@ def test_many_processes_that_ask_at_once_fetch_once(tmp_path: Path, trees: list[
         from node_runtime.storage.local import LocalStore
 
         class Telling(LocalStore):
-            def fetch(self, digest, target):
+            def fetch(self, digest, target, *, stop=None):
                 print("fetched", flush=True)
-                super().fetch(digest, target)
+                super().fetch(digest, target, stop=stop)
 
         root, digest = Path(sys.argv[1]), sys.argv[2]
         with Cache(root / "cache", limit=1 << 30).pin(digest, fetch=Telling(root / "store")) as folder:
@@ -318,11 +318,11 @@ def test_what_another_process_is_fetching_is_left_alone(tmp_path: Path, trees: l
     """The second cache opens while the first one's fetch stands still."""
 
     class OpeningStore(LocalStore):
-        def fetch(self, digest: Digest, target: Path) -> None:
+        def fetch(self, digest: Digest, target: Path, *, stop: threading.Event | None = None) -> None:
             (target.parent / f".{target.name}.beside").mkdir()
             cache_in(tmp_path).close()
             (target.parent / f".{target.name}.beside").rmdir()
-            super().fetch(digest, target)
+            super().fetch(digest, target, stop=stop)
 
     touch(cache_in(tmp_path), trees[0], OpeningStore(tmp_path / "store"))
 
