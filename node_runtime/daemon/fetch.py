@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from tenacity import Retrying, retry_if_exception_type, sleep_using_event, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_attempt,
+    stop_any,
+    stop_when_event_set,
+    wait_exponential_jitter,
+)
 
 from node_runtime.admission import model_digests
 from node_runtime.daemon.attempt import Attempt
@@ -39,7 +47,7 @@ def fetch_inputs(attempt: Attempt, node: Node, held: ExitStack) -> Inputs:
     patience = Retrying(
         retry=retry_if_exception_type(AssetUnavailable),
         wait=wait_exponential_jitter(multiplier=0.5, max=10),
-        stop=stop_after_attempt(TRIES),
+        stop=stop_any(stop_after_attempt(TRIES), stop_when_event_set(attempt.ending.event)),
         sleep=sleep_using_event(attempt.ending.event),
         reraise=True,
     )
