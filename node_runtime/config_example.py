@@ -34,7 +34,7 @@ policy:
 # Building a Dockerfile runs foreign code with network access as root inside the build.
 building: {building}        # allow, deny
 base_image: {base_image}
-# docker: unix:///var/run/docker.sock       # default: the first engine that answers
+# docker: unix:///var/run/docker.sock       # default: that of `up` where it started one, else the first that answers
 
 # What containers may do beside what a task asks for; no task can widen it.
 # sandbox:

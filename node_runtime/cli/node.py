@@ -14,6 +14,7 @@ from node_runtime.chain.client import SubstrateChain, connect
 from node_runtime.cli.session import open_store
 from node_runtime.config import NodeConfig
 from node_runtime.containers.engine import DockerEngine
+from node_runtime.containers.own_engine import answering_engine
 from node_runtime.containers.settings import EngineSettings
 from node_runtime.daemon.audit import Audit
 from node_runtime.daemon.chain_files import ChainFiles, mark_of
@@ -184,11 +185,14 @@ def pool_of(config: NodeConfig) -> Pool:
 
 
 def engine_settings(config: NodeConfig, name: str) -> EngineSettings:
+    """For a node that names no engine the one which the local network started, else the first that answers."""
     sandbox = config.sandbox
+    started = answering_engine() if config.docker is None else None
     return EngineSettings(
         node=name,
         work=config.work,
-        docker_host=config.docker,
+        docker_host=started.url if started is not None else config.docker,
+        build_network=started.build_network if started is not None else None,
         base_image=config.base_image,
         pids=sandbox.pids,
         tmp=sandbox.tmp,

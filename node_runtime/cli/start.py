@@ -4,7 +4,7 @@ from pathlib import Path
 
 import structlog
 
-from node_runtime.cli.node import policy_of, shared_store
+from node_runtime.cli.node import engine_settings, policy_of, shared_store
 from node_runtime.config import NodeConfig
 from node_runtime.containers.base_image import has_base_image, missing_base_image, pull_base_image
 from node_runtime.containers.dockerd import require_engine
@@ -20,7 +20,7 @@ def look_before_start(config: NodeConfig, file: Path) -> None:
 
 
 def _see_base_image(config: NodeConfig) -> None:
-    url = config.docker or require_engine()
+    url = engine_settings(config, config.node).docker_host or require_engine()
     if has_base_image(url, config.base_image):
         return
     if config.building == "allow":

@@ -6,9 +6,16 @@ from pathlib import Path
 
 from node_runtime.containers.base_image import ensure_base_image
 from node_runtime.containers.dockerd import answers, require_engine, started_engine
+from node_runtime.containers.dockerd_process import StartedEngine
 from node_runtime.containers.engine import DockerEngine
 from node_runtime.containers.settings import EngineSettings
 from node_runtime.home import cache_folder, engine_folder
+
+
+def answering_engine() -> StartedEngine | None:
+    """The engine that the local network started on this machine, where `find_engine` doesn't look."""
+    started = started_engine(engine_folder())
+    return started if started is not None and answers(started.url) else None
 
 
 @contextmanager
@@ -17,8 +24,8 @@ def own_engine(work: Path, *, node: str, say: Callable[[str], None]) -> Iterator
 
     ``node`` tells its containers from those of nodes and other commands, ``work`` is a folder of this command alone.
     """
-    started = started_engine(engine_folder())
-    url = started.url if started is not None and answers(started.url) else require_engine()
+    started = answering_engine()
+    url = started.url if started is not None else require_engine()
     engine = DockerEngine(
         EngineSettings(
             node=node,

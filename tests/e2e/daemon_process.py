@@ -31,6 +31,7 @@ class DaemonSettings:
     chain: str
     storage: Path
     engine: DockerHost
+    engine_named: bool = True  # in node.yaml
     key: str = "//Bob"
     slots: int = 1
     grace: int = 2  # seconds
@@ -54,7 +55,7 @@ class DaemonSettings:
                 "slots": self.slots,
                 "disk_floor": "1GiB",
                 "building": self.building,
-                "docker": self.engine.url,
+                **({"docker": self.engine.url} if self.engine_named else {}),
                 "base_image": self.base_image or self.engine.base_image,
                 "poll": "200ms",
                 "grace": f"{self.grace}s",

@@ -1,9 +1,12 @@
 """Does a daemon that can't do anything useful say so when it starts, and what to do?"""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from node_runtime.home import engine_folder
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import World, wait_for
 
@@ -19,6 +22,17 @@ def test_without_its_storage_it_refuses_to_start_and_makes_none(world: World, st
     assert f"storage: the folder {world.storage} isn't there" in daemon.log_text()
     assert f"mkdir {world.storage}" in daemon.log_text()
     assert not world.storage.exists()
+
+
+def test_a_node_that_names_no_engine_uses_the_one_that_the_local_network_started(
+    start_daemon: StartDaemon, tmp_path: Path
+) -> None:
+    record = engine_folder() / "engine.json"
+    if record.exists():  # else this machine's own engine answers where every command looks
+        (tmp_path / "network-home" / "engine").mkdir(parents=True)
+        shutil.copy(record, tmp_path / "network-home" / "engine")
+    daemon = start_daemon(machine="network-home", engine_named=False)
+    assert "ready" in daemon.log_text()
 
 
 def test_without_a_base_image_to_build_on_it_refuses_to_start(start_daemon: StartDaemon) -> None:
