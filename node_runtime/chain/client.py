@@ -37,9 +37,9 @@ from .keys import load_key
 from .nouns import camel, digest_bytes, text_bytes
 from .refusals import dispatch_refusal
 from .sender import Outcome, Sender, batched
-from .snapshot import Snapshot
+from .snapshot import U64, Snapshot, number
 
-_U64, _DIGEST = 8, 32  # bytes of a key's last parameter
+_DIGEST = 32  # bytes of a key's last parameter that is a digest or an account
 _BATCH = 200  # assets registered by one transaction
 
 
@@ -107,7 +107,7 @@ class SubstrateChain:
 
     def objectives_of(self, owner: Account) -> tuple[Objective, ...]:
         snapshot = self._snapshot()
-        ids = _ids(snapshot.tails("Registry", "ObjectivesOf", owner, size=_U64))
+        ids = snapshot.ids("Registry", "ObjectivesOf", owner)
         found = snapshot.values("Registry", "Objectives", [(id_,) for id_ in ids])
         return tuple(nouns.objective(ObjectiveId(id_), value) for id_, value in zip(ids, found, strict=True))
 
@@ -124,20 +124,20 @@ class SubstrateChain:
         return None if found is None else nouns.spec(found)
 
     def open_tasks(self, kind: Kind) -> tuple[TaskId, ...]:
-        return tuple(map(TaskId, _ids(self._snapshot().tails("Tasks", "OpenTasks", camel(kind), size=_U64))))
+        return tuple(map(TaskId, self._snapshot().ids("Tasks", "OpenTasks", camel(kind))))
 
     def offers(self, worker: Account) -> tuple[TaskId, ...]:
-        return tuple(map(TaskId, _ids(self._snapshot().tails("Tasks", "Offers", worker, size=_U64))))
+        return tuple(map(TaskId, self._snapshot().ids("Tasks", "Offers", worker)))
 
     def tasks_of(self, creator: Account) -> tuple[TaskId, ...]:
-        return tuple(map(TaskId, _ids(self._snapshot().tails("Tasks", "TasksOf", creator, size=_U64))))
+        return tuple(map(TaskId, self._snapshot().ids("Tasks", "TasksOf", creator)))
 
     def assignment(self, worker: Account, task: TaskId) -> Assignment | None:
         return _assignment(self._snapshot(), worker, task)
 
     def assignments(self, worker: Account) -> tuple[Assignment, ...]:
-        found = self._snapshot().entries("Tasks", "Assignments", worker, size=_U64)
-        ordered = sorted((_id(tail), value) for tail, value in found)
+        found = self._snapshot().entries("Tasks", "Assignments", worker, size=U64)
+        ordered = sorted((number(tail), value) for tail, value in found)
         return tuple(nouns.assignment(worker, TaskId(id_), value) for id_, value in ordered)
 
     def attempts(self, task: TaskId) -> tuple[Assignment, ...]:
@@ -149,13 +149,13 @@ class SubstrateChain:
         return tuple(sorted(attempts, key=lambda attempt: attempt.epoch))
 
     def submissions(self, task: TaskId) -> tuple[Submission, ...]:
-        found = self._snapshot().entries("Tasks", "Submissions", task, size=_U64)
-        every = (nouns.submission(task, SubmissionId(_id(tail)), value) for tail, value in found)
+        found = self._snapshot().entries("Tasks", "Submissions", task, size=U64)
+        every = (nouns.submission(task, SubmissionId(number(tail)), value) for tail, value in found)
         return tuple(sorted(every, key=lambda submission: submission.id))
 
     def reviews(self, judge: Account) -> tuple[tuple[TaskId, SubmissionId], ...]:
-        found = self._snapshot().entries("Tasks", "Reviews", judge, size=_U64)
-        return tuple(sorted((TaskId(task), SubmissionId(_id(tail))) for tail, task in found))
+        found = self._snapshot().entries("Tasks", "Reviews", judge, size=U64)
+        return tuple(sorted((TaskId(task), SubmissionId(number(tail))) for tail, task in found))
 
     # What can be done
 
@@ -270,8 +270,8 @@ class SubstrateChain:
         snapshot = self._snapshot()
         workers = snapshot.entries("Tasks", "LiveWorkers", task, size=_DIGEST)
         objects: list[Any] = [{"Assignment": ("0x" + worker.hex(), task)} for worker, _ in workers]
-        submissions = snapshot.entries("Tasks", "Submissions", task, size=_U64)
-        waiting = [_id(tail) for tail, value in submissions if "UnderReview" in value["status"]]
+        submissions = snapshot.entries("Tasks", "Submissions", task, size=U64)
+        waiting = [number(tail) for tail, value in submissions if "UnderReview" in value["status"]]
         objects += [{"Submission": (task, id_)} for id_ in waiting] + [{"Task": task}]
         pokes = [Call(pallet="Tasks", function="poke", arguments={"object": each}) for each in objects]
         doing = f"settle task {task}"
@@ -289,24 +289,9 @@ class SubstrateChain:
 
 
 def _register(asset: Asset) -> Call:
-    arguments = {
-        "digest": digest_bytes(asset.ref.digest),
-        "kind": nouns.asset_kind_argument(asset.kind, asset.label),
-        "visibility": camel(asset.visibility),
-        "uri": text_bytes(asset.uri),
-    }
-    return Call(pallet="Registry", function="register_asset", arguments=arguments)
+    return Call(pallet="Registry", function="register_asset", arguments=nouns.asset_arguments(asset))
 
 
 def _assignment(snapshot: Snapshot, worker: Account, task: TaskId) -> Assignment | None:
     found = snapshot.value("Tasks", "Assignments", worker, task)
     return None if found is None else nouns.assignment(worker, task, found)
-
-
-def _id(tail: bytes) -> int:
-    return int.from_bytes(tail, "little")
-
-
-def _ids(tails: Sequence[bytes]) -> list[int]:
-    """In ascending order: keys come in the order of their hashes."""
-    return sorted(map(_id, tails))

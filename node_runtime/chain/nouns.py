@@ -211,8 +211,13 @@ def submission(task_id: TaskId, id_: SubmissionId, value: Any) -> Submission:
     )
 
 
-def asset_kind_argument(kind: AssetKind, label: Label | None) -> Any:
-    return {camel(kind): camel(label)} if label is not None else camel(kind)
+def asset_arguments(asset: Asset) -> dict[str, Any]:
+    return {
+        "digest": digest_bytes(asset.ref.digest),
+        "kind": {camel(asset.kind): camel(asset.label)} if asset.label is not None else camel(asset.kind),
+        "visibility": camel(asset.visibility),
+        "uri": text_bytes(asset.uri),
+    }
 
 
 def terms_argument(terms: Terms) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from .codec import Codec
 from .connection import Connection
 
+U64 = 8  # bytes of a key's last parameter that is a number
 _PAGE = 1000  # keys a request; nodes refuse more
 
 
@@ -33,6 +34,10 @@ class Snapshot:
         """The last `size` bytes of each key under a prefix: with concatenating hashers that is the last parameter."""
         return [bytes.fromhex(key[-2 * size :]) for key in self._keys(self.codec.key(pallet, item, params).to_hex())]
 
+    def ids(self, pallet: str, item: str, *params: object) -> list[int]:
+        """The last parameter of each key under a prefix, a u64, ascending: keys come in the order of their hashes."""
+        return sorted(number(tail) for tail in self.tails(pallet, item, *params, size=U64))
+
     def entries(self, pallet: str, item: str, *params: object, size: int) -> list[tuple[bytes, Any]]:
         """Each key's tail, as in `tails`, with its value."""
         prefix = self.codec.key(pallet, item, params)
@@ -55,3 +60,7 @@ class Snapshot:
             for changes in self.connection.request("state_queryStorageAt", keys[start : start + _PAGE], self.block):
                 found.update(changes["changes"])
         return found
+
+
+def number(tail: bytes) -> int:
+    return int.from_bytes(tail, "little")

@@ -128,10 +128,17 @@ class Store:
         return self.block_at(self.head_number)
 
     def block_at(self, number: int) -> Block | None:
-        return self._block("SELECT * FROM blocks WHERE number = ?", number)
-
-    def block_of(self, block_hash: bytes) -> Block | None:
-        return self._block("SELECT * FROM blocks WHERE hash = ?", block_hash)
+        row = self._row("SELECT * FROM blocks WHERE number = ?", number)
+        if row is None:
+            return None
+        _, block_hash, header, body, code = row
+        return Block(
+            number=number,
+            hash=block_hash,
+            header=header,
+            extrinsics=tuple(Reader(body).prefixed_list()),
+            code=code,
+        )
 
     def hash_at(self, number: int) -> bytes | None:
         row = self._row("SELECT hash FROM blocks WHERE number = ?", number)
@@ -164,19 +171,6 @@ class Store:
     def _find_head(self) -> None:
         row = self._row("SELECT max(number) FROM blocks")
         self.head_number = -1 if row is None or row[0] is None else row[0]
-
-    def _block(self, query: str, which: int | bytes) -> Block | None:
-        row = self._row(query, which)
-        if row is None:
-            return None
-        number, block_hash, header, body, code = row
-        return Block(
-            number=number,
-            hash=block_hash,
-            header=header,
-            extrinsics=tuple(Reader(body).prefixed_list()),
-            code=code,
-        )
 
     def _row(self, query: str, *values: int | bytes) -> tuple[Any, ...] | None:
         with reported_failures():

@@ -1,9 +1,13 @@
 """What do chain tests start from? Accounts that a development chain endows, and the assets and tasks of a creator."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import pytest
+
 from node_runtime.chain.client import SubstrateChain, connect
+from node_runtime.errors import ChainRefused
 from node_runtime.task import (
     UNIT,
     Account,
@@ -107,3 +111,12 @@ def model_result() -> Result:
 
 def open_world(url: str) -> World:
     return World(creator=connect(url, "//Alice"), worker=connect(url, "//Bob"), other=connect(url, "//Charlie"))
+
+
+def refusal(rule: str, call: Callable[[], object]) -> ChainRefused:
+    """The refusal that names this rule; every one says what is wrong and what to do."""
+    with pytest.raises(ChainRefused) as caught:
+        call()
+    assert caught.value.rule == rule
+    assert caught.value.remedy
+    return caught.value

@@ -1,4 +1,4 @@
-"""What contract suites stand on: for the engine's, a real Docker Engine."""
+"""What contract suites stand on: a real Docker Engine, a real chain."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from tests.contract.chain_world import World, open_world
 from tests.contract.engine_world import EngineWorld
+from tests.devnet import start_devnet
 from tests.docker_engine import DockerHost, docker_engine
 
 __all__ = ["docker_engine", "engine_world"]
@@ -24,3 +26,12 @@ def engine_world(docker_engine: DockerHost, tmp_path: Path) -> Iterator[EngineWo
         for container in engine.list():
             engine.remove(container.name)
         world.forget_images()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The accounts of one chain that a file's tests share; each makes tasks of its own."""
+    with start_devnet(tmp_path_factory.mktemp("chain")) as url:
+        world = open_world(url)
+        yield world
+        world.close()
