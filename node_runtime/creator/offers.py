@@ -152,7 +152,7 @@ def check_storage(storage_type: str | None, credentials: object, parameter: str)
 
 def name_of(path: Path) -> str:
     """A task's name made of a folder's."""
-    found = _NOT_IN_NAMES.sub("-", path.expanduser().absolute().name).strip("-._")[:60]
+    found = _NOT_IN_NAMES.sub("-", path.expanduser().absolute().name).strip("-._")[:59]  # a name has 64 at most
     return found if found[:1].isalpha() else f"task-{found}".rstrip("-")
 
 

@@ -74,7 +74,13 @@ def test_credentials_are_not_repeated_in_the_refusal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "name"), [("model_engineer", "model_engineer"), ("my model!", "my-model"), ("2024", "task-2024")]
+    ("folder", "name"),
+    [
+        ("model_engineer", "model_engineer"),
+        ("my model!", "my-model"),
+        ("2024", "task-2024"),
+        ("1" * 80, "task-" + "1" * 59),
+    ],
 )
 def test_a_folder_gives_its_task_a_name(tmp_path_factory: pytest.TempPathFactory, folder: str, name: str) -> None:
     assert name_of(tmp_path_factory.getbasetemp() / folder) == name
