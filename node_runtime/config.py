@@ -192,7 +192,8 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Node
     try:
         documents = load_documents(path)
     except InputError as error:
-        raise ConfigError(error.message, remedy=error.remedy) from None
+        remedy = error.remedy if path.exists() else "name it with --config; 'node-runtime init FOLDER' makes a new node"
+        raise ConfigError(error.message, remedy=remedy) from None
     if len(documents) != 1:
         raise ConfigError(f"{path}: has {len(documents)} documents", remedy="leave only one, without '---'")
     value, named = _overridden(documents[0], environment)

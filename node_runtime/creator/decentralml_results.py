@@ -51,6 +51,8 @@ def list_task(
         state = TaskState(status) if status is not None else None
     except ValueError as error:
         raise InputError(str(error), remedy="see docs/decentralml.md for the words") from None
+    if wanted is not Role.OPEN and not named:
+        raise InputError(f"role={role!r} without sudoaccount: whose tasks?", remedy="name an account as sudoaccount=…")
     return list_tasks(chain, substrate.store, role=wanted, kind=kinds, state=state)
 
 

@@ -104,8 +104,9 @@ def _review(one: Submission, task: Task, *, yours: bool) -> str:
         return f"submission {one.id} waits for {task.terms.review.judge} {until}"
     which = f"{task.id}/{one.id}"
     return (
-        f"submission {one.id} waits for you {until}: look with 'node-runtime fetch {which} FOLDER', "
-        f"then 'node-runtime accept {which}' or 'node-runtime reject {which} --reason ...'"
+        f"submission {one.id} waits for you {until}: 'node-runtime validate {task.id}' shows it and asks; or look with "
+        f"'node-runtime fetch {which} FOLDER', then 'node-runtime accept {which}' or "
+        f"'node-runtime reject {which} --reason ...'"
     )
 
 
@@ -150,14 +151,20 @@ def _not_taken(view: TaskView, now: int) -> Iterator[str]:
     elif now - task.created < JUST_CREATED:
         yield "it was created moments ago; nodes look every few seconds"
     elif not any(one.state is AssignmentState.LIVE for one in view.attempts):
-        who = (
-            "no other node has taken it since" if before else f"no node has taken it in {duration(now - task.created)}"
-        )
         yield (
-            f"{who}: is one running whose policy allows this creator and {terms.kind} tasks for "
+            f"{_nobody(view, now)}: is one running whose policy allows this creator and {terms.kind} tasks for "
             f"{amount(terms.reward)}, with {amount(terms.bond)} for the bond and room for its limits? "
             "A node's own reasons stand in its log"
         )
+
+
+def _nobody(view: TaskView, now: int) -> str:
+    """Each slot is another account's, so whoever has a result here can't take the rest."""
+    if view.submissions:
+        return "a slot is free, and no other node has taken it"
+    if view.attempts:
+        return "no other node has taken it since"
+    return f"no node has taken it in {duration(now - view.task.created)}"
 
 
 def _earlier(view: TaskView) -> Iterator[str]:

@@ -279,3 +279,5 @@ def test_tasks_are_listed_by_kind_status_and_role(people: People, substrate: cre
         assert task in [view.task.id for view in creator.list_task(substrate, role=role, sudoaccount=account)]
     with pytest.raises(InputError, match="'nothing' is not a valid Kind"):
         creator.list_task(substrate, "nothing")
+    with pytest.raises(InputError, match="without sudoaccount: whose tasks"):
+        creator.list_task(substrate, role="mine")

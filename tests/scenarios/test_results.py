@@ -166,6 +166,15 @@ def test_logs_of_results_and_of_failed_attempts_are_read(desk: Desk) -> None:
     assert "attempts failed (task_error)" in reason
 
 
+def test_a_task_with_a_result_and_a_free_slot_says_that_another_node_is_missing(desk: Desk) -> None:
+    task = desk.submit(TRAINING + "slots: 2\n").tasks[0].id
+    worked(desk, task)
+    view = view_task(desk.chain, desk.store, task)
+    waits, free = why_it_waits(view, desk.chain, now=view.task.created + 60_000)
+    assert f"'node-runtime validate {task}' shows it and asks" in waits
+    assert free.startswith("a slot is free, and no other node has taken it: is one running")
+
+
 def test_accepting_pays_the_worker_once(desk: Desk) -> None:
     task = submitted(desk)
     submission = worked(desk, task)

@@ -124,7 +124,7 @@ def test_a_mistake_in_the_environment_names_its_variable(tmp_path: Path) -> None
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="No such file"):
+    with pytest.raises(ConfigError, match=r"No such file.*--config"):
         load_config(tmp_path / "node.yaml", {})
 
 
