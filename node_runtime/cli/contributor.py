@@ -74,9 +74,10 @@ def work_on(
 ) -> None:
     """Take a task, unless you hold it, and run its start_task.sh in a sandboxed container at this terminal.
 
-    It works in a copy of the folder, without network. What it leaves in outputs/ comes back, is checked, and sent when
-    you say so, with what was printed as its log. Builds the task's image: its Dockerfile runs with network, as root
-    inside the build. Without a terminal it runs unattended.
+    It works in a copy of the folder, without network. What it leaves in
+    outputs/ comes back, is checked, and sent when you say so, with what was
+    printed as its log. Builds the task's image: its Dockerfile runs with
+    network, as root inside the build. Without a terminal it runs unattended.
     """
     from node_runtime.cli.workbench import open_workbench, seat, stopped_by_hangup
 
