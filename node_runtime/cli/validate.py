@@ -7,6 +7,7 @@ import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
 from node_runtime.cli.text import line, print_json, progress
+from node_runtime.cli.which import TaskArgument
 from node_runtime.creator.asking import person_for
 from node_runtime.creator.judging import open_judge
 from node_runtime.creator.strategies import AutoAccept, CustomAccept, ManualAccept, Strategy
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def validate_results(
-    task: Annotated[int, typer.Argument(metavar="TASK", help="The task's number.")],
+    task: TaskArgument,
     auto: Annotated[bool, typer.Option("--auto", help="Accept whatever came whole.")] = False,
     accept: Annotated[list[int] | None, typer.Option(help="Accept this submission. May be repeated.")] = None,
     reject: Annotated[list[int] | None, typer.Option(help="Reject this submission. May be repeated.")] = None,
@@ -47,9 +48,11 @@ def validate_results(
 ) -> None:
     """Judge a task's results, as its creator or its judge: download each, verified, look at it, accept or reject.
 
-    Without options the terminal asks about each. A script runs in a container without network, which sees the result
-    in /result and writes {"accept": true or false, "reason": "…"} to /verdict/verdict.json; one that crashes, hangs or
-    writes something else decides nothing. Ends with 1 when something was left undecided so.
+    Without options the terminal asks about each. A script runs in a container
+    without network, which sees the result in /result and writes {"accept": true
+    or false, "reason": "…"} to /verdict/verdict.json; one that crashes, hangs
+    or writes something else decides nothing. Ends with 1 when something was
+    left undecided so.
     """
     strategy = _strategy(auto, accept or [], reject or [], reason, script, timeout)
     session = open_session(chain, key, storage)

@@ -7,11 +7,11 @@ from node_runtime.contributor.folder import TaskFolder
 from node_runtime.contributor.holds import check_live, own_attempt
 from node_runtime.errors import FailureCategory, InputError
 from node_runtime.ports import AssetStore, Chain
+from node_runtime.results import FAILURE_FILE
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.walk import FOUND_AFTER_RUN, tree_files
 from node_runtime.task import Assignment, AssignmentState, TaskId
 
-REASON = "failure.txt"  # beside the logs, where creators look for it
 MAX_LOGS = 4 << 20  # bytes
 MAX_REASON = 2000  # characters
 
@@ -45,7 +45,8 @@ def report_failure(
         told = Path(scratch) / "logs"
         told.mkdir()
         _copy_logs(TaskFolder(folder).logs, told)
-        (told / REASON).write_text(f"{category}: {' '.join(reason.split())}\n", encoding="utf-8", errors="replace")
+        sentence = f"{category}: {' '.join(reason.split())}\n"
+        (told / FAILURE_FILE).write_text(sentence, encoding="utf-8", errors="replace")
         log = store.put(told)
     chain.report_failure(number, hold.epoch, category, log)
     return hold

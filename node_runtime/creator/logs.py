@@ -9,11 +9,11 @@ from typing import TypeAlias
 from node_runtime.creator.results import LOGS, list_task_results
 from node_runtime.errors import InputError, NodeRuntimeError, StorageError
 from node_runtime.ports import AssetStore, Chain
+from node_runtime.results import FAILURE_FILE
 from node_runtime.task import Assignment, Digest, TaskId, Visibility
 
 MAX_LOG = 4 << 20  # bytes of each log
 MAX_LOGS = 64 << 20  # bytes of all logs of an attempt
-FAILURE = "failure.txt"  # where a node writes why an attempt failed, beside what its containers printed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ def message_of(attempt: Assignment, store: AssetStore) -> str:
         logs = _read("", attempt.log, store)
     except NodeRuntimeError:
         return ""
-    told = next((log.text for log in logs if log.name == FAILURE), "")
+    told = next((log.text for log in logs if log.name == FAILURE_FILE), "")
     first, more, _ = told.strip().partition("\n")
     return first.removeprefix(f"{attempt.category}: ") + (" ..." if more else "")
 

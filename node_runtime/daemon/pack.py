@@ -11,6 +11,7 @@ from node_runtime.document import Document
 from node_runtime.errors import TaskFailed
 from node_runtime.ports import ContainerRun
 from node_runtime.results import (
+    FAILURE_FILE,
     Collected,
     check_outputs,
     collect,
@@ -25,7 +26,6 @@ from node_runtime.storage.prune import MONTH, prune
 from node_runtime.task import Assignment, Task
 from node_runtime.workspace import AttemptId, Workspace
 
-FAILURE_FILE = "failure.txt"
 PRIVATE_LOGS = "private-logs"  # in the work folder, each attempt's under its digest
 
 
