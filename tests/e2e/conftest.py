@@ -7,12 +7,27 @@ import pytest
 
 from node_runtime.chain.client import connect
 from node_runtime.storage.local import LocalStore
-from tests.devnet import launch_devnet
+from tests.devnet import launch_devnet, start_devnet
 from tests.docker_engine import DockerHost, docker_engine
 from tests.e2e.daemon_process import DaemonProcess, DaemonSettings, start
 from tests.e2e.daemon_world import World, wait_for
+from tests.e2e.people import People, open_people
 
 __all__ = ["docker_engine", "start_daemon", "world"]
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one chain that a file's tests share."""
+    with start_devnet(tmp_path_factory.mktemp("chain")) as url:
+        yield url
+
+
+@pytest.fixture
+def people(network: str, tmp_path: Path) -> Iterator[People]:
+    """Creators and workers at that chain, with a store of the test's own."""
+    with open_people(network, tmp_path) as people:
+        yield people
 
 
 @pytest.fixture

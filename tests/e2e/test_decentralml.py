@@ -13,24 +13,11 @@ from node_runtime.creator.tasks import view_task
 from node_runtime.document import AnnotationType, Document
 from node_runtime.errors import InputError
 from node_runtime.task import UNIT, Kind, SubmissionState, TaskId, TaskState
-from tests.devnet import start_devnet
-from tests.e2e.people import People, open_people
+from tests.e2e.people import People
 
 ALICE = Keypair.create_from_uri("//Alice")
 FOUND = '{"file": "a.txt", "label": "cat"}'
 SECRET = "never-to-be-seen-anywhere"
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with start_devnet(tmp_path_factory.mktemp("chain")) as url:
-        yield url
-
-
-@pytest.fixture
-def people(network: str, tmp_path: Path) -> Iterator[People]:
-    with open_people(network, tmp_path) as people:
-        yield people
 
 
 @pytest.fixture

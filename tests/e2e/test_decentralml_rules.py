@@ -1,31 +1,16 @@
 """Do people get what DecentralML promises them? Each rule of slots, judging, time and money as one scenario."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from node_runtime.errors import ChainRefused
 from node_runtime.task import UNIT, Assignment, AssignmentState, SubmissionState, TaskState
-from tests.devnet import start_devnet
 from tests.e2e.daemon_world import wait_for
-from tests.e2e.people import REWARD, People, open_people
+from tests.e2e.people import REWARD, People
 
 HUNGRY = ("Bob", "Charlie", "Dave", "Eve", "Ferdie")
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with start_devnet(tmp_path_factory.mktemp("chain")) as url:
-        yield url
-
-
-@pytest.fixture
-def people(network: str, tmp_path: Path) -> Iterator[People]:
-    with open_people(network, tmp_path) as people:
-        yield people
 
 
 def test_three_slots_and_five_hungry_workers_make_exactly_three_assignments(people: People) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,20 +17,7 @@ from node_runtime.creator.strategies import AutoAccept, CustomAccept, ManualAcce
 from node_runtime.creator.validate import Desk, Outcome, Validated, validate
 from node_runtime.errors import InputError
 from node_runtime.task import UNIT, Digest, Output, Result, SubmissionId, SubmissionState, TaskId, TaskState
-from tests.devnet import start_devnet
-from tests.e2e.people import FOUND, REWARD, People, open_people
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with start_devnet(tmp_path_factory.mktemp("chain")) as url:
-        yield url
-
-
-@pytest.fixture
-def people(network: str, tmp_path: Path) -> Iterator[People]:
-    with open_people(network, tmp_path) as people:
-        yield people
+from tests.e2e.people import FOUND, REWARD, People
 
 
 def never(_: Received) -> Verdict | None:
