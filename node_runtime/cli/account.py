@@ -66,4 +66,4 @@ def _account(text: str) -> Account:
     try:
         return Account(read_account(text))
     except ValueError as error:
-        raise InputError(str(error), remedy="name an address like 5Grwva…") from None
+        raise InputError(str(error), remedy="name an address like 5Grwva…; 'node-runtime balance --key KEY' prints a key's") from None

@@ -93,7 +93,7 @@ def _main_job(network: NetworkFile, file: Path, target: Path, steps: Steps, cons
         before = {account: chain.balance(account) for account in _accounts(chain).values()}
         with steps.step("submit assets/digits/train-and-score.yaml"):
             submitted = submit(read_specs(file), chain, store, say=steps.say)
-        with steps.step("the node trains, then scores, in containers (the first time it builds their image)"):
+        with steps.step("the node trains, then scores, in containers (at first it builds their image)"):
             finished = _follow(submitted, chain, steps)
         with steps.step("fetch the model and its score"):
             _fetch(finished, store, target)
