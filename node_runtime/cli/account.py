@@ -66,4 +66,5 @@ def _account(text: str) -> Account:
     try:
         return Account(read_account(text))
     except ValueError as error:
-        raise InputError(str(error), remedy="name an address like 5Grwva…; 'node-runtime balance --key KEY' prints a key's") from None
+        remedy = "name an address like 5Grwva…; 'node-runtime balance --key KEY' prints a key's"
+        raise InputError(str(error), remedy=remedy) from None
