@@ -110,6 +110,7 @@ class Document(_Part):
     bundle: AssetKey | None = None
     annotation: Annotation | None = None
     question: Question | None = None  # what a bundle's worker is asked, where it is no annotation's
+    person: bool = False  # whether nodes leave it to somebody who works by hand
     opener: AssetKey | None = None
     data: tuple[AssetKey, ...] = ()
     models: tuple[ModelOf, ...] = ()

@@ -164,6 +164,8 @@ def _training_conflicts(spec: TrainingSpec) -> Iterator[tuple[Location, str]]:
         return
     if spec.question is not None:
         yield ("question",), "only a bundle's worker is asked something; leave it out, or name a 'bundle'"
+    if spec.person:
+        yield ("person",), "a person works with a bundle; leave it out, or name a 'bundle'"
     if spec.algo is None:
         yield ("algo",), "key 'algo' is missing; name a folder with a Dockerfile, or a 'bundle' with a start_task.sh"
     if not spec.data:

@@ -28,6 +28,7 @@ from node_runtime.spec_parts import (
     ModelSpec,
     Part,
     Samples,
+    Switch,
     TaskPart,
     micro_units,
     some,
@@ -77,6 +78,7 @@ class TrainingSpec(_ModelTask):
     algo: ImageField | None = None
     bundle: BundleFolder | None = None
     question: Question | None = None
+    person: Switch = False
     opener: OpenerSource | None = None
     data: Samples = ()
     label: TrainLabel = "train"
@@ -101,6 +103,7 @@ class RestructuringSpec(_ModelTask):
     kind: Literal["restructuring"]
     bundle: BundleFolder
     question: Question | None = None
+    person: Switch = False
     algo: ImageField | None = None
     data: Samples = ()
     label: TrainLabel = "train"
@@ -138,6 +141,7 @@ class AnnotationSpec(TaskPart):
     kind: Literal["annotation"]
     bundle: BundleFolder
     algo: ImageField | None = None
+    person: Switch = False
     annotation_type: AnnotationType
     question: Question
     class_labels: Annotated[tuple[ClassLabel, ...], Field(max_length=256), AfterValidator(some)]

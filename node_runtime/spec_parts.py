@@ -32,6 +32,7 @@ PREPARING = 600_000  # ms of an attempt for fetching inputs and building images,
 _IMAGE = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
 
 Text = Annotated[str, StringConstraints(strict=True)]
+Switch = Annotated[bool, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 
 

@@ -145,6 +145,7 @@ def _inputs(document: Document) -> list[tuple[str, str]]:
     question = document.annotation.question if document.annotation is not None else document.question
     return [
         *([("question", safe(question))] if question is not None else []),
+        *([("done by", "a person; nodes leave it alone")] if document.person else []),
         *((name, image.source.split("/")[1]) for name, image in images),
         ("data", f"{len(document.data)} samples" if len(document.data) != 1 else "1 sample"),
         *([("models", models)] if models else []),

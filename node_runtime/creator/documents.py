@@ -70,6 +70,7 @@ def _bundle(spec: BundleSpec, ref_of: RefOf, environment_of: RefOf, models: Sequ
         bundle=str(ref_of(spec.bundle)),
         annotation=_annotation(spec) if isinstance(spec, AnnotationSpec) else None,
         question=None if isinstance(spec, AnnotationSpec) else spec.question,
+        person=spec.person,
         data=() if isinstance(spec, AnnotationSpec) else tuple(str(ref_of(sample)) for sample in spec.data),
         models=tuple(models),
         limits=_limits(spec.limits),

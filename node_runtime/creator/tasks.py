@@ -148,6 +148,8 @@ def _not_taken(view: TaskView, now: int) -> Iterator[str]:
         yield "its document is not in this storage: nodes which use the same storage can't read it either"
     if terms.assignee is not None:
         yield f"it is offered to {terms.assignee} only, which has not taken it{' again' if before else ''}"
+    elif view.document is not None and view.document.person:
+        yield f"it waits for a person, who does it with 'node-runtime work {task.id}'; nodes leave it alone"
     elif now - task.created < JUST_CREATED:
         yield "it was created moments ago; nodes look every few seconds"
     elif not any(one.state is AssignmentState.LIVE for one in view.attempts):

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     JUDGE = "own_judge"
     KIND = "kind_not_allowed"
     UNKNOWN_KIND = "unknown_kind"
+    PERSON = "needs_a_person"
     REWARD = "reward_too_low"
     CREATOR = "creator_not_allowed"
     ALGO = "algo_not_allowed"
@@ -141,6 +142,8 @@ def refuse_document(policy: Policy, document: Document, spec: Spec, approved: Di
 
     ``approved`` is the digest the operator approved for this task, if any.
     """
+    if document.person:
+        return Refusal(reason=Reason.PERSON, message="a person is to do it: `node-runtime work TASK`")
     refusal = _refuse_code(policy.algos, document)
     if refusal:
         return refusal

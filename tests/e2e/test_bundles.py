@@ -120,3 +120,14 @@ def test_a_bundle_that_leaves_no_outputs_fails_by_name(world: World, start_daemo
     attempt = world.failure(daemon.account, task.id)
     assert attempt.category is FailureCategory.OUTPUT_INVALID
     assert "outputs" in daemon.log_text()
+
+
+def test_a_node_leaves_to_a_person_what_a_person_is_to_do(world: World, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon()
+    bundle(world.folder / "asks", "read answer\n")
+    (world.folder / "shard").mkdir()
+    (world.folder / "shard" / "part").write_text("x")
+    common = f"kind: training\nbundle: asks/\ndata: [shard]\n{COMMON}"
+    (task,) = sent(world, f"{common}name: asks\nperson: true\n").tasks
+    wait_for(lambda: "needs_a_person" in daemon.log_text(), "the refusal")
+    assert world.chain.attempts(task.id) == ()

@@ -112,6 +112,13 @@ def test_a_pattern_admits_only_full_matches() -> None:
     assert not AllowList(entries=("^5Grwva",)).allows(CREATOR)
 
 
+def test_what_a_person_is_to_do_is_left_alone() -> None:
+    asked = DOCUMENT.model_copy(update={"person": True})
+    refusal = refuse_document(OPEN, asked, SPEC, None)
+    assert refusal is not None
+    assert refusal.reason is Reason.PERSON
+
+
 def test_the_metric_image_and_every_sample_are_judged_too() -> None:
     scoring = DOCUMENT.model_copy(update={"metric": Image(source=f"{CREATOR}/{METRIC}")})
     only_algo = replace(OPEN, algos=AllowList(entries=(ALGO,)))
