@@ -5,10 +5,10 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import docker
 import psutil
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +16,7 @@ from rich.table import Table
 import node_runtime
 from node_runtime.containers import DockerEngine, EngineSettings
 from node_runtime.containers.base_image import OFFICIAL
+from node_runtime.containers.connection import connect, engine_trouble
 from node_runtime.containers.dockerd import find_engine, started_engine
 from node_runtime.errors import HostError, NodeRuntimeError
 from node_runtime.home import engine_folder, home
@@ -96,12 +97,9 @@ def _engine_url() -> str:
 
 def _docker() -> Finding:
     url = _engine_url()
-    client = docker.APIClient(base_url=url, version="auto", timeout=10)
-    try:
+    with closing(connect(url, timeout=10)) as client, engine_trouble(f"the engine at {url}"):
         info = client.info()
         has_base = bool(client.images(name=OFFICIAL)) or bool(client.images(name="node-runtime/base"))
-    finally:
-        client.close()
     seen = f"{info['ServerVersion']} at {url}, {info['Driver']}, cgroup v{info.get('CgroupVersion', '1')}"
     return Finding(name="docker", well=True, seen=seen + (", base image there" if has_base else ", no base image yet"))
 
