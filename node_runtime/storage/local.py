@@ -3,10 +3,13 @@
     <root>/trees/ab/abcd…        a packed tree (see `packed`), 0444, never changed
     <root>/incoming/             what is being written; what a killed process left is swept away
     <root>/quarantine/           what was found to be damaged, kept a while for whoever wants to know why
+    <root>/lock                  held while a file takes or leaves its place
 
-Several processes may use the same folder: a tree is written beside, flushed, then renamed to its place.
+Several processes may use the same folder: a tree is written beside, flushed, then renamed to its place. Who reads
+needs no lock.
 """
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -60,9 +63,7 @@ class LocalStore:
             raise TreeTooLarge(f"{source} has too many files", remedy="pack them into fewer files")
         if self.has(found.digest):
             return found.digest
-        place = self._place(found.digest)
-        self._put_aside(place)  # a damaged one makes room
-        with host_trouble(self._trees), self._arriving(place) as file:
+        with host_trouble(self._trees), self._arriving(found.digest) as file:
             for chunk in pack(source, found):
                 file.write(chunk)
         return found.digest
@@ -145,14 +146,16 @@ class LocalStore:
             try:
                 yield stream
             except AssetMismatch as error:
-                if os.fstat(stream.fileno()).st_ino == _inode(place):  # not a good copy that came meanwhile
-                    self._put_aside(place)
+                with suppress(PermissionError), self._moving():  # who only reads may not be allowed to
+                    if os.fstat(stream.fileno()).st_ino == _inode(place):  # not a good copy that came meanwhile
+                        self._put_aside(place)
                 raise AssetMismatch(f"tree {digest} in {place}: {error.message}", remedy=error.remedy) from error
 
     @contextmanager
-    def _arriving(self, place: Path) -> Iterator[BinaryIO]:
+    def _arriving(self, digest: Digest) -> Iterator[BinaryIO]:
         """A file that takes its place when all went well; flushed first, so that a crash can't leave half of it."""
-        beside = self._incoming / f"{place.name}.{secrets.token_hex(8)}"
+        place = self._place(digest)
+        beside = self._incoming / f"{digest}.{secrets.token_hex(8)}"
         try:
             with beside.open("xb") as file:
                 yield file
@@ -160,16 +163,24 @@ class LocalStore:
                 os.fchmod(file.fileno(), 0o444)
                 os.fsync(file.fileno())
             place.parent.mkdir(exist_ok=True)
-            beside.rename(place)
+            with self._moving():
+                if not self.has(digest):  # else another was first, and its copy may be in use by now
+                    self._put_aside(place)  # a damaged one makes room
+                    beside.rename(place)
             _flush_folder(place.parent)
         finally:
             beside.unlink(missing_ok=True)
 
+    @contextmanager
+    def _moving(self) -> Iterator[None]:
+        """One thread of one process at a time: what is looked at is still there when it is moved."""
+        with (self._trees.parent / "lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def _put_aside(self, place: Path) -> None:
-        try:
+        with suppress(FileNotFoundError):
             place.rename(self._quarantine / f"{place.name}.{secrets.token_hex(4)}")
-        except FileNotFoundError:
-            return  # another process was first
 
     def _sweep(self) -> None:
         for left in self._incoming.iterdir():

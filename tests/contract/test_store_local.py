@@ -102,6 +102,19 @@ def test_storing_what_is_there_writes_nothing(root: Path, tree: Path) -> None:
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+def test_a_copy_that_another_stored_in_between_stays_where_it_is(root: Path, tree: Path, tmp_path: Path) -> None:
+    class Overtaken(LocalStore):
+        def has(self, digest: Digest) -> bool:
+            answer = super().has(digest)
+            LocalStore(root).put(tree)  # by another process, just now
+            return answer
+
+    assert Overtaken(root).put(tree) == LocalStore(root).put(tree)
+    assert not list((root / "quarantine").iterdir())
+    assert not list((root / "incoming").iterdir())
+    LocalStore(root).fetch(LocalStore(root).put(tree), tmp_path / "back")
+
+
 def test_a_store_made_by_us_is_closed_to_others(root: Path, tree: Path) -> None:
     LocalStore(root).put(tree)
     assert root.stat().st_mode & 0o777 == 0o700
