@@ -114,6 +114,10 @@ class Chain(Protocol):
         """Poke the task: settle what has fallen due on it and its attempts. Harmless when nothing is due."""
         ...
 
+    def catch_up(self) -> None:
+        """Wait until what this account has sent is final, also by programs that were ended before they knew."""
+        ...
+
 
 class AssetStore(Protocol):
     """Where trees are kept by their digest. Safe to share between threads and processes.
@@ -121,8 +125,11 @@ class AssetStore(Protocol):
     Every call may be repeated; storing what is already there is success. Bytes are verified while they stream.
     """
 
-    def put(self, source: Path) -> Digest:
-        """Store a folder or a single regular file. Raises `StorageError` for links, devices and sockets in it."""
+    def put(self, source: Path, *, stop: threading.Event | None = None) -> Digest:
+        """Store a folder or a single regular file, all of it or nothing.
+
+        Raises `StorageError` for links, devices and sockets in it, also soon after ``stop`` is set.
+        """
         ...
 
     def fetch(self, digest: Digest, target: Path, *, stop: threading.Event | None = None) -> None:

@@ -280,6 +280,9 @@ class SubstrateChain:
         if error is not None:
             raise dispatch_refusal(self._codec.get(), error, doing)
 
+    def catch_up(self) -> None:
+        self._sender.catch_up()
+
     def _tasks(self, function: str, arguments: dict[str, Any], doing: str) -> Outcome:
         return self._sender.send(Call(pallet="Tasks", function=function, arguments=arguments), doing)
 

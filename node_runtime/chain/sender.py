@@ -64,6 +64,18 @@ class Sender:
             remedy="let only one program at a time use this key",
         )
 
+    def catch_up(self) -> None:
+        """Returns when every transaction of the account that the node knows of now is final, or lost."""
+        give_up, next_nonce = time.monotonic() + PATIENCE, self._node_next()
+        while self._nonce_at(self._blocks.head()) < next_nonce:
+            if time.monotonic() > give_up:
+                raise ChainUnavailable(
+                    f"a transaction of {self._key.ss58_address} is in no finalised block after {PATIENCE:.0f} s",
+                    remedy="check that the chain makes and finalises blocks",
+                )
+            time.sleep(_LONGEST_PAUSE)
+            next_nonce = min(next_nonce, self._node_next())
+
     def _submit(self, call: Call, doing: str) -> tuple[Transaction, bool]:
         """Sign with the next nonce and send; whether the node took it without a doubt.
 
@@ -90,7 +102,7 @@ class Sender:
         head = self._blocks.head()
         nonce = self._next
         if nonce is None:
-            nonce = self._connection.request("system_accountNextIndex", self._key.ss58_address)
+            nonce = self._node_next()
         encoded = codec.call(call)
         return sign(codec, self._key, encoded, nonce=nonce, block=head.number, block_hash=head.hash)
 
@@ -131,6 +143,10 @@ class Sender:
             f"can't tell whether the chain did {doing}: sent, but in no finalised block after {PATIENCE:.0f} s",
             remedy="check that the chain makes and finalises blocks",
         )
+
+    def _node_next(self) -> int:
+        """What the account signs with next, as far as the node knows: behind all of it in the pool."""
+        return int(self._connection.request("system_accountNextIndex", self._key.ss58_address))
 
     def _nonce_at(self, block: Block) -> int:
         codec = self._codec.get()

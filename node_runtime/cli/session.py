@@ -38,8 +38,9 @@ _NAME = re.compile(r"[A-Za-z]+")
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """An account's open connections."""
+    """An account's open connections. ``url`` is where the chain answers."""
 
+    url: str
     chain: Chain
     store: AssetStore
 
@@ -50,8 +51,10 @@ def open_session(chain: str | None, key: str | None, storage: str | None) -> Ses
     For commands that read: a storage that is named has to be there.
     """
     network = NetworkFile.load_running() if None in (chain, key, storage) else None
+    url = chain or _of(network, "chain")
     return Session(
-        chain=open_chain(chain or _of(network, "chain"), key or _of(network, "creator")),
+        url=url,
+        chain=open_chain(url, key or _of(network, "creator")),
         store=existing_store(storage) if storage else open_store(_of(network, "storage")),
     )
 
@@ -59,8 +62,10 @@ def open_session(chain: str | None, key: str | None, storage: str | None) -> Ses
 def open_storing_session(chain: str | None, key: str | None, storage: str | None) -> Session:
     """The same for commands that store: a folder that isn't there becomes a storage."""
     network = NetworkFile.load_running() if None in (chain, key, storage) else None
+    url = chain or _of(network, "chain")
     return Session(
-        chain=open_chain(chain or _of(network, "chain"), key or _of(network, "creator")),
+        url=url,
+        chain=open_chain(url, key or _of(network, "creator")),
         store=open_store(storage or _of(network, "storage")),
     )
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from pydantic import JsonValue
 from substrateinterface import Keypair
 
+from node_runtime.creator.begun import Notes
 from node_runtime.creator.bundles import (
     Files,
     Samples,
@@ -195,7 +196,8 @@ def _create(keys: YamlTask, substrate: Substrate, chain: Chain, say: Say) -> Tas
             read = read_specs(file)
         except SpecError as error:
             raise InputError(_in_parameters(error.message), remedy=error.remedy) from None
-        (task,) = submit(read, chain, substrate.store, say=say).tasks
+        notes = Notes.of(substrate.url, chain.account)
+        (task,) = submit(read, chain, substrate.store, say=say, notes=notes).tasks
         return task.id
 
 
