@@ -1,5 +1,6 @@
 """What can go wrong: one tree, where every error has an exit code and says the remedy."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -35,6 +36,21 @@ class InputError(NodeRuntimeError):
     """What a person or a file supplied is wrong (exit code 2)."""
 
     exit_code = 2
+
+
+class NoSuchTask(InputError):
+    """A number that somebody named is no task's."""
+
+    def __init__(self, number: int, *, remedy: str = "see 'node-runtime list' for yours") -> None:
+        super().__init__(f"there is no task {number} on this chain", remedy=remedy)
+
+
+class NoSuchSubmission(InputError):
+    """A task has no submission of the number that somebody named; ``known`` are those it has."""
+
+    def __init__(self, task: int, number: int, known: Iterable[int]) -> None:
+        has = ", ".join(f"{task}/{one}" for one in known) or "none"
+        super().__init__(f"task {task} has no submission {number}", remedy=f"it has {has}")
 
 
 class SpecError(InputError):

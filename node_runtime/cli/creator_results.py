@@ -17,7 +17,7 @@ from node_runtime.creator.results import TaskResult, fetch_result, list_task_res
 from node_runtime.creator.review import accept as accept_result
 from node_runtime.creator.review import reject as reject_result
 from node_runtime.creator.tasks import TaskView, view_task, why_it_waits
-from node_runtime.errors import InputError, StorageError
+from node_runtime.errors import InputError, NoSuchSubmission, StorageError
 from node_runtime.task import Submission, SubmissionId, SubmissionState, TaskId
 from node_runtime.units import amount
 
@@ -169,8 +169,7 @@ def _chosen(view: TaskView, number: SubmissionId | None) -> Submission:
     if named:
         return named[-1]
     if number is not None:
-        has = ", ".join(f"{task.id}/{one.id}" for one in every) or "none"
-        raise InputError(f"task {task.id} has no submission {number}", remedy=f"it has {has}")
+        raise NoSuchSubmission(task.id, number, (one.id for one in every))
     if every:
         last = every[-1]
         why = f": {last.reason}" if last.reason else ""

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from node_runtime.cli.session import JsonOption
 from node_runtime.cli.text import print_json
-from node_runtime.errors import InputError
+from node_runtime.errors import InputError, NoSuchTask
 from node_runtime.network_file import NetworkFile
 from node_runtime.task import Label
 
@@ -94,7 +94,7 @@ def approve(
     chain = connect_node(settings)
     spec = chain.spec(TaskId(task))
     if spec is None:
-        raise InputError(f"there is no task {task} on {settings.chain}", remedy="see 'node-runtime list'")
+        raise NoSuchTask(task, remedy="see 'node-runtime list --role open'")
     folder = approvals_of(settings.work, mark_of(chain.genesis))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (folder / str(task)).write_text(spec.digest + "\n")

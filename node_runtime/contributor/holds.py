@@ -2,7 +2,7 @@
 
 import time
 
-from node_runtime.errors import ChainRefused, InputError
+from node_runtime.errors import ChainRefused, InputError, NoSuchTask
 from node_runtime.ports import Chain
 from node_runtime.task import Assignment, AssignmentState, Spec, Task, TaskId
 from node_runtime.units import duration, moment
@@ -22,9 +22,7 @@ def existing_task(chain: Chain, number: TaskId) -> tuple[Task, Spec]:
     """Raises `InputError` when there is none."""
     task, spec = chain.task(number), chain.spec(number)
     if task is None or spec is None:
-        raise InputError(
-            f"there is no task {number} on this chain", remedy="see 'node-runtime list --role open' for those to take"
-        )
+        raise NoSuchTask(number, remedy="see 'node-runtime list --role open' for those to take")
     return task, spec
 
 

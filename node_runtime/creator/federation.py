@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from node_runtime.errors import InputError
+from node_runtime.errors import InputError, NoSuchSubmission, NoSuchTask
 from node_runtime.federation.fedavg import federate as average
 from node_runtime.federation.model_folder import MAX_INFO, MAX_STRUCTURE, MAX_WEIGHTS, ModelRefused, write_model
 from node_runtime.ports import AssetStore, Chain
@@ -68,14 +68,13 @@ def federate(chosen: Sequence[Chosen], chain: Chain, store: AssetStore, out: Pat
 
 def _submissions(choice: Chosen, chain: Chain) -> tuple[Submission, ...]:
     if chain.task(choice.task) is None:
-        raise InputError(f"there is no task {choice.task}", remedy="see 'node-runtime list'")
+        raise NoSuchTask(choice.task)
     every = chain.submissions(choice.task)
     if choice.submission is None:
         return _accepted(choice.task, every)
     named = next((one for one in every if one.id == choice.submission), None)
     if named is None:
-        has = ", ".join(f"{one.task}/{one.id}" for one in every) or "none"
-        raise InputError(f"task {choice.task} has no submission {choice.submission}", remedy=f"it has {has}")
+        raise NoSuchSubmission(choice.task, choice.submission, (one.id for one in every))
     if named.state is SubmissionState.REJECTED:
         raise InputError(f"{_called(named)} was rejected", remedy="leave it out")
     return (named,)

@@ -1,6 +1,6 @@
 """Do the objectives, tasks and models that a file names exist on chain? Asked before anything is uploaded."""
 
-from node_runtime.errors import SpecError
+from node_runtime.errors import NoSuchTask, SpecError
 from node_runtime.ports import Chain
 from node_runtime.spec import Entry, SpecFile
 from node_runtime.spec_models import ModelTaskSpec, ScoringSpec, TaskSpec
@@ -70,7 +70,7 @@ def _model_trouble(model: ModelSpec, chain: Chain) -> str:
         return ""
     task = chain.task(TaskId(model.task))
     if task is None:
-        return f"there is no task {model.task} on chain"
+        return NoSuchTask(model.task).message
     if task.creator != chain.account:
         return f"task {model.task} is another creator's; name an accepted submission of it: {{submission: …}}"
     if task.terms.kind not in _MAKES_MODEL:

@@ -1,6 +1,6 @@
 """How does a creator judge results? Accepting pays the worker for good; rejecting costs both sides a tenth."""
 
-from node_runtime.errors import InputError
+from node_runtime.errors import InputError, NoSuchSubmission
 from node_runtime.ports import Chain
 from node_runtime.task import Submission, SubmissionId, SubmissionState, TaskId
 
@@ -36,7 +36,7 @@ def _under_review(chain: Chain, task: TaskId, submission: SubmissionId | None) -
     if submission is not None:
         named = next((one for one in every if one.id == submission), None)
         if named is None:
-            raise InputError(f"task {task} has no submission {submission}", remedy=f"it has {_ids(every)}")
+            raise NoSuchSubmission(task, submission, (one.id for one in every))
         if named not in waiting:
             raise InputError(f"submission {submission} is {named.state} already", remedy="that is not changed any more")
         return named

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import ValidationError
 
 from node_runtime.document import FILE_NAME, Document
-from node_runtime.errors import InputError, StorageError
+from node_runtime.errors import NoSuchTask, StorageError
 from node_runtime.ports import AssetStore, Chain
 from node_runtime.task import (
     Assignment,
@@ -61,10 +61,10 @@ def list_tasks(
 
 
 def view_task(chain: Chain, store: AssetStore, number: TaskId) -> TaskView:
-    """Raises `InputError` when there is no such task."""
+    """Raises `NoSuchTask`."""
     task = chain.task(number)
     if task is None:
-        raise InputError(f"there is no task {number} on this chain", remedy="see 'node-runtime list' for yours")
+        raise NoSuchTask(number)
     spec = chain.spec(number)
     return TaskView(
         task=task,

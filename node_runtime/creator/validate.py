@@ -19,7 +19,7 @@ from node_runtime.creator.results import fetch_result, read_document
 from node_runtime.creator.strategies import Judge, Received, Undecided, Verdict
 from node_runtime.creator.tasks import TaskView, view_task
 from node_runtime.document import Limits
-from node_runtime.errors import ChainRefused, ChainUnavailable, InputError, NodeRuntimeError
+from node_runtime.errors import ChainRefused, ChainUnavailable, InputError, NodeRuntimeError, NoSuchSubmission
 from node_runtime.ports import AssetStore, Chain
 from node_runtime.stages.bundle import OUTPUTS
 from node_runtime.storage.removal import remove_tree
@@ -123,8 +123,7 @@ def _check_named(desk: Desk, task: TaskId, only: frozenset[SubmissionId]) -> Non
     known = {one.id: one.state for one in desk.chain.submissions(task)}
     for number in sorted(only):
         if number not in known:
-            has = ", ".join(map(str, known)) or "none"
-            raise InputError(f"task {task} has no submission {number}", remedy=f"it has {has}")
+            raise NoSuchSubmission(task, number, known)
 
 
 def _to_judge(view: TaskView, done: Sequence[Validated], only: frozenset[SubmissionId]) -> list[Submission]:

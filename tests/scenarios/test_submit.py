@@ -190,7 +190,7 @@ def test_another_objective_of_the_same_name_is_refused(desk: Desk) -> None:
     [
         ("objectives: [nowhere]", ":7:14: no objective 'nowhere' in this file or among yours on chain"),
         ("objectives: [999999]", ":7:14: no objective 999999 on chain"),
-        ("models: [{task: 999999}]", ":7:10: there is no task 999999 on chain"),
+        ("models: [{task: 999999}]", ":7:10: there is no task 999999 on this chain"),
         ("models: [{submission: 999999}]", ":7:10: submission 999999 has no model"),
     ],
 )
