@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from node_runtime.errors import FailureCategory, HostError
+from node_runtime.storage.database import open_database
 from node_runtime.task import Account, Assignment, Digest, Result, Submission, SubmissionId, TaskId
 from node_runtime.workspace import AttemptId
 
@@ -82,10 +83,8 @@ class Outbox:
         self._path = path
         self._guard = threading.Lock()
         with self._open():
-            self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")  # a parcel is money: it survives a power cut too
-            self._database.executescript(_SCHEMA)
+            # a parcel is money: it survives a power cut too
+            self._database = open_database(path, synchronous="FULL", schema=_SCHEMA)
 
     def pack(self, parcel: Parcel) -> None:
         """Add a parcel; one that is there already for this attempt stays as it is."""

@@ -16,10 +16,10 @@ from pathlib import Path
 import psutil
 
 from node_runtime.errors import HostError
+from node_runtime.storage.database import open_database
 from node_runtime.storage.seal import Seal
 from node_runtime.task import Digest
 
-PATIENCE = 60.0  # seconds to wait for another process' transaction
 _PROCESS = "process-"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS trees (digest TEXT PRIMARY KEY, bytes INTEGER, print TEXT, boot TEXT, used INTEGER);
@@ -34,10 +34,8 @@ class CacheIndex:
         self._path = path
         self._guard = threading.Lock()
         with self._database_trouble():
-            self._database = sqlite3.connect(path, timeout=PATIENCE, check_same_thread=False, isolation_level=None)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = NORMAL")  # a power cut may forget pins: nothing runs then
-            self._database.executescript(_SCHEMA)
+            # a power cut may forget pins: nothing runs then
+            self._database = open_database(path, synchronous="NORMAL", schema=_SCHEMA)
 
     def pin(self, digest: Digest, holder: str) -> None:
         with self._changing() as database:
