@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from node_runtime.creator.folders import check_new, take_place
 from node_runtime.errors import InputError, NoSuchSubmission, NoSuchTask
 from node_runtime.federation.fedavg import federate as average
 from node_runtime.federation.model_folder import MAX_INFO, MAX_STRUCTURE, MAX_WEIGHTS, ModelRefused, write_model
@@ -45,9 +46,7 @@ def federate(chosen: Sequence[Chosen], chain: Chain, store: AssetStore, out: Pat
     Raises `InputError` naming the result, the file and the layer that don't fit, `StorageError`, and `HostError` where
     this machine doesn't let us write.
     """
-    with host_trouble(out.parent):
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise InputError(f"{out} is there and not empty", remedy="name a new folder")
+    check_new(out)
     submissions = {one.id: one for choice in chosen for one in _submissions(choice, chain)}
     models = {_called(one): _model_digest(one, store) for one in submissions.values()}
     with host_trouble(out.parent):
@@ -62,7 +61,7 @@ def federate(chosen: Sequence[Chosen], chain: Chain, store: AssetStore, out: Pat
             except ModelRefused as refused:
                 raise InputError(f"{refused.place}: {refused.reason}", remedy=refused.remedy) from refused
             write_model(model, scratch / _MODEL)
-            (scratch / _MODEL).replace(out)
+            take_place(scratch / _MODEL, out)
     return Federated(folder=out, submissions=tuple(submissions.values()), samples=model.info.samples)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node_runtime.creator.documents import document_of
+from node_runtime.creator.folders import alone_in
 from node_runtime.creator.upload import Uploaded, upload
 from node_runtime.document import Document, ModelOf
 from node_runtime.errors import SpecError, TaskFailed
@@ -19,6 +20,8 @@ from node_runtime.spec_models import ObjectiveSpec, ScoringSpec, TaskSpec
 from node_runtime.spec_parts import ModelSpec
 from node_runtime.stages import Inputs, Stage, inputs_of, stages_of
 from node_runtime.storage.cache import Cache
+from node_runtime.storage.removal import remove_tree
+from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Account, Digest, Objective, ObjectiveId, TaskId
 from node_runtime.workspace import AttemptId, Workspace, Workspaces
 
@@ -52,8 +55,16 @@ class Bench:
 
 
 def run_locally(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
-    """Run the tasks of the file one after the other. Raises `SpecError` for what only the chain knows, `TaskFailed`."""
+    """Run the tasks of the file one after the other.
+
+    Raises `SpecError` for what only the chain knows, `TaskFailed`, `InputError` while another run writes there.
+    """
     _check_local(file)
+    with alone_in(bench.target):
+        return _run_tasks(file, bench)
+
+
+def _run_tasks(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
     uploaded = upload(file, NOBODY, bench.store, say=lambda _: None)
     objectives = {spec.name: _objective(spec, index, uploaded) for index, spec in enumerate(file.objectives, start=1)}
     models: dict[str, Digest] = {}
@@ -121,8 +132,9 @@ def _model_digest(model: ModelSpec, models: dict[str, Digest], uploaded: Uploade
 def _run_task(document: Document, models: Sequence[Digest], number: TaskId, bench: Bench) -> LocalResult:
     bench.say(f"{document.name}: {document.kind}")
     target = bench.target / document.name
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
+    with host_trouble(target):
+        remove_tree(target)
+        target.mkdir()
     attempt = AttemptId(task=number, epoch=1)
     with ExitStack() as held:
         workspace = held.enter_context(bench.workspaces.open(attempt))

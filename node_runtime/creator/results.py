@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from node_runtime.creator.folders import check_new, take_place
 from node_runtime.errors import InputError, NodeRuntimeError
 from node_runtime.ports import AssetStore, Chain
 from node_runtime.results import FILE_NAME, ResultDocument
@@ -52,9 +53,7 @@ def fetch_result(submission: Submission, store: AssetStore, target: Path) -> tup
     An output that is one file of its own name, as ``perf.json`` is, becomes that file. Raises `InputError`,
     `StorageError`, and `HostError` where this machine doesn't let us write.
     """
-    with host_trouble(target.parent):
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise InputError(f"{target} is there and not empty", remedy="name a new folder")
+    check_new(target)
     document = read_document(submission, store)
     names = [*document.outputs, LOGS, FILE_NAME]
     odd = [name for name in document.outputs if not _OUTPUT.fullmatch(name)]
@@ -66,7 +65,7 @@ def fetch_result(submission: Submission, store: AssetStore, target: Path) -> tup
         try:
             _fetch_all(submission, document, store, beside)
             beside.chmod(0o755)
-            beside.replace(target)
+            take_place(beside, target)
         except BaseException:
             remove_tree(beside)
             raise

@@ -51,11 +51,10 @@ class Substrate:
         if isinstance(sudoaccount, Keypair):
             return self._opened(sudoaccount)
         name = str(sudoaccount)
-        if name not in self._accounts or not name.startswith(DEVELOPMENT):
-            opened = connect_chain(self.url, name, password=passphrase)
-            self._close(name)
-            self._accounts[name] = opened
-        return self._accounts[name]
+        if name.startswith(DEVELOPMENT) and name in self._accounts:
+            return self._accounts[name]
+        opened = connect_chain(self.url, name, password=passphrase)
+        return self._kept(opened, name if name.startswith(DEVELOPMENT) else opened.account)
 
     def reader(self) -> SubstrateChain:
         """The chain as nobody in particular sees it: enough to look, not to sign."""
@@ -65,22 +64,22 @@ class Substrate:
 
     def close(self) -> None:
         """End every connection. May be repeated."""
-        for name in list(self._accounts):
-            self._close(name)
+        while self._accounts:
+            self._accounts.popitem()[1].close()
         if self._reader is not None:
             self._reader.close()
             self._reader = None
 
     def _opened(self, key: Keypair) -> SubstrateChain:
         name = key.ss58_address
-        if name not in self._accounts:
-            self._accounts[name] = connect_chain(self.url, key)
-        return self._accounts[name]
+        return self._accounts.get(name) or self._kept(connect_chain(self.url, key), name)
 
-    def _close(self, name: str) -> None:
-        chain = self._accounts.pop(name, None)
-        if chain is not None:
-            chain.close()
+    def _kept(self, opened: SubstrateChain, name: str) -> SubstrateChain:
+        """The first connection of an account: another thread may be using it."""
+        kept = self._accounts.setdefault(name, opened)
+        if kept is not opened:
+            opened.close()
+        return kept
 
 
 def connect(url: str | None = None, *, storage: str | Path | None = None) -> Substrate:

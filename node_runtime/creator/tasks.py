@@ -1,6 +1,7 @@
 """Which tasks are there, how far is each, and why does an open one wait?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -55,9 +56,15 @@ def list_tasks(
     chain: Chain, store: AssetStore, *, role: Role, kind: Kind | None = None, state: TaskState | None = None
 ) -> tuple[TaskView, ...]:
     """The tasks that the account has this to do with; oldest first."""
-    views = (view_task(chain, store, number) for number in _numbers(chain, role, kind))
+    views = _views(chain, store, _numbers(chain, role, kind))
     wanted = (view for view in views if kind is None or view.task.terms.kind is kind)
     return tuple(view for view in wanted if state is None or view.task.state is state)
+
+
+def _views(chain: Chain, store: AssetStore, numbers: Sequence[TaskId]) -> Iterator[TaskView]:
+    for number in numbers:
+        with suppress(NoSuchTask):  # purged since the numbers were read
+            yield view_task(chain, store, number)
 
 
 def view_task(chain: Chain, store: AssetStore, number: TaskId) -> TaskView:

@@ -7,13 +7,14 @@ chain, so that starting again goes on where it was.
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
 from node_runtime.creator.annotators import Agreed, Annotators, open_annotators
+from node_runtime.creator.folders import alone_in
 from node_runtime.creator.logs import MAX_LOGS
 from node_runtime.creator.results import fetch_result, read_document
 from node_runtime.creator.strategies import Judge, Received, Undecided, Verdict
@@ -90,13 +91,14 @@ def validate(
     downloaded, so that what can't be had can be rejected.
 
     With ``wait`` also what comes, until nothing can come any more or ``stop`` is set. Raises `InputError` when there is
-    no such task or another account judges it, `ChainUnavailable` when the chain goes away.
+    no such task, another account judges it, or another writes to the folder; `ChainUnavailable` when the chain goes
+    away.
     """
     _check_judge(desk, task)
     _check_named(desk, task, only)
     done: list[Validated] = []
     stopping = stop or threading.Event()
-    with open_annotators(view_task(desk.chain, desk.store, task), desk.store) as annotators:
+    with _folder_of(desk), open_annotators(view_task(desk.chain, desk.store, task), desk.store) as annotators:
         while True:
             view = view_task(desk.chain, desk.store, task)
             for submission in _to_judge(view, done, only):
@@ -106,6 +108,11 @@ def validate(
             view = view_task(desk.chain, desk.store, task)
             if only or not wait or not _more_may_come(view, done) or stopping.wait(LOOK_AGAIN):
                 return tuple(done)
+
+
+def _folder_of(desk: Desk) -> AbstractContextManager[None]:
+    """Nobody else may put another result where one is looked at."""
+    return alone_in(desk.folder) if desk.folder is not None else nullcontext()
 
 
 def _check_judge(desk: Desk, number: TaskId) -> None:

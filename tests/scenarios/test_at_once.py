@@ -1,0 +1,96 @@
+"""What if two commands of a creator meet: in one folder, at one task, with one key?"""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node_runtime.chain.keys import create_key
+from node_runtime.creator.folders import alone_in
+from node_runtime.creator.results import fetch_result
+from node_runtime.creator.strategies import Received, Verdict
+from node_runtime.creator.substrate import connect
+from node_runtime.creator.tasks import Role, list_tasks
+from node_runtime.creator.validate import Desk as Bench
+from node_runtime.creator.validate import Validated, validate
+from node_runtime.errors import InputError
+from node_runtime.storage.local import LocalStore
+from node_runtime.task import Account, Digest, SubmissionState, TaskId
+from tests.scenarios.conftest import Desk
+from tests.scenarios.test_results import submitted, worked
+
+
+class Overtaken(LocalStore):
+    """A store during whose fetching somebody else puts something where the result is to come."""
+
+    target: Path
+
+    def fetch(self, digest: Digest, target: Path, *, stop: threading.Event | None = None) -> None:
+        self.target.mkdir(exist_ok=True)
+        (self.target / "theirs").write_text("precious")
+        super().fetch(digest, target, stop=stop)
+
+
+def test_what_another_put_there_meanwhile_is_not_overwritten(desk: Desk, tmp_path: Path) -> None:
+    submission = worked(desk, submitted(desk))
+    store = Overtaken(tmp_path / "store")
+    store.target = tmp_path / "fetched"
+    with pytest.raises(InputError, match="is there and not empty"):
+        fetch_result(submission, store, store.target)
+    assert [path.name for path in store.target.iterdir()] == ["theirs"]
+    assert list(tmp_path.glob(".fetched*")) == []
+
+
+def test_a_folder_belongs_to_one_command_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    with alone_in(folder), pytest.raises(InputError, match="another command is writing to"), alone_in(folder):
+        pass
+    with alone_in(folder):
+        assert list(folder.iterdir()) == []
+
+
+def test_a_result_that_is_being_looked_at_is_not_taken_away_by_another_look(desk: Desk, tmp_path: Path) -> None:
+    task = submitted(desk)
+    worked(desk, task)
+    bench, told = Bench(chain=desk.chain, store=desk.store, folder=tmp_path / "looks"), list[Validated]()
+
+    def judge(received: Received) -> Verdict:
+        with pytest.raises(InputError, match="another command is writing to"):
+            validate(bench, task, judge, told=told.append)
+        return Verdict(accept=(received.folder / "model").read_text() == "weights\n")
+
+    validate(bench, task, judge, told=told.append)
+    (submission,) = desk.chain.submissions(task)
+    assert (submission.state, len(told)) == (SubmissionState.ACCEPTED, 1)
+
+
+class Purging:
+    """The desk's chain, one of whose tasks was purged since their numbers were read."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._chain = desk.chain
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._chain, name)
+
+    def tasks_of(self, creator: Account) -> tuple[TaskId, ...]:
+        return (*self._chain.tasks_of(creator), TaskId(1 << 40))
+
+
+def test_a_task_that_is_purged_while_tasks_are_listed_is_left_out(desk: Desk) -> None:
+    task = submitted(desk)
+    chain: Any = Purging(desk)
+    assert list_tasks(chain, desk.store, role=Role.MINE)[-1].task.id == task
+
+
+def test_a_keystore_that_is_named_again_leaves_the_connection_to_who_uses_it(network: str, tmp_path: Path) -> None:
+    keystore = tmp_path / "key.json"
+    account = create_key(keystore, "secret")
+    with connect(network, storage=tmp_path / "store") as substrate:
+        waiting = substrate.account(keystore, "secret")
+        again = substrate.account(keystore, "secret")
+        assert (waiting.balance(account).free, again.account) == (0, account)
+        with pytest.raises(InputError, match="wrong password"):
+            substrate.account(keystore, "guessed")
+        assert waiting.now() >= 0
