@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from node_runtime import processes
+from node_runtime.containers.removal import unmount_below
 from node_runtime.processes import ProcessRecord
 
 _STOPS_WITHIN = 30.0  # seconds, for its containers too
@@ -51,8 +51,8 @@ def end_engine(engine: StartedEngine | None, folder: Path) -> None:
     run = run_folder(folder)
     if run.exists():
         _end_left_behind(str(run / "exec"))
-        _unmount_below(run)
-        _unmount_below(folder / "data")
+        unmount_below(run)
+        unmount_below(folder / "data")
         shutil.rmtree(run, ignore_errors=True)
 
 
@@ -68,12 +68,3 @@ def _end_left_behind(exec_root: str) -> None:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(left, timeout=_STOPS_WITHIN)
-
-
-def _unmount_below(folder: Path) -> None:
-    """Inner mounts first; lazily, as nothing uses them any more."""
-    inside = str(folder.resolve())
-    points = [part.mountpoint for part in psutil.disk_partitions(all=True)]
-    for point in sorted(points, key=len, reverse=True):
-        if point == inside or point.startswith(f"{inside}/"):
-            subprocess.run(["umount", "--lazy", point], capture_output=True, check=False)

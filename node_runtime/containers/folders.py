@@ -7,16 +7,17 @@ looks goes over.
 
 import hashlib
 import os
-import shutil
-import subprocess
 import tempfile
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
+from typing import IO
 
 from node_runtime.containers.peer import shares_mounts
+from node_runtime.containers.removal import remove_folder, unmount
+from node_runtime.containers.tools import need_tool, run_tool, tool_path
 from node_runtime.errors import HostError
 from node_runtime.ports import Mount
 
@@ -24,6 +25,7 @@ _MIB = 1 << 20
 _SLACK = 6 * _MIB  # a large write is refused as a whole: so the quota is passed before the file system is full
 _DEEPEST = 100  # folders in folders, when watching
 _OPTIONS = "loop,nosuid,nodev,noatime"
+_TOOLS = ("mount", "umount", "unshare", "mkfs.ext4", "e2fsck")
 
 
 class QuotaMode(StrEnum):
@@ -66,13 +68,9 @@ class Folders:
 
     def close(self, folder: Path) -> None:
         """The folder, what is in it and what bounded it are gone."""
-        while folder.is_mount():
-            # lazily: who still looks into it may do so, but nobody finds it any more
-            ended = _run(["umount", "--lazy", str(folder)])
-            if ended.returncode != 0 and folder.is_mount():  # else somebody else was faster
-                raise _failed(ended, f"quota folder {folder}")
+        unmount(folder)
         self._image(folder).unlink(missing_ok=True)
-        _remove(folder)
+        remove_folder(folder)
 
     def give(self, mounts: Iterable[Mount]) -> None:
         """What lies in writable mounts before the start belongs to the container's user. Follows no link."""
@@ -106,35 +104,39 @@ class Folders:
 
     def _mount(self, folder: Path, image: Path, quota: int) -> None:
         what = f"quota folder {folder}"
-        if not (image.exists() and _tool_ends(["e2fsck", "-p", str(image)]) in (0, 1)):
-            self._format(image, quota, what)
-        _tool(["mount", "-o", _OPTIONS, str(image), str(folder)], what)
+        if not (image.exists() and run_tool(["e2fsck", "-p", str(image)]).returncode in (0, 1)):
+            image.parent.mkdir(parents=True, exist_ok=True)
+            with image.open("wb") as file:
+                self._format(file, quota, what)
+        need_tool(["mount", "-o", _OPTIONS, str(image), str(folder)], what)
         with suppress(FileNotFoundError):
             Path(folder, "lost+found").rmdir()
 
-    def _format(self, image: Path, quota: int, what: str) -> None:
-        image.parent.mkdir(parents=True, exist_ok=True)
+    def _format(self, image: IO[bytes], quota: int, what: str) -> None:
+        # room for the inodes, for what ext4 keeps in reserve (2 %) and for its own tables
+        image.truncate(quota + quota // 32 + self._files * 256 + _SLACK)
         uid, gid = self._owner
-        with image.open("wb") as file:
-            # room for the inodes, for what ext4 keeps in reserve (2 %) and for its own tables
-            file.truncate(quota + quota // 32 + self._files * 256 + _SLACK)
         options = [f"-Eroot_owner={uid}:{gid},lazy_itable_init=1,nodiscard", "-O^has_journal,^resize_inode"]
         size = ["-b4096", "-I256", f"-N{self._files}", "-m0"]
-        _tool(["mkfs.ext4", "-q", "-F", *size, *options, str(image)], what)
+        need_tool(["mkfs.ext4", "-q", "-F", *size, *options, _path_of(image)], what, files=[image.fileno()])
 
     def _try_mount(self) -> bool:
-        if os.geteuid() != 0 or not all(_path(tool) for tool in ("mount", "umount", "mkfs.ext4", "e2fsck")):
+        """Leaves nothing, wherever this process is killed: the file has no name, the mount a namespace of its own."""
+        if os.geteuid() != 0 or not all(tool_path(tool) for tool in _TOOLS):
             return False
         self._images.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="try-", dir=self._images) as scratch:
-            folder, image = Path(scratch, "folder"), Path(scratch, "try.ext4")
-            folder.mkdir()
+        with tempfile.TemporaryFile(dir=self._images) as image:
+            mount = ["unshare", "--mount", "mount", "-o", _OPTIONS, _path_of(image), str(self._images)]
             try:
-                self._mount(folder, image, _MIB)
+                self._format(image, _MIB, "trial of quotas")
             except HostError:
                 return False
-            _tool(["umount", str(folder)], "quota folder")
-            return True
+            return run_tool(mount, files=[image.fileno()]).returncode == 0
+
+
+def _path_of(file: IO[bytes]) -> str:
+    """For a program that is given the open file too."""
+    return f"/proc/self/fd/{file.fileno()}"
 
 
 def _mounted_at(source: Path) -> bool:
@@ -168,35 +170,3 @@ def _outgrown(source: Path, quota: int, files: int) -> bool:
         except OSError:
             return True
     return False
-
-
-def _remove(folder: Path) -> None:
-    """With `rm`, which copes with trees of any depth; a container may have closed folders to itself."""
-    if _tool_ends(["rm", "-rf", "--one-file-system", "--", str(folder)]) != 0:
-        _tool_ends(["chmod", "-R", "u+rwX", "--", str(folder)])
-        _tool(["rm", "-rf", "--one-file-system", "--", str(folder)], f"quota folder {folder}")
-
-
-def _path(tool: str) -> str | None:
-    return shutil.which(tool, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    program = _path(command[0]) or command[0]
-    return subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)
-
-
-def _tool_ends(command: list[str]) -> int:
-    return _run(command).returncode
-
-
-def _tool(command: list[str], what: str) -> None:
-    ended = _run(command)
-    if ended.returncode != 0:
-        raise _failed(ended, what)
-
-
-def _failed(ended: subprocess.CompletedProcess[str], what: str) -> HostError:
-    said = " ".join(ended.stderr.split()) or f"exit code {ended.returncode}"
-    tool = Path(ended.args[0]).name
-    return HostError(f"{what}: {tool} failed: {said}", remedy="see that the disk has room and mounts are allowed")

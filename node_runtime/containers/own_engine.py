@@ -18,6 +18,12 @@ def answering_engine() -> StartedEngine | None:
     return started if started is not None and answers(started.url) else None
 
 
+def own_engine_url() -> str:
+    """The address of this machine's engine. Raises `HostError` when none answers."""
+    started = answering_engine()
+    return started.url if started is not None else require_engine()
+
+
 @contextmanager
 def own_engine(work: Path, *, node: str, say: Callable[[str], None]) -> Iterator[DockerEngine]:
     """The engine for one command's duration. Building is allowed: the Dockerfiles are the user's own.

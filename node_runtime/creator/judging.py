@@ -1,7 +1,5 @@
 """What does a strategy stand on while it judges? A person at a terminal, a callable, or a script in its sandbox."""
 
-import secrets
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +16,6 @@ from node_runtime.creator.strategies import (
     Verdict,
     call_validator,
 )
-from node_runtime.home import home
-from node_runtime.storage.trouble import host_trouble
 
 Say = Callable[[str], None]
 
@@ -61,15 +57,10 @@ def _manual(strategy: ManualAccept, ask: Judge) -> Judge:
 
 @contextmanager
 def _open_script(script: Path, strategy: CustomAccept, say: Say) -> Iterator[Judge]:
-    from node_runtime.containers.own_engine import own_engine  # slow to import, and rarely needed
+    from node_runtime.containers.own_room import own_room  # slow to import, and rarely needed
 
-    # never used again: a container that a killed process left must not be taken for one of this run
-    node, place = f"validate-{secrets.token_hex(6)}", home() / "run"
-    with host_trouble(place):
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
-        tempfile.TemporaryDirectory(prefix="validate-", dir=place) as work,
-        own_engine(Path(work), node=node, say=say) as engine,
-        script_room(script, strategy, engine, node=node, work=Path(work), say=say) as room,
+        own_room("validate", say=say) as own,
+        script_room(script, strategy, own.engine, node=own.name, work=own.folder, say=say) as room,
     ):
         yield room.judge

@@ -1,0 +1,141 @@
+"""What does a command without a node work in? A folder and a name of its own, of which nothing stays.
+
+::
+
+    <home>/run/run-1f…/         the command's folder, by the name that its containers have too
+    <home>/run/run-1f….lock     the engine's address; held as long as the command lives
+    <home>/run/guard            held while a lock is made or looked at
+
+The kernel lets go of a lock however its command ends. What a killed one left, containers, mounts and folder, is removed
+by the next command, or by `gc`.
+"""
+
+import fcntl
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from node_runtime.containers.dockerd import answers
+from node_runtime.containers.engine import DockerEngine
+from node_runtime.containers.own_engine import own_engine, own_engine_url
+from node_runtime.containers.removal import remove_folder, unmount_below
+from node_runtime.containers.settings import EngineSettings
+from node_runtime.errors import HostError
+from node_runtime.home import home
+
+Say = Callable[[str], None]
+
+_LOCK = ".lock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnRoom:
+    """``name`` tells its containers from those of nodes and other commands, ``folder`` is this command's alone."""
+
+    engine: DockerEngine
+    name: str
+    folder: Path
+
+
+@contextmanager
+def own_room(kind: str, *, say: Say) -> Iterator[OwnRoom]:
+    """For one command's duration; ``kind`` is how its name begins. Raises `HostError` without an engine or disk."""
+    sweep_rooms(say)
+    url = own_engine_url()
+    with ExitStack() as stack:
+        folder = stack.enter_context(_own_folder(rooms(), kind, url))
+        engine = stack.enter_context(own_engine(folder, node=folder.name, say=say))
+        yield OwnRoom(engine=engine, name=folder.name, folder=folder)
+
+
+def rooms() -> Path:
+    """The folder of them all, made if it isn't there. Raises `HostError` where it can't be made."""
+    place = home() / "run"
+    with _disk_trouble(place):
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return place
+
+
+def sweep_rooms(say: Say) -> int:
+    """Remove the rooms of commands that were killed, as far as their engines answer. How many were."""
+    removed = 0
+    with _guarded(place := rooms()):
+        for path in sorted(place.glob(f"*{_LOCK}")):
+            with suppress(FileNotFoundError), path.open() as lock:  # its command may just end
+                if not _is_taken(lock) and _removed(path.with_suffix(""), engine=lock.read(), say=say):
+                    path.unlink()
+                    removed += 1
+    return removed
+
+
+@contextmanager
+def _own_folder(place: Path, kind: str, engine: str) -> Iterator[Path]:
+    # a name that was never used: what a killed command left must not be taken for this one's
+    folder = place / f"{kind}-{secrets.token_hex(6)}"
+    path = folder.with_suffix(_LOCK)
+    with ExitStack() as held:
+        with _disk_trouble(place):
+            with _guarded(place):
+                lock = held.enter_context(path.open("x"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.write(engine)
+            lock.flush()
+            folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            _remove(folder)
+            path.unlink()
+
+
+def _removed(folder: Path, *, engine: str, say: Say) -> bool:
+    """False when it can't be removed now, which is said unless its engine just isn't there."""
+    try:
+        if engine and not answers(engine):
+            return False
+        if engine:
+            _remove_containers(folder, engine)
+        _remove(folder)
+    except HostError as error:
+        say(f"what a killed command left stays: {error}")
+        return False
+    return True
+
+
+def _remove_containers(folder: Path, url: str) -> None:
+    settings = EngineSettings(node=folder.name, work=folder, docker_host=url)
+    with closing(DockerEngine(settings)) as engine:  # which removes its holders
+        for container in engine.list():
+            engine.remove(container.name)
+
+
+def _remove(folder: Path) -> None:
+    unmount_below(folder)
+    remove_folder(folder)
+
+
+@contextmanager
+def _disk_trouble(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        remedy = "see that the disk has room and the folder's rights let this user in"
+        raise HostError(f"working in {place} failed: {error.strerror or error}", remedy=remedy) from error
+
+
+@contextmanager
+def _guarded(place: Path) -> Iterator[None]:
+    with (place / "guard").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
+
+
+def _is_taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False

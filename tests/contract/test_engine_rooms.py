@@ -1,0 +1,116 @@
+"""Does nothing stay of a command that was killed, and everything of one that lives?"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from node_runtime.containers.connection import connect
+from node_runtime.containers.own_room import own_room, sweep_rooms
+from tests.contract.engine_world import EngineWorld
+
+pytestmark = pytest.mark.docker
+
+# what `run` and `validate --script` do: a room, a bounded folder in it, a container that writes there
+COMMAND = """
+import sys, threading
+from node_runtime.containers.own_room import own_room
+from node_runtime.ports import ContainerSpec, Mount
+with own_room("run", say=print) as room:
+    out = room.folder / "out"
+    room.engine.open_folder(out, quota=1 << 20)
+    spec = ContainerSpec(
+        name=f"{room.name}-task", labels=(), image=sys.argv[1], entrypoint=("sh", "-c"),
+        arguments=("touch /out/begun; exec sleep 600",), mounts=(Mount(source=out, target="/out", quota=1 << 20),),
+        cpus=1, memory=64 << 20, timeout=600, log=room.folder / "log",
+    )
+    running = threading.Thread(target=room.engine.run, args=(spec,), kwargs={"stop": threading.Event()})
+    running.start()
+    while not (out / "begun").exists() and running.is_alive():
+        running.join(0.05)
+    print("ready", room.folder, flush=True)
+    running.join()
+"""
+
+
+@pytest.fixture(autouse=True)
+def run_folder(engine_world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the rooms of this test's commands are."""
+    monkeypatch.setenv("NODE_RUNTIME_HOME", str(engine_world.folder / "home"))
+    monkeypatch.setenv("DOCKER_HOST", engine_world.host.url)
+    return engine_world.folder / "home" / "run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One that runs a container, which writes into a bounded folder of its room."""
+
+    url: str
+    room: Path
+    process: "subprocess.Popen[str]"
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def containers(self) -> list[str]:
+        """Its task's and its holder's."""
+        with closing(connect(self.url)) as client:
+            names = [name for found in client.containers(all=True) for name in found["Names"] or ()]
+        return [name for name in names if self.room.name in name]
+
+    def mounts(self) -> list[str]:
+        points = (part.mountpoint for part in psutil.disk_partitions(all=True))
+        return [point for point in points if point.startswith(f"{self.room}/")]
+
+
+@pytest.fixture
+def command(engine_world: EngineWorld, run_folder: Path) -> Iterator[Command]:
+    process = subprocess.Popen([sys.executable, "-c", COMMAND, engine_world.image], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    told = next(line for line in process.stdout if line.startswith("ready "))
+    command = Command(url=engine_world.host.url, room=Path(told.split()[1]), process=process)
+    assert command.room.parent == run_folder
+    yield command
+    command.kill()
+    sweep_rooms(say=print)
+
+
+def test_what_a_killed_command_left_is_removed_by_the_next_one(command: Command, run_folder: Path) -> None:
+    assert len(command.containers()) == 2
+    command.kill()
+    with own_room("validate", say=print) as room:
+        assert command.containers() == []
+        assert command.mounts() == []
+        assert {path.name for path in run_folder.iterdir()} == {room.name, f"{room.name}.lock", "guard"}
+    assert [path.name for path in run_folder.iterdir()] == ["guard"]
+
+
+def test_a_command_that_lives_keeps_all_it_has(command: Command) -> None:
+    before = command.containers(), command.mounts()
+    assert sweep_rooms(say=print) == 0
+    assert (command.containers(), command.mounts()) == before
+    assert (command.room / "out" / "begun").exists()
+
+
+def test_what_a_killed_command_left_on_an_engine_that_is_away_waits_for_it(command: Command, run_folder: Path) -> None:
+    command.kill()
+    lock = run_folder / f"{command.room.name}.lock"
+    lock.write_text(f"unix://{run_folder}/nowhere.sock")
+    assert sweep_rooms(say=print) == 0
+    assert len(command.containers()) == 2
+    lock.write_text(command.url)
+    assert sweep_rooms(say=print) == 1
+    assert command.containers() == []
+
+
+def test_a_command_killed_before_it_had_an_engine_leaves_nothing(run_folder: Path) -> None:
+    run_folder.mkdir(parents=True)
+    (run_folder / "run-1f.lock").touch()
+    assert sweep_rooms(say=print) == 1
+    assert [path.name for path in run_folder.iterdir()] == ["guard"]
