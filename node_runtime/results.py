@@ -6,6 +6,7 @@ output_too_large, with the place and the reason.
 
 import json
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,9 +99,14 @@ class Collected:
     digest: Digest
 
 
-def collect(stages: Sequence[Stage], workspace: Workspace) -> tuple[Collected, ...]:
-    """The outputs of the stages, which have all ended well. May be repeated."""
-    return tuple(_collect_one(writable, stage, workspace) for stage in stages for writable in stage.writes)
+def collect(
+    stages: Sequence[Stage], workspace: Workspace, *, stop: threading.Event | None = None
+) -> tuple[Collected, ...]:
+    """The outputs of the stages, which have all ended well. May be repeated.
+
+    Raises `StorageError` soon after ``stop`` is set.
+    """
+    return tuple(_collect_one(writable, stage, workspace, stop) for stage in stages for writable in stage.writes)
 
 
 def check_outputs(outputs: Sequence[Collected], *, document: Document, inputs: Inputs) -> None:
@@ -183,7 +189,7 @@ def _stage_run(stage: Stage, run: ContainerRun) -> StageRun:
     )
 
 
-def _collect_one(writable: Writable, stage: Stage, workspace: Workspace) -> Collected:
+def _collect_one(writable: Writable, stage: Stage, workspace: Workspace, stop: threading.Event | None) -> Collected:
     folder = workspace.output_folder(stage.name, writable.name)
     check_entry(folder / writable.entry, stage=stage.name, bytes_allowed=stage.limits.outputs)
     source = folder / writable.entry if writable.keeps is Keeps.INSIDE else folder
@@ -196,7 +202,8 @@ def _collect_one(writable: Writable, stage: Stage, workspace: Workspace) -> Coll
     for name in _surplus(folder, writable, stage):
         remove_tree(folder / name)
     with output_refused(stage.name):
-        digest = manifest_of(source, caps=FOUND_AFTER_RUN.with_bytes(stage.limits.outputs)).digest
+        caps = FOUND_AFTER_RUN.with_bytes(stage.limits.outputs)
+        digest = manifest_of(source, caps=caps, stop=stop).digest
     return Collected(name=writable.output, source=source, digest=digest)
 
 

@@ -53,18 +53,19 @@ class LocalStore:
                 raise StorageError(f"there is no storage in {root}", remedy="name the folder where the assets are")
         return cls(root)
 
-    def put(self, source: Path) -> Digest:
+    def put(self, source: Path, *, stop: threading.Event | None = None) -> Digest:
         """Store a folder or a single regular file. What is there already is not written again.
 
-        Raises `StorageError` for what can't be a tree, `HostError` when the disk is full; then nothing is stored.
+        Raises `StorageError` for what can't be a tree, also soon after ``stop`` is set, `HostError` when the disk is
+        full; then nothing is stored.
         """
-        found = manifest_of(source)
+        found = manifest_of(source, stop=stop)
         if len(found.encoded) >= MAX_MANIFEST:
             raise TreeTooLarge(f"{source} has too many files", remedy="pack them into fewer files")
         if self.has(found.digest):
             return found.digest
         with host_trouble(self._trees), self._arriving(found.digest) as file:
-            for chunk in pack(source, found):
+            for chunk in pack(source, found, stop=stop):
                 file.write(chunk)
         return found.digest
 

@@ -21,14 +21,14 @@ def packed_size(found: Manifest) -> int:
     return len(found.encoded) + 1 + found.size
 
 
-def pack(source: Path, found: Manifest) -> Iterator[bytes | memoryview]:
+def pack(source: Path, found: Manifest, *, stop: threading.Event | None = None) -> Iterator[bytes | memoryview]:
     """The stream of the tree at `source`, whose manifest was made before; each chunk is valid until the next.
 
-    Raises `TreeRefused` when `source` is no longer what the manifest says.
+    Raises `TreeRefused` when `source` is no longer what the manifest says, `StorageError` once ``stop`` is set.
     """
     yield found.encoded + b"\n"
     entries = iter(found.entries)
-    for file in tree_files(source, caps=ANY):
+    for file in tree_files(source, caps=ANY, stop=stop):
         sha256 = hashlib.sha256()
         for chunk in file.chunks():
             sha256.update(chunk)

@@ -8,12 +8,13 @@ import errno
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from node_runtime.errors import HostError
+from node_runtime.errors import HostError, StorageError
 from node_runtime.storage.manifest import (
     MAX_DEPTH,
     MAX_ENTRIES,
@@ -60,6 +61,7 @@ class OpenFile:
     place: str  # for messages
     descriptor: int
     status: os.stat_result
+    stop: threading.Event | None
 
     @property
     def executable(self) -> bool:
@@ -70,11 +72,15 @@ class OpenFile:
         return self.status.st_size
 
     def chunks(self) -> Iterator[memoryview]:
-        """The contents; each chunk is valid until the next. Raises `TreeRefused` when the file changes meanwhile."""
+        """The contents; each chunk is valid until the next.
+
+        Raises `TreeRefused` when the file changes meanwhile, `StorageError` once the walk's ``stop`` is set.
+        """
         buffer = memoryview(bytearray(min(CHUNK, self.size + 1)))
         left = self.size
         os.lseek(self.descriptor, 0, os.SEEK_SET)
         while (count := self._read_into(buffer)) > 0:
+            _check_wanted(self.stop)
             left -= count
             if left < 0:
                 break
@@ -96,19 +102,19 @@ class OpenFile:
         return Entry(path=self.path, executable=self.executable, size=self.size, sha256=sha256.hexdigest())
 
 
-def manifest_of(source: Path, *, caps: Caps = ANY) -> Manifest:
+def manifest_of(source: Path, *, caps: Caps = ANY, stop: threading.Event | None = None) -> Manifest:
     """The manifest of a folder or a single file. Raises what `tree_files` raises."""
-    return manifest([found.entry() for found in tree_files(source, caps=caps)])
+    return manifest([found.entry() for found in tree_files(source, caps=caps, stop=stop)])
 
 
-def tree_files(source: Path, *, caps: Caps = ANY) -> Iterator[OpenFile]:
+def tree_files(source: Path, *, caps: Caps = ANY, stop: threading.Event | None = None) -> Iterator[OpenFile]:
     """Every file of a folder, or the single file, in the order of the manifest.
 
     Raises `TreeMissing`, `TreeTooLarge`, or `TreeRefused` for links, devices, sockets, pipes, names no tree may have,
-    and hard links to something outside.
+    and hard links to something outside; `StorageError` soon after ``stop`` is set.
     """
     source = source.absolute()
-    walk = _Walk(root=source, caps=caps)
+    walk = _Walk(root=source, caps=caps, stop=stop)
     with (
         _reading(shown(str(source))),
         _opened(source.parent, _TRUSTED_FOLDER, None) as parent,
@@ -127,6 +133,7 @@ class _Walk:
 
     root: Path
     caps: Caps
+    stop: threading.Event | None
     bytes: int = 0
     entries: int = 0
     links: dict[tuple[int, int], list[str]] = field(default_factory=dict)
@@ -147,6 +154,7 @@ class _Walk:
                     yield from self.file(folder, child, path=path)
 
     def file(self, folder: int, name: str, *, path: str) -> Iterator[OpenFile]:
+        _check_wanted(self.stop)
         check_path(path)
         place = self._place(path)
         with _reading(place):
@@ -159,7 +167,7 @@ class _Walk:
             if (status.st_dev, status.st_ino) != (seen.st_dev, seen.st_ino):
                 raise TreeRefused(f"{place} was replaced while it was read", remedy="try again when nothing writes")
             self._count(status, path)
-            yield OpenFile(path=path, place=place, descriptor=descriptor, status=status)
+            yield OpenFile(path=path, place=place, descriptor=descriptor, status=status, stop=self.stop)
 
     def check_links(self) -> None:
         for identity, paths in self.links.items():
@@ -196,6 +204,11 @@ class _Walk:
 
     def _place(self, path: str) -> str:
         return shown(f"{self.root.name}/{path}" if path != self.root.name else path)
+
+
+def _check_wanted(stop: threading.Event | None) -> None:
+    if stop is not None and stop.is_set():
+        raise StorageError("reading was stopped before its end, as was asked", remedy="repeat it")
 
 
 @contextmanager

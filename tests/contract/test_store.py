@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from node_runtime.errors import AssetUnavailable, StorageError
 from node_runtime.ports import AssetStore
 from node_runtime.storage.local import LocalStore
+from node_runtime.storage.walk import manifest_of
 from node_runtime.task import Digest
 
 NOTHING = Digest("0" * 64)
@@ -88,6 +90,22 @@ def test_an_empty_folder_is_a_tree_without_files(store: AssetStore, tmp_path: Pa
 
 def test_storing_again_is_success(store: AssetStore, tree: Path) -> None:
     assert store.put(tree) == store.put(tree)
+
+
+def test_storing_that_is_not_wanted_any_more_ends_and_stores_nothing(store: AssetStore, tree: Path) -> None:
+    class Second(threading.Event):
+        """Set once the first file was read."""
+
+        def is_set(self) -> bool:
+            asked.append(None)
+            return len(asked) > 3
+
+    asked: list[None] = []
+    with pytest.raises(StorageError, match="was stopped"):
+        store.put(tree, stop=Second())
+    assert len(asked) == 4
+    assert not store.has(manifest_of(tree).digest)
+    assert store.has(store.put(tree, stop=threading.Event()))
 
 
 def test_has_tells_what_is_stored(store: AssetStore, tree: Path) -> None:
