@@ -45,8 +45,11 @@ class Connection:
         self._socket = socket
         self._outgoing: asyncio.Queue[Json] = asyncio.Queue(_LONGEST_QUEUE)
         self._all_written = asyncio.Event()
+        self._ended = False
 
     def push(self, message: Json) -> None:
+        if self._ended:  # requests that came before the client left are still answered, to nobody
+            return
         self._all_written.clear()
         try:
             self._outgoing.put_nowait(message)
@@ -68,6 +71,7 @@ class Connection:
         except ConnectionClosed:
             pass
         finally:
+            self._ended = True
             self._all_written.set()
 
 
