@@ -2,7 +2,9 @@
 
 import json
 import re
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +18,9 @@ from websockets.sync.client import ClientConnection, connect
 from node_runtime.devnet.chain import Chain
 from node_runtime.devnet.header import Header
 from node_runtime.devnet.scale import compact
+
+LIMIT = 120
+"""Seconds after which something that should have happened has failed."""
 
 OpenChain = Callable[..., Chain]
 """Opens a chain without a server, in this process; see the fixture ``open_chain``."""
@@ -33,41 +38,66 @@ class Clock:
 
 @dataclass(frozen=True, kw_only=True)
 class RunningDevnet:
-    """A devnet process that accepts clients at ``url``."""
+    """A devnet process that accepts clients at ``url``. ``port`` keeps its port from others while it is not running."""
 
     url: str
     process: subprocess.Popen[str]
+    port: socket.socket
+    errors: Path
 
     def kill(self) -> None:
         """End it as a power cut would: nothing is told to it."""
         self.process.kill()
-        self.process.wait()
+        self.process.communicate()
 
     def stop(self) -> int:
         """Ask it to end; returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=120)
+        self.process.communicate(timeout=LIMIT)
+        self.port.close()
+        return self.process.returncode
+
+    def said(self) -> str:
+        """What it told the person who runs it, so far."""
+        return self.errors.read_text()
 
 
-def launch_devnet(base_path: Path, *options: str, before_start: Callable[[], None] | None = None) -> RunningDevnet:
+def launch_devnet(
+    base_path: Path,
+    *options: str,
+    before_start: Callable[[], None] | None = None,
+    port: socket.socket | None = None,
+) -> RunningDevnet:
     """Start a devnet and wait until it is ready; the caller ends it.
 
-    ``options`` are command line options; ``before_start`` runs in the new process before anything else.
+    ``options`` are command line options; ``before_start`` runs in the new process before anything else; ``port`` is
+    that of another one, which has ended.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "node_runtime.devnet", "--base-path", str(base_path), "--port", "0", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=before_start,
-    )
+    port = port or _free_port()
+    where = ("--base-path", str(base_path), "--port", str(port.getsockname()[1]))
+    errors = base_path.with_name(f"{base_path.name}-{secrets.token_hex(4)}.errors")
+    with errors.open("w") as told:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "node_runtime.devnet", *where, *options],
+            stdout=subprocess.PIPE,
+            stderr=told,
+            text=True,
+            preexec_fn=before_start,
+        )
     assert process.stdout is not None
-    line = process.stdout.readline()
-    found = re.fullmatch(r"ready (ws://\S+)\n", line)
+    found = re.fullmatch(r"ready (ws://\S+)\n", process.stdout.readline())
     if found is None:
-        _, errors = process.communicate(timeout=120)
-        raise AssertionError(f"the devnet did not start (exit code {process.returncode}): {errors}")
-    return RunningDevnet(url=found.group(1), process=process)
+        process.communicate(timeout=LIMIT)
+        raise AssertionError(f"the devnet did not start (exit code {process.returncode}): {errors.read_text()}")
+    return RunningDevnet(url=found.group(1), process=process, port=port, errors=errors)
+
+
+def _free_port() -> socket.socket:
+    """Bound, so that the system gives its port to nobody else; who asks for this very port may listen there."""
+    port = socket.socket()
+    port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    port.bind(("127.0.0.1", 0))
+    return port
 
 
 @contextmanager
@@ -80,6 +110,7 @@ def running_devnet(
         yield running
     finally:
         running.kill()
+        running.port.close()
 
 
 @contextmanager
@@ -95,7 +126,9 @@ class RpcConnection:
 
     def __init__(self, url: str) -> None:
         self._closing = ExitStack()
-        self.socket: ClientConnection = self._closing.enter_context(connect(url, compression=None, max_size=None))
+        self.socket: ClientConnection = self._closing.enter_context(
+            connect(url, open_timeout=LIMIT, compression=None, max_size=None)
+        )
         self._requests = 0
         self._notifications: list[Any] = []
 
@@ -130,7 +163,7 @@ class RpcConnection:
         return message["params"]
 
     def receive(self) -> Any:
-        return json.loads(self.socket.recv(timeout=120))
+        return json.loads(self.socket.recv(timeout=LIMIT))
 
 
 def execute_again(rpc: RpcConnection, block_hash: str) -> None:

@@ -72,7 +72,7 @@ def test_reading_goes_on_while_calls_wait_for_their_block(tmp_path: Path) -> Non
 def restarted(devnet: RunningDevnet, base_path: Path) -> RunningDevnet:
     """Kill the chain's process and start it again where it was."""
     devnet.kill()
-    return launch_devnet(base_path, "--port", devnet.url.rpartition(":")[2])
+    return launch_devnet(base_path, port=devnet.port)
 
 
 def test_calls_under_way_when_the_chain_is_killed_happen_exactly_once(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_chain_that_starts_afresh_is_not_taken_for_the_old_one(tmp_path: Path)
     devnet = restarted(devnet, tmp_path / "chain")
     assert chain.create_plan() == 1
     devnet.kill()
-    other = launch_devnet(tmp_path / "other", "--preset", "local_testnet", "--port", devnet.url.rpartition(":")[2])
+    other = launch_devnet(tmp_path / "other", "--preset", "local_testnet", port=devnet.port)
     try:
         with pytest.raises(ChainError, match="another one than before"):
             chain.create_plan()

@@ -130,8 +130,7 @@ class World:
         """Kill the chain's process, do something `meanwhile`, start it again on the same port."""
         self.devnet.kill()
         meanwhile()
-        port = self.devnet.url.rsplit(":", 1)[1]
-        self.devnet = launch_devnet(self.storage.parent / "chain", "--port", port)
+        self.devnet = launch_devnet(self.storage.parent / "chain", port=self.devnet.port)
 
     def submission(self, task: TaskId) -> Submission:
         return wait_for(lambda: next(iter(self.chain.submissions(task)), None), f"a result of task {task}")
