@@ -1,10 +1,13 @@
 """The local network: one embedded chain, one store and some node daemons, as processes of this machine."""
 
+import fcntl
+import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +23,7 @@ from node_runtime.processes import ProcessRecord
 from node_runtime.storage.prune import MONTH, prune
 from node_runtime.task import Kind
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0  # of a busy machine; a process that ends by itself is told at once
 STORE = "store"  # the storage of everybody in the network, in its folder
 LOGS = "logs"  # in the network's folder, each process's own since its last start
 NODE_GRACE = 30.0  # seconds: a node hands its tasks back before it ends
@@ -41,30 +44,59 @@ class NetworkSettings:
 
 def bring_up(settings: NetworkSettings, say: Say) -> NetworkFile:
     """Start engine, chain and nodes, and write them down. Nothing is left running when a step fails."""
-    known = NetworkFile.load(settings.folder)
-    if known is not None and known.running():
-        raise InputError(
-            f"a local network is already running in {settings.folder} ({known.chain})",
-            remedy="use it, or stop it with 'node-runtime down'",
-        )
-    if settings.fresh:
-        _forget(settings.folder)
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    prune(settings.folder / LOGS, MONTH)
-    (settings.folder / STORE).mkdir(exist_ok=True, mode=0o700)  # nodes take it as it is, they make none
-    network = _with_engine(settings, say)
-    try:
-        network = _with_chain(network, settings, say)
-        for node in settings.nodes:
-            network = _with_node(network, settings, node, say)
-    except BaseException:
-        take_down(settings.folder, say)
-        raise
-    return network
+    with _one_at_a_time(settings.folder, say):
+        known = NetworkFile.load(settings.folder)
+        if known is not None and known.running():
+            raise InputError(
+                f"a local network is already running in {settings.folder} ({known.chain})",
+                remedy="use it, or stop it with 'node-runtime down'",
+            )
+        if settings.fresh:
+            _forget(settings.folder)
+        prune(settings.folder / LOGS, MONTH)
+        (settings.folder / STORE).mkdir(exist_ok=True, mode=0o700)  # nodes take it as it is, they make none
+        network = _with_engine(settings, known, say)
+        try:
+            network = _with_chain(network, settings, say)
+            for node in settings.nodes:
+                network = _with_node(network, settings, node, say)
+        except BaseException:
+            _stop(settings.folder, say)
+            raise
+        return network
 
 
 def take_down(folder: Path, say: Say) -> bool:
-    """Stop the nodes, then the chain, then the container engine if it was ours. State stays on disk."""
+    """Stop the nodes, then the chain, then the container engine if it was ours. State stays on disk.
+
+    Answers whether there was a network; one that is just being brought up is waited for.
+    """
+    if not folder.is_dir():
+        return False
+    with _one_at_a_time(folder, say):
+        return _stop(folder, say)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path, say: Say) -> Iterator[None]:
+    """Who brings a network up or down writes down what runs: two at once would forget each other's processes.
+
+    The kernel lets go of the lock however a process ends.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another command that brings this network up or down")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _stop(folder: Path, say: Say) -> bool:
     network = NetworkFile.load(folder)
     if network is None:
         return False
@@ -79,8 +111,10 @@ def take_down(folder: Path, say: Say) -> bool:
     return True
 
 
-def _with_engine(settings: NetworkSettings, say: Say) -> NetworkFile:
-    before = started_engine(engine_folder()) is not None
+def _with_engine(settings: NetworkSettings, known: NetworkFile | None, say: Say) -> NetworkFile:
+    """``known`` is what a network left that was killed: an engine that it started is this one's to stop."""
+    inherits = known is not None and known.started_engine
+    before = started_engine(engine_folder()) is not None and not inherits
     engine = ensure_engine(engine_folder(), say=say)
     network = NetworkFile(
         chain="",
@@ -93,7 +127,7 @@ def _with_engine(settings: NetworkSettings, say: Say) -> NetworkFile:
     try:
         base_image = ensure_base_image(engine.url, cache_folder(), say=say)
     except BaseException:
-        take_down(settings.folder, say)
+        _stop(settings.folder, say)
         raise
     say(f"docker  {engine.url}, base image {base_image}")
     return network.model_copy(update={"base_image": base_image})
@@ -158,8 +192,8 @@ def _wait_until_ready(record: ProcessRecord, child: "subprocess.Popen[bytes]") -
     give_up = time.monotonic() + START_SECONDS
     while time.monotonic() < give_up:
         ended = child.poll() is not None
-        for line in record.log.read_text(errors="replace").splitlines():
-            if line.startswith("ready"):
+        for line in record.log.read_text(errors="replace").splitlines(keepends=True):
+            if line.startswith("ready") and line.endswith("\n"):  # all of it is written
                 return line.removeprefix("ready").strip()
         if ended:
             break

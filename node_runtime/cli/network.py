@@ -2,7 +2,7 @@
 
 import signal
 import sys
-import threading
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -56,14 +56,19 @@ def up(
 
     names = ("bob", "charlie", "dave", "eve", "ferdie", "alice")[:nodes]
     settings = NetworkSettings(folder=network_folder(), port=port, block_time=block_time, nodes=names, fresh=fresh)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whichever way it is stopped, nothing is left running
     network = bring_up(settings, console.print)
-    _say_how_to_go_on(network)
     if detach:
+        _say_how_to_go_on(network)
         return
-    console.print("Ctrl-C stops the network.")
     try:
-        _wait_for_signal_or_end(settings.folder)
+        _say_how_to_go_on(network)
+        console.print("Ctrl-C stops the network.")
+        _wait_until_ended(settings.folder)
+    except KeyboardInterrupt:
+        console.print("stopping")
     finally:
+        _let_nothing_interrupt()
         take_down(settings.folder, console.print)
 
 
@@ -136,15 +141,19 @@ def _say_how_to_go_on(network: NetworkFile) -> None:
     )
 
 
-def _wait_for_signal_or_end(folder: Path) -> None:
-    """Until Ctrl-C or a termination signal; a process that ends by itself is an error."""
-    stop = threading.Event()
+def _let_nothing_interrupt() -> None:
+    """An impatient second Ctrl-C must not leave half of it running."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    while not stop.wait(1.0):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _wait_until_ended(folder: Path) -> None:
+    """Until `down` in another terminal has ended it; a process that ends by itself is an error."""
+    while True:
+        time.sleep(1.0)
         network = NetworkFile.load(folder)
         if network is None or network.stopping:
-            return  # `down` from another terminal
+            return
         ended = [record for record in network.processes if record.process() is None]
         if ended:
             raise InputError(
