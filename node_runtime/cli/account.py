@@ -12,13 +12,6 @@ from node_runtime.task import Account
 from node_runtime.units import amount, read_amount
 
 
-def register(app: typer.Typer) -> None:
-    panel = "Anyone"
-    app.command(rich_help_panel=panel)(balance)
-    # what begins with '-' is an amount to be refused in words, not an option nobody knows
-    app.command(rich_help_panel=panel, context_settings={"ignore_unknown_options": True})(pay)
-
-
 def balance(
     account: Annotated[str | None, typer.Argument(help="An account's address (default: yours)")] = None,
     as_json: JsonOption = False,

@@ -29,8 +29,6 @@ from node_runtime.stages.bundle import OUTPUTS
 from node_runtime.task import SubmissionState, TaskId
 from node_runtime.units import amount, moment, since
 
-PANEL = "Contributors"
-
 KeyOption = Annotated[
     str | None,
     typer.Option(
@@ -40,13 +38,6 @@ KeyOption = Annotated[
 IntoOption = Annotated[
     Path | None, typer.Option("--into", help="The folder to work in, a new one (default: task-TASK)")
 ]
-
-
-def register(app: typer.Typer) -> None:
-    for command in (assign_task, work_on, send, hand_back_task, report):
-        name = {"assign_task": "assign", "work_on": "work", "send": "send-result"}.get(command.__name__)
-        name = name or {"hand_back_task": "hand-back", "report": "report-failure"}[command.__name__]
-        app.command(name, rich_help_panel=PANEL)(command)
 
 
 def assign_task(
@@ -135,7 +126,7 @@ def report(
     key: KeyOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Tell that a task can't be done, and why: it ends your attempt and costs a small fee unless the task is at fault.
+    """Tell that a task can't be done, and why: ends your attempt, for a small fee unless the task is at fault.
 
     The log of the last run in its container goes along, if there was one.
     """

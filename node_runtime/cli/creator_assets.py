@@ -16,6 +16,7 @@ from node_runtime.cli.session import (
 )
 from node_runtime.cli.text import console, line, print_json, progress, safe, table
 from node_runtime.creator.assets import add_asset
+from node_runtime.creator.begun import Notes
 from node_runtime.creator.submit import create_objective
 from node_runtime.errors import InputError
 from node_runtime.spec import read_specs
@@ -25,17 +26,11 @@ from node_runtime.task import MICRO, Account, AssetKind, Label, Visibility
 OwnerOption = Annotated[str | None, typer.Option(help="Another account's (default: yours)")]
 
 
-def register(app: typer.Typer, panel: str) -> None:
-    asset = typer.Typer(help="Assets: data samples, openers, algos, metrics, models.", no_args_is_help=True)
-    asset.command("add")(asset_add)
-    asset.command("list")(asset_list)
-    objective = typer.Typer(help="Objectives: what models are measured by.", no_args_is_help=True)
-    objective.command("create")(objective_create)
-    objective.command("list")(objective_list)
-    app.add_typer(asset, name="asset", rich_help_panel=panel)
-    app.add_typer(objective, name="objective", rich_help_panel=panel)
+asset = typer.Typer(help="Assets: data samples, openers, algos, metrics, models.", no_args_is_help=True)
+objective = typer.Typer(help="Objectives: what models are measured by.", no_args_is_help=True)
 
 
+@asset.command("add")
 def asset_add(
     path: Annotated[Path, typer.Argument(help="A file or folder.")],
     kind: Annotated[AssetKind, typer.Option(help="What it is, for ever.")],
@@ -47,13 +42,14 @@ def asset_add(
 ) -> None:
     """Store a file or folder and register it on chain."""
     session = open_storing_session(chain, key, storage)
-    asset = add_asset(path, kind, label, session.chain, session.store, say=lambda _: None)
+    added = add_asset(path, kind, label, session.chain, session.store, say=lambda _: None)
     if as_json:
-        print_json(asset)
+        print_json(added)
     else:
-        line(str(asset.ref))
+        line(str(added.ref))
 
 
+@asset.command("list")
 def asset_list(
     owner: OwnerOption = None,
     kind: Annotated[AssetKind | None, typer.Option(help="Only assets of this kind.")] = None,
@@ -83,6 +79,7 @@ def asset_list(
     line(f"an asset's key is {found[0].ref.owner}/DIGEST", style="dim")
 
 
+@objective.command("create")
 def objective_create(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A YAML with a document of kind objective.")],
     as_json: JsonOption = False,
@@ -98,11 +95,15 @@ def objective_create(
         )
     session = open_storing_session(chain, key, storage)
     say = progress(quiet=as_json)
-    created = [create_objective(spec, read, session.chain, session.store, say=say) for spec in read.objectives]
+    notes = Notes.of(session.url, session.chain.account)
+    created = [
+        create_objective(spec, read, session.chain, session.store, say=say, notes=notes) for spec in read.objectives
+    ]
     if as_json:
         print_json(created)
 
 
+@objective.command("list")
 def objective_list(
     owner: OwnerOption = None,
     as_json: JsonOption = False,

@@ -22,11 +22,6 @@ from node_runtime.task import Submission, SubmissionId, SubmissionState, TaskId
 from node_runtime.units import amount
 
 
-def register(app: typer.Typer, panel: str) -> None:
-    for command in (results, logs, fetch, accept, reject):
-        app.command(rich_help_panel=panel)(command)
-
-
 def results(
     task: TaskArgument,
     as_json: JsonOption = False,

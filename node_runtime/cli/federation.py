@@ -10,10 +10,6 @@ from node_runtime.cli.text import line, print_json
 from node_runtime.cli.which import read_which
 
 
-def register(app: typer.Typer) -> None:
-    app.command(rich_help_panel="Creators")(federate)
-
-
 def federate(
     tasks: Annotated[
         list[str],

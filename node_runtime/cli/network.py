@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-import node_runtime
 from node_runtime.cli.session import JsonOption
 from node_runtime.devnet.block_time import BlockTime
 from node_runtime.errors import InputError
@@ -26,16 +25,6 @@ class Preset(StrEnum):
 
     DEVELOPMENT = "development"
     LOCAL_TESTNET = "local_testnet"
-
-
-def register(app: typer.Typer) -> None:
-    panel = "Anyone"
-    app.command(rich_help_panel=panel)(up)
-    app.command(rich_help_panel=panel)(down)
-    app.command(rich_help_panel=panel)(demo)
-    app.command(rich_help_panel=panel)(devnet)
-    app.command(rich_help_panel=panel)(doctor)
-    app.command(rich_help_panel=panel)(version)
 
 
 def up(
@@ -124,11 +113,6 @@ def doctor(as_json: JsonOption = False) -> None:
     from node_runtime.cli.doctor import run_doctor
 
     sys.exit(run_doctor(console, as_json=as_json))
-
-
-def version() -> None:
-    """Print the version."""
-    console.print(node_runtime.__version__)
 
 
 def _say_how_to_go_on(network: NetworkFile) -> None:

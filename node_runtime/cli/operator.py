@@ -20,18 +20,7 @@ ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", envvar="NODE_RUNTIME_CONFIG", help="The node's configuration.")
 ]
 DEFAULT_CONFIG = Path("node.yaml")
-
-
-def register(app: typer.Typer) -> None:
-    panel = "Operators"
-    app.command(rich_help_panel=panel)(init)
-    app.command(rich_help_panel=panel)(daemon)
-    app.command(rich_help_panel=panel)(approve)
-    app.command(rich_help_panel=panel)(audit)
-    app.command(rich_help_panel=panel)(gc)
-    data = typer.Typer(name="data", help="This node's private data samples.", no_args_is_help=True)
-    data.command("add")(data_add)
-    app.add_typer(data, rich_help_panel=panel)
+data = typer.Typer(help="This node's private data samples.", no_args_is_help=True)
 
 
 def init(
@@ -105,13 +94,12 @@ def audit(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
     """Check that nobody changed this node's audit file, and print its lines."""
     from node_runtime.cli.node import AUDIT
     from node_runtime.config import load_config
-    from node_runtime.daemon.audit import Entry, verify
+    from node_runtime.daemon.audit import verify
 
     path = load_config(config).work / AUDIT
     if not path.exists():
         raise InputError(f"{path} isn't there", remedy="this node has done nothing yet; start its daemon")
-    count = verify(path)
-    entries = [Entry.model_validate_json(each) for each in path.read_text(encoding="utf-8").splitlines()]
+    entries = verify(path)
     if as_json:
         print_json(entries)
         return
@@ -119,11 +107,11 @@ def audit(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
         moment = datetime.fromtimestamp(entry.at / 1000).strftime("%Y-%m-%d %H:%M:%S")
         attempt = f"task {entry.task}" + (f" epoch {entry.epoch}" if entry.epoch is not None else "")
         console.print(f"{moment}  {entry.deed:<10}  {attempt:<18}  {entry.detail}", markup=False)
-    console.print(f"{count} lines, each follows from the one before")
+    console.print(f"{len(entries)} lines, each follows from the one before")
 
 
 def gc(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Remove what no live attempt needs: containers, workspaces, cached inputs, built images. Stop the daemon first."""
+    """Remove what no live attempt needs: containers, workspaces, cached inputs, images. Stop the daemon first."""
     from node_runtime.cli.node import connect_node, open_node
     from node_runtime.config import load_config
     from node_runtime.daemon.recover import sweep
@@ -139,6 +127,7 @@ def gc(config: ConfigOption = DEFAULT_CONFIG) -> None:
     console.print(f"removed {images} built images; the disk they freed is the engine's to tell (docker system df)")
 
 
+@data.command("add")
 def data_add(
     folder: Annotated[Path, typer.Argument(help="A folder; it is one data sample.")],
     label: Annotated[Label, typer.Option(help="What the sample is for; it never changes.")],

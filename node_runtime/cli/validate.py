@@ -16,17 +16,12 @@ from node_runtime.errors import InputError
 from node_runtime.task import SubmissionId, TaskId
 from node_runtime.units import read_duration
 
-PANEL = "Creators"
 _COLOURS = {
     Outcome.ACCEPTED: "green",
     Outcome.REJECTED: "red",
     Outcome.LEFT: "yellow",
     Outcome.UNDECIDED: "bold yellow",
 }
-
-
-def register(app: typer.Typer) -> None:
-    app.command("validate", rich_help_panel=PANEL)(validate_results)
 
 
 def validate_results(
