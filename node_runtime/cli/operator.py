@@ -94,12 +94,12 @@ def audit(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
     """Check that nobody changed this node's audit file, and print its lines."""
     from node_runtime.cli.node import AUDIT
     from node_runtime.config import load_config
-    from node_runtime.daemon.audit import verify
+    from node_runtime.daemon.audit import verified
 
     path = load_config(config).work / AUDIT
     if not path.exists():
         raise InputError(f"{path} isn't there", remedy="this node has done nothing yet; start its daemon")
-    entries = verify(path)
+    entries = verified(path)
     if as_json:
         print_json(entries)
         return

@@ -1,7 +1,7 @@
 """What this node did: every claim, refusal, run, upload and payment as a line of a hash-chained file.
 
 Each line is canonical JSON and carries the sha256 of the line before it, so a changed, removed or inserted line is
-found by `verify`. Only the newest lines can be cut off unseen; whoever must exclude that keeps the last digest
+found by `verified`. Only the newest lines can be cut off unseen; whoever must exclude that keeps the last digest
 elsewhere.
 """
 
@@ -107,21 +107,27 @@ class Audit:
         return hashlib.sha256(lines[-1]).hexdigest() if lines else FIRST
 
 
-def verify(path: Path) -> int:
-    """How many lines the file has; raises `InputError` at the first line that doesn't follow from the one before."""
-    previous, count = FIRST, 0
+def verified(path: Path) -> tuple[Entry, ...]:
+    """What the file says, oldest first; raises `InputError` at the first line that doesn't follow from the one before.
+
+    A daemon may be writing to it: a last line that isn't whole yet is none.
+    """
+    previous, entries = FIRST, []
     with path.open("rb") as file:
-        for count, line in enumerate(file, start=1):
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                break
             try:
                 entry = Entry.model_validate_json(line)
             except ValidationError as error:
-                raise _broken(path, count, "it is not an audit entry") from error
+                raise _broken(path, number, "it is not an audit entry") from error
             if entry.previous != previous:
-                raise _broken(path, count, "it doesn't follow from the line before")
+                raise _broken(path, number, "it doesn't follow from the line before")
             if entry.encode() != line:
-                raise _broken(path, count, "it isn't written as the daemon writes it")
+                raise _broken(path, number, "it isn't written as the daemon writes it")
             previous = hashlib.sha256(line).hexdigest()
-    return count
+            entries.append(entry)
+    return tuple(entries)
 
 
 def _broken(path: Path, number: int, reason: str) -> InputError:

@@ -1,12 +1,16 @@
 """Where an attempt's seconds went: each named step, and the spans people ask for, one line a task in timings.jsonl."""
 
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
 from pydantic import BaseModel, ConfigDict
+
+log = structlog.get_logger()
 
 FILE_NAME = "timings.jsonl"
 CLAIM = "claim"  # seen on chain → this node's finalised hold, or its being taken up again
@@ -74,7 +78,10 @@ class Stopwatch:
 
 
 class TimingsFile:
-    """Appends one line a task; the older half goes when the file outgrows ``cap`` bytes. Safe between threads."""
+    """Appends one line a task; the older half goes when the file outgrows ``cap`` bytes. Safe between threads.
+
+    A line that the disk doesn't take is lost: an attempt ends as it ended, whether or not that can be timed.
+    """
 
     def __init__(self, path: Path, *, cap: int = 16 << 20) -> None:
         self._path = path
@@ -82,11 +89,11 @@ class TimingsFile:
         self._guard = threading.Lock()
 
     def append(self, timings: Timings) -> None:
-        with self._guard:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(timings.model_dump_json() + "\n")
-            if self._path.stat().st_size > self._cap:
-                self._halve()
+        try:
+            with self._guard:
+                self._append(timings.model_dump_json().encode() + b"\n")
+        except OSError as error:
+            log.warning("timings_lost", reason=str(error), remedy="free some disk")
 
     def read(self) -> tuple[Timings, ...]:
         if not self._path.exists():
@@ -94,6 +101,16 @@ class TimingsFile:
         with self._path.open(encoding="utf-8") as file:
             # a line torn by a power cut has no newline and tells nothing
             return tuple(Timings.model_validate_json(line) for line in file if line.endswith("\n"))
+
+    def _append(self, line: bytes) -> None:
+        """The whole line or nothing of it: the next one would begin in its middle."""
+        with self._path.open("ab", buffering=0) as file:
+            whole = file.tell()
+            if (written := file.write(line)) < len(line):
+                file.truncate(whole)
+                raise OSError(errno.ENOSPC, f"only {written} of {len(line)} bytes of a line were written")
+        if self._path.stat().st_size > self._cap:
+            self._halve()
 
     def _halve(self) -> None:
         lines = self._path.read_bytes().splitlines(keepends=True)

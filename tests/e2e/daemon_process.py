@@ -13,7 +13,7 @@ import yaml
 from substrateinterface import Keypair
 
 from node_runtime.chain.client import SubstrateChain
-from node_runtime.daemon.audit import Deed, Entry
+from node_runtime.daemon.audit import Deed, Entry, verified
 from node_runtime.daemon.chain_files import ChainFiles, mark_of
 from node_runtime.daemon.lock import ID, engine_name
 from node_runtime.daemon.timings import FILE_NAME, Timings, TimingsFile
@@ -130,8 +130,7 @@ class DaemonProcess:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def deeds(self, deed: Deed) -> list[Entry]:
-        lines = self.audit.read_bytes().splitlines() if self.audit.exists() else []
-        entries = [Entry.model_validate_json(line) for line in lines]
+        entries = verified(self.audit) if self.audit.exists() else ()
         return [entry for entry in entries if entry.deed is deed]
 
     def timings(self) -> tuple[Timings, ...]:

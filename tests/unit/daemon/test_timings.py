@@ -1,10 +1,15 @@
 """Are the seconds of every step kept?"""
 
+import resource
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from prometheus_client import generate_latest
+from structlog.testing import capture_logs
 
 from node_runtime.daemon.metrics import Metrics
 from node_runtime.daemon.timings import Stopwatch, TimingsFile
@@ -23,6 +28,31 @@ def test_every_step_is_in_the_file_and_in_the_metrics_even_when_it_raised(tmp_pa
     (timings,) = file.read()
     assert list(timings.steps) == ["claim", "fetch_inputs", "collect", "seen_to_started", "exit_to_chain", "whole"]
     assert b'node_runtime_step_seconds_count{step="collect"} 1.0' in generate_latest(metrics.registry)
+
+
+@contextmanager
+def disk_with_room_for(size: int) -> Iterator[None]:
+    """No file of this process grows beyond that many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+
+
+def test_a_disk_that_is_full_loses_a_line_and_nothing_else(tmp_path: Path) -> None:
+    file = TimingsFile(tmp_path / "timings.jsonl")
+    timings = Stopwatch(seen=time.monotonic(), observe=lambda _name, _seconds: None)
+    first, lost, last = (timings.done(task=task, epoch=1, kind="training", outcome="done") for task in (1, 2, 3))
+    file.append(first)
+    with capture_logs() as told, disk_with_room_for((tmp_path / "timings.jsonl").stat().st_size + 20):
+        file.append(lost)
+    assert [one["event"] for one in told] == ["timings_lost"]
+    file.append(last)
+    assert [one.task for one in file.read()] == [1, 3]
 
 
 def test_the_file_keeps_the_newer_half_when_it_outgrows_its_cap(tmp_path: Path) -> None:
