@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TypeVar
 
+from node_runtime.errors import ChainUnavailable
+
 from .codec import Codec, Event
 from .connection import Connection
 
@@ -58,7 +60,13 @@ class FinalisedBlocks:
         if number == head.number:
             return head
         with self._lock:
-            return self._block(self._connection.request("chain_getBlockHash", number))
+            block_hash = self._connection.request("chain_getBlockHash", number)
+            if block_hash is None:
+                raise ChainUnavailable(
+                    f"the chain's node doesn't have the finalised block {number} any more",
+                    remedy="check that it is the same node as before, with all of its data",
+                )
+            return self._block(block_hash)
 
     def events(self, block: Block, codec: Codec) -> tuple[Event, ...]:
         with self._lock:

@@ -189,11 +189,12 @@ class CurrentCodec:
 
 def codec_of(connection: Connection) -> Codec:
     """The codec of the chain's present runtime; metadata is decoded once for the whole process."""
-    version = runtime_version(connection)
+    head = connection.request("chain_getFinalizedHead")
+    version = runtime_version(connection, head)
     with _known_lock:
         codec = _known.get(version)
         if codec is None:
-            codec = _known[version] = Codec(version, raw_metadata(connection, version))
+            codec = _known[version] = Codec(version, raw_metadata(connection, version, head))
         return codec
 
 

@@ -14,8 +14,8 @@ from websocket import WebSocketException
 from node_runtime.errors import ChainError, ChainUnavailable, InputError
 
 ANSWER_SECONDS = 30.0  # an answer that takes longer means that the connection is dead
-GREETING_SECONDS = 5.0
-FIRST_PATIENCE = 3.0  # seconds: who just typed a wrong address wants to know soon
+GREETING_SECONDS = 15.0  # who takes the call but is slow to say hello may be a busy node
+FIRST_PATIENCE = 3.0  # seconds: who just typed a wrong address, where nobody takes the call, wants to know soon
 PATIENCE = 15.0  # seconds: a chain that restarts is back by then
 _ADDRESS = "name one like ws://127.0.0.1:9944"
 MAX_PAUSE = 2.0  # seconds between attempts
@@ -49,6 +49,7 @@ class Connection:
         self._transport: WebsocketTransport | None = None
         self._number = 0
         self._closed = False
+        self.genesis = ""  # until the first answer
         self.genesis = self._patiently(FIRST_PATIENCE, lambda: self._once("chain_getBlockHash", (0,)))
 
     def request(self, method: str, *params: object) -> Any:
@@ -97,7 +98,7 @@ class Connection:
             raise InputError(f"'{self.url}' is not a chain's address: {error}", remedy=_ADDRESS) from None
         self._transport.websocket.settimeout(ANSWER_SECONDS)
         self.generation += 1
-        if self.generation > 1 and self._exchange("chain_getBlockHash", (0,)) != self.genesis:
+        if self.genesis and self._exchange("chain_getBlockHash", (0,)) != self.genesis:
             self._drop()
             raise ChainError(
                 f"the chain at {self.url} is another one than before: its first block differs",

@@ -24,9 +24,8 @@ class RuntimeVersion:
     transaction: int
 
 
-def runtime_version(connection: Connection) -> RuntimeVersion:
-    """The runtime at the finalised head."""
-    head = connection.request("chain_getFinalizedHead")
+def runtime_version(connection: Connection, head: str) -> RuntimeVersion:
+    """The runtime at the block with this hash."""
     version = connection.request("state_getRuntimeVersion", head)
     return RuntimeVersion(
         genesis=connection.genesis,
@@ -36,17 +35,18 @@ def runtime_version(connection: Connection) -> RuntimeVersion:
     )
 
 
-def raw_metadata(connection: Connection, version: RuntimeVersion, folder: Path | None = None) -> bytes:
+def raw_metadata(connection: Connection, version: RuntimeVersion, head: str, folder: Path | None = None) -> bytes:
     """The SCALE-encoded metadata (V14) of this runtime, from the cache in `folder` or from the chain.
 
-    A file of the cache is a sha256 and the metadata; one that doesn't match is fetched anew.
+    `head` is the hash of a block that has this runtime: the newest one may have another by now. A file of the cache is
+    a sha256 and the metadata; one that doesn't match is fetched anew.
     """
     folder = folder or platformdirs.user_cache_path("node-runtime") / "metadata"
     path = folder / f"{version.genesis[2:18]}-{version.code[2:34]}.scale"
     cached = _read(path)
     if cached is not None:
         return cached
-    raw = bytes.fromhex(connection.request("state_getMetadata", connection.request("chain_getFinalizedHead"))[2:])
+    raw = bytes.fromhex(connection.request("state_getMetadata", head)[2:])
     with contextlib.suppress(OSError):  # a cache that can't be written only costs time
         _write(path, raw)
     return raw

@@ -56,7 +56,12 @@ class Sender:
         """Returns when the call's block is final. Raises `ChainRefused` (with `doing` in it) or `ChainUnavailable`."""
         for _ in range(_ATTEMPTS):
             transaction, taken = self._submit(call, doing)
-            found = self._await(transaction, taken, doing)
+            found = None
+            try:
+                found = self._await(transaction, taken, doing)
+            finally:
+                if found is None:
+                    self._lose_count()
             if found is not None:
                 return self._outcome(*found, doing)
         raise ChainUnavailable(
@@ -97,6 +102,11 @@ class Sender:
                         return transaction, False
             self._next = transaction.nonce + 1
             return transaction, True
+
+    def _lose_count(self) -> None:
+        """A nonce that was given to a transaction may be free again; behind the gap no other would ever count."""
+        with self._nonces:
+            self._next = None
 
     def _sign(self, call: Call, codec: Codec) -> Transaction:
         head = self._blocks.head()

@@ -1,54 +1,105 @@
-"""How do tests lose answers? A relay before a chain's node that passes transactions on and then hangs up."""
+"""How do tests lose requests and answers? A relay before a chain's node that hangs up, or that forgets."""
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
+from tests.devnet import LIMIT
+
+SUBMIT = "author_submitExtrinsic"
+
 
 @dataclass(kw_only=True)
 class LossyChain:
-    """Each `every`-th transaction gets no answer: the relay hangs up, before or after the chain's node saw it."""
+    """Some requests of a method get no answer: the relay hangs up, before or after the chain's node saw them.
+
+    `loses` tells which, counted from 1.
+    """
 
     upstream: str
-    every: int
+    method: str
+    loses: Callable[[int], bool]
     before: bool
     lost: int = 0
     seen: int = 0
 
     def relay(self, client: ServerConnection) -> None:
-        with connect(self.upstream, compression=None, max_size=None) as chain:
-            try:
-                for request in client:
-                    submits = "author_submitExtrinsic" in str(request)
-                    self.seen += submits
-                    loses = submits and self.seen % self.every == 0
-                    self.lost += loses
-                    if loses and self.before:
-                        return
+        with connect(self.upstream, open_timeout=LIMIT, compression=None, max_size=None) as chain:
+            for request in client:
+                counts = self.method in str(request)
+                self.seen += counts
+                loses = counts and self.loses(self.seen)
+                self.lost += loses
+                if loses and self.before:
+                    return
+                chain.send(request)
+                answer = chain.recv()
+                if loses:
+                    return
+                client.send(answer)
+
+
+@dataclass(kw_only=True)
+class ForgetfulChain:
+    """While `forgetting` is set, transactions are taken and forgotten, as by a node whose pool is lost.
+
+    `heard` is set once there was one.
+    """
+
+    upstream: str
+    forgetting: threading.Event = field(default_factory=threading.Event)
+    heard: threading.Event = field(default_factory=threading.Event)
+
+    def relay(self, client: ServerConnection) -> None:
+        with connect(self.upstream, open_timeout=LIMIT, compression=None, max_size=None) as chain:
+            for request in client:
+                if SUBMIT in str(request) and self.forgetting.is_set():
+                    self.heard.set()
+                    client.send(json.dumps({"jsonrpc": "2.0", "id": json.loads(request)["id"], "result": "0x00"}))
+                else:
                     chain.send(request)
-                    answer = chain.recv()
-                    if loses:
-                        return
-                    client.send(answer)
-            except ConnectionClosed:
-                return
+                    client.send(chain.recv())
 
 
 @contextmanager
-def lossy_chain(upstream: str, *, every: int, before: bool) -> Iterator[tuple[str, LossyChain]]:
+def lossy_chain(
+    upstream: str, *, loses: Callable[[int], bool], before: bool, method: str = SUBMIT
+) -> Iterator[tuple[str, LossyChain]]:
     """The relay's address, and what it did."""
-    lossy = LossyChain(upstream=upstream, every=every, before=before)
-    with serve(lossy.relay, "127.0.0.1", 0, compression=None, max_size=None) as server:
+    lossy = LossyChain(upstream=upstream, method=method, loses=loses, before=before)
+    with _served(lossy.relay) as url:
+        yield url, lossy
+
+
+@contextmanager
+def forgetful_chain(upstream: str) -> Iterator[tuple[str, ForgetfulChain]]:
+    """The relay's address, and its memory; it forgets from the beginning."""
+    forgetful = ForgetfulChain(upstream=upstream)
+    forgetful.forgetting.set()
+    with _served(forgetful.relay) as url:
+        yield url, forgetful
+
+
+@contextmanager
+def _served(relay: Callable[[ServerConnection], None]) -> Iterator[str]:
+    def serve_one(client: ServerConnection) -> None:
+        try:
+            relay(client)
+        except ConnectionClosed:
+            return
+
+    with serve(serve_one, "127.0.0.1", 0, open_timeout=LIMIT, compression=None, max_size=None) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         host, port = server.socket.getsockname()
         try:
-            yield f"ws://{host}:{port}", lossy
+            yield f"ws://{host}:{port}"
         finally:
             server.shutdown()
             thread.join()

@@ -10,16 +10,25 @@ from pathlib import Path
 import pytest
 from websockets.sync.server import serve
 
+from node_runtime.chain import sender
+from node_runtime.chain.blocks import FinalisedBlocks
 from node_runtime.chain.client import SubstrateChain, connect
 from node_runtime.chain.codec import codec_of
 from node_runtime.chain.connection import Connection
 from node_runtime.chain.keys import create_key
 from node_runtime.chain.metadata import raw_metadata, runtime_version
+from node_runtime.chain.transaction import LIFETIME
+from node_runtime.devnet.compiled import unpacked
+from node_runtime.devnet.scale import prefixed
+from node_runtime.devnet.server import RUNTIME
 from node_runtime.errors import ChainError, ChainRefused, ChainUnavailable, InputError
 from node_runtime.task import Account, AssetKind, PlanId, TaskId
 from tests.contract.chain_world import open_world
-from tests.contract.lossy_chain import lossy_chain
-from tests.devnet import RunningDevnet, launch_devnet, start_devnet
+from tests.contract.lossy_chain import forgetful_chain, lossy_chain
+from tests.devnet import LIMIT, RpcConnection, RunningDevnet, hexed, launch_devnet, start_devnet, unhexed
+from tests.transfers import Signer, development_keys
+
+SUDO, SYSTEM, SET_CODE_WITHOUT_CHECKS = 6, 0, 3
 
 
 @pytest.fixture
@@ -48,25 +57,54 @@ def test_clients_with_the_same_key_get_one_call_each(url: str) -> None:
 
 @pytest.mark.parametrize("before", [True, False])
 def test_a_call_whose_answer_was_lost_happens_exactly_once(url: str, before: bool) -> None:
-    with lossy_chain(url, every=3, before=before) as (address, lossy):
+    with lossy_chain(url, loses=lambda number: number % 3 == 0, before=before) as (address, lossy):
         chain = connect(address, "//Alice")
         assert plans_made([chain.create_plan] * 30, threads=3) == list(range(1, 31))
         assert lossy.lost >= 10
         chain.close()
 
 
-def test_reading_goes_on_while_calls_wait_for_their_block(tmp_path: Path) -> None:
-    with start_devnet(tmp_path / "chain", "--block-time", "2s") as slow:
-        chain = connect(slow, "//Alice")
-        chain.create_plan()  # a block was just made: the next call has to wait for the next one
-        with ThreadPoolExecutor(1) as pool:
-            waiting, meanwhile = pool.submit(chain.create_plan), 0
-            while not waiting.done():
-                chain.balance(chain.account)
-                meanwhile += not waiting.done()
-        assert waiting.result() == 2
-        assert meanwhile > 0
+def test_a_chain_that_hangs_up_before_its_first_answer_is_asked_again(url: str) -> None:
+    with lossy_chain(url, method="chain_getBlockHash", loses=lambda number: number == 1, before=True) as (
+        address,
+        lossy,
+    ):
+        chain = connect(address, "//Alice")
+        assert chain.create_plan() == 1
+        assert lossy.lost == 1
         chain.close()
+
+
+def test_reading_goes_on_while_calls_wait_for_their_block(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "RESEND", 0.05)
+    with forgetful_chain(url) as (address, memory), ThreadPoolExecutor(1) as pool:
+        chain = connect(address, "//Alice")
+        waiting = pool.submit(chain.create_plan)
+        assert memory.heard.wait(LIMIT)
+        for _ in range(3):
+            chain.balance(chain.account)
+        assert not waiting.done()  # the chain doesn't know of it yet
+        memory.forgetting.clear()
+        assert waiting.result(LIMIT) == 1
+        chain.close()
+
+
+def test_a_call_that_was_forgotten_until_it_could_not_count_any_more_is_made_anew(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "RESEND", 0.05)
+    other = connect(url, "//Bob")
+    with forgetful_chain(url) as (address, memory), ThreadPoolExecutor(1) as pool:
+        chain = connect(address, "//Alice")
+        waiting = pool.submit(chain.create_plan)
+        assert memory.heard.wait(LIMIT)
+        for _ in range(LIFETIME):
+            other.create_plan()
+        memory.forgetting.clear()
+        assert waiting.result(LIMIT) == LIFETIME + 1
+        assert chain.create_plan() == LIFETIME + 2
+        chain.close()
+    other.close()
 
 
 def restarted(devnet: RunningDevnet, base_path: Path) -> RunningDevnet:
@@ -186,13 +224,41 @@ def test_a_closed_client_says_so(url: str) -> None:
 @pytest.mark.parametrize("damage", [b"", b"\0" * 100, None])
 def test_damaged_metadata_in_the_cache_is_fetched_anew(url: str, tmp_path: Path, damage: bytes | None) -> None:
     connection = Connection(url)
-    version = runtime_version(connection)
-    raw = raw_metadata(connection, version, tmp_path / "cache")
+    head = connection.request("chain_getFinalizedHead")
+    version = runtime_version(connection, head)
+    raw = raw_metadata(connection, version, head, tmp_path / "cache")
     (cached,) = (tmp_path / "cache").iterdir()
     cached.write_bytes(cached.read_bytes()[:-1] if damage is None else damage)
-    assert raw_metadata(connection, version, tmp_path / "cache") == raw
+    assert raw_metadata(connection, version, head, tmp_path / "cache") == raw
     assert cached.read_bytes().endswith(raw)
     connection.close()
+
+
+def test_metadata_is_that_of_the_runtime_it_is_kept_for_also_when_the_chain_is_upgraded_meanwhile(
+    url: str, tmp_path: Path
+) -> None:
+    connection = Connection(url)
+    head = connection.request("chain_getFinalizedHead")
+    version = runtime_version(connection, head)
+    with RpcConnection(url) as rpc:
+        upgrade(rpc)
+        newest = rpc.result("state_getMetadata")
+    raw = raw_metadata(connection, version, head, tmp_path / "cache")
+    assert raw.hex() == connection.request("state_getMetadata", head)[2:]
+    assert raw.hex() != newest[2:]
+    connection.close()
+
+
+def upgrade(rpc: RpcConnection) -> None:
+    """Have the chain follow the same rules with another word in their documentation."""
+    other = unpacked(RUNTIME.read_bytes())
+    word = b"Only the creator may do this"
+    assert word in other
+    call = bytes((SUDO, 0, SYSTEM, SET_CODE_WITHOUT_CHECKS)) + prefixed(other.replace(word, word.upper()))
+    alice = Signer(keys=development_keys()["Alice"], genesis=unhexed(rpc.result("chain_getBlockHash", 0)))
+    rpc.result("author_submitAndWatchExtrinsic", hexed(alice.signed(call, nonce=0)))
+    while rpc.notification()["result"] == "ready":
+        pass
 
 
 def test_metadata_is_decoded_once_for_all_clients(url: str) -> None:
@@ -200,6 +266,13 @@ def test_metadata_is_decoded_once_for_all_clients(url: str) -> None:
     assert codec_of(first) is codec_of(second)
     first.close()
     second.close()
+
+
+def test_a_finalised_block_that_the_node_has_no_more_is_told(url: str) -> None:
+    connection = Connection(url)
+    with pytest.raises(ChainUnavailable, match="finalised block 7"):
+        FinalisedBlocks(connection).at(7)
+    connection.close()
 
 
 def test_a_client_serves_while_another_one_is_idle(url: str) -> None:
