@@ -1,9 +1,14 @@
 """What do the tests leave behind? No Docker Engine that they started; one that answered before stays as it was."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from node_runtime.containers.dockerd import started_engine, stop_engine
 from node_runtime.home import engine_folder
+
+# how long an example takes says something about the machine, not about the program
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 _THERE_BEFORE = pytest.StashKey[bool]()
 

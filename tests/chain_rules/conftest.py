@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from node_runtime.devnet.chain import Chain
+from node_runtime.devnet.compiled import default_cache
 from node_runtime.devnet.server import RUNTIME
 from node_runtime.devnet.store import Store
 from tests.chain_rules.purses import Purses
@@ -20,13 +21,8 @@ POOR = "Mallory"
 OpenWorld = Callable[[], World]
 
 
-@pytest.fixture(scope="session")
-def compiled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("compiled")
-
-
 @pytest.fixture
-def open_world(compiled_folder: Path) -> Iterator[OpenWorld]:
+def open_world() -> Iterator[OpenWorld]:
     """Opens worlds, each with a chain of its own."""
     stores: list[Store] = []
 
@@ -37,7 +33,7 @@ def open_world(compiled_folder: Path) -> Iterator[OpenWorld]:
             stores[-1],
             code=RUNTIME.read_bytes(),
             preset="development",
-            cache_folder=compiled_folder,
+            cache_folder=default_cache(),
             wall_clock=clock,
             notify=lambda _transaction, _status: None,
         )

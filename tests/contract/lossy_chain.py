@@ -73,7 +73,7 @@ def lossy_chain(
 ) -> Iterator[tuple[str, LossyChain]]:
     """The relay's address, and what it did."""
     lossy = LossyChain(upstream=upstream, method=method, loses=loses, before=before)
-    with _served(lossy.relay) as url:
+    with served(lossy.relay) as url:
         yield url, lossy
 
 
@@ -82,12 +82,14 @@ def forgetful_chain(upstream: str) -> Iterator[tuple[str, ForgetfulChain]]:
     """The relay's address, and its memory; it forgets from the beginning."""
     forgetful = ForgetfulChain(upstream=upstream)
     forgetful.forgetting.set()
-    with _served(forgetful.relay) as url:
+    with served(forgetful.relay) as url:
         yield url, forgetful
 
 
 @contextmanager
-def _served(relay: Callable[[ServerConnection], None]) -> Iterator[str]:
+def served(relay: Callable[[ServerConnection], None]) -> Iterator[str]:
+    """The address of what does this with each client."""
+
     def serve_one(client: ServerConnection) -> None:
         try:
             relay(client)

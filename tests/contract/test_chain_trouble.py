@@ -1,6 +1,5 @@
 """What must a chain client survive? Many threads, lost connections, killed chains, rivals with the same key."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from websockets.sync.server import serve
 
+from node_runtime.chain import connection as connection_module
 from node_runtime.chain import sender
 from node_runtime.chain.blocks import FinalisedBlocks
 from node_runtime.chain.client import SubstrateChain, connect
@@ -24,7 +23,7 @@ from node_runtime.devnet.server import RUNTIME
 from node_runtime.errors import ChainError, ChainRefused, ChainUnavailable, InputError
 from node_runtime.task import Account, AssetKind, PlanId, TaskId
 from tests.contract.chain_world import open_world
-from tests.contract.lossy_chain import forgetful_chain, lossy_chain
+from tests.contract.lossy_chain import forgetful_chain, lossy_chain, served
 from tests.devnet import LIMIT, RpcConnection, RunningDevnet, hexed, launch_devnet, start_devnet, unhexed
 from tests.transfers import Signer, development_keys
 
@@ -113,30 +112,30 @@ def restarted(devnet: RunningDevnet, base_path: Path) -> RunningDevnet:
     return launch_devnet(base_path, port=devnet.port)
 
 
-def test_calls_under_way_when_the_chain_is_killed_happen_exactly_once(tmp_path: Path) -> None:
+def test_calls_under_way_when_the_chain_is_killed_happen_exactly_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "PATIENCE", LIMIT)  # however long a restart takes here
     devnet = launch_devnet(tmp_path / "chain")
-    try:
-        chain = connect(devnet.url, "//Alice")
-        made: list[int] = []
+    chain = connect(devnet.url, "//Alice")
+    made: list[int] = []
 
-        def work() -> None:
-            made.extend(int(chain.create_plan()) for _ in range(25))
+    def work() -> None:
+        made.extend(int(chain.create_plan()) for _ in range(25))
 
-        threads = [threading.Thread(target=work) for _ in range(3)]
-        for thread in threads:
-            thread.start()
+    with ThreadPoolExecutor(3) as pool:
+        working = [pool.submit(work) for _ in range(3)]
         for _ in range(3):
             enough = len(made) + 5
-            while len(made) < enough:
+            while len(made) < enough and not any(each.done() for each in working):
                 time.sleep(0.001)
             devnet = restarted(devnet, tmp_path / "chain")
-        for thread in threads:
-            thread.join()
-        assert sorted(made) == list(range(1, 76))
-        assert chain.create_plan() == 76
-        chain.close()
-    finally:
-        devnet.stop()
+        for each in working:
+            each.result()
+    assert sorted(made) == list(range(1, 76))
+    assert chain.create_plan() == 76
+    chain.close()
+    devnet.stop()
 
 
 def test_a_chain_that_starts_afresh_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
@@ -283,22 +282,16 @@ def test_a_client_serves_while_another_one_is_idle(url: str) -> None:
 
 
 def test_an_answer_that_is_no_text_is_told_as_none() -> None:
-    with serve(lambda socket: socket.send(b"\xff", text=True), "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        host, port = server.socket.getsockname()
-        with pytest.raises(ChainUnavailable, match="no answer from the chain"):
-            Connection(f"ws://{host}:{port}")
-        server.shutdown()
-        thread.join()
+    with (
+        served(lambda client: client.send(b"\xff", text=True)) as url,
+        pytest.raises(ChainUnavailable, match="no answer from the chain"),
+    ):
+        Connection(url)
 
 
 def test_what_is_no_chain_is_told() -> None:
-    with serve(lambda socket: socket.send('{"id": 1}'), "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        host, port = server.socket.getsockname()
-        with pytest.raises(ChainError, match="is no chain's node"):
-            connect(f"ws://{host}:{port}", "//Alice")
-        server.shutdown()
-        thread.join()
+    with (
+        served(lambda client: client.send('{"id": 1}')) as url,
+        pytest.raises(ChainError, match="is no chain's node"),
+    ):
+        connect(url, "//Alice")

@@ -180,7 +180,9 @@ def test_an_edwards_key_may_sign(substrate: SubstrateInterface, alice: Keypair) 
     assert receipt.is_success
 
 
-def test_a_deadline_that_passes_makes_a_block_by_itself(substrate: SubstrateInterface, alice: Keypair) -> None:
+def test_a_moment_that_something_is_due_at_makes_a_block_by_itself(
+    substrate: SubstrateInterface, alice: Keypair, bob: Keypair
+) -> None:
     terms = {
         "kind": "Annotation",
         "reward": UNIT,
@@ -189,23 +191,34 @@ def test_a_deadline_that_passes_makes_a_block_by_itself(substrate: SubstrateInte
         "max_rejects": 0,
         "max_failures": 1,
         "review": {"judge": alice.ss58_address, "window": 0},
-        "deadline": int(time.time() * 1000) + 8_000,
+        "deadline": int(time.time() * 1000) + 3_600_000,
         "timeout": 2_000,
         "plan": None,
         "assignee": None,
     }
     spec = {"digest": "0x" + "11" * 32, "uri": "cas:", "inputs": [[]], "parents": [[]], "objectives": [[]]}
-    call = substrate.compose_call("Tasks", "create_task", {"terms": terms, "spec": spec})
-    receipt = substrate.submit_extrinsic(substrate.create_signed_extrinsic(call, alice), wait_for_inclusion=True)
-    assert receipt.is_success, receipt.error_message
-    created = substrate.get_block_number(receipt.block_hash)
+    created = succeeding(substrate, alice, "create_task", {"terms": terms, "spec": spec})
+    (task,) = (event["attributes"]["task"] for event in told(substrate, created, "TaskCreated"))
+    taken = substrate.get_block_number(succeeding(substrate, bob, "assign_task", {"task": task}))
 
     def on_head(head: Any, _update: int, _subscription: str) -> Any:
-        return head["header"] if head["header"]["number"] > created else None
+        return head["header"] if head["header"]["number"] > taken else None
 
-    following = substrate.subscribe_block_headers(on_head)
-    block_hash = substrate.get_block_hash(following["number"])
+    substrate.subscribe_block_headers(on_head)
+    block_hash = substrate.get_block_hash(taken + 1)
     assert len(substrate.get_block(block_hash)["extrinsics"]) == 1
-    names = [event.value["event_id"] for event in substrate.get_events(block_hash)]
-    assert "TaskStatusChanged" in names
-    assert not list(substrate.query_map("Tasks", "OpenTasks", ["Annotation"]))
+    (lapsed,) = told(substrate, block_hash, "Lapsed")
+    assert lapsed["attributes"]["task"] == task
+
+
+def succeeding(substrate: SubstrateInterface, account: Keypair, function: str, arguments: dict[str, Any]) -> str:
+    """The hash of the block in which a call of the pallet Tasks went well."""
+    signed = substrate.create_signed_extrinsic(substrate.compose_call("Tasks", function, arguments), account)
+    receipt = substrate.submit_extrinsic(signed, wait_for_inclusion=True)
+    assert receipt.is_success, receipt.error_message
+    return str(receipt.block_hash)
+
+
+def told(substrate: SubstrateInterface, block_hash: str, name: str) -> list[dict[str, Any]]:
+    """The events of this name in a block."""
+    return [event.value for event in substrate.get_events(block_hash) if event.value["event_id"] == name]

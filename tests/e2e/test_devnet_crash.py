@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from tests.devnet import RpcConnection, execute_again, hexed, running_devnet, start_devnet, unhexed
+from tests.devnet import LIMIT, RpcConnection, execute_again, hexed, running_devnet, start_devnet, unhexed
 from tests.transfers import UNIT, Signer, development_keys
 
 KILLS = int(os.environ.get("DEVNET_KILLS", "8"))
@@ -18,13 +18,17 @@ SENDERS = ("Alice", "Bob", "Charlie", "Dave")
 
 
 class Load:
-    """Transfers from one account, one after the other as fast as they go, until the devnet is gone."""
+    """Transfers from one account, one after the other as fast as they go, until the devnet is gone.
 
-    def __init__(self, url: str, name: str) -> None:
+    ``progress`` is released at each that is final.
+    """
+
+    def __init__(self, url: str, name: str, progress: threading.Semaphore) -> None:
         self.final: dict[str, str] = {}
         """Transactions seen in a finalised block: encoded bytes -> block hash."""
         self._url = url
         self._name = name
+        self._progress = progress
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -32,7 +36,7 @@ class Load:
         self._thread.join()
 
     def _run(self) -> None:
-        with suppress(ConnectionClosed, OSError, EOFError), RpcConnection(self._url) as rpc:
+        with suppress(ConnectionClosed, OSError, EOFError, InvalidHandshake), RpcConnection(self._url) as rpc:
             genesis = unhexed(rpc.result("chain_getBlockHash", 0))
             signer = Signer(keys=development_keys()[self._name], genesis=genesis)
             nonce = rpc.result("system_accountNextIndex", signer.keys.ss58_address)
@@ -40,6 +44,7 @@ class Load:
                 transfer = hexed(signer.transfer(bytes(31) + b"\1", UNIT // 100, nonce=nonce))
                 rpc.result("author_submitAndWatchExtrinsic", transfer)
                 self.final[transfer] = self._final_block(rpc)
+                self._progress.release()
                 nonce += 1
 
     def _final_block(self, rpc: RpcConnection) -> str:
@@ -69,7 +74,7 @@ def check_chain(rpc: RpcConnection, seen: dict[str, str], checked: int) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60 + 10 * KILLS)
+@pytest.mark.timeout(240 + 30 * KILLS)
 def test_killed_at_any_moment_under_load_it_comes_back_with_all_that_was_final(tmp_path: Path) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
@@ -80,13 +85,16 @@ def test_killed_at_any_moment_under_load_it_comes_back_with_all_that_was_final(t
         with running_devnet(tmp_path) as devnet:
             with RpcConnection(devnet.url) as rpc:
                 head = check_chain(rpc, seen, head)
-            loads = [Load(devnet.url, name) for name in SENDERS]
-            time.sleep(random_.uniform(0.05, 1.0))  # waits for nothing: when to kill is this test's random input
+            progress = threading.Semaphore(0)
+            loads = [Load(devnet.url, name, progress) for name in SENDERS]
+            for _ in range(random_.randrange(1, 40)):
+                assert progress.acquire(timeout=LIMIT)
+            time.sleep(random_.uniform(0, 0.05))  # waits for nothing: when to kill is this test's random input
         for load in loads:
             load.join()
         seen = {transfer: block for load in loads for transfer, block in load.final.items()}
         total += len(seen)
     with start_devnet(tmp_path) as url, RpcConnection(url) as rpc:
         head = check_chain(rpc, seen, head)
-    assert total > 0
+    assert total >= KILLS
     print(f"{KILLS} kills, {head} blocks, {total} transfers seen final, none lost")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from node_runtime.devnet.chain import Chain
+from node_runtime.devnet.compiled import default_cache
 from node_runtime.devnet.pool import Status
 from node_runtime.devnet.server import RUNTIME
 from node_runtime.devnet.store import Store
@@ -19,8 +20,9 @@ def code() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("compiled")
+def cache_folder() -> Path:
+    """The user's own, so that the runtime is compiled once and not for every test run."""
+    return default_cache()
 
 
 @pytest.fixture

@@ -68,12 +68,12 @@ def test_a_large_argument_grows_the_memory(runtime: Runtime, overlay: Overlay) -
     runtime.call("Core_version", b"", overlay)
 
 
-def test_a_runtime_that_wants_unknown_functions_is_refused(cache_folder: Path) -> None:
+def test_a_runtime_that_wants_unknown_functions_is_refused(tmp_path: Path) -> None:
     import wasmtime
 
     wasm = wasmtime.wat2wasm('(module (import "env" "ext_unheard_of_version_9" (func)))')
     with pytest.raises(InputError, match="ext_unheard_of_version_9"):
-        Runtime(bytes(wasm), cache_folder)
+        Runtime(bytes(wasm), tmp_path)
 
 
 def test_packed_and_unpacked_code_are_the_same_runtime(code: bytes, runtime: Runtime, cache_folder: Path) -> None:
