@@ -73,7 +73,8 @@ def submit_file(
         print_json({"submitted": submitted, "tasks": ended} if wait else submitted)
     elif not wait:
         numbers = ", ".join(str(task.id) for task in submitted.tasks)
-        line(f"submitted: task {numbers}" if numbers else "submitted", style="green")
+        tasks = "task" if len(submitted.tasks) == 1 else "tasks"
+        line(f"submitted: {tasks} {numbers}" if numbers else "submitted", style="green")
         if submitted.tasks:
             line(f"next: node-runtime show {submitted.tasks[0].id}", style="dim")
     if any(view.task.state is not TaskState.DONE for view in ended):

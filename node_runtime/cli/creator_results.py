@@ -9,7 +9,7 @@ from rich.text import Text
 from node_runtime.cli.annotation_tables import compared_or_none, print_agreement
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
 from node_runtime.cli.task_tables import result_table
-from node_runtime.cli.text import console, line, print_json, safe
+from node_runtime.cli.text import console, line, paragraph, print_json, safe
 from node_runtime.cli.which import SubmissionOption, TaskArgument, WhichArgument, read_which
 from node_runtime.clock import current_time
 from node_runtime.creator.logs import FoundLog, Log, LogTrouble, PrivateLog, logs_of
@@ -47,7 +47,7 @@ def results(
         _print_details(result)
     print_agreement(view, session.store)
     for reason in why_it_waits(view, session.chain, now=current_time(session.chain)):
-        line(reason, style="yellow")
+        paragraph(reason, style="yellow")
 
 
 def logs(

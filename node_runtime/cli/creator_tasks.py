@@ -34,7 +34,8 @@ def list_(
     if as_json:
         print_json(views)
     elif views:
-        console.print(task_table(views, now=current_time(session.chain)))
+        worker = session.chain.account if role is Role.WORKER else None
+        console.print(task_table(views, now=current_time(session.chain), worker=worker))
     else:
         line("no tasks" + ("; submit one with 'node-runtime submit FILE'" if role is Role.MINE else ""))
 

@@ -3,14 +3,14 @@
 import threading
 
 from node_runtime.cli.task_tables import task_table
-from node_runtime.cli.text import console, line, short
+from node_runtime.cli.text import console, line, paragraph, short
 from node_runtime.clock import current_time
 from node_runtime.creator.follow import follow
 from node_runtime.creator.logs import message_of
 from node_runtime.creator.submit import Submitted
 from node_runtime.creator.tasks import TaskView, view_task, why_it_waits
 from node_runtime.ports import AssetStore, Chain
-from node_runtime.task import Assignment, AssignmentState, SubmissionState, Task, TaskId, TaskState
+from node_runtime.task import Assignment, AssignmentState, SubmissionId, SubmissionState, Task, TaskId, TaskState
 
 _ENDED = {
     AssignmentState.FAILED: "failed",
@@ -24,7 +24,7 @@ def follow_tasks(chain: Chain, store: AssetStore, submitted: Submitted, *, quiet
     """A moving line on a terminal, a line for each change elsewhere; `quiet` prints nothing."""
     names = {task.id: task.name for task in submitted.tasks}
     last: dict[TaskId, str] = {}
-    reviewed: set[TaskId] = set()
+    reviewed: set[SubmissionId] = set()
     failed: set[TaskId] = set()
     with console.status("waiting") as status:
 
@@ -37,9 +37,12 @@ def follow_tasks(chain: Chain, store: AssetStore, submitted: Submitted, *, quiet
             last.update(told)
             status.update("   ".join(f"{names[number]}: [bold]{text}[/]" for number, text in told.items()))
             for task in tasks:
-                if task.counters.submitted and task.id not in reviewed and not quiet:
-                    _say_reasons(view_task(chain, store, task.id), chain)
-                    reviewed.add(task.id)
+                if task.counters.submitted and not quiet:
+                    view = view_task(chain, store, task.id)
+                    waiting = {one.id for one in view.submissions if one.state is SubmissionState.UNDER_REVIEW}
+                    if waiting - reviewed:
+                        _say_reasons(view, chain)
+                    reviewed.update(waiting)
 
         def went_wrong(attempt: Assignment) -> None:
             failed.add(attempt.task)
@@ -57,7 +60,7 @@ def follow_tasks(chain: Chain, store: AssetStore, submitted: Submitted, *, quiet
 
 def _say_reasons(view: TaskView, chain: Chain) -> None:
     for reason in why_it_waits(view, chain, now=current_time(chain)):
-        line(f"task {view.task.id}: {reason}", style="yellow")
+        paragraph(f"task {view.task.id}: {reason}", style="yellow")
 
 
 def _wrong(attempt: Assignment, store: AssetStore) -> str:

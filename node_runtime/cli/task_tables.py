@@ -5,17 +5,20 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from node_runtime.cli.text import best_score, coloured, console, line, safe, score, short, table
+from node_runtime.cli.text import best_score, coloured, console, counted, paragraph, safe, score, short, table
 from node_runtime.creator.results import TaskResult
 from node_runtime.creator.tasks import TaskView
 from node_runtime.document import Document
 from node_runtime.results import ResultDocument
-from node_runtime.task import Assignment, Submission, SubmissionState, Task, Terms
+from node_runtime.task import Account, Assignment, AssignmentState, Submission, SubmissionState, Task, Terms
 from node_runtime.units import amount, duration, moment, number, since, size
 
 
-def task_table(views: Sequence[TaskView], *, now: int) -> Table:
-    made = table("task", "name", "kind", "status", "results", "score", "reward", "deadline", right=("task", "results"))
+def task_table(views: Sequence[TaskView], *, now: int, worker: Account | None = None) -> Table:
+    """``worker`` is whose attempts stand there too."""
+    attempts = ("your attempt",) if worker is not None else ()
+    more = ("results", "score", "reward", "deadline")
+    made = table("task", "name", "kind", "status", *attempts, *more, right=("task", "results"))
     for view in views:
         task = view.task
         results = f"{task.counters.accepted}/{task.terms.slots}"
@@ -25,6 +28,7 @@ def task_table(views: Sequence[TaskView], *, now: int) -> Table:
             Text(safe(view.name)),
             task.terms.kind,
             coloured(task.state),
+            *([_attempt_of(worker, view)] if worker is not None else []),
             results,
             score(best_score(view.submissions)),
             number(task.terms.reward),
@@ -39,7 +43,7 @@ def print_task(view: TaskView, results: Sequence[TaskResult], waits: Sequence[st
     headline = Text.assemble((f"task {task.id}", "bold"), f"  {safe(view.name)}  {task.terms.kind}  ")
     console.print(headline + coloured(task.state))
     for reason in waits:
-        line(f"  ▸ {reason}", style="yellow")
+        paragraph(reason, style="yellow", first="  ▸ ", rest="    ")
     facts = table("", "")
     for name, value in _facts(view, now):
         facts.add_row(Text(name, style="dim"), Text(value))
@@ -57,10 +61,17 @@ def print_task(view: TaskView, results: Sequence[TaskResult], waits: Sequence[st
 def attempt_table(attempts: Sequence[Assignment], *, now: int) -> Table:
     made = table("attempt", "worker", "state", "began", "due", right=("attempt",))
     for one in attempts:
-        state = one.state.replace("_", " ") + (f", {one.category}" if one.category is not None else "")
-        due = since(one.due, now=now) if one.state == "live" else ""
-        made.add_row(str(one.epoch), short(one.worker), state, since(one.since, now=now), due)
+        due = since(one.due, now=now) if one.state is AssignmentState.LIVE else ""
+        made.add_row(str(one.epoch), short(one.worker), _attempt(one), since(one.since, now=now), due)
     return made
+
+
+def _attempt(one: Assignment) -> str:
+    return one.state.replace("_", " ") + (f", {one.category}" if one.category is not None else "")
+
+
+def _attempt_of(worker: Account, view: TaskView) -> str:
+    return next((_attempt(one) for one in view.attempts if one.worker == worker), "")
 
 
 def result_table(results: Sequence[TaskResult]) -> Table:
@@ -147,7 +158,7 @@ def _inputs(document: Document) -> list[tuple[str, str]]:
         *([("question", safe(question))] if question is not None else []),
         *([("done by", "a person; nodes leave it alone")] if document.person else []),
         *((name, image.source.split("/")[1]) for name, image in images),
-        ("data", f"{len(document.data)} samples" if len(document.data) != 1 else "1 sample"),
+        *([("data", counted(len(document.data), "sample"))] if document.data else []),
         *([("models", models)] if models else []),
         (
             "limits",

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 
 from pydantic_core import to_json
@@ -44,6 +45,10 @@ def short(identity: str) -> str:
     return f"{identity[:6]}…{identity[-4:]}" if len(identity) > 12 else identity
 
 
+def counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def score(given: Score | None) -> str:
     return f"{given.number:.4f}" if given is not None else ""
 
@@ -67,6 +72,17 @@ def progress(*, quiet: bool) -> Callable[[str], None]:
 def line(text: str, style: str = "") -> None:
     """One line, whatever the terminal's width, so that a path in it can be copied."""
     console.print(Text(safe(text), style=style), soft_wrap=True)
+
+
+def paragraph(text: str, style: str = "", *, first: str = "", rest: str = "") -> None:
+    """Sentences: on a terminal broken between words, with ``first`` and ``rest`` before lines; elsewhere one line."""
+    shown = first + text
+    if console.is_terminal:
+        lines = textwrap.TextWrapper(
+            console.width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+        )
+        shown = lines.fill(text)
+    line(shown, style)
 
 
 def warn(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
-from node_runtime.cli.text import line, print_json, progress
+from node_runtime.cli.text import line, paragraph, print_json, progress
 from node_runtime.cli.which import TaskArgument
 from node_runtime.creator.asking import person_for
 from node_runtime.creator.judging import open_judge
@@ -90,4 +90,4 @@ def _strategy(
 
 
 def _tell(one: Validated) -> None:
-    line(str(one), style=_COLOURS[one.outcome])
+    paragraph(str(one), style=_COLOURS[one.outcome])

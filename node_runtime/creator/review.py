@@ -1,8 +1,12 @@
 """How does a creator judge results? Accepting pays the worker for good; rejecting costs both sides a tenth."""
 
-from node_runtime.errors import InputError, NoSuchSubmission
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from node_runtime.errors import ChainRefused, InputError, NoSuchSubmission
 from node_runtime.ports import Chain
 from node_runtime.task import Submission, SubmissionId, SubmissionState, TaskId
+from node_runtime.units import moment
 
 MAX_REASON = 256  # bytes of UTF-8
 
@@ -10,7 +14,8 @@ MAX_REASON = 256  # bytes of UTF-8
 def accept(chain: Chain, task: TaskId, submission: SubmissionId | None = None) -> Submission:
     """Accept the submission, or the only one under review. Returns it as it was. Raises `InputError`."""
     chosen = _under_review(chain, task, submission)
-    chain.accept_task_results(task, chosen.id)
+    with _in_time(chain, chosen):
+        chain.accept_task_results(task, chosen.id)
     return chosen
 
 
@@ -18,8 +23,24 @@ def reject(chain: Chain, task: TaskId, reason: str, submission: SubmissionId | N
     """Reject the submission, or the only one under review, with a reason the worker reads. Raises `InputError`."""
     check_reason(reason)
     chosen = _under_review(chain, task, submission)
-    chain.reject_task_results(task, chosen.id, reason)
+    with _in_time(chain, chosen):
+        chain.reject_task_results(task, chosen.id, reason)
     return chosen
+
+
+@contextmanager
+def _in_time(chain: Chain, chosen: Submission) -> Iterator[None]:
+    """Between the look and the call its window may end, or another may decide it: said as what became of it."""
+    try:
+        yield
+    except ChainRefused as refused:
+        if refused.rule != "AlreadyDecided":
+            raise
+        found = next((one.state for one in chain.submissions(chosen.task) if one.id == chosen.id), chosen.state)
+        told = f"submission {chosen.id} is {found} already"
+        if found is SubmissionState.UNDER_REVIEW:
+            told = f"submission {chosen.id} counts as accepted since {moment(chosen.until or 0)}: its window is over"
+        raise ChainRefused(refused.rule, told, remedy="that is not changed any more") from refused
 
 
 def check_reason(reason: str) -> None:

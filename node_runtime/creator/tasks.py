@@ -11,6 +11,7 @@ from node_runtime.document import FILE_NAME, Document
 from node_runtime.errors import NoSuchTask, StorageError
 from node_runtime.ports import AssetStore, Chain
 from node_runtime.task import (
+    Account,
     Assignment,
     AssignmentState,
     Kind,
@@ -87,10 +88,8 @@ def why_it_waits(view: TaskView, chain: Chain, *, now: int) -> tuple[str, ...]:
     task = view.task
     if task.state is TaskState.WAITING:
         return tuple(_parents(view, chain))
-    if task.state is TaskState.PAUSED:
-        return (_paused(view),)
-    reviewed = [one for one in view.submissions if one.state is SubmissionState.UNDER_REVIEW]
-    reasons = [_review(one, task, yours=task.terms.review.judge == chain.account) for one in reviewed]
+    reasons = [_paused(view)] if task.state is TaskState.PAUSED else []
+    reasons += _reviews(view, chain.account, now)
     if task.state is TaskState.OPEN and task.free_slots > 0:
         reasons += _not_taken(view, now)
     return tuple(reasons)
@@ -105,16 +104,23 @@ def _paused(view: TaskView) -> str:
     )
 
 
-def _review(one: Submission, task: Task, *, yours: bool) -> str:
-    until = f"until {moment(one.until or 0)}, then it counts as accepted"
-    if not yours:
-        return f"submission {one.id} waits for {task.terms.review.judge} {until}"
-    which = f"{task.id}/{one.id}"
-    return (
-        f"submission {one.id} waits for you {until}: 'node-runtime validate {task.id}' shows it and asks; or look with "
-        f"'node-runtime fetch {which} FOLDER', then 'node-runtime accept {which}' or "
-        f"'node-runtime reject {which} --reason ...'"
-    )
+def _reviews(view: TaskView, account: Account, now: int) -> Iterator[str]:
+    task, judge = view.task, view.task.terms.review.judge
+    waiting = [one for one in view.submissions if one.state is SubmissionState.UNDER_REVIEW]
+    for one in waiting:
+        until = moment(one.until or 0)
+        if now > (one.until or 0):
+            yield f"submission {one.id} counts as accepted since {until}: nobody decided it, the chain pays it itself"
+        else:
+            whom = "you" if judge == account else judge
+            yield f"submission {one.id} waits for {whom} until {until}, then it counts as accepted"
+    open_still = [f"{task.id}/{one.id}" for one in waiting if now <= (one.until or 0)]
+    if judge == account and open_still:
+        which, shown = open_still[0], "it" if len(open_still) == 1 else "each"
+        yield (
+            f"to decide, 'node-runtime validate {task.id}' shows {shown} and asks; or look with 'node-runtime fetch "
+            f"{which} FOLDER', then 'node-runtime accept {which}' or 'node-runtime reject {which} --reason ...'"
+        )
 
 
 def _numbers(chain: Chain, role: Role, kind: Kind | None) -> list[TaskId]:

@@ -9,16 +9,17 @@ import pytest
 from node_runtime.chain.keys import create_key
 from node_runtime.creator.folders import alone_in
 from node_runtime.creator.results import fetch_result
+from node_runtime.creator.review import accept
 from node_runtime.creator.strategies import Received, Verdict
 from node_runtime.creator.substrate import connect
 from node_runtime.creator.tasks import Role, list_tasks
 from node_runtime.creator.validate import Desk as Bench
 from node_runtime.creator.validate import Validated, validate
-from node_runtime.errors import InputError
+from node_runtime.errors import ChainRefused, InputError
 from node_runtime.storage.local import LocalStore
-from node_runtime.task import Account, Digest, SubmissionState, TaskId
+from node_runtime.task import Account, Digest, SubmissionId, SubmissionState, TaskId
 from tests.scenarios.conftest import Desk
-from tests.scenarios.test_results import submitted, worked
+from tests.scenarios.test_results import TRAINING, submitted, worked
 
 
 class Overtaken(LocalStore):
@@ -82,6 +83,31 @@ def test_a_task_that_is_purged_while_tasks_are_listed_is_left_out(desk: Desk) ->
     task = submitted(desk)
     chain: Any = Purging(desk)
     assert list_tasks(chain, desk.store, role=Role.MINE)[-1].task.id == task
+
+
+class TooLate:
+    """The desk's chain, which hears a decision only when its time is over."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._chain, self._other = desk.chain, desk.worker
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._chain, name)
+
+    def accept_task_results(self, task: TaskId, submission: SubmissionId) -> None:
+        (found,) = self._chain.submissions(task)
+        while self._chain.now() <= (found.until or 0):
+            self._other.create_plan()  # the chain's clock goes on with its blocks
+        self._chain.accept_task_results(task, submission)
+
+
+def test_a_decision_that_comes_after_the_window_is_told_what_became_of_the_result(desk: Desk) -> None:
+    task = desk.submit(TRAINING.replace("manual", "{manual: {window: 1s}}")).tasks[0].id
+    worked(desk, task)
+    late: Any = TooLate(desk)
+    with pytest.raises(ChainRefused, match=r"submission \d+ (is|counts as) accepted (already|since)") as refused:
+        accept(late, task)
+    assert refused.value.rule == "AlreadyDecided"
 
 
 def test_a_keystore_that_is_named_again_leaves_the_connection_to_who_uses_it(network: str, tmp_path: Path) -> None:

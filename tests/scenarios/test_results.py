@@ -170,8 +170,9 @@ def test_a_task_with_a_result_and_a_free_slot_says_that_another_node_is_missing(
     task = desk.submit(TRAINING + "slots: 2\n").tasks[0].id
     worked(desk, task)
     view = view_task(desk.chain, desk.store, task)
-    waits, free = why_it_waits(view, desk.chain, now=view.task.created + 60_000)
-    assert f"'node-runtime validate {task}' shows it and asks" in waits
+    waits, how, free = why_it_waits(view, desk.chain, now=view.task.created + 60_000)
+    assert waits.startswith(f"submission {view.submissions[0].id} waits for you until ")
+    assert f"'node-runtime validate {task}' shows it and asks" in how
     assert free.startswith("a slot is free, and no other node has taken it: is one running")
 
 

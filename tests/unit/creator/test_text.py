@@ -1,7 +1,11 @@
-"""Can text that a stranger wrote steer the terminal of whoever looks at it?"""
+"""Can text that a stranger wrote steer the terminal of whoever looks at it; are sentences broken between words?"""
+
+import io
 
 import pytest
+from rich.console import Console
 
+from node_runtime.cli import text as shown
 from node_runtime.cli.text import safe
 
 
@@ -12,3 +16,15 @@ def test_what_a_terminal_would_obey_is_replaced(text: str) -> None:
 
 def test_ordinary_text_stays_as_it_is() -> None:
     assert safe("accuracy\t0.96\nżółć 数字 🎉") == "accuracy\t0.96\nżółć 数字 🎉"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_sentences_are_broken_between_words_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    out, path = io.StringIO(), "a/path/that/is/longer/than/a/line/of/it"
+    monkeypatch.setattr(shown, "console", Console(file=out, force_terminal=terminal, width=30, color_system=None))
+    shown.paragraph(f"submission 1 waits for you until tomorrow: see {path} for it", first="  > ", rest="    ")
+    lines = out.getvalue().splitlines()
+    if terminal:
+        assert lines == ["  > submission 1 waits for you", "    until tomorrow: see", f"    {path}", "    for it"]
+    else:
+        assert lines == [f"  > submission 1 waits for you until tomorrow: see {path} for it"]
