@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from node_runtime.chain.keys import create_key, read_password
+from node_runtime.chain.keys import create_key, load_key, read_password
 from node_runtime.config_example import example
 from node_runtime.errors import InputError
 from node_runtime.network_file import NetworkFile
@@ -29,13 +29,18 @@ class NewNode:
 def make_node(folder: Path, password_file: Path | None, network: NetworkFile | None) -> NewNode:
     """Write ``node.yaml`` and ``key.json`` into `folder`, for the local network if there is one.
 
-    Nothing is overwritten: a key may be the only copy. Raises `InputError`.
+    Nothing is overwritten: a key may be the only copy. One that is there without a configuration becomes the node's:
+    an `init` that was stopped halfway left it. Raises `InputError`.
     """
     config, key = folder / CONFIG, folder / KEY
-    for path in (config, key):
-        if path.exists():
-            raise InputError(f"{path} exists already", remedy="use it, or name another folder for the new node")
-    account = create_key(key, _password(password_file))
+    if config.exists():
+        raise InputError(f"{config} exists already", remedy="use it, or name another folder for the new node")
+    if password_file is not None:
+        _check_stays(password_file)
+    if key.exists():
+        account = Account(load_key(str(key), password_file=password_file, development=False).ss58_address)
+    else:
+        account = create_key(key, _password(password_file))
     password = str(password_file.absolute()) if password_file else None
     if network is None:
         text = example(node=_node_name(), key=KEY, password_file=password)
@@ -63,6 +68,15 @@ def next_commands(made: NewNode, network: NetworkFile | None) -> str:
         (f"node-runtime daemon --config {config}", ""),
     )
     return "\n".join(f"  {command}" + (f"    # {why}" if why else "") for command, why in commands)
+
+
+def _check_stays(file: Path) -> None:
+    """The daemon reads it again whenever it starts."""
+    if file.exists() and not file.is_file():
+        raise InputError(
+            f"password file {file} is no regular file, and won't be there when the daemon reads it",
+            remedy="put the password into a file of mode 0600 and name that",
+        )
 
 
 def _password(file: Path | None) -> str:

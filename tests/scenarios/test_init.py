@@ -1,0 +1,50 @@
+"""Can an operator make a node whatever happened to an earlier attempt, and however the password is given?"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from node_runtime.config import load_config
+
+
+@pytest.fixture
+def password(tmp_path: Path) -> Path:
+    path = tmp_path / "password"
+    path.touch(mode=0o600)
+    path.write_text("a good one\n")
+    return path
+
+
+def init(node: Path, password: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """As a shell runs it, where a pipe may be named in place of a file."""
+    return subprocess.run(
+        ["bash", "-c", f'"{sys.executable}" -m node_runtime init "{node}" --password-file {password}'],
+        env=os.environ | {"NODE_RUNTIME_HOME": str(home)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_pipe_that_will_be_gone_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    ended = init(tmp_path / "node", "<(echo secret)", tmp_path)
+    assert ended.returncode == 2
+    assert "is no regular file, and won't be there when the daemon reads it" in ended.stderr
+    assert not (tmp_path / "node").exists()
+
+
+def test_an_init_that_was_stopped_halfway_goes_on_with_the_key_it_made(tmp_path: Path, password: Path) -> None:
+    node = tmp_path / "node"
+    first = init(node, str(password), tmp_path)
+    assert first.returncode == 0, first.stderr
+    key = (node / "key.json").read_bytes()
+    (node / "node.yaml").unlink()
+    again = init(node, str(password), tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines()[0] == first.stdout.splitlines()[0]
+    assert (node / "key.json").read_bytes() == key
+    assert load_config(node / "node.yaml", environment={}).password_file == password
