@@ -13,7 +13,7 @@ from node_runtime.results import FAILURE_FILE
 from node_runtime.task import Assignment, Digest, TaskId, Visibility
 
 MAX_LOG = 4 << 20  # bytes of each log
-MAX_LOGS = 64 << 20  # bytes of all logs of an attempt
+MOST_READ = 64 << 20  # bytes of all logs of an attempt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +85,8 @@ def _found(source: str, known: Digest | NodeRuntimeError, store: AssetStore, *, 
 
 
 def _read(source: str, digest: Digest, store: AssetStore) -> list[Log]:
-    if (size := store.size(digest)) > MAX_LOGS:
-        raise StorageError(f"{size} bytes are more than the {MAX_LOGS} of logs that are read")
+    if (size := store.size(digest)) > MOST_READ:
+        raise StorageError(f"{size} bytes are more than the {MOST_READ} of logs that are read")
     with tempfile.TemporaryDirectory(prefix="node-runtime-") as folder:
         tree = Path(folder) / LOGS
         store.fetch(digest, tree)

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from node_runtime.creator.annotators import Agreed, Annotators, open_annotators
 from node_runtime.creator.folders import alone_in
-from node_runtime.creator.logs import MAX_LOGS
+from node_runtime.creator.logs import MOST_READ
 from node_runtime.creator.results import fetch_result, read_document
 from node_runtime.creator.strategies import Judge, Received, Undecided, Verdict
 from node_runtime.creator.tasks import TaskView, view_task
@@ -231,5 +231,5 @@ def _check_size(store: AssetStore, view: TaskView, submission: Submission, log: 
     allowed = limits.outputs * max(len(outputs), 1)
     if found > allowed:
         raise Undecided(f"its outputs have {size(found)}, more than the task's {size(allowed)}; nothing was downloaded")
-    if store.has(log) and store.size(log) > MAX_LOGS:
+    if store.has(log) and store.size(log) > MOST_READ:
         raise Undecided(f"its logs have {size(store.size(log))}; nothing was downloaded")

@@ -1,6 +1,5 @@
 """What if two commands of a creator meet: in one folder, at one task, with one key?"""
 
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from node_runtime.creator.validate import Desk as Bench
 from node_runtime.creator.validate import Validated, validate
 from node_runtime.errors import ChainRefused, InputError
 from node_runtime.storage.local import LocalStore
-from node_runtime.task import Account, Digest, SubmissionId, SubmissionState, TaskId
+from node_runtime.task import Account, SubmissionId, SubmissionState, TaskId
 from tests.scenarios.conftest import Desk
 from tests.scenarios.test_results import TRAINING, submitted, worked
 
@@ -27,10 +26,10 @@ class Overtaken(LocalStore):
 
     target: Path
 
-    def fetch(self, digest: Digest, target: Path, *, stop: threading.Event | None = None) -> None:
+    def fetch(self, *given: Any, **named: Any) -> None:
         self.target.mkdir(exist_ok=True)
         (self.target / "theirs").write_text("precious")
-        super().fetch(digest, target, stop=stop)
+        super().fetch(*given, **named)
 
 
 def test_what_another_put_there_meanwhile_is_not_overwritten(desk: Desk, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.creator.logs import MAX_LOGS, LogTrouble, logs_of
+from node_runtime.creator.logs import MOST_READ, LogTrouble, logs_of
 from node_runtime.creator.results import MAX_DOCUMENT, fetch_result, list_task_results
 from node_runtime.creator.review import accept, reject
 from node_runtime.creator.tasks import Role, list_tasks, view_task, why_it_waits
@@ -131,11 +131,11 @@ def test_what_is_too_large_to_be_a_document_or_logs_is_told_and_not_fetched(desk
     (listed,) = list_task_results(desk.chain, desk.store, task)
     assert f"larger than {MAX_DOCUMENT} bytes" in listed.trouble
     broken = submitted(desk)
-    log = claimed(desk, "train.log", MAX_LOGS + 1)
+    log = claimed(desk, "train.log", MOST_READ + 1)
     desk.worker.report_failure(broken, desk.worker.assign_task(broken).epoch, FailureCategory.TASK_ERROR, log)
     (told,) = logs_of(desk.chain, desk.store, broken)
     assert isinstance(told, LogTrouble)
-    assert f"{MAX_LOGS + 1} bytes are more" in told.trouble
+    assert f"{MOST_READ + 1} bytes are more" in told.trouble
 
 
 def claimed(desk: Desk, name: str, size: int) -> Digest:
