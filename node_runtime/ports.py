@@ -132,10 +132,13 @@ class AssetStore(Protocol):
         """
         ...
 
-    def fetch(self, digest: Digest, target: Path, *, stop: threading.Event | None = None) -> None:
+    def fetch(
+        self, digest: Digest, target: Path, *, stop: threading.Event | None = None, most: int | None = None
+    ) -> None:
         """Write the tree to `target`, which must not exist: all of it, verified, or nothing.
 
-        Raises `AssetUnavailable`, also soon after ``stop`` is set, or `AssetMismatch`.
+        Raises `AssetUnavailable`, also soon after ``stop`` is set, `AssetMismatch`, or `StorageError` for more than
+        ``most`` files (default: as many as a tree may have), before the first is written.
         """
         ...
 

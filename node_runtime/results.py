@@ -29,6 +29,7 @@ from node_runtime.task import Account, Digest, Kind, Output, Result, TaskId
 from node_runtime.workspace import Workspace, check_entry, output_refused
 
 FILE_NAME = "result.json"
+MOST_FILES = FOUND_AFTER_RUN.entries  # of an output: nodes and people send no more, and nobody has to take more
 FAILURE_FILE = "failure.txt"  # why an attempt failed, beside its logs, where creators look for it
 
 Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

@@ -14,6 +14,7 @@ from node_runtime.creator.tasks import TaskView
 from node_runtime.document import Annotation, asset_ref
 from node_runtime.errors import NodeRuntimeError, TaskFailed
 from node_runtime.ports import AssetStore
+from node_runtime.results import MOST_FILES
 from node_runtime.stages.bundle import OUTPUTS
 from node_runtime.task import Digest, Submission, SubmissionId, SubmissionState
 
@@ -68,7 +69,7 @@ class Annotators:
         """Its folder. Raises `StorageError`."""
         folder = self.work / digest
         if not folder.exists():
-            self.store.fetch(digest, folder)
+            self.store.fetch(digest, folder, most=MOST_FILES)
         return folder
 
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from node_runtime.creator.results import LOGS, list_task_results
 from node_runtime.errors import InputError, NodeRuntimeError, StorageError
 from node_runtime.ports import AssetStore, Chain
-from node_runtime.results import FAILURE_FILE
+from node_runtime.results import FAILURE_FILE, MOST_FILES
 from node_runtime.task import Assignment, Digest, TaskId, Visibility
 
 MAX_LOG = 4 << 20  # bytes of each log
@@ -89,7 +89,7 @@ def _read(source: str, digest: Digest, store: AssetStore) -> list[Log]:
         raise StorageError(f"{size} bytes are more than the {MOST_READ} of logs that are read")
     with tempfile.TemporaryDirectory(prefix="node-runtime-") as folder:
         tree = Path(folder) / LOGS
-        store.fetch(digest, tree)
+        store.fetch(digest, tree, most=MOST_FILES)
         files = sorted(path for path in tree.rglob("*") if path.is_file())
         return [Log(source=source, name=file.relative_to(tree).as_posix(), text=_head(file)) for file in files]
 

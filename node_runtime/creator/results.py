@@ -12,7 +12,7 @@ from pathlib import Path
 from node_runtime.creator.folders import check_new, take_place
 from node_runtime.errors import InputError, NodeRuntimeError
 from node_runtime.ports import AssetStore, Chain
-from node_runtime.results import FILE_NAME, ResultDocument
+from node_runtime.results import FILE_NAME, MOST_FILES, ResultDocument
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Digest, Submission, TaskId
@@ -76,7 +76,7 @@ def _fetch_all(submission: Submission, document: ResultDocument, store: AssetSto
     for name, digest in document.outputs.items():
         _fetch_flat(store, Digest(digest), folder / name)
     if store.has(Digest(document.log)):  # logs on private data stay on the node
-        store.fetch(Digest(document.log), folder / LOGS)
+        store.fetch(Digest(document.log), folder / LOGS, most=MOST_FILES)
     _fetch_flat(store, submission.result.digest, folder / FILE_NAME)
 
 
@@ -88,7 +88,7 @@ def _result(submission: Submission, store: AssetStore) -> TaskResult:
 
 
 def _fetch_flat(store: AssetStore, digest: Digest, target: Path) -> None:
-    store.fetch(digest, target)
+    store.fetch(digest, target, most=MOST_FILES)
     alone = target / target.name
     if [entry.name for entry in target.iterdir()] == [target.name] and alone.is_file():
         moved = alone.rename(target.with_name(f".{target.name}.alone"))

@@ -69,16 +69,24 @@ class LocalStore:
                 file.write(chunk)
         return found.digest
 
-    def fetch(self, digest: Digest, target: Path, *, stop: threading.Event | None = None) -> None:
+    def fetch(
+        self, digest: Digest, target: Path, *, stop: threading.Event | None = None, most: int | None = None
+    ) -> None:
         """Write the tree to `target`, which must not exist: all of it, verified, or nothing.
 
         Raises `AssetUnavailable`, also soon after ``stop`` is set, `AssetMismatch` (the damaged copy is put aside, so
-        that it can be stored again), or `HostError` when there is no room for it.
+        that it can be stored again), `TreeTooLarge` for more than ``most`` files, before the first is written, or
+        `HostError` when there is no room for it.
         """
         if os.path.lexists(target):
             raise StorageError(f"{target} is already there", remedy="name a folder that does not exist yet")
         with host_trouble(target.parent), self._opened(digest) as stream:
             found = read_manifest(stream, digest)
+            if most is not None and len(found.entries) > most:
+                raise TreeTooLarge(
+                    f"tree {digest} has {len(found.entries):,} files, more than {most:,}",
+                    remedy="leave it alone, or let its owner pack it into fewer files",
+                )
             if shutil.disk_usage(target.parent).free < found.size:
                 raise HostError(
                     f"tree {digest} has {found.size} bytes, more than are free at {target.parent}",

@@ -108,6 +108,16 @@ def test_storing_that_is_not_wanted_any_more_ends_and_stores_nothing(store: Asse
     assert store.has(store.put(tree, stop=threading.Event()))
 
 
+def test_a_tree_of_more_files_than_wanted_is_refused_before_one_is_written(
+    store: AssetStore, tree: Path, tmp_path: Path
+) -> None:
+    digest = store.put(tree)
+    with pytest.raises(StorageError, match="has 4 files, more than 3"):
+        store.fetch(digest, tmp_path / "back", most=3)
+    assert not (tmp_path / "back").exists()
+    store.fetch(digest, tmp_path / "back", most=4)
+
+
 def test_has_tells_what_is_stored(store: AssetStore, tree: Path) -> None:
     assert not store.has(NOTHING)
     assert store.has(store.put(tree))
