@@ -3,6 +3,7 @@
 One thread owns a `Chain`. Finality is immediate: there is one block producer and no fork, so the newest block is final.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -61,6 +62,11 @@ class TransactionRefused(Exception):
         self.refusal = refusal
 
 
+def _steady_clock() -> int:
+    """Milliseconds; unlike the wall clock it is never set."""
+    return time.monotonic_ns() // 1_000_000
+
+
 class Chain:
     """The chain in one store, continued or begun.
 
@@ -82,7 +88,7 @@ class Chain:
         self._cache_folder = cache_folder
         self._wall_clock = wall_clock
         self._rules: dict[bytes, Rules] = {}
-        self.pool = Pool(notify, wall_clock)
+        self.pool = Pool(notify, _steady_clock)
         origin = Origin(wasm=sha256(code).hexdigest(), preset=preset)
         stored = store.origin()
         if stored is None:

@@ -116,10 +116,11 @@ class Pool:
             hash=transaction, extrinsic=extrinsic, validity=validity, arrival=self._arrivals, last_block=last_block
         )
         entry.missing = {tag for tag in validity.requires if not self.provides(tag)}
-        self._make_room(entry, freed=replaced)
+        self._make_room(entry, replaced)
         for old in replaced:
-            self._forget(old)
-            self._notify(old.hash, Status(name=StatusName.USURPED, hash=transaction))
+            if old.hash in self._entries:  # else it went with what it stood on
+                self._forget(old)
+                self._notify(old.hash, Status(name=StatusName.USURPED, hash=transaction))
         self._arrivals += 1
         self._bytes += len(extrinsic)
         self._entries[transaction] = entry
@@ -182,17 +183,37 @@ class Pool:
             raise TooLowPriority(old, validity.priority)
         return list(found.values())
 
-    def _make_room(self, entry: Entry, freed: list[Entry]) -> None:
-        limit = READY_LIMIT if entry.ready else FUTURE_LIMIT
-        while len(self._entries) >= FUTURE_LIMIT or self._bytes + len(entry.extrinsic) > BYTES_LIMIT:
-            rivals = [other for other in self._entries.values() if other.ready == entry.ready and other not in freed]
-            room = self._bytes + len(entry.extrinsic) <= BYTES_LIMIT
-            if room and len(rivals) < limit:
-                return
-            worst = max(rivals, key=lambda other: other.rank, default=entry)
-            if worst.validity.priority >= entry.validity.priority:
+    def _make_room(self, entry: Entry, replaced: list[Entry]) -> None:
+        """Drop what is worth less than a newcomer; raises `NoRoom`, with nothing dropped, when that is not enough.
+
+        What it replaces goes anyway, and what it stands on has to stay.
+        """
+        size = self._bytes + len(entry.extrinsic) - sum(len(old.extrinsic) for old in replaced)
+        if len(self._entries) < FUTURE_LIMIT and size <= BYTES_LIMIT:
+            return  # without a look at each of them
+        alike = [other for other in self._entries.values() if other.ready == entry.ready and other not in replaced]
+        excess = len(alike) + 1 - (READY_LIMIT if entry.ready else FUTURE_LIMIT)
+        needed = self._needed_by(entry)
+        rivals = sorted((other for other in alike if other.hash not in needed), key=lambda other: other.rank)
+        dropped: list[Entry] = []
+        while excess > len(dropped) or size > BYTES_LIMIT:
+            if not rivals or rivals[-1].validity.priority >= entry.validity.priority:
                 raise NoRoom
-            self._drop_with_dependants(worst.hash, StatusName.DROPPED)
+            dropped.append(rivals.pop())
+            size -= len(dropped[-1].extrinsic)
+        for other in dropped:
+            self._drop_with_dependants(other.hash, StatusName.DROPPED)
+
+    def _needed_by(self, entry: Entry) -> set[bytes]:
+        """What has to stand in a block before it."""
+        needed: set[bytes] = set()
+        tags = list(entry.validity.requires)
+        while tags:
+            provider = self._provider.get(tags.pop())
+            if provider is not None and provider.hash not in needed:
+                needed.add(provider.hash)
+                tags += provider.validity.requires
+        return needed
 
     def _settle(self) -> None:
         """Promote what has become ready, until nothing changes."""

@@ -17,8 +17,9 @@ from node_runtime.errors import InputError
 from .scale import Reader, compact, prefixed
 from .views import HeadState, PastState, StoredState, reported_failures
 
-STATE_HISTORY = 256
-"""How many blocks back a state can be read, as in a Substrate node with default pruning."""
+STATE_HISTORY = 2048
+"""How many blocks back a state can be read. More than a Substrate node's 256, which are 25 minutes of its blocks: a
+busy devnet seals as many in a few seconds, and whoever looks for the events of its transaction may be slow."""
 
 FORMAT = 1
 
@@ -57,10 +58,11 @@ class Origin:
 
 
 class Store:
-    """The database. One connection, one thread."""
+    """The database. One connection, one thread. ``history`` is how many blocks back a state can be read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, history: int = STATE_HISTORY) -> None:
         self._path = path
+        self._history = history
         with reported_failures():
             self._database = sqlite3.connect(path, isolation_level=None)
             self._database.execute("PRAGMA journal_mode=WAL")
@@ -71,9 +73,9 @@ class Store:
                 with self._transaction():
                     for statement in _SCHEMA.split(";"):
                         self._database.execute(statement)
-        self.head_number = -1
         self._known: dict[bytes, bytes | None] = {}
-        self._find_head()
+        self.head_number = self._number("SELECT max(number) FROM blocks", default=-1)
+        self._oldest = self._number("SELECT min(number) FROM replaced", default=1) - 1  # the first with its way back
 
     def close(self) -> None:
         self._database.close()
@@ -107,6 +109,7 @@ class Store:
             self._apply(block.number, changes)
         self._known.update(changes)
         self.head_number = block.number
+        self._oldest = max(self._oldest, block.number - self._history)
 
     def _apply(self, number: int, changes: Mapping[bytes, bytes | None]) -> None:
         newest = HeadState(self._database, self._known)
@@ -122,7 +125,7 @@ class Store:
         self._database.executemany(
             "INSERT INTO state VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", written
         )
-        self._database.execute("DELETE FROM replaced WHERE number <= ?", (number - STATE_HISTORY,))
+        self._database.execute("DELETE FROM replaced WHERE number <= ?", (number - self._history,))
 
     def head(self) -> Block | None:
         return self.block_at(self.head_number)
@@ -153,7 +156,7 @@ class Store:
         newest = HeadState(self._database, self._known)
         if number == self.head_number:
             return newest
-        if number <= self.head_number - STATE_HISTORY:
+        if number < self._oldest:
             raise StateDiscarded(number)
         return PastState(self._database, number, newest)
 
@@ -168,9 +171,9 @@ class Store:
         with reported_failures():
             return dict(self._database.execute(query, (number,)).fetchall())
 
-    def _find_head(self) -> None:
-        row = self._row("SELECT max(number) FROM blocks")
-        self.head_number = -1 if row is None or row[0] is None else row[0]
+    def _number(self, query: str, *, default: int) -> int:
+        row = self._row(query)
+        return default if row is None or row[0] is None else row[0]
 
     def _row(self, query: str, *values: int | bytes) -> tuple[Any, ...] | None:
         with reported_failures():

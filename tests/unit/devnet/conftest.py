@@ -9,7 +9,7 @@ from node_runtime.devnet.chain import Chain
 from node_runtime.devnet.compiled import default_cache
 from node_runtime.devnet.pool import Status
 from node_runtime.devnet.server import RUNTIME
-from node_runtime.devnet.store import Store
+from node_runtime.devnet.store import STATE_HISTORY, Store
 from tests.devnet import Clock, OpenChain
 from tests.transfers import Signer, development_keys
 
@@ -43,10 +43,10 @@ def open_chain(
     """Opens the chain in the test's folder; again after a first one means a restart."""
     stores: list[Store] = []
 
-    def open_it(preset: str = "development", code: bytes = code) -> Chain:
+    def open_it(preset: str = "development", code: bytes = code, history: int = STATE_HISTORY) -> Chain:
         while stores:
             stores.pop().close()
-        stores.append(Store(tmp_path / "chain.sqlite"))
+        stores.append(Store(tmp_path / "chain.sqlite", history=history))
         return Chain(
             stores[0],
             code=code,

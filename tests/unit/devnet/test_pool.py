@@ -159,6 +159,33 @@ def test_a_pool_of_too_many_bytes_takes_no_more(world: World, monkeypatch: pytes
         world.add("b" * 8, provides="b")
 
 
+def test_a_full_pool_keeps_what_a_newcomer_stands_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "READY_LIMIT", 3)
+    monkeypatch.setattr(pool_module, "FUTURE_LIMIT", 2)
+    for name, priority in (("a", 1), ("b", 2), ("c", 3)):
+        world.add(name, priority=priority)
+    world.add("d", requires="a", priority=5)
+    assert world.ready() == "c a d"
+
+
+def test_a_newcomer_without_room_drives_nobody_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "BYTES_LIMIT", 10)
+    world.add("a" * 4, provides="a", priority=1)
+    world.add("b" * 4, provides="b", priority=5)
+    with pytest.raises(NoRoom):
+        world.add("c" * 8, provides="c", priority=2)
+    assert world.ready() == "bbbb aaaa"
+
+
+def test_what_would_be_replaced_may_go_with_what_it_stands_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "BYTES_LIMIT", 10)
+    world.add("a" * 4, provides="a", priority=1)
+    world.add("b" * 4, requires="a", provides="b", priority=1)
+    world.add("c" * 9, provides="b", priority=2)
+    assert world.ready() == "c" * 9
+    assert world.statuses("bbbb") == ["ready", "dropped"]
+
+
 def test_a_block_tells_where_its_transactions_stand(world: World) -> None:
     world.add("a")
     world.settle(included="a")

@@ -6,7 +6,7 @@ from node_runtime.devnet.chain import Chain
 from node_runtime.devnet.params import Json, Params, hexed
 from node_runtime.devnet.rpc import METHODS
 from node_runtime.devnet.rpc_errors import RpcError
-from node_runtime.devnet.store import STATE_HISTORY
+from tests.devnet import OpenChain
 from tests.transfers import UNIT, Signer
 
 CODE_KEY = hexed(b":code")
@@ -16,9 +16,12 @@ def ask(chain: Chain, method: str, *params: object) -> Json:
     return METHODS[method](chain, Params(params))
 
 
-def test_a_state_older_than_the_history_is_said_to_be_discarded_while_its_block_is_served(chain: Chain) -> None:
+def test_a_state_older_than_the_history_is_said_to_be_discarded_while_its_block_is_served(
+    open_chain: OpenChain,
+) -> None:
+    chain = open_chain(history=6)
     genesis = hexed(chain.head.hash)
-    for _ in range(STATE_HISTORY - 1):
+    for _ in range(6):
         chain.seal()
     assert ask(chain, "state_getStorageSize", CODE_KEY, genesis)
     chain.seal()

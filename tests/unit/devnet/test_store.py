@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.devnet.store import STATE_HISTORY, Block, Origin, StateDiscarded, Store
+from node_runtime.devnet.store import Block, Origin, StateDiscarded, Store
 from node_runtime.devnet.views import keys_under
 from node_runtime.errors import HostError
 
@@ -24,9 +24,9 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_recent_states_are_what_they_were(path: Path) -> None:
-    store, state, states = Store(path), {}, []
+    store, state, states = Store(path, history=60), {}, []
     random_ = random.Random(7)
-    for number in range(STATE_HISTORY + 40):
+    for number in range(100):
         changes = {
             bytes((random_.randrange(12),)): random_.choice([None, random_.randbytes(4)])
             for _ in range(random_.randrange(6))
@@ -34,12 +34,12 @@ def test_recent_states_are_what_they_were(path: Path) -> None:
         store.append(block(number), changes, origin=None if number else ORIGIN)
         state = {**state, **changes}
         states.append({key: value for key, value in state.items() if value is not None})
-    for number in range(40, STATE_HISTORY + 40):
+    for number in range(40, 100):
         view = store.state_at(number)
         assert {key: view.get(key) for key in keys_under(view, b"")} == states[number]
     newest = dict(store.items())
-    newest.update(store.replaced_since(100))
-    assert {key: value for key, value in newest.items() if value is not None} == states[100]
+    newest.update(store.replaced_since(70))
+    assert {key: value for key, value in newest.items() if value is not None} == states[70]
 
 
 def test_what_was_read_before_a_block_does_not_outlive_it(path: Path) -> None:
@@ -66,13 +66,26 @@ def test_all_keys_under_a_prefix_come_in_order(path: Path) -> None:
 
 
 def test_an_old_state_is_refused_while_its_block_is_kept(path: Path) -> None:
-    store = Store(path)
-    for number in range(STATE_HISTORY + 1):
+    store = Store(path, history=5)
+    for number in range(7):
         store.append(block(number), {b"k": b"%d" % number}, origin=None if number else ORIGIN)
     with pytest.raises(StateDiscarded):
         store.state_at(0)
     assert store.block_at(0) == block(0)
     assert store.state_at(1).get(b"k") == b"1"
+
+
+def test_what_a_shorter_history_forgot_stays_forgotten_in_a_longer_one(path: Path) -> None:
+    store = Store(path, history=5)
+    for number in range(9):
+        store.append(block(number), {b"k": b"%d" % number}, origin=None if number else ORIGIN)
+    store.close()
+    again = Store(path, history=100)
+    with pytest.raises(StateDiscarded):
+        again.state_at(2)
+    assert [again.state_at(number).get(b"k") for number in (3, 4, 8)] == [b"3", b"4", b"8"]
+    again.append(block(9), {b"k": b"9"})
+    assert again.state_at(3).get(b"k") == b"3"
 
 
 def test_a_block_that_cannot_be_stored_leaves_nothing(path: Path) -> None:
