@@ -64,7 +64,8 @@ class ScriptRoom:
         try:
             run = self.engine.run(self._container(name, written, received), stop=threading.Event())
             if run.failure is not None:
-                raise Undecided(f"the validator's script: {run.message}{self._tail(name)}")
+                printed = last_lines(self._log(name))
+                raise Undecided(f"the validator's script: {run.message}{printed and f'; it printed: {printed}'}")
             return read_verdict(written / FILE_NAME)
         finally:
             self.engine.remove(name)
@@ -96,11 +97,11 @@ class ScriptRoom:
     def _log(self, name: str) -> Path:
         return self.work / f"{name}.log"
 
-    def _tail(self, name: str) -> str:
-        """What it printed last, for whoever wrote the script."""
-        log = self._log(name)
-        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-        return f"; it printed: {' | '.join(line[:LOG_LINE] for line in lines[-LOG_TAIL:])}" if lines else ""
+
+def last_lines(log: Path) -> str:
+    """What a script printed last, for whoever wrote it."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return " | ".join(line[:LOG_LINE] for line in lines[-LOG_TAIL:])
 
 
 @contextmanager
