@@ -65,7 +65,8 @@ class ScriptRoom:
             run = self.engine.run(self._container(name, written, received), stop=threading.Event())
             if run.failure is not None:
                 printed = last_lines(self._log(name))
-                raise Undecided(f"the validator's script: {run.message}{printed and f'; it printed: {printed}'}")
+                told = f"{run.message}; it printed: {printed}" if printed else run.message
+                raise Undecided(f"the validator's script: {told}")
             return read_verdict(written / FILE_NAME)
         finally:
             self.engine.remove(name)
