@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from node_runtime.chain.client import SubstrateChain, connect
@@ -55,14 +55,6 @@ class People:
         file.write_text(f"kind: annotation\nname: animals\nbundle: bundle/\nreward: {REWARD}\n{QUESTION}{terms}")
         (task,) = submit(read_specs(file), self[creator], self.store, say=lambda _: None).tasks
         return task.id
-
-    def hurried(self, task: TaskId, *, deadline: int, timeout: int) -> TaskId:
-        """The same task with less time, ms, than YAML allows; the first one is cancelled."""
-        found, spec = self.task(task), self.creator.spec(task)
-        assert spec is not None
-        self.creator.cancel_task(task, abort=False)  # makes a block too, so that the chain's clock is right
-        times = {"deadline": self.creator.now() + deadline, "timeout": timeout}
-        return self.creator.create_task(replace(found.terms, **times), spec)
 
     def task(self, number: TaskId) -> Task:
         task = self.creator.task(number)

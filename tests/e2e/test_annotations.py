@@ -27,7 +27,7 @@ question: Where are the coins?
 class_labels: [coin, bolt]
 reward: 3
 max_failures: 3
-limits: {cpus: 0.5, memory: 64MiB, timeout: 60s, outputs: 8MiB}
+limits: {cpus: 0.5, memory: 64MiB, timeout: 10m, outputs: 8MiB}
 """
 FOUND = '{"file": "a.png", "annotations": [{"label": "coin", "box": [1, 2, 3, 4]}]}'
 

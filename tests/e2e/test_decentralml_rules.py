@@ -1,16 +1,42 @@
 """Do people get what DecentralML promises them? Each rule of slots, judging, time and money as one scenario."""
 
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from node_runtime.errors import ChainRefused
 from node_runtime.task import UNIT, Assignment, AssignmentState, SubmissionState, TaskState
-from tests.e2e.daemon_world import wait_for
 from tests.e2e.people import REWARD, People
+from tests.later_devnet import LaterDevnet, later_devnet
 
+Later = Callable[[float], None]
+
+HOUR = 3_600_000  # ms
 HUNGRY = ("Bob", "Charlie", "Dave", "Eve", "Ferdie")
+
+
+@pytest.fixture(scope="module")
+def devnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LaterDevnet]:
+    with later_devnet(tmp_path_factory.mktemp("later") / "chain") as devnet:
+        yield devnet
+
+
+@pytest.fixture(scope="module")
+def network(devnet: LaterDevnet) -> str:
+    return devnet.url
+
+
+@pytest.fixture
+def later(devnet: LaterDevnet, people: People) -> Later:
+    """So many hours pass, and somebody makes a block."""
+
+    def pass_hours(hours: float) -> None:
+        devnet.pass_time(int(hours * HOUR))
+        people["Eve"].create_plan()
+
+    return pass_hours
 
 
 def test_three_slots_and_five_hungry_workers_make_exactly_three_assignments(people: People) -> None:
@@ -66,25 +92,30 @@ def test_a_rejection_reopens_the_slot_for_somebody_else(people: People) -> None:
     assert people.task(task).state is TaskState.DONE
 
 
-def test_an_expired_task_gives_back_what_nobody_earned(people: People) -> None:
-    task = people.hurried(people.offer("slots: 2\nvalidation: manual\n"), deadline=4_000, timeout=2_000)
+def test_an_expired_task_gives_back_what_nobody_earned(people: People, later: Later) -> None:
+    task = people.offer("slots: 2\nvalidation: manual\ndeadline: 2h\n")
     submission = people.deliver("Bob", task)
     people.creator.accept_task_results(task, submission)
     held = people.task(task).held
     assert held >= REWARD * UNIT
     before = people.wealth("Alice"), people.creator.balance(people.creator.account).free
-    wait_for(lambda: people.task(task).state is TaskState.EXPIRED, "the task to expire")
+    later(1)
+    assert people.task(task).state is TaskState.OPEN
+    later(1.5)
+    assert people.task(task).state is TaskState.EXPIRED
     assert people.task(task).held == 0
     assert people.wealth("Alice") == before[0]
     assert people.creator.balance(people.creator.account).free == before[1] + held
 
 
-def test_a_silent_creator_strands_nobody(people: People) -> None:
-    task = people.offer("validation: {manual: {window: 2s}}\n")
+def test_a_silent_creator_strands_nobody(people: People, later: Later) -> None:
+    task = people.offer("validation: {manual: {window: 24h}}\n")
     submission = people.deliver("Bob", task)
     before = people.wealth("Bob")
+    later(23)
     assert people.submission(task, submission).state is SubmissionState.UNDER_REVIEW
-    wait_for(lambda: people.submission(task, submission).state is SubmissionState.ACCEPTED, "silence to accept")
+    later(1.5)
+    assert people.submission(task, submission).state is SubmissionState.ACCEPTED
     assert people.wealth("Bob") == before + REWARD * UNIT
     assert people.task(task).state is TaskState.DONE
 
@@ -132,8 +163,8 @@ def test_a_slot_handed_back_costs_nothing_and_is_free_for_others(people: People)
     assert people.task(task).state is TaskState.DONE
 
 
-def test_an_attempt_that_brings_nothing_lapses_and_loses_its_bond(people: People) -> None:
-    task = people.hurried(people.offer(), deadline=60_000, timeout=2_000)
+def test_an_attempt_that_brings_nothing_lapses_and_loses_its_bond(people: People, later: Later) -> None:
+    task = people.offer("validation: manual\nlimits: {timeout: 1h}\n")
     attempt = people["Bob"].assign_task(task)
     before = people.wealth("Bob")
 
@@ -141,7 +172,10 @@ def test_an_attempt_that_brings_nothing_lapses_and_loses_its_bond(people: People
         found = people.creator.assignment(people["Bob"].account, task)
         return found.state if found is not None else None
 
-    wait_for(lambda: state() is AssignmentState.LAPSED, "the attempt to lapse")
+    later(0.5)
+    assert state() is AssignmentState.LIVE
+    later(1)
+    assert state() is AssignmentState.LAPSED
     assert people.wealth("Bob") == before - attempt.bond
     with pytest.raises(ChainRefused) as late:
         people.send("Bob", task, attempt.epoch)

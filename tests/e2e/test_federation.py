@@ -22,7 +22,7 @@ StartDaemon = Callable[..., DaemonProcess]
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
-COMMON = "reward: 3\nlimits: {cpus: 0.5, memory: 128MiB, timeout: 60s, outputs: 8MiB}\n"
+COMMON = "reward: 3\nlimits: {cpus: 0.5, memory: 128MiB, timeout: 10m, outputs: 8MiB}\n"
 DELIVER = 'mkdir -p outputs && cp -r made "outputs/${TASK_NAME}_${CONTRIBUTOR_ID}"\n'
 
 

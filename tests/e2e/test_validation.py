@@ -13,11 +13,21 @@ from pathlib import Path
 import pytest
 
 from node_runtime.creator.judging import open_judge
-from node_runtime.creator.strategies import AutoAccept, CustomAccept, ManualAccept, Received, Strategy, Verdict
+from node_runtime.creator.strategies import (
+    MINUTES_10,
+    AutoAccept,
+    CustomAccept,
+    ManualAccept,
+    Received,
+    Strategy,
+    Verdict,
+)
 from node_runtime.creator.validate import Desk, Outcome, Validated, validate
 from node_runtime.errors import InputError
 from node_runtime.task import UNIT, Digest, Output, Result, SubmissionId, SubmissionState, TaskId, TaskState
 from tests.e2e.people import FOUND, REWARD, People
+
+LIMIT = 300  # seconds, reached in a failure only
 
 
 def never(_: Received) -> Verdict | None:
@@ -82,7 +92,7 @@ def leaves(_: Path) -> bool:
 @pytest.mark.parametrize(
     ("validator", "told"),
     [
-        (hangs, "no answer within 0.2 s"),
+        (hangs, "no answer within 5 s"),
         (crashes, "raised KeyError: 'annotations'"),
         (leaves, "raised SystemExit: 0"),
         (lambda _: None, "answered None, which is no verdict"),
@@ -103,7 +113,8 @@ def test_a_callable_that_does_not_judge_decides_nothing_and_the_others_go_on(
     def judge(folder: Path) -> object:
         return validator(folder) if (folder / "outputs" / "broken").exists() else True
 
-    first, second = judged(people, task, CustomAccept(judge, timeout=0.2))
+    timeout = 5.0 if validator is hangs else MINUTES_10  # the others answer, however slow this machine is
+    first, second = judged(people, task, CustomAccept(judge, timeout=timeout))
     assert first.outcome is Outcome.UNDECIDED
     assert told in first.reason
     assert "then silence accepts it" in str(first)
@@ -234,7 +245,7 @@ def test_at_a_terminal_a_person_sees_what_came_and_decides(people: People) -> No
         for answer in ("maybe", "a", "r", "", "a dog", "l"):
             seen += read_until(controller, "? [a/r/l] ", "worker reads: ")
             os.write(controller, f"{answer}\n".encode())
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=LIMIT) == 0
     os.close(controller)
     assert "'outputs/a_annotations.json'" in seen
     assert "Cohen's kappa with submission" in seen
@@ -244,7 +255,7 @@ def test_at_a_terminal_a_person_sees_what_came_and_decides(people: People) -> No
 
 def read_until(controller: int, *prompts: str) -> str:
     seen = ""
-    end = time.monotonic() + 60
+    end = time.monotonic() + LIMIT
     while not seen.endswith(prompts):
         assert time.monotonic() < end, seen
         seen += os.read(controller, 4096).decode(errors="replace")
