@@ -34,7 +34,7 @@ def nrt(desk: Desk, network: str, tmp_path: Path) -> Nrt:
             env=environment | changed,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,  # reached in a failure only
             check=False,
         )
 
