@@ -17,6 +17,7 @@ from requests.exceptions import RequestException
 
 from node_runtime.containers.connection import connect, engine_trouble, explanation, image_id
 from node_runtime.containers.packages import install_packages
+from node_runtime.containers.removal import remove_folder, unmount_below
 from node_runtime.errors import HostError
 
 OFFICIAL = "python:3.11-slim-bookworm"
@@ -25,6 +26,7 @@ OFFICIAL = "python:3.11-slim-bookworm"
 PULL_SILENCE = 15  # seconds without a word from the registry before doing without it
 
 _RECIPE = Path(__file__).with_suffix(".sh")
+_SCRATCH = "node-runtime-base-"
 _BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 _CONFIG = (
     "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -145,8 +147,11 @@ def _make_tarball(tarball: Path, bundle: Path, say: Say) -> None:
         install_packages(["debootstrap"], log=tarball.parent / "apt.log", say=say)
     say("making the base image of Debian's packages, once: about a minute")
     log = tarball.parent / "base.log"
+    for left in tarball.parent.glob(f"{_SCRATCH}*"):  # by one that was killed: whoever gets here is alone
+        unmount_below(left)
+        remove_folder(left)
     # beside the cache, not in /tmp: debootstrap refuses file systems mounted nodev, and /tmp may be memory
-    with tempfile.TemporaryDirectory(prefix="node-runtime-base-", dir=tarball.parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=tarball.parent) as scratch:
         root, unfinished = Path(scratch, "root"), Path(scratch, "base.tar")
         _run(["sh", str(_RECIPE), str(root), str(bundle)], log)
         _run(["tar", "--numeric-owner", "--sort=name", "-C", str(root), "-cf", str(unfinished), "."], log)

@@ -67,7 +67,7 @@ def build(client: docker.APIClient, what: Build, log: Callable[[str], None], sto
     if stop.is_set():
         raise stopped("building")
     if failure and not verdict and any(sign in failure for sign in _OURS):
-        raise HostError(f"the engine could not build: {failure}", remedy="restart the engine, then repeat")
+        raise _unable(failure)
     if verdict or failure:
         reason = verdict[0] if verdict else failure
         said = "\n  ".join(last)
@@ -76,6 +76,10 @@ def build(client: docker.APIClient, what: Build, log: Callable[[str], None], sto
             f"the image could not be built: {reason}; its last output:\n  {said}",
             remedy="mend the Dockerfile (try `docker build` on its folder), and submit again",
         )
+
+
+def _unable(said: str) -> HostError:
+    return HostError(f"the engine could not build: {said}", remedy="see its log and its disk, then repeat")
 
 
 def stopped(doing: str) -> TaskFailed:
@@ -142,6 +146,8 @@ def _post(client: docker.APIClient, what: Build, context: IO[bytes]) -> requests
     )
     if not response.ok:
         said = response.text.strip()
+        if any(sign in said for sign in _OURS):
+            raise _unable(said)
         raise TaskFailed(
             FailureCategory.IMAGE_UNAVAILABLE, f"the image could not be built: {said}", remedy="mend the Dockerfile"
         )

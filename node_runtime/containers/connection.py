@@ -46,9 +46,40 @@ def image_id(client: docker.APIClient, name: str) -> str | None:
     return None if found is None else str(found["Id"])
 
 
+def remove_image(client: docker.APIClient, name: str) -> bool:
+    """Remove a tag or an image, with the parents that nothing else needs. False when it isn't there, or is used."""
+    try:
+        client.remove_image(name)
+    except APIError as error:
+        if status(error) in (404, 409):
+            return False
+        if "unrecognized image ID" not in explanation(error):  # a parent that another removal took just then
+            raise
+    return True
+
+
 def create_container(client: docker.APIClient, config: ContainerConfig, name: str) -> str:
     """The new container's id. Raises `APIError`: 404 without the image, 409 when the name is taken."""
     return str(client.create_container_from_config(config, name=name)["Id"])  # type: ignore[no-untyped-call]
+
+
+def remove_container(client: docker.APIClient, container: str) -> None:
+    """Kill and remove it; when this returns its name is free again, whoever removed it. Raises `APIError`."""
+    try:
+        client.remove_container(container, force=True, v=True)
+    except APIError as error:
+        if status(error) == 409:  # somebody else is removing it
+            _await_removal(client, container)
+        elif status(error) != 404:
+            raise
+
+
+def _await_removal(client: docker.APIClient, container: str) -> None:
+    try:
+        client.wait(container, condition="removed")
+    except APIError as error:
+        if status(error) != 404:
+            raise
 
 
 def explanation(error: Exception) -> str:

@@ -7,9 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from docker.errors import APIError
-
-from node_runtime.containers.connection import connect, engine_trouble, status
+from node_runtime.containers.connection import connect, engine_trouble, remove_container
 from node_runtime.containers.dockerd import require_engine
 from node_runtime.containers.folders import Folders, QuotaMode
 from node_runtime.containers.holder import Holders
@@ -18,6 +16,7 @@ from node_runtime.containers.peer import unix_socket
 from node_runtime.containers.run import Room, run_container
 from node_runtime.containers.sandbox import HOLDER_LABEL, NODE_LABEL, Sandbox, labels_given
 from node_runtime.containers.settings import EngineSettings
+from node_runtime.containers.stopped import StoppedMarks
 from node_runtime.containers.terminal import PersonsTerminal
 from node_runtime.ports import ContainerRun, ContainerSpec, ImageSource, RunningContainer
 from node_runtime.task import Digest
@@ -56,6 +55,7 @@ class DockerEngine:
             ),
             holders=self._holders,
             folders=self._folders,
+            stopped=StoppedMarks(settings.work / "stopped"),
             volumes=lru_cache(maxsize=256)(self._images.volumes),
             grace=settings.stop_grace,
         )
@@ -111,20 +111,8 @@ class DockerEngine:
 
     def remove(self, name: str) -> None:
         with engine_trouble(f"removing container {name}"):
-            try:
-                self._client.remove_container(name, force=True, v=True)
-            except APIError as error:
-                if status(error) == 409:  # somebody else is removing it
-                    self._await_removal(name)
-                elif status(error) != 404:
-                    raise
-
-    def _await_removal(self, name: str) -> None:
-        try:
-            self._client.wait(name, condition="removed")
-        except APIError as error:
-            if status(error) != 404:
-                raise
+            remove_container(self._client, name)
+        self._room.stopped.clear(name)
 
     def close(self) -> None:
         with engine_trouble("closing the container engine"):

@@ -8,12 +8,13 @@ import io
 import struct
 import tarfile
 import threading
+from typing import Any
 
 import docker
 from docker.errors import APIError
 from docker.types import ContainerConfig, HostConfig, LogConfig
 
-from node_runtime.containers.connection import create_container, image_id, status
+from node_runtime.containers.connection import create_container, image_id, remove_container, status
 from node_runtime.containers.sandbox import HOLDER_LABEL, NODE_LABEL
 from node_runtime.errors import HostError
 
@@ -49,17 +50,25 @@ class Holders:
         with self._guard:
             if self._ids.get(slot) == dead:
                 del self._ids[slot]
-                _remove(self._client, dead)
+                remove_container(self._client, dead)
 
     def close(self) -> None:
-        """Remove them all, also those that an earlier process of this node left."""
-        labels = [f"{NODE_LABEL}={self._node}", HOLDER_LABEL]
+        """Remove them all, also those that an earlier process of this node left.
+
+        Those stay that a running container has joined: whoever takes that up asks whether its holder lasted.
+        """
         with self._guard:
-            for holder in self._client.containers(all=True, filters={"label": labels}):
-                # a task's container has the label too, empty, and any image may give it to its containers
-                if f"/{self._name(holder['Labels'][HOLDER_LABEL])}" in (holder["Names"] or ()):
-                    _remove(self._client, holder["Id"])
+            ours = self._client.containers(all=True, filters={"label": f"{NODE_LABEL}={self._node}"})
+            joined = {one["HostConfig"]["NetworkMode"] for one in ours if one["State"] == "running"}
+            for one in ours:
+                if self._is_holder(one) and f"container:{one['Id']}" not in joined:
+                    remove_container(self._client, one["Id"])
             self._ids.clear()
+
+    def _is_holder(self, listed: dict[str, Any]) -> bool:
+        """A task's container has the label too, empty, and any image may give it to its containers."""
+        slot = listed["Labels"].get(HOLDER_LABEL)
+        return slot is not None and f"/{self._name(slot)}" in (listed["Names"] or ())
 
     def _name(self, slot: int | str) -> str:
         return f"node-runtime-{self._node}-holder-{slot}"
@@ -74,7 +83,7 @@ class Holders:
             raise
         if found["State"]["Running"]:
             return str(found["Id"])
-        _remove(self._client, found["Id"])
+        remove_container(self._client, found["Id"])
         return None
 
     def _make(self, slot: int) -> str:
@@ -133,11 +142,3 @@ def elf(machine: int, code: bytes) -> bytes:
     header = struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, base + headers, 64, 0, 0, 64, 56, 1, 0, 0, 0)
     segment = struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 0x1000)
     return ident + header + segment + code
-
-
-def _remove(client: docker.APIClient, container: str) -> None:
-    try:
-        client.remove_container(container, force=True, v=True)
-    except APIError as error:
-        if status(error) not in (404, 409):  # gone, or being removed by somebody else
-            raise

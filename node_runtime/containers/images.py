@@ -1,20 +1,18 @@
 """Which image does a source stand for? One that is there, one pulled by digest, or one built once from its folder."""
 
-import fcntl
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import docker
-from docker.errors import APIError, DockerException
+from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from node_runtime.containers.base_image import missing_base_image
 from node_runtime.containers.build import Build, build, stopped
-from node_runtime.containers.connection import connect, explanation, image_id, inspect_image, status
+from node_runtime.containers.build_lock import only_builder
+from node_runtime.containers.connection import connect, explanation, image_id, inspect_image, remove_image
 from node_runtime.containers.dockerfile import BASE_ARGUMENT, mapped
 from node_runtime.containers.pip_settings import pip_arguments, proxy_arguments
 from node_runtime.containers.sandbox import BUILT_LABEL
@@ -26,8 +24,8 @@ from node_runtime.task import Digest
 Log = Callable[[str], None]
 
 _BUILT = "node-runtime/built"
+_NO_TAG = "<none>:<none>"
 REGISTRY_ANSWER = 5  # seconds: who asks wants to judge other tasks too
-_LOOK = 0.2  # seconds between looks at a lock that another builder has
 
 
 class Images:
@@ -77,19 +75,12 @@ class Images:
         for found in self._client.images(filters={"label": f"{BUILT_LABEL}={self._settings.node}"}):
             if self._client.containers(all=True, filters={"ancestor": found["Id"]}):
                 continue  # several folders may have come to this image: the engine itself would only spare the last tag
-            for tag in found["RepoTags"] or ():
-                if tag.startswith(f"{_BUILT}:"):
-                    removed += self._remove(tag)
+            tags = set(found["RepoTags"] or ()) - {_NO_TAG}
+            # without a tag it was built twice at once, and the other one has it
+            for name in tags or {found["Id"]}:
+                if name.startswith((f"{_BUILT}:", "sha256:")):
+                    removed += remove_image(self._client, name)
         return removed
-
-    def _remove(self, tag: str) -> bool:
-        try:
-            self._client.remove_image(tag)
-        except APIError as error:
-            if status(error) not in (404, 409):  # gone already, or used by a container
-                raise
-            return False
-        return True
 
     def _id(self, name: str) -> str | None:
         return image_id(self._client, name)
@@ -135,7 +126,7 @@ class Images:
 
     def _build(self, source: ImageSource, dockerfile: Path, tag: str, log: Log, stop: threading.Event) -> str:
         self._check_allowed(source)
-        with self._locked(tag, stop):
+        with only_builder(tag, stop):
             if (built := self._id(tag)) is not None:  # by another thread or process meanwhile
                 return built
             pip, base = pip_arguments(), self._settings.base_image
@@ -167,32 +158,14 @@ class Images:
 
     def _network(self) -> str | None:
         """The engine's bridge, unless it has none: then RUN steps share the host's network."""
-        return None if self._client.networks(names=["bridge"]) else "host"
-
-    @contextmanager
-    def _locked(self, tag: str, stop: threading.Event) -> Iterator[None]:
-        """One builder a tag, among threads and processes: each opens the file for itself. Waits until `stop`."""
-        folder = self._settings.work / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"{tag.rpartition(':')[2]}.lock").open("w") as lock:
-            while not _taken(lock):
-                if stop.wait(_LOOK):
-                    raise stopped("waiting for another build of the same folder")
-            yield
+        there = {network["Name"] for network in self._client.networks(names=["bridge"])}  # those whose names have it
+        return None if "bridge" in there else "host"
 
 
 def tag_of(folder_digest: str, base: str) -> str:
     """Content-addressed: the folder's digest and the id of the base image, which stands for its build argument."""
     made_of = "\n".join(("node-runtime/build/1", folder_digest, f"{BASE_ARGUMENT}={base}"))
     return f"{_BUILT}:{hashlib.sha256(made_of.encode()).hexdigest()[:32]}"
-
-
-def _taken(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _text(dockerfile: Path, source: ImageSource) -> str:

@@ -4,13 +4,16 @@ However much a container prints, memory, the log's file and the engine's disk st
 """
 
 import os
+import socket
 import struct
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import docker
 import requests
+from docker.errors import create_api_error_from_http_exception
 from urllib3.exceptions import HTTPError
 
 _FRAME = struct.Struct(">BxxxL")  # which stream, how many bytes
@@ -60,6 +63,7 @@ class LogFile:
         self._container = container
         self._path = path
         self._cap = cap
+        self._line: socket.socket | None = None
         self._reader: threading.Thread | None = None
         self._complete = False
 
@@ -72,10 +76,21 @@ class LogFile:
             stream=True,
             timeout=None,
         )
-        response.raise_for_status()
+        try:
+            response.raise_for_status()
+        except requests.HTTPError as error:
+            create_api_error_from_http_exception(error)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._reader = threading.Thread(target=self._read, args=(response,), daemon=True, name="log")
+        head = self._path.open("wb", buffering=0)
+        self._line = socket.socket(fileno=os.dup(response.raw.fileno()))
+        self._reader = threading.Thread(target=self._read, args=(response, self._line, head), daemon=True, name="log")
         self._reader.start()
+
+    def drop(self) -> None:
+        """The container could not be started; while it is there, its stream would stay open."""
+        if self._line is not None:
+            with suppress(OSError):  # it has ended by itself
+                self._line.shutdown(socket.SHUT_RDWR)
 
     def finish(self) -> None:
         """The container has ended: complete the log with what the engine kept of it."""
@@ -92,13 +107,13 @@ class LogFile:
         unfinished.write_bytes(written)
         unfinished.replace(self._path)
 
-    def _read(self, response: requests.Response) -> None:
+    def _read(self, response: requests.Response, line: socket.socket, head: IO[bytes]) -> None:
         """Until the output ends, or half the cap is there: from then on output costs us nothing, nobody is attached."""
         room = self._cap // 2
-        with suppress(OSError, HTTPError), response, self._path.open("wb", buffering=0) as file:
+        with suppress(OSError, HTTPError), response, line, head:
             while size := _frame_size(response.raw.read(_FRAME.size)):
                 chunk = response.raw.read(size)
-                file.write(chunk[:room])
+                head.write(chunk[:room])
                 room -= len(chunk)
                 if room < 0:
                     return

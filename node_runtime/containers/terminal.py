@@ -23,7 +23,8 @@ from requests.exceptions import RequestException
 from node_runtime.containers.logs import LogFile
 
 _LOOK = 0.2  # seconds between looks at the window's size: a signal would need the main thread
-_LAST_WORDS = 10  # seconds for what an ended container has printed to arrive
+_LAST_WORDS = 10  # seconds without a word of what an ended container has printed
+_AT_ONCE = 4096  # bytes to the screen
 _NO_DETACHING = "ctrl-@,ctrl-_,ctrl-@"  # else Ctrl-P waits for a Ctrl-Q, and with it the container is left alone
 # what a program that was killed leaves switched on: another screen and character set, mouse and focus reports,
 # bracketed paste, reverse video; and by a soft reset colours, margins, a hidden cursor, inserting, other codes for keys
@@ -72,6 +73,10 @@ class PersonsTerminal:
             tty.setraw(self._keyboard, termios.TCSANOW)
         self._seat.take(self._log, room=self._cap // 2)
 
+    def drop(self) -> None:
+        """The container could not be started: get the terminal back."""
+        self.leave()
+
     def finish(self) -> None:
         """The container has ended: see its last words, get the terminal back, complete the log."""
         if self._seat is not None:
@@ -101,6 +106,7 @@ class _Seat:
         self._client = client
         self._stop = stop
         self._leaving = 0  # how often in a row
+        self._seen = 0  # bytes on the screen
         self._container = container
         self._keyboard = keyboard
         self._screen = screen
@@ -120,7 +126,10 @@ class _Seat:
         self._typing.start()
 
     def hear_out(self) -> None:
-        if self._showing is not None:
+        """What it printed to its end, however slow the screen is, unless nothing moves any more."""
+        seen = -1
+        while self._showing is not None and self._showing.is_alive() and seen < self._seen:
+            seen = self._seen
             self._showing.join(_LAST_WORDS)
 
     def leave(self) -> None:
@@ -177,7 +186,9 @@ class _Seat:
         """False when the screen is gone: the container goes on, since nobody told it to end."""
         try:
             while printed:
-                printed = printed[os.write(self._screen, printed) :]
+                taken = os.write(self._screen, printed[:_AT_ONCE])
+                self._seen += taken
+                printed = printed[taken:]
         except OSError:
             return False
         return True

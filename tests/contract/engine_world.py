@@ -4,14 +4,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from docker.errors import ImageNotFound
-
 from node_runtime.containers import DockerEngine
-from node_runtime.containers.connection import connect
+from node_runtime.containers.connection import connect, remove_image
 from node_runtime.ports import ContainerRun, ContainerSpec, Mount
 from tests.docker_engine import DockerHost
 
@@ -36,7 +33,7 @@ class EngineWorld:
         name: str = "run",
         mounts: tuple[Mount, ...] = (),
         memory: int = 64 * MIB,
-        timeout: float = 60,
+        timeout: float = 240,
         slot: int = 0,
         image: str | None = None,
     ) -> ContainerSpec:
@@ -85,13 +82,17 @@ class EngineWorld:
         """Remove what the test may have built."""
         client = connect(self.host.url)
         for tag in self.tags:
-            with suppress(ImageNotFound):
-                client.remove_image(tag)
+            remove_image(client, tag)
         client.close()
 
 
 def in_background(run: Callable[[], ContainerRun]) -> "Future[ContainerRun]":
     return ThreadPoolExecutor(max_workers=1).submit(run)
+
+
+def has_printed(spec: ContainerSpec, word: str = "ready") -> None:
+    """Wait until the head of its log has the word."""
+    wait_until(lambda: spec.log.exists() and word in spec.log.read_text(errors="replace"), f"{spec.name}: {word}")
 
 
 def wait_until(true: Callable[[], bool], what: str, *, within: float = 120) -> None:

@@ -7,11 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
+import psutil
 import pytest
 
 from node_runtime.containers import DockerEngine
-from node_runtime.containers.connection import connect
+from node_runtime.containers.build_lock import only_builder
+from node_runtime.containers.connection import connect, image_id
 from node_runtime.containers.images import tag_of
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 from node_runtime.ports import ImageSource
@@ -24,8 +27,8 @@ STEP = "RUN head -c 16 /dev/urandom | sha256sum > /built && cat /built"
 
 
 def source(world: EngineWorld, dockerfile: str, **files: str) -> ImageSource:
-    """A folder that no other test has: its digest is of the test's own folder."""
-    folder = world.folder / f"source-{len(list(world.folder.glob('source-*')))}"
+    """A folder whose digest no other has, in this session or an earlier one."""
+    folder = world.folder / f"source-{uuid4().hex}"
     folder.mkdir()
     for name, text in {"Dockerfile": dockerfile, **files}.items():
         (folder / name).write_text(text)
@@ -76,6 +79,43 @@ def test_the_same_folder_is_built_once_when_many_ask_at_once(engine_world: Engin
         results = list(pool.map(lambda _: built(engine_world, what), range(4)))
     assert len({image for image, _ in results}) == 1
     assert sum(bool(said) for _, said in results) == 1
+
+
+def test_two_nodes_of_one_user_build_a_folder_once_too(engine_world: EngineWorld) -> None:
+    what = source(engine_world, f"FROM {engine_world.host.base_image}\n{STEP}")
+    said: dict[str, list[str]] = {"a": [], "b": []}
+    node_b = engine_world.host.engine(node=f"{engine_world.node}-b", work=engine_world.folder / "b", build=True)
+    with node_b as other, ThreadPoolExecutor() as pool:
+        asked = [
+            pool.submit(engine.image, what, log=said[name].append)
+            for name, engine in (("a", engine_world.engine), ("b", other))
+        ]
+        assert len({one.result(timeout=120) for one in asked}) == 1
+    assert sorted(map(bool, said.values())) == [False, True]
+
+
+def test_a_builder_that_waited_for_another_holds_the_next_ones_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NODE_RUNTIME_HOME", str(tmp_path))
+    no_patience, tag = threading.Event(), "node-runtime/built:1f"
+    no_patience.set()
+    first, second = only_builder(tag, threading.Event()), only_builder(tag, threading.Event())
+    with ThreadPoolExecutor() as pool:
+        first.__enter__()
+        waiting = pool.submit(second.__enter__)
+        wait_until(lambda: opened_by_two(tmp_path), "the second builder to wait")
+        first.__exit__(None, None, None)
+        waiting.result(timeout=120)
+    with pytest.raises(TaskFailed, match="waiting"), only_builder(tag, no_patience):
+        pass
+    second.__exit__(None, None, None)
+    assert list((tmp_path / "locks").iterdir()) == []
+
+
+def opened_by_two(home: Path) -> bool:
+    """Whether this process has the lock's file open twice."""
+    return [file.path for file in psutil.Process().open_files()].count(f"{home}/locks/build-1f.lock") == 2
 
 
 def test_pip_install_works_in_an_untouched_dockerfile(engine_world: EngineWorld) -> None:
@@ -264,3 +304,14 @@ def test_pruning_removes_what_this_node_built_and_no_container_uses(engine_world
     assert built(engine_world, used) == (image, [])
     assert built(engine_world, others) == (theirs, [])
     assert built(engine_world, unused)[0] != first
+
+
+def test_pruning_removes_an_image_that_lost_its_tag_to_another_build(engine_world: EngineWorld) -> None:
+    what = source(engine_world, f"FROM {engine_world.host.base_image}\n{STEP} && echo {engine_world.node}")
+    image, _ = built(engine_world, what)
+    repository, tag = tag_of(what.digest, engine_world.image).split(":")
+    with closing(connect(engine_world.host.url)) as client:
+        client.tag(engine_world.image, repository, tag, force=True)
+        assert engine_world.engine.prune() == 1
+        assert image_id(client, image) is None
+        assert image_id(client, f"{repository}:{tag}") == engine_world.image

@@ -29,7 +29,7 @@ class Person:
     hand: int
     terminal: int
     stop: threading.Event = field(default_factory=threading.Event)
-    seen: bytes = b""
+    seen: bytearray = field(default_factory=bytearray)
 
     def work(self, spec: ContainerSpec) -> "Future[ContainerRun]":
         engine, desk = self.world.engine, self.terminal
@@ -37,7 +37,7 @@ class Person:
             lambda: engine.run_with_terminal(spec, keyboard=desk, screen=desk, stop=self.stop)  # as one process has it
         )
 
-    def waits_for(self, text: bytes, *, within: float = 20) -> None:
+    def waits_for(self, text: bytes, *, within: float = 120) -> None:
         give_up = time.monotonic() + within
         while text not in self.seen:
             assert time.monotonic() < give_up, f"waited for {text!r}, saw {self.seen!r}"
@@ -159,7 +159,7 @@ def test_the_terminal_is_restored_when_there_is_no_image(engine_world: EngineWor
     before = person.settings()
     running = person.work(engine_world.spec("true", image="sha256:" + "0" * 64))
     with pytest.raises(HostError):
-        running.result(timeout=30)
+        running.result(timeout=120)
     assert person.settings() == before
 
 
