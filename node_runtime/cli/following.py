@@ -3,7 +3,7 @@
 import threading
 
 from node_runtime.cli.task_tables import task_table
-from node_runtime.cli.text import console, line, paragraph, short
+from node_runtime.cli.text import console, line, paragraph, short, warn
 from node_runtime.clock import current_time
 from node_runtime.creator.follow import follow
 from node_runtime.creator.logs import message_of
@@ -49,7 +49,11 @@ def follow_tasks(chain: Chain, store: AssetStore, submitted: Submitted, *, quiet
             if not quiet:
                 line(_wrong(attempt, store), style="yellow")
 
-        follow(chain, tuple(names), seen=seen, went_wrong=went_wrong, stop=threading.Event())
+        try:
+            follow(chain, tuple(names), seen=seen, went_wrong=went_wrong, stop=threading.Event())
+        except KeyboardInterrupt:
+            warn("not waited for any more; the tasks go on, see 'node-runtime list'")
+            raise
     views = tuple(view_task(chain, store, number) for number in names)
     if not quiet:
         console.print(task_table(views, now=current_time(chain)))

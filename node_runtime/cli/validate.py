@@ -1,12 +1,14 @@
 """The command `validate`: go through a task's results, and accept or reject each by a person, a rule or a script."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
-from node_runtime.cli.text import line, paragraph, print_json, progress
+from node_runtime.cli.text import line, paragraph, print_json, progress, warn
 from node_runtime.cli.which import TaskArgument
 from node_runtime.creator.asking import person_for
 from node_runtime.creator.judging import open_judge
@@ -53,7 +55,10 @@ def validate_results(
     session = open_session(chain, key, storage)
     desk = Desk(chain=session.chain, store=session.store, folder=into)
     named = strategy if isinstance(strategy, ManualAccept) else ManualAccept()
-    with open_judge(strategy, ask=person_for(strategy, say=line), say=progress(quiet=as_json)) as judge:
+    with (
+        _stopping_told(task),
+        open_judge(strategy, ask=person_for(strategy, say=line), say=progress(quiet=as_json)) as judge,
+    ):
         done = validate(
             desk,
             TaskId(task),
@@ -69,6 +74,15 @@ def validate_results(
         line(f"task {task} has nothing under review; see 'node-runtime results {task}'")
     if any(one.outcome is Outcome.UNDECIDED for one in done):
         raise typer.Exit(1)
+
+
+@contextmanager
+def _stopping_told(task: int) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        warn(f"stopped; what is decided stays, and 'node-runtime validate {task}' goes on with the rest")
+        raise
 
 
 def _strategy(

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
@@ -251,6 +252,27 @@ def test_at_a_terminal_a_person_sees_what_came_and_decides(people: People) -> No
     assert "Cohen's kappa with submission" in seen
     assert "a reason has between 1 and 256 bytes" in seen
     assert states(people, task) == [SubmissionState.ACCEPTED, SubmissionState.REJECTED, SubmissionState.UNDER_REVIEW]
+
+
+def test_ctrl_c_at_the_question_keeps_what_is_decided_and_says_how_to_go_on(people: People) -> None:
+    task = people.offer("slots: 2\nvalidation: manual\n")
+    for name in ("Bob", "Charlie"):
+        people.deliver(name, task)
+    controller, terminal = pty.openpty()
+    command = [sys.executable, "-m", "node_runtime", "validate", str(task)]
+    with subprocess.Popen(
+        command, env=people.environment("//Alice"), stdin=terminal, stdout=terminal, stderr=terminal, close_fds=True
+    ) as process:
+        os.close(terminal)
+        read_until(controller, "? [a/r/l] ")
+        os.write(controller, b"a\n")
+        read_until(controller, "? [a/r/l] ")
+        process.send_signal(signal.SIGINT)
+        told = read_until(controller, "goes on with the rest\r\n")
+        assert process.wait(timeout=LIMIT) == 130
+    os.close(controller)
+    assert f"'node-runtime validate {task}'" in told
+    assert states(people, task) == [SubmissionState.ACCEPTED, SubmissionState.UNDER_REVIEW]
 
 
 def read_until(controller: int, *prompts: str) -> str:
