@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TypeVar
@@ -25,9 +26,9 @@ class Block:
     hash: str
     extrinsics: tuple[bytes, ...]
 
-    def index(self, extrinsic: bytes) -> int | None:
-        """Where the extrinsic with this hash stands."""
-        return self.extrinsics.index(extrinsic) if extrinsic in self.extrinsics else None
+    def index(self, wanted: Collection[bytes]) -> int | None:
+        """Where the first extrinsic with one of these hashes stands."""
+        return next((index for index, name in enumerate(self.extrinsics) if name in wanted), None)
 
 
 class FinalisedBlocks:

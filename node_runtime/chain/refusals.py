@@ -8,6 +8,7 @@ from node_runtime.errors import ChainError, ChainRefused
 from .codec import Codec
 from .connection import RpcRefused
 
+BANNED = 1012
 FUND = "send more to this account, or ask for less"
 
 # Errors of the runtime itself come as bare names, those of foreign pallets with the cause only: rule, reason, remedy.
@@ -85,7 +86,7 @@ def verdict(refusal: RpcRefused) -> Verdict:
     Banned means seen lately, too low a priority that another with this nonce waits, outdated that the nonce is used:
     after a lost connection each may be due to this very transaction.
     """
-    if refusal.code in (1012, 1013, 1014, 1016):
+    if refusal.code in (BANNED, 1013, 1014, 1016):
         return Verdict.PERHAPS
     if refusal.code == 1010 and ("outdated" in refusal.data or "ancient" in refusal.data):
         return Verdict.PERHAPS

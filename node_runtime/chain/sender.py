@@ -13,7 +13,7 @@ from node_runtime.errors import ChainError, ChainUnavailable
 from .blocks import Block, FinalisedBlocks, extrinsic_hash
 from .codec import Call, Codec, CurrentCodec, Event
 from .connection import Connection, RpcRefused
-from .refusals import Verdict, dispatch_refusal, pool_refusal, verdict
+from .refusals import BANNED, Verdict, dispatch_refusal, pool_refusal, verdict
 from .transaction import Transaction, sign
 
 PATIENCE = 120.0  # seconds from sending to finality
@@ -54,11 +54,13 @@ class Sender:
 
     def send(self, call: Call, doing: str) -> Outcome:
         """Returns when the call's block is final. Raises `ChainRefused` (with `doing` in it) or `ChainUnavailable`."""
+        sent: list[Transaction] = []
         for _ in range(_ATTEMPTS):
             transaction, taken = self._submit(call, doing)
+            sent.append(transaction)
             found = None
             try:
-                found = self._await(transaction, taken, doing)
+                found = self._await(sent, taken, doing)
             finally:
                 if found is None:
                     self._lose_count()
@@ -125,9 +127,13 @@ class Sender:
         self._connection.request("author_submitExtrinsic", transaction.hex)
         return transaction
 
-    def _await(self, transaction: Transaction, taken: bool, doing: str) -> tuple[Block, int] | None:
-        """The block and index of the transaction, or None when it can never count any more."""
-        name, searched = extrinsic_hash(transaction.encoded), transaction.birth
+    def _await(self, sent: Sequence[Transaction], taken: bool, doing: str) -> tuple[Block, int] | None:
+        """The block and index of the newest transaction, or None when it won't count any more.
+
+        Of those before it none can count; they are looked for all the same, since a call may not happen twice.
+        """
+        transaction, searched = sent[-1], sent[0].birth
+        names = {extrinsic_hash(each.encoded) for each in sent}
         generation, started = self._connection.generation, time.monotonic()
         resend_at, pause, checked = started + RESEND, _FIRST_PAUSE, -1
         while time.monotonic() < started + PATIENCE:
@@ -135,7 +141,7 @@ class Sender:
             while searched < head.number:
                 searched += 1
                 block = self._blocks.at(searched)
-                index = block.index(name)
+                index = block.index(names)
                 if index is not None:
                     return block, index
             lost = generation != self._connection.generation or time.monotonic() >= resend_at
@@ -145,7 +151,8 @@ class Sender:
                 if head.number >= transaction.death or self._nonce_at(head) > transaction.nonce:
                     return None
             if lost:
-                self._resend(transaction, doing)
+                if not self._resend(transaction, doing):
+                    return None
                 generation, resend_at = self._connection.generation, time.monotonic() + RESEND
             time.sleep(pause)
             pause = min(pause * 1.3, _LONGEST_PAUSE)
@@ -164,13 +171,19 @@ class Sender:
         encoded = self._connection.request("state_getStorage", key.to_hex(), block.hash)
         return int(codec.value(key, encoded)["nonce"])
 
-    def _resend(self, transaction: Transaction, doing: str) -> None:
-        """A pool is forgotten when its node restarts; sending the same bytes again is harmless."""
+    def _resend(self, transaction: Transaction, doing: str) -> bool:
+        """A pool is forgotten when its node restarts; sending the same bytes again is harmless.
+
+        False when the node will have nothing of it: it bans what was in a block or couldn't stand in one, e.g. because
+        another of the account's calls had spent the fee; and where it was in a block, its nonce is used.
+        """
         try:
             self._connection.request("author_submitExtrinsic", transaction.hex)
         except RpcRefused as refusal:
             if verdict(refusal) is Verdict.FINAL:
                 raise pool_refusal(refusal, doing) from None
+            return refusal.code != BANNED or self._node_next() > transaction.nonce
+        return True
 
     def _outcome(self, block: Block, index: int, doing: str) -> Outcome:
         codec = self._codec.get()

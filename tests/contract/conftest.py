@@ -35,3 +35,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         world = open_world(url)
         yield world
         world.close()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    """The address of a chain of the test's own."""
+    with start_devnet(tmp_path / "chain") as address:
+        yield address

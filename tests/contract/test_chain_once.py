@@ -1,0 +1,135 @@
+"""Does every call happen exactly once? Many threads, lost answers, forgetful and killed chains, rivals with one key."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from node_runtime.chain import connection as connection_module
+from node_runtime.chain import sender
+from node_runtime.chain.client import SubstrateChain, connect
+from node_runtime.chain.transaction import LIFETIME
+from node_runtime.errors import ChainRefused
+from node_runtime.task import UNIT, PlanId
+from tests.contract.lossy_chain import forgetful_chain, lossy_chain
+from tests.devnet import LIMIT, launch_devnet
+
+EXISTENTIAL_DEPOSIT = UNIT // 1000
+
+
+def plans_made(jobs: list[Callable[[], PlanId]], threads: int) -> list[int]:
+    with ThreadPoolExecutor(threads) as pool:
+        return sorted(future.result() for future in [pool.submit(job) for job in jobs])
+
+
+def test_threads_that_share_a_client_get_one_call_each(url: str) -> None:
+    chain = connect(url, "//Alice")
+    assert plans_made([chain.create_plan] * 60, threads=6) == list(range(1, 61))
+    chain.close()
+
+
+def test_clients_with_the_same_key_get_one_call_each(url: str) -> None:
+    first, second = connect(url, "//Alice"), connect(url, "//Alice")
+    assert plans_made([first.create_plan, second.create_plan] * 20, threads=4) == list(range(1, 41))
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_call_whose_answer_was_lost_happens_exactly_once(url: str, before: bool) -> None:
+    with lossy_chain(url, loses=lambda number: number % 3 == 0, before=before) as (address, lossy):
+        chain = connect(address, "//Alice")
+        assert plans_made([chain.create_plan] * 30, threads=3) == list(range(1, 31))
+        assert lossy.lost >= 10
+        chain.close()
+
+
+def test_reading_goes_on_while_calls_wait_for_their_block(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "RESEND", 0.05)
+    with forgetful_chain(url) as (address, memory), ThreadPoolExecutor(1) as pool:
+        chain = connect(address, "//Alice")
+        waiting = pool.submit(chain.create_plan)
+        assert memory.heard.wait(LIMIT)
+        for _ in range(3):
+            chain.balance(chain.account)
+        assert not waiting.done()  # the chain doesn't know of it yet
+        memory.forgetting.clear()
+        assert waiting.result(LIMIT) == 1
+        chain.close()
+
+
+def test_a_call_that_was_forgotten_until_it_could_not_count_any_more_is_made_anew(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "RESEND", 0.05)
+    other = connect(url, "//Bob")
+    with forgetful_chain(url) as (address, memory), ThreadPoolExecutor(1) as pool:
+        chain = connect(address, "//Alice")
+        waiting = pool.submit(chain.create_plan)
+        assert memory.heard.wait(LIMIT)
+        for _ in range(LIFETIME):
+            other.create_plan()
+        memory.forgetting.clear()
+        assert waiting.result(LIMIT) == LIFETIME + 1
+        assert chain.create_plan() == LIFETIME + 2
+        chain.close()
+    other.close()
+
+
+def test_a_call_whose_fee_another_one_spent_in_the_same_block_is_told_so(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "RESEND", 1.0)
+    alice = connect(url, "//Alice")
+    with forgetful_chain(url) as (address, memory), ThreadPoolExecutor(2) as pool:
+        poor = connect(address, "//Pauper")
+        alice.pay(poor.account, UNIT)
+        before = alice.balance(alice.account).free
+        alice.pay(poor.account, UNIT)
+        fee = before - UNIT - alice.balance(alice.account).free
+        paying = pool.submit(poor.pay, alice.account, 2 * UNIT - EXISTENTIAL_DEPOSIT - fee * 5 // 4)
+        assert memory.heard.wait(LIMIT)
+        memory.forgetting.clear()
+        planning = pool.submit(poor.create_plan)  # has to wait for the payment, which is sent again in a second
+        paying.result(LIMIT)
+        with pytest.raises(ChainRefused) as caught:
+            planning.result(LIMIT)
+        assert caught.value.rule == "TooLittleBalance"
+        poor.close()
+    alice.close()
+
+
+def test_calls_under_way_when_the_chain_is_killed_happen_exactly_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "PATIENCE", LIMIT)  # however long a restart takes here
+    devnet = launch_devnet(tmp_path / "chain")
+    chain = connect(devnet.url, "//Alice")
+    made: list[int] = []
+
+    def work() -> None:
+        made.extend(int(chain.create_plan()) for _ in range(25))
+
+    with ThreadPoolExecutor(3) as pool:
+        working = [pool.submit(work) for _ in range(3)]
+        for _ in range(3):
+            enough = len(made) + 5
+            while len(made) < enough and not any(each.done() for each in working):
+                time.sleep(0.001)
+            devnet.kill()
+            devnet = launch_devnet(tmp_path / "chain", port=devnet.port)
+        for each in working:
+            each.result()
+    assert sorted(made) == list(range(1, 76))
+    assert chain.create_plan() == 76
+    chain.close()
+    devnet.stop()
+
+
+def test_a_client_serves_while_another_one_is_idle(url: str) -> None:
+    chains: list[SubstrateChain] = [connect(url, f"//{name}") for name in ("Alice", "Bob", "Charlie")]
+    assert plans_made([chain.create_plan for chain in chains] * 5, threads=3) == list(range(1, 16))
+    for chain in chains:
+        chain.close()
