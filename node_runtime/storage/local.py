@@ -155,7 +155,7 @@ class LocalStore:
             try:
                 yield stream
             except AssetMismatch as error:
-                with suppress(PermissionError), self._moving():  # who only reads may not be allowed to
+                with suppress(OSError), self._moving():  # who only reads may not be able to
                     if os.fstat(stream.fileno()).st_ino == _inode(place):  # not a good copy that came meanwhile
                         self._put_aside(place)
                 raise AssetMismatch(f"tree {digest} in {place}: {error.message}", remedy=error.remedy) from error
@@ -167,6 +167,7 @@ class LocalStore:
         beside = self._incoming / f"{digest}.{secrets.token_hex(8)}"
         try:
             with beside.open("xb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)  # says that somebody is writing, whatever the clocks say
                 yield file
                 file.flush()
                 os.fchmod(file.fileno(), 0o444)
@@ -193,13 +194,21 @@ class LocalStore:
 
     def _sweep(self) -> None:
         for left in self._incoming.iterdir():
-            try:
-                if time.time() - left.stat().st_mtime > ABANDONED:
+            with suppress(OSError):  # its writer was done, or who only reads may not be able to
+                if time.time() - left.stat().st_mtime > ABANDONED and not _is_written(left):
                     left.unlink()
-            except FileNotFoundError:
-                continue  # its writer was done
-        with suppress(HostError):  # who only reads may not be allowed to
+        with suppress(HostError):
             prune(self._quarantine, MONTH)
+
+
+def _is_written(path: Path) -> bool:
+    """Whether a process is still writing the file, e.g. one that was stopped for hours."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _inode(path: Path) -> int | None:

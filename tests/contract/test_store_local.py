@@ -181,6 +181,36 @@ def test_what_a_killed_writer_left_is_swept_away(root: Path) -> None:
     assert not dead.exists()
 
 
+def test_what_is_still_being_written_stays_however_long_ago_it_began(root: Path, tree: Path, tmp_path: Path) -> None:
+    class Hours(threading.Event):
+        """They pass between two chunks, and another process opens the store."""
+
+        def is_set(self) -> bool:
+            for file in (root / "incoming").iterdir():
+                os.utime(file, (0, 0))
+                seen.append(file)
+            LocalStore(root)
+            return False
+
+    seen: list[Path] = []
+    store = LocalStore(root)
+    store.fetch(store.put(tree, stop=Hours()), tmp_path / "back")
+    assert seen
+
+
+def test_who_cannot_tidy_up_can_still_read(root: Path, tree: Path, tmp_path: Path) -> None:
+    digest = LocalStore(root).put(tree)
+    odd = root / "incoming" / "odd"  # which can't be removed as a file is
+    odd.mkdir()
+    os.utime(odd, (0, 0))
+    LocalStore(root).fetch(digest, tmp_path / "back")
+    (root / "lock").unlink()
+    (root / "lock").mkdir()
+    damage(stored_file(root), -1, b"\x00")
+    with pytest.raises(AssetMismatch, match="another sha256"):
+        LocalStore(root).fetch(digest, tmp_path / "again")
+
+
 def test_what_a_hostile_store_names_never_leaves_the_target(root: Path, tmp_path: Path) -> None:
     """Whoever can write into the folder makes a well-formed file whose digest fits and whose path leads out."""
     manifest = f'[["../evil","-",1,"{hashlib.sha256(b"x").hexdigest()}"]]'.encode()
