@@ -50,9 +50,13 @@ def _print_error(error: NodeRuntimeError) -> None:
     from rich.console import Console  # what goes well needs neither
     from rich.text import Text
 
-    from node_runtime.cli.text import safe
+    from node_runtime.cli.text import safe, wrapped
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(Text.assemble(("error:", "bold red"), " ", safe(error.message)))
+    console, rest = Console(stderr=True, highlight=False, soft_wrap=True), " " * 7
+    told = Text(safe(wrapped(error.message, console, first="error: ", rest=rest)))
+    told.stylize("bold red", 0, len("error:"))
+    console.print(told)
     if error.remedy:
-        console.print(Text.assemble(("try:", "bold"), "   ", safe(error.remedy)))
+        remedy = Text(safe(wrapped(error.remedy, console, first="try:   ", rest=rest)))
+        remedy.stylize("bold", 0, len("try:"))
+        console.print(remedy)

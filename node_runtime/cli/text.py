@@ -76,13 +76,18 @@ def line(text: str, style: str = "") -> None:
 
 def paragraph(text: str, style: str = "", *, first: str = "", rest: str = "") -> None:
     """Sentences: on a terminal broken between words, with ``first`` and ``rest`` before lines; elsewhere one line."""
-    shown = first + text
-    if console.is_terminal:
-        lines = textwrap.TextWrapper(
-            console.width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-        )
-        shown = lines.fill(text)
-    line(shown, style)
+    line(wrapped(text, console, first=first, rest=rest), style)
+
+
+def wrapped(text: str, to: Console, *, first: str = "", rest: str = "") -> str:
+    """The text as `paragraph` shows it. What is longer than a line, e.g. a path, stays whole: it can be copied."""
+    lines = f"{first}{text}".split("\n")
+    if not to.is_terminal:
+        return "\n".join(lines)
+    breaks = textwrap.TextWrapper(
+        to.width, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
+    return "\n".join(breaks.fill(each) if len(each) > to.width else each for each in lines)
 
 
 def warn(text: str) -> None:
