@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from node_runtime import creator
 from node_runtime.cli.demo import Steps
 from node_runtime.cli.local_bench import open_bench
 from node_runtime.cli.story import Stage, balances, on_stage, wait_for_results
@@ -23,10 +24,10 @@ from node_runtime.cli.text import table
 from node_runtime.creator.federation import Chosen, federate
 from node_runtime.creator.local_run import run_locally
 from node_runtime.creator.results import fetch_result
-from node_runtime.creator.review import accept, reject
 from node_runtime.creator.submit import submit
 from node_runtime.errors import InputError, NodeRuntimeError
 from node_runtime.federation.model_folder import WEIGHTS
+from node_runtime.network_file import CREATOR
 from node_runtime.spec import read_specs
 from node_runtime.task import Submission, TaskId
 
@@ -53,14 +54,17 @@ def tell(console: Console) -> None:
     with steps.step("split the handwritten digits of scikit-learn into the roles' shards"):
         subprocess.run([sys.executable, str(HERE / "make_shards.py")], check=True, stdout=subprocess.DEVNULL)
         shutil.rmtree(RESULTS, ignore_errors=True)
-    with on_stage("model-update", ROLES, tuple(ROLES), steps) as stage:
+    with (
+        on_stage("model-update", ROLES, tuple(ROLES), steps) as stage,
+        creator.Substrate(stage.url, stage.store) as substrate,
+    ):
         scores: Scores = {}
         with steps.step("the creator makes, trains and saves a model; the engineer gives it another structure"):
             tasks = _submit("1-update.yaml", stage)
             made = wait_for_results(stage, {name: tasks[name] for name in ("first-model", "first-score", "engineer")})
             scores["first model"] = _certified(made["first-score"])
             _look_at("engineer", made["engineer"], stage)
-            accept(stage.chain, tasks["engineer"])
+            creator.accept_task_results(substrate, CREATOR, None, tasks["engineer"])
             steps.say("the creator looks at the engineer's model and accepts it")
         with steps.step("three contributors train it on different shards, at the same time"):
             delivered = wait_for_results(stage, {name: tasks[name] for name in CONTRIBUTORS})
@@ -69,9 +73,10 @@ def tell(console: Console) -> None:
         with steps.step("the creator evaluates their models, federates them, and evaluates again"):
             scores |= _evaluated(delivered, stage)
         with steps.step("the creator accepts two and rejects one with a reason"):
-            _judge(delivered, scores, stage)
+            _judge(delivered, scores, substrate, stage)
         with steps.step("a node federates the accepted models, and the result gets its certified score"):
-            scores["federated by a node"] = _federated_by_a_node([tasks[name] for name in ACCEPTED], stage)
+            accepted = [tasks[name] for name in ACCEPTED]
+            scores["federated by a node"] = _federated_by_a_node(accepted, substrate, stage)
         with steps.step("look at what became of it"):
             better = _check_better(scores)
         console.print(_scores_table(scores))
@@ -103,26 +108,27 @@ def _evaluated(delivered: dict[str, Submission], stage: Stage) -> Scores:
     return scores
 
 
-def _judge(delivered: dict[str, Submission], scores: Scores, stage: Stage) -> None:
+def _judge(delivered: dict[str, Submission], scores: Scores, substrate: creator.Substrate, stage: Stage) -> None:
     for name in CONTRIBUTORS:
         submission = delivered[name]
         if name in ACCEPTED:
-            accept(stage.chain, submission.task, submission.id)
+            creator.accept_task_results(substrate, CREATOR, None, submission.task, submission.id)
             stage.steps.say(f"{name} is accepted: {scores[name]:.4f}")
         else:
             reason = f"it tells {scores[name]:.1%} of the test pictures right: are your labels right?"
-            reject(stage.chain, submission.task, reason, submission.id)
+            creator.reject_task_results(substrate, CREATOR, None, submission.task, submission.id, reason)
             stage.steps.say(f"{name} is rejected: {reason}")
 
 
-def _federated_by_a_node(accepted: list[TaskId], stage: Stage) -> float:
+def _federated_by_a_node(accepted: list[TaskId], substrate: creator.Substrate, stage: Stage) -> float:
     file = HERE / "3-federate.yaml"
     named = [model.task for _, spec in read_specs(file).tasks for model in spec.needed_models]
     if named[: len(accepted)] != accepted:
         raise InputError(f"{file} names other tasks than {accepted}", remedy="write these numbers into it")
     made = wait_for_results(stage, _submit(file.name, stage))
     _look_at("federated", made["federated"], stage)
-    here, there = (RESULTS / folder / WEIGHTS for folder in ("of-one-and-two", "federated/model/model"))
+    creator.federate(substrate, accepted, RESULTS / "accepted")
+    here, there = (RESULTS / folder / WEIGHTS for folder in ("accepted", "federated/model/model"))
     same = "the very same" if here.read_bytes() == there.read_bytes() else "other"
     stage.steps.say(f"the node came to {same} weights as the creator did")
     return _certified(made["federated-score"])
