@@ -70,7 +70,7 @@ def stop(record: ProcessRecord, *, grace: float) -> bool:
         process.wait(grace)
     except psutil.TimeoutExpired:
         process.kill()
-        process.wait(10)
+        process.wait(60)
     except psutil.NoSuchProcess:
         pass
     return True

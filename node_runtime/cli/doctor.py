@@ -17,7 +17,8 @@ import node_runtime
 from node_runtime.containers import DockerEngine, EngineSettings
 from node_runtime.containers.base_image import OFFICIAL
 from node_runtime.containers.connection import connect, engine_trouble
-from node_runtime.containers.dockerd import find_engine, started_engine
+from node_runtime.containers.dockerd import started_engine
+from node_runtime.containers.which_engine import find_engine
 from node_runtime.errors import HostError, NodeRuntimeError
 from node_runtime.home import engine_folder, home
 from node_runtime.network_file import NetworkFile

@@ -7,7 +7,7 @@ import structlog
 from node_runtime.cli.node import engine_settings, policy_of, shared_store
 from node_runtime.config import NodeConfig
 from node_runtime.containers.base_image import has_base_image, missing_base_image, pull_base_image
-from node_runtime.containers.dockerd import require_engine
+from node_runtime.containers.which_engine import require_engine
 
 log = structlog.get_logger()
 

@@ -1,4 +1,4 @@
-"""Which container engine is used, and how is one started where none answers? An engine that is there is left as it is.
+"""How is a container engine started where none answers? One that is there is left as it is.
 
 The record of an engine that was started here lies in its folder: who it is (process id and start time), where it
 answers, and which network its builds need.
@@ -12,26 +12,21 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import docker
 import psutil
-from docker.context import ContextAPI
-from docker.errors import DockerException
-from requests.exceptions import RequestException
 
 from node_runtime.containers.dockerd_process import StartedEngine, end_engine, run_folder
 from node_runtime.containers.packages import install_packages
-from node_runtime.containers.peer import unix_socket
+from node_runtime.containers.which_engine import answers, find_engine
 from node_runtime.errors import HostError
 
 Say = Callable[[str], None]
 
-_ANSWERS_WITHIN = 5  # seconds, an engine that is there
-_STARTS_WITHIN = 60.0
-_SYSTEM_SOCKET = "unix:///var/run/docker.sock"
+_STARTS_WITHIN = 120.0  # seconds; one whose process ends is noticed at once
+_LOOK = 5  # seconds for one answer of an engine that may not be ready yet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,67 +55,17 @@ _NO_BRIDGE = _Networking(flags=("--bridge=none", *_QUIET), build_network="host",
 _BRIDGE_NAME = "docker0"
 
 
-def find_engine() -> str | None:
-    """The address of an engine that answers, in the order the docker command looks; None when there is none.
-
-    Raises `HostError` when one is named (``DOCKER_HOST``) or there, but cannot be used by this user.
-    """
-    named = os.environ.get("DOCKER_HOST")
-    if named:
-        if not answers(named):
-            raise HostError(
-                f"DOCKER_HOST names {named}, and no container engine answers there",
-                remedy="start that engine, or unset DOCKER_HOST",
-            )
-        return named
-    closed: Path | None = None
-    for url in dict.fromkeys(_candidates()):
-        if answers(url):
-            return url
-        path = unix_socket(url)
-        if path is not None and path.exists() and not os.access(path, os.W_OK):
-            closed = path
-    if closed is not None:
-        raise HostError(
-            f"{closed} belongs to a container engine that this user may not use",
-            remedy="add the user to the group docker (`sudo usermod -aG docker $USER`) and log in again",
-        )
-    return None
-
-
-def require_engine() -> str:
-    """The address of an engine that answers. Raises `HostError` when there is none."""
-    url = find_engine()
-    if url is None:
-        raise HostError(
-            "no container engine answers on this machine",
-            remedy="start Docker (e.g. `sudo systemctl start docker`) or install it (https://docs.docker.com/engine/)",
-        )
-    return url
-
-
 def ensure_engine(folder: Path, *, say: Say) -> Engine:
     """The engine to use: one that answers, the one started earlier from `folder`, or a new one (root on Debian only).
 
     May be repeated. Raises `HostError` with what to install where this cannot start one.
     """
-    started = started_engine(folder)
-    if started is not None and answers(started.url):
-        return Engine(url=started.url, build_network=started.build_network, started_here=True)
-    found = find_engine()
-    if found is not None:
-        return Engine(url=found)
+    if started_engine(folder) is None:
+        found = find_engine()
+        if found is not None:
+            return Engine(url=found)
     new = start_engine(folder, say=say)
     return Engine(url=new.url, build_network=new.build_network, started_here=True)
-
-
-def answers(url: str) -> bool:
-    try:
-        client = docker.APIClient(base_url=url, version="auto", timeout=_ANSWERS_WITHIN)
-    except (DockerException, RequestException, ValueError):
-        return False
-    client.close()
-    return True
 
 
 def start_engine(folder: Path, *, say: Say, with_network: bool = True) -> StartedEngine:
@@ -138,7 +83,7 @@ def start_engine(folder: Path, *, say: Say, with_network: bool = True) -> Starte
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / "engine.lock"):
         running = started_engine(folder)
-        if running is not None and answers(running.url):
+        if running is not None and _answers_in_the_end(running, say):
             return running
         _end(folder)
         _require_dockerd(folder / "apt.log", say)
@@ -162,18 +107,6 @@ def stop_engine(folder: Path) -> None:
         _end(folder)
 
 
-def _candidates() -> Iterator[str]:
-    with suppress(Exception):  # a broken client configuration is no reason to find nothing
-        context = ContextAPI.get_current_context()
-        if context is not None and context.Host:
-            yield context.Host
-    yield _SYSTEM_SOCKET
-    home = Path.home()
-    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
-    for path in (Path(runtime, "docker.sock"), home / ".docker/run/docker.sock", home / ".colima/default/docker.sock"):
-        yield f"unix://{path}"
-
-
 def _ways(with_network: bool) -> Iterator[_Networking]:
     """To be tried in turn; what exists is looked at when its turn comes."""
     if with_network:
@@ -195,8 +128,8 @@ def _start_one_way(folder: Path, ways: Iterable[_Networking], say: Say) -> Start
             log=str(log),
             build_network=way.build_network,
         )
-        (folder / "engine.json").write_text(json.dumps(asdict(engine)))
-        if _comes_up(process, url):
+        _write_down(engine, folder)
+        if _comes_up(engine):
             if way.told:
                 say(way.told)
             return engine
@@ -235,13 +168,26 @@ def _spawn(folder: Path, url: str, way: _Networking, log: Path) -> "subprocess.P
         )
 
 
-def _comes_up(process: "subprocess.Popen[bytes]", url: str) -> bool:
+def _write_down(engine: StartedEngine, folder: Path) -> None:
+    """All at once: others read it without a lock."""
+    unfinished = folder / "engine.json.part"
+    unfinished.write_text(json.dumps(asdict(engine)))
+    unfinished.replace(folder / "engine.json")
+
+
+def _answers_in_the_end(engine: StartedEngine, say: Say) -> bool:
+    """One that starts, or has much to do, isn't ended for that: containers may run in it."""
+    if answers(engine.url, within=_LOOK):
+        return True
+    say(f"waiting for the Docker Engine that runs already to answer (process {engine.pid})")
+    return _comes_up(engine)
+
+
+def _comes_up(engine: StartedEngine) -> bool:
     give_up = time.monotonic() + _STARTS_WITHIN
-    while time.monotonic() < give_up:
-        if answers(url):
+    while time.monotonic() < give_up and engine.runs():
+        if answers(engine.url, within=_LOOK):
             return True
-        if process.poll() is not None:
-            return False
         time.sleep(0.1)
     return False
 

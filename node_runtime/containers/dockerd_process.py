@@ -33,7 +33,9 @@ class StartedEngine:
     def runs(self) -> bool:
         """Whether the process is there, and is an engine: a record may have been copied from another machine."""
         process = self.record.process()
-        return process is not None and process.name().startswith("dockerd")
+        with suppress(psutil.NoSuchProcess):  # it may end between the two looks
+            return process is not None and process.name().startswith("dockerd")
+        return False
 
 
 def run_folder(folder: Path) -> Path:
@@ -57,11 +59,14 @@ def end_engine(engine: StartedEngine | None, folder: Path) -> None:
 
 
 def _end_left_behind(exec_root: str) -> None:
-    """Processes that were told this engine's own folder, and their children: its containers."""
+    """Processes that were told this engine's own folder, and their children: its containers.
+
+    Also the engine itself, when whoever started it was killed before it was written down.
+    """
     left: list[psutil.Process] = []
     for process in psutil.process_iter(["name", "cmdline"]):
         told = any(exec_root in word for word in process.info["cmdline"] or ())
-        if told and process.info["name"].startswith("containerd"):
+        if told and process.info["name"].startswith(("containerd", "dockerd")):
             with suppress(psutil.NoSuchProcess):
                 left.extend([process, *process.children(recursive=True)])
     for process in left:

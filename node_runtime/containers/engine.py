@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from node_runtime.containers.connection import connect, engine_trouble, remove_container
-from node_runtime.containers.dockerd import require_engine
 from node_runtime.containers.folders import Folders, QuotaMode
 from node_runtime.containers.holder import Holders
 from node_runtime.containers.images import Images
@@ -18,6 +17,7 @@ from node_runtime.containers.sandbox import HOLDER_LABEL, NODE_LABEL, Sandbox, l
 from node_runtime.containers.settings import EngineSettings
 from node_runtime.containers.stopped import StoppedMarks
 from node_runtime.containers.terminal import PersonsTerminal
+from node_runtime.containers.which_engine import require_engine
 from node_runtime.ports import ContainerRun, ContainerSpec, ImageSource, RunningContainer
 from node_runtime.task import Digest
 

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from node_runtime.containers.base_image import ensure_base_image
-from node_runtime.containers.dockerd import answers, require_engine, started_engine
+from node_runtime.containers.dockerd import started_engine
 from node_runtime.containers.dockerd_process import StartedEngine
 from node_runtime.containers.engine import DockerEngine
 from node_runtime.containers.settings import EngineSettings
+from node_runtime.containers.which_engine import answers, require_engine
 from node_runtime.home import cache_folder, engine_folder
 
 

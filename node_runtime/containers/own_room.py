@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from node_runtime.containers.dockerd import answers
 from node_runtime.containers.engine import DockerEngine
 from node_runtime.containers.own_engine import own_engine, own_engine_url
 from node_runtime.containers.removal import remove_folder, unmount_below
 from node_runtime.containers.settings import EngineSettings
+from node_runtime.containers.which_engine import answers
 from node_runtime.errors import HostError
 from node_runtime.home import home
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from node_runtime.containers.dockerd import find_engine, started_engine, stop_engine
+from node_runtime.containers.dockerd import started_engine, stop_engine
+from node_runtime.containers.which_engine import find_engine
 from node_runtime.errors import HostError
 
 
@@ -49,4 +50,13 @@ def test_a_process_that_has_the_id_by_chance_is_left_alone(tmp_path: Path) -> No
 
 def test_a_damaged_record_is_no_engine(tmp_path: Path) -> None:
     (tmp_path / "engine.json").write_text("{")
+    assert started_engine(tmp_path) is None
+
+
+def test_an_engine_that_ends_while_it_is_looked_at_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(process: psutil.Process) -> str:
+        raise psutil.NoSuchProcess(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "name", ended)
+    record(tmp_path, pid=os.getpid(), started=psutil.Process().create_time())
     assert started_engine(tmp_path) is None

@@ -1,0 +1,52 @@
+"""Is an engine that was started here one, and the same, whoever starts, finds and ends it at the same moment?"""
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from node_runtime.containers.dockerd import StartedEngine, ensure_engine, start_engine, started_engine, stop_engine
+from node_runtime.containers.which_engine import answers
+from tests.contract.engine_world import wait_until
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.usefixtures("docker_engine")]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[StartedEngine]:
+    """One of the test's own, which two started at once."""
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(start_engine, tmp_path, say=print, with_network=False) for _ in range(2)]
+        first, second = (one.result(timeout=240) for one in asked)
+    assert first == second
+    yield first
+    stop_engine(tmp_path)
+
+
+def test_an_engine_that_is_too_busy_to_answer_is_waited_for_and_not_ended(
+    engine: StartedEngine, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    os.kill(engine.pid, signal.SIGSTOP)
+    with ThreadPoolExecutor() as pool:
+        found = pool.submit(ensure_engine, tmp_path, say=said.append)
+        try:
+            wait_until(lambda: found.done() or any("to answer" in line for line in said), "the engine to be waited for")
+        finally:
+            os.kill(engine.pid, signal.SIGCONT)
+        assert found.result(timeout=240).url == engine.url
+    assert started_engine(tmp_path) == engine
+
+
+def test_an_engine_that_nobody_wrote_down_is_ended_by_the_next_start(engine: StartedEngine, tmp_path: Path) -> None:
+    """Whoever started it was killed just then."""
+    process = psutil.Process(engine.pid)
+    (tmp_path / "engine.json").unlink()
+    again = start_engine(tmp_path, say=print, with_network=False)
+    assert answers(again.url)
+    assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    assert again.pid != engine.pid
