@@ -19,7 +19,7 @@ from types import TracebackType
 
 from node_runtime.document import MOST_IN_BUNDLE
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
-from node_runtime.ports import ContainerEngine, ContainerSpec, Mount
+from node_runtime.ports import ContainerEngine, ContainerSpec, Mount, RunningContainer
 from node_runtime.stages import Carried, Stage, Writable
 from node_runtime.storage.manifest import TreeRefused, TreeTooLarge
 from node_runtime.storage.removal import remove_tree
@@ -30,6 +30,7 @@ from node_runtime.task import PlanId, TaskId
 
 _ATTEMPT = re.compile(r"task-(\d+)-epoch-(\d+)")
 _STAGES, _LOGS = "stages", "logs"
+_SLOT = "slot"  # a container's label
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -78,6 +79,11 @@ class Workspaces:
         """Whose container has this name; None when it is of no attempt that could have its folder here."""
         found = re.match(rf"{re.escape(self._node)}-{_ATTEMPT.pattern}-", container)
         return AttemptId(task=TaskId(int(found[1])), epoch=int(found[2])) if found else None
+
+    def slot_of(self, container: RunningContainer) -> int | None:
+        """The node's slot that the container was made for; None when it doesn't tell."""
+        given = dict(container.labels).get(_SLOT, "")
+        return int(given) if given.isdecimal() else None
 
     def remove(self, attempt: AttemptId) -> None:
         """Remove the attempt's containers and folder. May be repeated."""
@@ -149,6 +155,7 @@ class Workspace:
                 ("task", str(self.attempt.task)),
                 ("epoch", str(self.attempt.epoch)),
                 ("stage", stage.name),
+                (_SLOT, str(slot)),
             ),
             image=image,
             arguments=stage.arguments,

@@ -26,10 +26,14 @@ class StopReason(StrEnum):
 
 
 class Ending:
-    """Set by the loop, watched by the attempt's thread and its container. The first reason stays."""
+    """Set by the loop, watched by the attempt's thread and its container. The first reason stays.
+
+    ``event`` is set by every reason, ``over`` only when the attempt can bring no result any more.
+    """
 
     def __init__(self) -> None:
         self.event = threading.Event()
+        self.over = threading.Event()
         self._reason: StopReason | None = None
         self._guard = threading.Lock()
 
@@ -40,14 +44,19 @@ class Ending:
     def request(self, reason: StopReason) -> None:
         with self._guard:
             self._reason = self._reason or reason
+        if self._reason is not StopReason.HAND_BACK:
+            self.over.set()
         self.event.set()
 
-    def check(self) -> None:
-        """Raise `Stopped` once an end was requested, `TaskFailed` when there is still time to tell the chain."""
+    def check(self, *, missing: str = "its inputs and images were ready") -> None:
+        """Raise `Stopped` once an end was requested, `TaskFailed` when there is still time to tell the chain.
+
+        ``missing`` is what didn't come about in time.
+        """
         if self._reason is StopReason.OUT_OF_TIME:
             raise TaskFailed(
                 FailureCategory.NODE_ERROR,
-                "the attempt's time was over before its inputs and images were ready",
+                f"the attempt's time was over before {missing}",
                 remedy="give the task a longer timeout, or the node a faster connection",
             )
         if self._reason is not None:

@@ -11,13 +11,12 @@ import structlog
 from tenacity import (
     RetryCallState,
     Retrying,
-    retry_all,
-    retry_if_exception_type,
-    retry_if_not_exception_type,
+    retry_if_exception,
     sleep_using_event,
     wait_exponential_jitter,
 )
 
+from node_runtime.daemon.attempt import Ending
 from node_runtime.daemon.audit import Audit, Deed
 from node_runtime.daemon.outbox import Outbox, Parcel, Step, Upload
 from node_runtime.errors import (
@@ -38,6 +37,7 @@ T = TypeVar("T")
 
 TROUBLE = (ChainUnavailable, StorageError, HostError)  # ours or the network's, and it may pass
 SPOILED = (AssetMismatch, TreeRefused)  # what was packed isn't there any more, however often it is tried
+UNPAID = ("TooLittleBalance", "BlockFull")  # the operator may fund the account, the next block have room
 FIRST_WAIT, LONGEST_WAIT = 0.2, 30.0  # seconds
 
 
@@ -61,21 +61,31 @@ class Courier:
         self._audit = audit
         self._quitting = quitting
 
-    def upload(self, parcel: Parcel) -> Parcel:
+    def upload(self, parcel: Parcel, ending: Ending | None = None) -> Parcel:
         """Put everything the parcel names into storage. May be repeated.
 
-        A parcel whose files aren't there any more as they were becomes a failure: telling it costs less than the bond.
+        With the ``ending`` of its attempt it raises `Undelivered` soon after a result can't be sent any more; a
+        failure's log, which is small, is tried once even then. A parcel whose files aren't there any more as they
+        were becomes a failure: telling it costs less than the bond.
         """
         if parcel.step is not Step.PACKED:
             return parcel
+        stop = ending.over if ending is not None and parcel.category is None else None
+        wakes = ending.event if ending is not None else self._quitting
         try:
             for upload in parcel.uploads:
-                self._patiently(parcel, partial(self._put, upload))
+                self._patiently(parcel, partial(self._put, upload, stop), wakes=wakes)
         except SPOILED as error:
             log.error("result_spoiled", reason=error.message, remedy=error.remedy)
-            return self._outbox.uploaded(_without_files(parcel, error))
+            return self.give_up(parcel, error)
         self._audit.record(Deed.UPLOAD, task=parcel.task, epoch=parcel.epoch, detail=_digests(parcel))
         return self._outbox.uploaded(parcel)
+
+    def give_up(self, parcel: Parcel, error: NodeRuntimeError) -> Parcel:
+        """What is to be told instead of what can't be stored: a failure, that costs less than the bond."""
+        category = parcel.category or FailureCategory.NODE_ERROR
+        message = parcel.message or error.message
+        return self._outbox.uploaded(replace(parcel, uploads=(), result=None, category=category, message=message))
 
     def send(self, parcel: Parcel) -> Parcel:
         """Tell the chain and see it finalised; then a failure is forgotten and a result awaits its review.
@@ -83,7 +93,7 @@ class Courier:
         May be repeated. Raises `Unwanted`, and the parcel is gone; or `Undelivered`, and it is kept.
         """
         try:
-            submission = self._patiently(parcel, lambda: self._tell(parcel))
+            submission = self._patiently(parcel, lambda: self._tell(parcel), wakes=self._quitting)
         except ChainRefused as error:
             self._outbox.forget(parcel)
             self._audit.record(Deed.ENDED, task=parcel.task, epoch=parcel.epoch, detail=error.message)
@@ -96,10 +106,10 @@ class Courier:
         self._audit.record(Deed.SUBMISSION, task=parcel.task, epoch=parcel.epoch, detail=f"submission {submission}")
         return self._outbox.sent(parcel, submission)
 
-    def _put(self, upload: Upload) -> None:
+    def _put(self, upload: Upload, stop: threading.Event | None) -> None:
         if self._store.has(upload.digest):
             return
-        stored = self._store.put(upload.path)
+        stored = self._store.put(upload.path, stop=stop)
         if stored != upload.digest:
             raise AssetMismatch(
                 f"{upload.path} has changed since it was collected: {stored}, was {upload.digest}",
@@ -120,11 +130,11 @@ class Courier:
                 raise
         return None
 
-    def _patiently(self, parcel: Parcel, step: Callable[[], T]) -> T:
-        """Do the step until it succeeds; raise `Undelivered` when the daemon stops or the parcel's time is over."""
+    def _patiently(self, parcel: Parcel, step: Callable[[], T], *, wakes: threading.Event) -> T:
+        """Do the step until it succeeds; raise `Undelivered` once ``wakes`` is set or the parcel's time is over."""
 
         def over(_state: RetryCallState) -> bool:
-            return self._quitting.is_set() or time.time() * 1000 > parcel.due
+            return wakes.is_set() or _is_over(parcel)
 
         def tell(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
@@ -132,28 +142,34 @@ class Courier:
             log.warning("delivery_waits", reason=str(error), next_try_seconds=wait, attempt=state.attempt_number)
 
         patience = Retrying(
-            retry=retry_all(retry_if_exception_type(TROUBLE), retry_if_not_exception_type(SPOILED)),
+            retry=retry_if_exception(_may_pass),
             wait=wait_exponential_jitter(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
             stop=over,
-            sleep=sleep_using_event(self._quitting),
+            sleep=sleep_using_event(wakes),
             before_sleep=tell,
             reraise=True,
         )
         try:
             return patience(step)
-        except SPOILED:
-            raise
-        except TROUBLE as error:
-            why = "the daemon stops" if self._quitting.is_set() else "its time is over"
+        except NodeRuntimeError as error:
+            if not _may_pass(error) or (isinstance(error, ChainRefused) and _is_over(parcel)):
+                raise
+            why = "its time is over" if _is_over(parcel) else "the attempt ends"
+            why = "the daemon stops" if self._quitting.is_set() else why
             raise Undelivered(
                 f"the result of task {parcel.task}, epoch {parcel.epoch} isn't delivered and {why}: {error}",
                 remedy="it stays in the outbox and is tried again when the daemon starts",
             ) from error
 
 
-def _without_files(parcel: Parcel, error: NodeRuntimeError) -> Parcel:
-    category = parcel.category or FailureCategory.NODE_ERROR
-    return replace(parcel, uploads=(), result=None, category=category, message=parcel.message or error.message)
+def _is_over(parcel: Parcel) -> bool:
+    return time.time() * 1000 > parcel.due
+
+
+def _may_pass(error: BaseException) -> bool:
+    if isinstance(error, ChainRefused):
+        return error.rule in UNPAID
+    return isinstance(error, TROUBLE) and not isinstance(error, SPOILED)
 
 
 def _digests(parcel: Parcel) -> str:

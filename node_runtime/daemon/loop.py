@@ -19,7 +19,7 @@ from node_runtime.daemon.pool import Reservation, Shortage, demand_of
 from node_runtime.daemon.recover import recover, take_up
 from node_runtime.daemon.run_task import deliver_again, run_task
 from node_runtime.daemon.seek import Find, Seeker
-from node_runtime.errors import ChainError, ChainRefused, NodeRuntimeError
+from node_runtime.errors import ChainRefused, ChainUnavailable, NodeRuntimeError
 from node_runtime.task import UNIT, Assignment, AssignmentState, SubmissionState
 from node_runtime.workspace import AttemptId
 
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 FULL_LOOK = 10.0  # seconds after which the chain is looked through although its head hasn't moved
 REVIEWS_A_LOOK = 10
-LAST_WORD = 20.0  # seconds a stopped attempt may take to remove its container and hand its task back
+LAST_WORD = 60.0  # seconds all stopped attempts may take to remove their containers and hand their tasks back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,8 +186,8 @@ class Daemon:
                 continue
             try:
                 self._note_claim(hold)
-                attempt = take_up(hold, self._node)
-            except ChainError:
+                attempt = take_up(hold, self._node, self._seeker)
+            except ChainUnavailable:
                 raise
             except Exception as error:
                 log.warning("not_taken_up", task=task, epoch=hold.epoch, reason=str(error), remedy="it is tried again")
@@ -210,7 +210,8 @@ class Daemon:
             self._note_claim(hold)
         except ChainRefused as error:
             self._node.pool.release(room)
-            self._node.outbox.unclaim(find.task.id)
+            if not self._loose.in_doubt(find.task.id):  # else what is refused is to claim it a second time
+                self._node.outbox.unclaim(find.task.id)
             self._seeker.refuse(find.task.id, Refusal(reason=Reason.CLAIM_REFUSED, message=str(error), lasting=False))
             return
         except BaseException:
@@ -282,6 +283,7 @@ class Daemon:
             if thread.is_alive():
                 attempt.ending.request(StopReason.HAND_BACK)
         self._node.quitting.set()
+        end = time.monotonic() + LAST_WORD
         for thread in [*self._running.values(), *self._couriers.values()]:
-            thread.join(LAST_WORD)
+            thread.join(max(0.0, end - time.monotonic()))
         log.info("stopped")

@@ -34,6 +34,11 @@ class LooseHolds:
         now = time.monotonic()
         self._known[task] = _Loose(again=now, until=now + DOUBT)
 
+    def in_doubt(self, task: TaskId) -> bool:
+        """Whether it was asked for, and the chain's answer is still out."""
+        known = self._known.get(task)
+        return known is not None and known.until > time.monotonic()
+
     def ready(self) -> tuple[TaskId, ...]:
         """Those to be looked at now."""
         now = time.monotonic()

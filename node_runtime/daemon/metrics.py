@@ -1,8 +1,11 @@
 """What this node measures for Prometheus: seconds a step, attempts by outcome, refusals, money."""
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from node_runtime.task import UNIT
+
+log = structlog.get_logger()
 
 BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 
@@ -43,5 +46,6 @@ class Metrics:
         self._paid.inc(amount / UNIT)
 
     def serve(self, port: int, address: str = "127.0.0.1") -> None:
-        """Answer ``/metrics`` from a thread of its own until the process ends."""
-        start_http_server(port, addr=address, registry=self.registry)
+        """Answer ``/metrics`` from a thread of its own until the process ends. Port 0 is any that is free."""
+        server, _ = start_http_server(port, addr=address, registry=self.registry)
+        log.info("metrics_served", url=f"http://{address}:{server.server_port}/metrics")

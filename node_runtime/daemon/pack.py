@@ -23,6 +23,7 @@ from node_runtime.results import (
 )
 from node_runtime.stages import Inputs, Stage
 from node_runtime.storage.prune import MONTH, prune
+from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Assignment, Task
 from node_runtime.workspace import AttemptId, Workspace
 
@@ -34,11 +35,11 @@ def pack_result(
 ) -> Parcel:
     """A parcel with everything the stages left; already in the outbox. May be repeated.
 
-    Raises `TaskFailed`: output_invalid or output_too_large.
+    Raises `TaskFailed`: output_invalid or output_too_large; `StorageError` soon after the attempt is over.
     """
     hold, stages = attempt.assignment, [stage for stage, _ in runs]
     perf = perf_of(stages, workspace)
-    outputs = collect(stages, workspace)
+    outputs = collect(stages, workspace, stop=attempt.ending.over)
     check_outputs(outputs, document=attempt.document, inputs=inputs)
     logs = collect_logs(workspace)
     shared = shared_logs(logs, attempt.document, node)
@@ -99,7 +100,8 @@ def shared_logs(logs: Collected, document: Document | None, node: Node) -> tuple
     """
     if node.share_private_logs or (document is not None and not uses_private_data(document, node.private)):
         return (logs,)
-    shutil.copytree(logs.source, node.work / PRIVATE_LOGS / logs.digest, dirs_exist_ok=True)
+    with host_trouble(node.work / PRIVATE_LOGS):
+        shutil.copytree(logs.source, node.work / PRIVATE_LOGS / logs.digest, dirs_exist_ok=True)
     prune(node.work / PRIVATE_LOGS, MONTH)
     return ()
 

@@ -109,6 +109,12 @@ def refuse_terms(policy: Policy, task: Task, *, account: Account, now: int, mini
     for_itself = task.creator == account == terms.assignee  # the chain lets creators do what they offer themselves
     if terms.review.judge == account and not for_itself:
         return Refusal(reason=Reason.JUDGE, message="this account is its judge, who may not work on it")
+    return refuse_offer(policy, task)
+
+
+def refuse_offer(policy: Policy, task: Task) -> Refusal | None:
+    """What the operator's rules have against its kind, its reward or its creator."""
+    terms = task.terms
     if terms.kind not in policy.kinds:
         return Refusal(reason=Reason.KIND, message=f"policy.kinds doesn't name {terms.kind}")
     if terms.reward < policy.minimum_reward:
@@ -130,7 +136,9 @@ def refuse_history(last: Assignment | None, task: Task, *, now: int) -> Refusal 
         return None  # failures are counted anew when the creator has looked and resumed the task
     if last.state is not AssignmentState.FAILED or last.category not in MAY_PASS:
         ended = f"{last.state}, {last.category}" if last.category else str(last.state)
-        return Refusal(reason=Reason.TRIED, message=f"this account's attempt {last.epoch} is {ended}")
+        resumable = last.category in BLAMES_TASK  # its creator may resume the task between two looks of ours
+        message = f"this account's attempt {last.epoch} is {ended}"
+        return Refusal(reason=Reason.TRIED, message=message, lasting=not resumable)
     if now < last.since + REST:
         message = f"attempt {last.epoch} failed with {last.category}; another one follows later"
         return Refusal(reason=Reason.RESTING, message=message, lasting=False)

@@ -71,12 +71,15 @@ class Pool:
     def has_free_slot(self) -> bool:
         return bool(self._free_slots)
 
-    def admit(self, demand: Demand) -> Reservation | Shortage:
+    def admit(self, demand: Demand, *, slot: int | None = None) -> Reservation | Shortage:
+        """A share of the pool, in the given ``slot`` if that is free."""
         with self._guard:
             shortage = self._never(demand) or self._not_now(demand)
             if shortage:
                 return shortage
-            reservation = Reservation(slot=self._free_slots.pop(0), demand=demand)
+            taken = slot if slot in self._free_slots else self._free_slots[0]
+            self._free_slots.remove(taken)
+            reservation = Reservation(slot=taken, demand=demand)
             self._taken.append(reservation)
             return reservation
 

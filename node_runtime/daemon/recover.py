@@ -1,6 +1,8 @@
 """What was left over when the daemon last ended? The chain and the containers' labels say; local state is only a cache.
 
 A live attempt goes on: its containers are adopted by name. A packed parcel is delivered. Everything else is removed.
+What the operator has forbidden meanwhile doesn't go on: it is handed back, because who tightens a policy wants that
+code off these data now, and handing back is free the first time.
 """
 
 import time
@@ -17,6 +19,7 @@ from node_runtime.daemon.node import Node
 from node_runtime.daemon.outbox import Outbox, Parcel, is_of
 from node_runtime.daemon.pack import PRIVATE_LOGS, pack_failure
 from node_runtime.daemon.pool import Shortage, demand_of
+from node_runtime.daemon.seek import Seeker
 from node_runtime.document import Document
 from node_runtime.errors import ChainError, FailureCategory, HostError, NodeRuntimeError, TaskFailed
 from node_runtime.stages import can_run
@@ -78,7 +81,7 @@ def sweep(node: Node) -> Swept:
 
 
 def _attempts(node: Node) -> dict[AttemptId, Assignment]:
-    return {AttemptId(task=one.task, epoch=one.epoch): one for one in node.chain.assignments(node.chain.account)}
+    return {_attempt_of(one): one for one in node.chain.assignments(node.chain.account)}
 
 
 def _to_be_run(
@@ -161,30 +164,55 @@ def _release_pins(node: Node, keep: frozenset[AttemptId]) -> None:
             node.cache.release(holder)
 
 
-def take_up(hold: Assignment, node: Node) -> Attempt | None:
+def take_up(hold: Assignment, node: Node, seeker: Seeker) -> Attempt | None:
     """The attempt as it was claimed; none if it was handed back or, its document being no good any more, packed.
 
-    Raises `NotYet` while it can't be known what the attempt is, or there is no room, but time.
+    Raises `NotYet` while it can't be known what the attempt is, or there is no room, but time; and `ChainError`.
     """
     task, spec = node.chain.task(hold.task), node.chain.spec(hold.task)
     if task is None or spec is None:
         return None
-    try:
-        document = _document(hold, task, spec, node)
-    except TaskFailed as error:
-        pack_failure(hold, task, error, None, node)
+    refusal = seeker.forbids(task)  # also while storage is away
+    if refusal is None:
+        try:
+            document = _document(hold, task, spec, node)
+        except TaskFailed as error:
+            pack_failure(hold, task, error, None, node)
+            return None
+        refusal = seeker.forbids_document(task, spec, document)
+    if refusal is not None:
+        _hand_back(hold, node, refusal.message)
         return None
-    room = node.pool.admit(demand_of(document))
+    room = node.pool.admit(demand_of(document), slot=_slot(hold, node))
     if isinstance(room, Shortage):
         if not room.lasting and not _is_over(hold):
             raise NotYet(f"there is no room: {room.message}", remedy="free some disk, or wait for a slot")
-        log.warning("handed_back", task=task.id, epoch=hold.epoch, reason=room.message)
-        node.chain.hand_back(task.id, hold.epoch)
-        node.audit.record(Deed.HAND_BACK, task=task.id, epoch=hold.epoch, detail=room.message)
+        _hand_back(hold, node, room.message)
         return None
     log.info("task_taken_up", task=task.id, epoch=hold.epoch, due=hold.due)
     seen = time.monotonic()
     return Attempt(task=task, spec=spec, document=document, assignment=hold, reservation=room, seen=seen)
+
+
+def _hand_back(hold: Assignment, node: Node, reason: str) -> None:
+    """Its containers end first: they may not go on when the chain can't be told."""
+    log.warning("handed_back", task=hold.task, epoch=hold.epoch, reason=reason)
+    node.workspaces.remove(_attempt_of(hold))
+    node.cache.release(str(_attempt_of(hold)))
+    node.chain.hand_back(hold.task, hold.epoch)
+    node.audit.record(Deed.HAND_BACK, task=hold.task, epoch=hold.epoch, detail=reason)
+
+
+def _slot(hold: Assignment, node: Node) -> int | None:
+    """Where its container runs: the slot's network is that container's, and must not become another task's too."""
+    for container in node.engine.list():
+        if container.running and node.workspaces.attempt_of(container.name) == _attempt_of(hold):
+            return node.workspaces.slot_of(container)
+    return None
+
+
+def _attempt_of(hold: Assignment) -> AttemptId:
+    return AttemptId(task=hold.task, epoch=hold.epoch)
 
 
 def _document(hold: Assignment, task: Task, spec: Spec, node: Node) -> Document:

@@ -2,12 +2,13 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, wait_exponential_jitter
 
-from node_runtime.daemon.attempt import Attempt, Stopped, StopReason
+from node_runtime.daemon.attempt import Attempt, Ending, Stopped, StopReason
 from node_runtime.daemon.audit import Deed
 from node_runtime.daemon.build_log import build_log
 from node_runtime.daemon.deliver import TROUBLE, Undelivered, Unwanted
@@ -16,9 +17,17 @@ from node_runtime.daemon.node import Node
 from node_runtime.daemon.outbox import Parcel, Step, is_of
 from node_runtime.daemon.pack import pack_failure, pack_result
 from node_runtime.daemon.timings import Stopwatch
-from node_runtime.errors import ChainError, ChainUnavailable, EngineUnavailable, FailureCategory, HostError, TaskFailed
+from node_runtime.errors import (
+    ChainError,
+    ChainUnavailable,
+    EngineUnavailable,
+    FailureCategory,
+    HostError,
+    StorageError,
+    TaskFailed,
+)
 from node_runtime.ports import ContainerRun
-from node_runtime.stages import Stage, stages_of
+from node_runtime.stages import Inputs, Stage, stages_of
 from node_runtime.task import AssignmentState
 from node_runtime.workspace import AttemptId, Workspace
 
@@ -35,8 +44,7 @@ def run_task(attempt: Attempt, node: Node) -> None:
     watch = Stopwatch(seen=attempt.seen, observe=node.metrics.step)
     outcome = "left"
     try:
-        parcel = packed(attempt, node) or work(attempt, node, watch)
-        parcel = deliver(parcel, node, watch)
+        parcel = deliver(work(attempt, node, watch), node, watch, ending=attempt.ending)
         outcome = parcel.category or "done"
     except Stopped as stopped:
         outcome = stopped.reason
@@ -54,16 +62,6 @@ def run_task(attempt: Attempt, node: Node) -> None:
         log.info("attempt_ended", outcome=str(outcome), seconds=timings.steps)
 
 
-def packed(attempt: Attempt, node: Node) -> Parcel | None:
-    """What an earlier process packed for this attempt and didn't deliver."""
-    parcel = node.outbox.find(attempt.id)
-    if parcel is None or (parcel.step is not Step.SENT and is_of(parcel, attempt.assignment)):
-        return parcel
-    log.warning("old_parcel", reason="it is of another attempt, on a chain that began anew; it is thrown away")
-    node.outbox.forget(parcel)
-    return None
-
-
 def work(attempt: Attempt, node: Node, watch: Stopwatch) -> Parcel:
     """Run the task; what comes of it is in the outbox afterwards, be it a result or a failure's category and log."""
     try:
@@ -79,11 +77,14 @@ def work(attempt: Attempt, node: Node, watch: Stopwatch) -> Parcel:
             raise Stopped(stopped_by) from error
         log.exception("node_failed", remedy="see the reason above; the chain lets this node try again later")
         unable = TaskFailed(FailureCategory.NODE_ERROR, f"the node was not able: {error}")
-        return pack_failure(attempt.assignment, attempt.task, unable, attempt.document, node)
+        return packed(attempt, node) or pack_failure(attempt.assignment, attempt.task, unable, attempt.document, node)
 
 
 def journey(attempt: Attempt, node: Node, watch: Stopwatch) -> Parcel:
     """Fetch, prepare, run, collect. Raises `TaskFailed` for the task's own fault and anything else for ours."""
+    done = packed(attempt, node)
+    if done is not None:
+        return done
     with ExitStack() as held:
         with watch.step("fetch_inputs"):
             inputs = fetch_inputs(attempt, node, held)
@@ -94,7 +95,17 @@ def journey(attempt: Attempt, node: Node, watch: Stopwatch) -> Parcel:
             images = {stage.name: prepare_image(stage, workspace, attempt, node) for stage in stages}
         runs = [(stage, run_stage(stage, images[stage.name], workspace, attempt, node, watch)) for stage in stages]
         with watch.step("collect_outputs"):
-            return pack_result(attempt, inputs, runs, workspace, node)
+            return collect_result(attempt, inputs, runs, workspace, node)
+
+
+def packed(attempt: Attempt, node: Node) -> Parcel | None:
+    """What was packed for this attempt and not delivered, by an earlier process or try: it is never made twice."""
+    parcel = node.outbox.find(attempt.id)
+    if parcel is None or (parcel.step is not Step.SENT and is_of(parcel, attempt.assignment)):
+        return parcel
+    log.warning("old_parcel", reason="it is of another attempt, on a chain that began anew; it is thrown away")
+    node.outbox.forget(parcel)
+    return None
 
 
 def prepare_image(stage: Stage, workspace: Workspace, attempt: Attempt, node: Node) -> str:
@@ -133,22 +144,45 @@ def run_stage(
     raise TaskFailed(run.failure, f"stage {stage.name}: {run.message}", remedy=f"see {stage.name}.log in its logs")
 
 
-def deliver(parcel: Parcel, node: Node, watch: Stopwatch) -> Parcel:
+def collect_result(
+    attempt: Attempt, inputs: Inputs, runs: Sequence[tuple[Stage, ContainerRun]], workspace: Workspace, node: Node
+) -> Parcel:
+    """The result, packed. Reading large outputs ends with the attempt: a report costs less than the bond."""
+    try:
+        return pack_result(attempt, inputs, runs, workspace, node)
+    except StorageError:
+        attempt.ending.check(missing="its outputs were read")
+        raise
+
+
+def deliver(parcel: Parcel, node: Node, watch: Stopwatch, *, ending: Ending | None = None) -> Parcel:
     """Upload, tell the chain, close the workspace: nothing of the attempt is needed here any more.
 
-    Answers what was told, a failure where the files of a result were spoiled.
+    Answers what was told, a failure where the files of a result were spoiled, or not stored before the ``ending``.
     """
     with watch.step("upload"):
-        parcel = node.courier.upload(parcel)
+        parcel = upload(parcel, node, ending)
     removal = _Removal(parcel.attempt, node)  # what the containers wrote is in storage: nobody looks at them again
-    with watch.step("submit"):
-        node.courier.send(parcel)
-    watch.on_chain()
+    try:
+        with watch.step("submit"):
+            node.courier.send(parcel)
+        watch.on_chain()
+    finally:
+        removal.join()  # whatever comes next, one thread at a time is at the attempt's containers and folder
     with watch.step("close_workspace"):
-        removal.join()
         node.workspaces.remove(parcel.attempt)
     watch.meanwhile("remove_containers", removal.seconds)
     return parcel
+
+
+def upload(parcel: Parcel, node: Node, ending: Ending | None) -> Parcel:
+    """Everything into storage, as long as the attempt goes on; what isn't there at its end is told as a failure."""
+    try:
+        return node.courier.upload(parcel, ending)
+    except Undelivered as error:
+        if ending is None or ending.reason is not StopReason.OUT_OF_TIME:
+            raise
+        return node.courier.give_up(parcel, error)
 
 
 class _Removal(threading.Thread):

@@ -12,7 +12,15 @@ from node_runtime.clock import current_time
 from node_runtime.daemon.audit import Audit, Deed
 from node_runtime.daemon.fetch import private_inputs
 from node_runtime.daemon.metrics import Metrics
-from node_runtime.daemon.policy import Policy, Reason, Refusal, refuse_document, refuse_history, refuse_terms
+from node_runtime.daemon.policy import (
+    Policy,
+    Reason,
+    Refusal,
+    refuse_document,
+    refuse_history,
+    refuse_offer,
+    refuse_terms,
+)
 from node_runtime.document import Document, asset_ref
 from node_runtime.errors import (
     AssetMismatch,
@@ -124,6 +132,14 @@ class Seeker:
         log.info("task_refused", task=task, reason=refusal.reason.value, message=refusal.message)
         self._metrics.refused(refusal.reason)
         self._audit.record(Deed.REFUSAL, task=task, detail=f"{refusal.reason}: {refusal.message}")
+
+    def forbids(self, task: Task) -> Refusal | None:
+        """What the operator's rules have against a task that is held already, before its document is read."""
+        return refuse_offer(self._policy, task)
+
+    def forbids_document(self, task: Task, spec: Spec, document: Document) -> Refusal | None:
+        """What the operator's rules have against the document of a task that is held already."""
+        return refuse_document(self._policy, document, spec, self._approved(task.id))
 
     def room_was_freed(self) -> None:
         """Look again at what had no room before."""

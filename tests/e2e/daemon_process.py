@@ -17,10 +17,12 @@ from node_runtime.daemon.audit import Deed, Entry, verified
 from node_runtime.daemon.chain_files import ChainFiles, mark_of
 from node_runtime.daemon.lock import ID, engine_name
 from node_runtime.daemon.timings import FILE_NAME, Timings, TimingsFile
-from node_runtime.task import Account, Kind
+from node_runtime.task import Account, Kind, TaskId
 from tests.docker_engine import DockerHost
+from tests.e2e.daemon_world import wait_for
 
 NODE_LABEL = "node-runtime.node"
+TASK_LABEL = "node-runtime.task"
 EPOCH_LABEL = "node-runtime.epoch"  # task containers have it, namespace holders don't
 
 
@@ -114,7 +116,7 @@ class DaemonProcess:
         return self.wait()
 
     def wait(self) -> int:
-        return self.process.wait(180)
+        return self.process.wait(300)
 
     def clean_up(self) -> None:
         """No container and no mounted folder of the daemon, which has ended, is left."""
@@ -141,11 +143,27 @@ class DaemonProcess:
 
     def containers(self, *, running: bool = False) -> list[str]:
         """The ids of its attempts' containers."""
+        return self._listed(EPOCH_LABEL, every=not running)
+
+    def container_of(self, task: TaskId) -> str:
+        """The id of the container that runs for the task, once it does."""
+        return wait_for(lambda: next(iter(self._listed(f"{TASK_LABEL}={task}")), None), f"the container of task {task}")
+
+    def let_go(self, *tasks: TaskId) -> None:
+        """The containers of these tasks, which wait for it (see `daemon_world.WAITS`), go on."""
+        for task in tasks:
+            container = self.container_of(task)
+            with closing(docker.APIClient(base_url=self.engine.url)) as client:
+                told = client.exec_create(container, ["touch", "/tmp/go"])
+                client.exec_start(told)
+                assert client.exec_inspect(told)["ExitCode"] == 0
+
+    def _listed(self, *labels: str, every: bool = False) -> list[str]:
         if not (self.work / ID).exists():
             return []
-        labels = [f"{NODE_LABEL}={self.name}", EPOCH_LABEL]
+        wanted = [f"{NODE_LABEL}={self.name}", *labels]
         with closing(docker.APIClient(base_url=self.engine.url)) as client:
-            return [str(one["Id"]) for one in client.containers(all=not running, filters={"label": labels})]
+            return [str(one["Id"]) for one in client.containers(all=every, filters={"label": wanted})]
 
     def wealth(self) -> int:
         """What its account has, held or free, in base units."""

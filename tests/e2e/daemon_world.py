@@ -45,6 +45,7 @@ ENTRYPOINT ["sh", "/entry.sh"]
 MIB = 1 << 20
 REWARD = 10 * UNIT
 TRAIN = "echo trained > /sandbox/model/model"
+WAITS = "until test -e /tmp/go; do sleep 0.1; done"  # until the test lets it go: `DaemonProcess.let_go`
 PREDICT = "echo predicted > /sandbox/pred/pred"
 SCORE = """echo '{"all": 0.9375}' > /sandbox/pred/perf.json"""
 
@@ -58,8 +59,8 @@ class World:
     storage: Path
     chain: SubstrateChain
     store: AssetStore
-    timeout: int = 60  # seconds a container may run
-    attempt: int = 180  # seconds a worker has for everything
+    timeout: int = 600  # seconds a container may run; only a test of time itself may come near
+    attempt: int = 1800  # seconds a worker has for everything
     slots: int = 1
     window: int = 0  # ms of review
     assignee: Account | None = None
@@ -198,7 +199,7 @@ class World:
         )
 
 
-def wait_for(look: Callable[[], T | None], what: str, *, seconds: float = 180) -> T:
+def wait_for(look: Callable[[], T | None], what: str, *, seconds: float = 300) -> T:
     """What `look` answers once it isn't None or False; fails the test after ``seconds``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -11,11 +11,10 @@ from node_runtime.daemon.audit import Deed, verified
 from node_runtime.daemon.timings import EXIT_TO_CHAIN, SEEN_TO_STARTED, WHOLE
 from node_runtime.task import AssignmentState, SubmissionState, Voucher
 from tests.e2e.daemon_process import DaemonProcess
-from tests.e2e.daemon_world import REWARD, TRAIN, World, wait_for
+from tests.e2e.daemon_world import REWARD, TRAIN, WAITS, World, wait_for
 
-SLOW = f"sleep 5; {TRAIN}"
-LONG = f"sleep 25; {TRAIN}"  # still runs when another daemon has started
-ENDLESS = "exec sleep 600"
+WHEN_TOLD = f"{WAITS}; {TRAIN}"
+ENDLESS = "exec sleep 3600"
 StartDaemon = Callable[..., DaemonProcess]
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -67,8 +66,9 @@ def test_results_under_review_are_followed_to_their_end_across_a_restart(
 
 def test_two_tasks_run_at_once_in_two_slots(world: World, start_daemon: StartDaemon) -> None:
     daemon = start_daemon(slots=2)
-    first, second = world.train(LONG), world.train(LONG)
-    wait_for(lambda: len(daemon.containers()) == 2, "two containers at the same time")
+    first, second = world.train(WHEN_TOLD), world.train(WHEN_TOLD)
+    wait_for(lambda: len(daemon.containers(running=True)) == 2, "two containers at the same time")
+    daemon.let_go(first, second)
     assert world.submission(first).state is SubmissionState.ACCEPTED
     assert world.submission(second).state is SubmissionState.ACCEPTED
 
@@ -78,13 +78,14 @@ def test_killed_during_training_the_next_daemon_adopts_the_same_container(
 ) -> None:
     daemon = start_daemon()
     before = daemon.wealth()
-    task = world.train(LONG)
-    (container,) = wait_for(daemon.containers, "the container")
+    task = world.train(WHEN_TOLD)
+    container = daemon.container_of(task)
     daemon.kill()
 
     daemon = start_daemon()
     wait_for(lambda: "container_found" in daemon.log_text(), "the new daemon to find the container")
     assert daemon.containers() == [container]
+    daemon.let_go(task)
     assert world.submission(task).epoch == 1
     wait_for(lambda: daemon.deeds(Deed.PAYMENT), "the payment")
     assert len(world.chain.submissions(task)) == 1
@@ -125,10 +126,13 @@ def test_asked_to_stop_it_hands_back_what_cannot_finish(world: World, start_daem
 
 
 def test_asked_to_stop_it_finishes_what_ends_within_the_grace(world: World, start_daemon: StartDaemon) -> None:
-    daemon = start_daemon(grace=30)
-    task = world.train(SLOW)
-    wait_for(daemon.containers, "the container")
-    assert daemon.stop() == 0
+    daemon = start_daemon(grace=3600)
+    task = world.train(WHEN_TOLD)
+    daemon.container_of(task)
+    daemon.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: "stopping" in daemon.log_text(), "the daemon to be stopping")
+    daemon.let_go(task)
+    assert daemon.wait() == 0
     assert world.submission(task).state is SubmissionState.ACCEPTED
 
 
@@ -161,9 +165,14 @@ def test_a_container_whose_attempt_ended_while_the_daemon_was_dead_is_reaped(
 
 def test_the_chain_may_go_away_and_come_back_under_a_running_daemon(world: World, start_daemon: StartDaemon) -> None:
     daemon = start_daemon()
-    task = world.train(SLOW)
-    wait_for(daemon.containers, "the container")
-    world.restart_chain(lambda: wait_for(lambda: daemon.containers(running=True) == [], "the container's end"))
+    task = world.train(WHEN_TOLD)
+    daemon.container_of(task)
+
+    def end_the_container() -> None:
+        daemon.let_go(task)
+        wait_for(lambda: daemon.containers(running=True) == [], "the container's end")
+
+    world.restart_chain(end_the_container)
     assert world.submission(task).state is SubmissionState.ACCEPTED
     later = world.train()
     assert world.submission(later).state is SubmissionState.ACCEPTED
@@ -174,10 +183,11 @@ def test_a_result_outlives_the_daemon_and_the_chain_being_down_together(
 ) -> None:
     daemon = start_daemon()
     before = daemon.wealth()
-    task = world.train(SLOW)
-    wait_for(daemon.containers, "the container")
+    task = world.train(WHEN_TOLD)
+    daemon.container_of(task)
 
     def kill_with_the_result_in_the_box() -> None:
+        daemon.let_go(task)
         wait_for(lambda: "delivery_waits" in daemon.log_text(), "the result to wait for the chain")
         daemon.kill()
 
@@ -215,11 +225,12 @@ def test_a_hold_of_another_machine_with_the_key_is_neither_run_nor_handed_back(
     world: World, start_daemon: StartDaemon
 ) -> None:
     first = start_daemon()
-    task = world.train(LONG)
-    wait_for(first.containers, "the container")
+    task = world.train(WHEN_TOLD)
+    first.container_of(task)
     second = start_daemon(folder="elsewhere", machine="another", grace=1, kinds=())
     assert "hold_of_another_daemon" in second.log_text()
     assert second.stop() == 0
+    first.let_go(task)
     assert world.submission(task).state is SubmissionState.ACCEPTED
     assert second.deeds(Deed.RUN) == []
     assert len(first.deeds(Deed.RUN)) == 1
@@ -227,8 +238,8 @@ def test_a_hold_of_another_machine_with_the_key_is_neither_run_nor_handed_back(
 
 def test_killed_and_storage_away_at_the_start_the_attempt_waits_for_it(world: World, start_daemon: StartDaemon) -> None:
     daemon = start_daemon()
-    task = world.train(SLOW)
-    (container,) = wait_for(daemon.containers, "the container")
+    task = world.train(WHEN_TOLD)
+    container = daemon.container_of(task)
     daemon.kill()
     trees, away = world.storage / "trees", world.storage / "away"
     trees.rename(away)  # the folder is there, as a mount point is, and empty
@@ -237,6 +248,7 @@ def test_killed_and_storage_away_at_the_start_the_attempt_waits_for_it(world: Wo
     assert daemon.containers() == [container]
     trees.rename(world.storage / "empty")
     away.rename(trees)
+    daemon.let_go(task)
     assert world.submission(task).state is SubmissionState.ACCEPTED
 
 

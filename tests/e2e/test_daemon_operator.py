@@ -1,7 +1,7 @@
 """What can an operator do with a node, and does the node keep to it?"""
 
 import json
-import socket
+import re
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -110,8 +110,8 @@ def test_with_manual_approval_a_task_waits_for_its_operator(world: World, start_
 @pytest.mark.docker
 def test_after_a_kill_gc_removes_what_no_live_attempt_needs(world: World, start_daemon: StartDaemon) -> None:
     daemon = start_daemon()
-    task = world.train("exec sleep 600")
-    wait_for(daemon.containers, "the container")
+    task = world.train("exec sleep 3600")
+    daemon.container_of(task)
     refused = daemon.command("gc")
     assert refused.returncode == 2
     assert "already runs on this machine" in refused.stderr
@@ -126,16 +126,17 @@ def test_after_a_kill_gc_removes_what_no_live_attempt_needs(world: World, start_
 
 @pytest.mark.docker
 def test_metrics_and_the_audit_file_can_be_read(world: World, start_daemon: StartDaemon) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    daemon = start_daemon(metrics_port=port)
+    daemon = start_daemon(metrics_port=0)
+    served = re.search(r"http://127\.0\.0\.1:\d+/metrics", daemon.log_text())
+    assert served is not None
+
+    def told() -> str:
+        with urllib.request.urlopen(served[0], timeout=120) as answer:
+            return str(answer.read().decode())
+
     world.submission(world.train())
-    wait_for(lambda: daemon.deeds(Deed.PAYMENT), "the payment")
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-        text = answer.read().decode()
-    assert 'node_runtime_step_seconds_count{step="run_train"} 1.0' in text
-    assert "node_runtime_paid_units_total 10.0" in text
+    wait_for(lambda: "node_runtime_paid_units_total 10.0" in told(), "the payment")
+    assert 'node_runtime_step_seconds_count{step="run_train"} 1.0' in told()
 
     checked = daemon.command("audit")
     assert checked.returncode == 0, checked.stderr

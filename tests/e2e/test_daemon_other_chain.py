@@ -12,7 +12,7 @@ from node_runtime.storage.local import LocalStore
 from node_runtime.task import SubmissionState, TaskId
 from tests.devnet import launch_devnet
 from tests.e2e.daemon_process import DaemonProcess
-from tests.e2e.daemon_world import REWARD, TRAIN, World, wait_for
+from tests.e2e.daemon_world import REWARD, TRAIN, WAITS, World, wait_for
 
 StartDaemon = Callable[..., DaemonProcess]
 
@@ -44,18 +44,18 @@ def model_of(world: World, task: TaskId) -> str:
 def test_nothing_of_one_chain_reaches_another_and_both_get_their_results(
     world: World, other: World, start_daemon: StartDaemon
 ) -> None:
-    world.attempt, world.timeout = 900, 120
     daemon = start_daemon(slots=2)
     before = daemon.wealth()
-    packed = world.train(f"sleep 15; {TRAIN}")
-    running = world.train(f"test -e /sandbox/model/begun && exit 3; touch /sandbox/model/begun; sleep 40; {TRAIN}")
-    wait_for(lambda: len(daemon.containers()) == 2, "both containers")
+    packed = world.train(f"{WAITS}; {TRAIN}")
+    running = world.train(f"test -e /sandbox/model/begun && exit 3; touch /sandbox/model/begun; {WAITS}; {TRAIN}")
+    wait_for(lambda: len(daemon.containers(running=True)) == 2, "both containers")
 
     away = world.storage.with_name("away")
     world.storage.rename(away)
     world.storage.touch()  # no folder can be made there
 
     def serve_the_other_chain() -> None:
+        daemon.let_go(packed)
         wait_for(lambda: "delivery_waits" in daemon.log_text(), "the first result to wait for its storage")
         daemon.kill()
         elsewhere = start_daemon(chain=other.devnet.url, storage=other.storage)
@@ -71,6 +71,7 @@ def test_nothing_of_one_chain_reaches_another_and_both_get_their_results(
 
     world.restart_chain(serve_the_other_chain)
     daemon = start_daemon(slots=2)
+    daemon.let_go(running)
     assert model_of(world, packed) == "trained\n"
     assert model_of(world, running) == "trained\n"
     wait_for(lambda: daemon.wealth() - before > 1.9 * REWARD, "both rewards")
@@ -82,17 +83,18 @@ def test_a_container_of_one_chain_is_not_adopted_for_the_same_number_on_another(
     world: World, other: World, start_daemon: StartDaemon
 ) -> None:
     daemon = start_daemon(chain=other.devnet.url, storage=other.storage)
-    theirs = other.train("sleep 10; echo trained elsewhere > /sandbox/model/model")
-    wait_for(daemon.containers, "the container for the other chain")
+    theirs = other.train(f"{WAITS}; echo trained elsewhere > /sandbox/model/model")
+    daemon.container_of(theirs)
     daemon.kill()
 
     daemon = start_daemon()
-    ours = world.train(f"{TRAIN}; exec sleep 50")
+    ours = world.train(f"{TRAIN}; exec sleep 3600")
     wait_for(lambda: daemon.containers(running=True), "the container for this chain")
     daemon.kill()
     assert ours == theirs
 
     daemon = start_daemon(chain=other.devnet.url, storage=other.storage)
+    daemon.let_go(theirs)
     assert model_of(other, theirs) == "trained elsewhere\n"
     assert len(other.chain.submissions(theirs)) == 1
 

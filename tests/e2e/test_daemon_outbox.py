@@ -3,9 +3,11 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
+from structlog.testing import capture_logs
 
 from node_runtime.chain.client import SubstrateChain, connect
 from node_runtime.daemon.audit import Audit
@@ -13,8 +15,10 @@ from node_runtime.daemon.deliver import Courier, Undelivered, Unwanted
 from node_runtime.daemon.outbox import Outbox, Parcel, Step, Upload
 from node_runtime.errors import FailureCategory
 from node_runtime.storage.walk import manifest_of
-from node_runtime.task import Assignment, AssignmentState, Output, Result
-from tests.e2e.daemon_world import REWARD, World
+from node_runtime.task import UNIT, Assignment, AssignmentState, Output, Result
+from tests.e2e.daemon_world import REWARD, World, wait_for
+
+EXISTENTIAL = UNIT // 1000  # what an account must keep, see images/chain/runtime/src/configs.rs
 
 
 @pytest.fixture
@@ -123,6 +127,26 @@ def test_while_the_chain_is_away_the_parcel_stays_and_quitting_does_not_wait(
 
     world.restart_chain(fail_to_deliver)
     delivered = box.again().deliver()
+    assert [one.id for one in world.chain.submissions(hold.task)] == [delivered.submission]
+
+
+def test_a_result_whose_fee_the_account_cannot_pay_waits_for_its_operator(world: World, worker: SubstrateChain) -> None:
+    box, hold = packed(world, worker)
+    worker.pay(world.chain.account, 1)
+    free = worker.balance(worker.account).free
+    worker.pay(world.chain.account, 1)
+    fee = free - worker.balance(worker.account).free
+    worker.pay(world.chain.account, free - 3 * fee - EXISTENTIAL)
+    assert worker.balance(worker.account).free - EXISTENTIAL < fee
+    with capture_logs() as told, ThreadPoolExecutor(1) as thread:
+        delivering = thread.submit(box.deliver)
+        try:
+            wait_for(lambda: any(line["event"] == "delivery_waits" for line in told), "the result to wait")
+            world.chain.pay(worker.account, UNIT)
+            delivered = delivering.result(timeout=300)
+        finally:
+            box.quitting.set()
+    assert "balance doesn't cover" in next(line["reason"] for line in told if line["event"] == "delivery_waits")
     assert [one.id for one in world.chain.submissions(hold.task)] == [delivered.submission]
 
 

@@ -11,7 +11,7 @@ from node_runtime.results import FILE_NAME as RESULT
 from node_runtime.results import ResultDocument
 from node_runtime.task import Asset, AssetRef, Digest, Submission, SubmissionState, Visibility
 from tests.e2e.daemon_process import DaemonProcess
-from tests.e2e.daemon_world import TRAIN, World, wait_for
+from tests.e2e.daemon_world import TRAIN, WAITS, World
 
 StartDaemon = Callable[..., DaemonProcess]
 
@@ -61,11 +61,12 @@ def test_logs_on_private_samples_stay_on_their_node_when_its_daemon_was_killed_m
     world: World, start_daemon: StartDaemon, tmp_path: Path
 ) -> None:
     daemon = start_daemon()
-    asset = private_sample(world, daemon, tmp_path / "sample", f"echo a secret; sleep 5; {TRAIN}")
+    asset = private_sample(world, daemon, tmp_path / "sample", f"echo a secret; {WAITS}; {TRAIN}")
     task = world.train(sample=asset)
-    wait_for(daemon.containers, "the container")
+    daemon.container_of(task)
     daemon.kill()
     daemon = start_daemon()
+    daemon.let_go(task)
     document = assert_log_stayed(world, daemon, world.submission(task))
     assert [stage.adopted for stage in document.stages] == [True]
     assert not world.store.has(asset.ref.digest)

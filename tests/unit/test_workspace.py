@@ -50,7 +50,7 @@ def test_the_container_is_named_and_labelled_after_the_attempt_and_bound_by_the_
     train = train_stage(inputs)
     spec = workspace.prepare(train, image="sha256:0", slot=2)
     assert spec.name.endswith("task-12-epoch-3-train")
-    assert dict(spec.labels) == {"task": "12", "epoch": "3", "stage": "train"}
+    assert dict(spec.labels) == {"task": "12", "epoch": "3", "stage": "train", "slot": "2"}
     assert (spec.memory, spec.cpus, spec.timeout, spec.slot) == (128 << 20, 1.0, 60.0, 2)
     assert spec.log == workspace.folder / "logs" / "train.log"
     assert [(mount.target, mount.quota) for mount in spec.mounts] == [

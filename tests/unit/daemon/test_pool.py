@@ -32,6 +32,12 @@ def test_slots_are_handed_out_once_and_come_back() -> None:
     assert not one.has_free_slot
 
 
+def test_a_slot_that_is_asked_for_is_given_unless_it_is_taken() -> None:
+    one = pool(slots=3)
+    answers = [one.admit(SMALL, slot=slot) for slot in (2, 2, 9)]
+    assert [answer.slot for answer in answers if isinstance(answer, Reservation)] == [2, 0, 1]
+
+
 def test_memory_of_running_tasks_is_not_promised_twice() -> None:
     one = pool()
     large = Demand(cpus=1, memory=5 * GIB, disk=GIB)
