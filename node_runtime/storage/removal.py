@@ -1,20 +1,21 @@
 """How is a tree removed that somebody hostile may have made? However deep, unreadable or linked, nothing is followed.
 
 Levels are pulled up to the top one by one, so neither Python's stack nor the number of open files grows with the depth,
-and paths never get long. Nothing may write to the tree meanwhile.
+and paths never get long. Nothing may write to the tree meanwhile; somebody else may remove it too.
 """
 
+import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 
 def remove_tree(path: Path) -> None:
     """Remove a file, link or folder; what is not there is fine. Raises `OSError` when it can't be removed."""
-    try:
-        _remove(path)
-    except FileNotFoundError:
-        return
+    while os.path.lexists(path):
+        with suppress(FileNotFoundError):  # somebody else removed a part of it: the rest is left to do
+            _remove(path)
 
 
 def _remove(top: Path) -> None:

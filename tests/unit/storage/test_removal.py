@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from node_runtime.storage.removal import remove_tree
 
 
@@ -38,6 +40,25 @@ def test_read_only_folders_are_removed(tmp_path: Path) -> None:
     for folder in ("top/closed/in", "top/closed", "top"):
         (tmp_path / folder).chmod(0)
     remove_tree(tmp_path / "top")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_somebody_else_removes_meanwhile_keeps_nothing_of_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = tmp_path / "top"
+    (top / "folder").mkdir(parents=True)
+    for name in ("a", "b", "c", "folder/d", "folder/e", "folder/f"):
+        (top / name).touch()
+    unlink = Path.unlink
+
+    def unlink_two(path: Path, missing_ok: bool = False) -> None:
+        others = [one for one in path.parent.iterdir() if one != path and one.is_file()]
+        for one in (path, *others[:1]):
+            unlink(one, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink_two)
+    remove_tree(top)
     assert list(tmp_path.iterdir()) == []
 
 
