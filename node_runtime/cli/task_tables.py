@@ -15,26 +15,29 @@ from node_runtime.units import amount, duration, moment, number, since, size
 
 
 def task_table(views: Sequence[TaskView], *, now: int, worker: Account | None = None) -> Table:
-    """``worker`` is whose attempts stand there too."""
-    attempts = ("your attempt",) if worker is not None else ()
-    more = ("results", "score", "reward", "deadline")
-    made = table("task", "name", "kind", "status", *attempts, *more, right=("task", "results"))
+    """For a ``worker`` its own attempts stand where others see how many results there are, and their score."""
+    brought = ("your attempt",) if worker is not None else ("results", "score")
+    columns = ("task", "name", "kind", "status", *brought, "reward", "deadline")
+    made = table(*columns, right=("task", "results"), whole=("kind", "status"))
     for view in views:
         task = view.task
-        results = f"{task.counters.accepted}/{task.terms.slots}"
         deadline = "" if task.state.final else since(task.terms.deadline, now=now)
         made.add_row(
             str(task.id),
             Text(safe(view.name)),
             task.terms.kind,
             coloured(task.state),
-            *([_attempt_of(worker, view)] if worker is not None else []),
-            results,
-            score(best_score(view.submissions)),
+            *_brought(view, worker),
             number(task.terms.reward),
             deadline,
         )
     return made
+
+
+def _brought(view: TaskView, worker: Account | None) -> tuple[str, ...]:
+    if worker is not None:
+        return (next((_attempt(one) for one in view.attempts if one.worker == worker), ""),)
+    return (f"{view.task.counters.accepted}/{view.task.terms.slots}", score(best_score(view.submissions)))
 
 
 def print_task(view: TaskView, results: Sequence[TaskResult], waits: Sequence[str], *, now: int) -> None:
@@ -68,10 +71,6 @@ def attempt_table(attempts: Sequence[Assignment], *, now: int) -> Table:
 
 def _attempt(one: Assignment) -> str:
     return one.state.replace("_", " ") + (f", {one.category}" if one.category is not None else "")
-
-
-def _attempt_of(worker: Account, view: TaskView) -> str:
-    return next((_attempt(one) for one in view.attempts if one.worker == worker), "")
 
 
 def result_table(results: Sequence[TaskResult]) -> Table:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable
 
 from pydantic_core import to_json
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -95,10 +95,12 @@ def warn(text: str) -> None:
     _errors.print(Text.assemble(("warning: ", "bold yellow"), safe(text)), soft_wrap=True)
 
 
-def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
+def table(*columns: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> Table:
+    """Where the terminal is too narrow the columns that aren't ``whole`` are broken."""
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        justify: JustifyMethod = "right" if column in right else "left"
+        made.add_column(column, justify=justify, overflow="fold", no_wrap=column in whole)
     return made
 
 

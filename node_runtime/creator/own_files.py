@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from node_runtime.ports import AssetStore
+from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import AssetKind, Digest
 
 _LEFT_OUT = ("__pycache__", ".git")
@@ -32,5 +33,6 @@ def _own_files(folder: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="node-runtime-") as scratch:
         copy = Path(scratch) / folder.name
-        shutil.copytree(folder, copy, symlinks=True, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+        with host_trouble(folder):
+            shutil.copytree(folder, copy, symlinks=True, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         yield copy

@@ -201,3 +201,14 @@ def test_a_log_that_its_node_keeps_is_no_trouble(desk: Desk, nrt: Nrt) -> None:
     ended = nrt("logs", str(task))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "no log here: its node keeps it" in ended.stdout
+
+
+def test_who_took_tasks_sees_how_each_own_attempt_stands(desk: Desk, nrt: Nrt) -> None:
+    sent, failed = (desk.submit(TRAINING).tasks[0].id for _ in range(2))
+    worked(desk, sent)
+    log = stored(desk, "failed", {"failure.txt": "task_error\n"})
+    desk.worker.report_failure(failed, desk.worker.assign_task(failed).epoch, FailureCategory.TASK_ERROR, log)
+    listed = nrt("list", "--role", "worker", NODE_RUNTIME_KEY="//Bob", COLUMNS="120").stdout.splitlines()
+    assert "your attempt" in listed[0]
+    for number, state in ((sent, "submitted"), (failed, "failed, task_error")):
+        assert any(row.split()[0] == str(number) and state in row for row in listed[1:])
