@@ -16,7 +16,9 @@ import yaml
 from node_runtime import processes
 from node_runtime.containers.base_image import ensure_base_image
 from node_runtime.containers.dockerd import ensure_engine, started_engine, stop_engine
-from node_runtime.errors import HostError, InputError
+from node_runtime.containers.left_over import end_left_over
+from node_runtime.daemon.lock import engine_name, only_daemon_in
+from node_runtime.errors import HostError, InputError, NodeRuntimeError
 from node_runtime.home import cache_folder, engine_folder
 from node_runtime.network_file import FILE_NAME, NetworkFile
 from node_runtime.processes import ProcessRecord
@@ -25,6 +27,7 @@ from node_runtime.task import Kind
 
 START_SECONDS = 180.0  # of a busy machine; a process that ends by itself is told at once
 STORE = "store"  # the storage of everybody in the network, in its folder
+NODES = "nodes"  # in the network's folder, one each
 LOGS = "logs"  # in the network's folder, each process's own since its last start
 NODE_GRACE = 30.0  # seconds: a node hands its tasks back before it ends
 Say = Callable[[str], None]
@@ -53,7 +56,7 @@ def bring_up(settings: NetworkSettings, say: Say) -> NetworkFile:
                 remedy="use it, or stop it with 'node-runtime down'",
             )
         if settings.fresh:
-            _forget(settings.folder)
+            _forget(settings.folder, known, say)
         prune(settings.folder / LOGS, MONTH)
         (settings.folder / STORE).mkdir(exist_ok=True, mode=0o700)  # nodes take it as it is, they make none
         network = _with_engine(settings, known, say)
@@ -104,6 +107,7 @@ def _stop(folder: Path, say: Say) -> bool:
     for record in reversed(network.processes):
         if processes.stop(record, grace=NODE_GRACE):
             say(f"stopped {record.name}")
+    _end_left_over(network, folder, say)
     if network.started_engine:
         stop_engine(engine_folder())
         say("stopped the Docker Engine that was started for this network")
@@ -144,7 +148,7 @@ def _with_chain(network: NetworkFile, settings: NetworkSettings, say: Say) -> Ne
 
 
 def _with_node(network: NetworkFile, settings: NetworkSettings, name: str, say: Say) -> NetworkFile:
-    config = settings.folder / "nodes" / name / "node.yaml"
+    config = settings.folder / NODES / name / "node.yaml"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(_node_yaml(network, settings, name, config.parent))
     command = [sys.executable, "-m", "node_runtime", "daemon", "--config", str(config)]
@@ -157,7 +161,7 @@ def _node_yaml(network: NetworkFile, settings: NetworkSettings, name: str, folde
     """A node of the local network serves everybody there: what `init` writes for an operator denies by default."""
     return yaml.safe_dump(
         {
-            "node": f"local-{name}",
+            "node": _node_id(name),
             "chain": network.chain,
             "key": f"//{name.capitalize()}",
             "storage": str(network.storage),
@@ -204,6 +208,22 @@ def _wait_until_ready(record: ProcessRecord, child: "subprocess.Popen[bytes]") -
     )
 
 
-def _forget(folder: Path) -> None:
-    for part in ("chain", STORE, "nodes", LOGS):
+def _end_left_over(network: NetworkFile, folder: Path, say: Say) -> None:
+    """Of nodes that were killed: containers go on by themselves, and nothing of a mounted folder can be removed."""
+    for work in sorted(folder.glob(f"{NODES}/*/work")):
+        try:
+            with only_daemon_in(work):
+                end_left_over(engine_name(work, _node_id(work.parent.name)), work, engine=network.engine)
+        except NodeRuntimeError as error:
+            say(f"what node {work.parent.name} left stays: {error}")
+
+
+def _node_id(name: str) -> str:
+    return f"local-{name}"
+
+
+def _forget(folder: Path, known: NetworkFile | None, say: Say) -> None:
+    if known is not None:  # it was killed: who takes a network down leaves nothing
+        _end_left_over(known, folder, say)
+    for part in ("chain", STORE, NODES, LOGS):
         shutil.rmtree(folder / part, ignore_errors=True)

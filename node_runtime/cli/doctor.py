@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -98,7 +99,7 @@ def _engine_url() -> str:
 
 def _docker() -> Finding:
     url = _engine_url()
-    with closing(connect(url, timeout=10)) as client, engine_trouble(f"the engine at {url}"):
+    with closing(connect(url, timeout=30)) as client, engine_trouble(f"the engine at {url}"):
         info = client.info()
         has_base = bool(client.images(name=OFFICIAL)) or bool(client.images(name="node-runtime/base"))
     seen = f"{info['ServerVersion']} at {url}, {info['Driver']}, cgroup v{info.get('CgroupVersion', '1')}"
@@ -106,13 +107,12 @@ def _docker() -> Finding:
 
 
 def _sandbox() -> Finding:
-    work = home() / "doctor"
-    engine = DockerEngine(EngineSettings(node="doctor", work=work, docker_host=_engine_url()))
-    try:
+    home().mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="doctor-", dir=home()) as work,
+        closing(DockerEngine(EngineSettings(node="doctor", work=Path(work), docker_host=_engine_url()))) as engine,
+    ):
         mode = engine.quota_mode()
-    finally:
-        engine.close()
-        shutil.rmtree(work, ignore_errors=True)
     return Finding(name="sandbox", well=True, seen=f"output quotas are {mode}")
 
 

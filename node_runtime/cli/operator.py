@@ -114,6 +114,7 @@ def gc(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Remove what no live attempt needs: containers, workspaces, cached inputs, images. Stop the daemon first."""
     from node_runtime.cli.node import connect_node, open_node
     from node_runtime.config import load_config
+    from node_runtime.containers.own_room import sweep_rooms
     from node_runtime.daemon.recover import sweep
 
     settings = load_config(config)
@@ -125,6 +126,8 @@ def gc(config: ConfigOption = DEFAULT_CONFIG) -> None:
         freed = before - node.cache.size()
     console.print(f"removed {swept.containers} containers, {swept.workspaces} workspaces, {freed >> 20} MiB of inputs")
     console.print(f"removed {images} built images; the disk they freed is the engine's to tell (docker system df)")
+    if rooms := sweep_rooms(say=console.print):
+        console.print(f"removed what {rooms} commands left that were killed (run, validate --script)")
 
 
 @data.command("add")

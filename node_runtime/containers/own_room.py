@@ -13,16 +13,15 @@ by the next command, or by `gc`.
 import fcntl
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from node_runtime.containers.engine import DockerEngine
+from node_runtime.containers.left_over import end_left_over
 from node_runtime.containers.own_engine import own_engine, own_engine_url
 from node_runtime.containers.removal import remove_folder, unmount_below
-from node_runtime.containers.settings import EngineSettings
-from node_runtime.containers.which_engine import answers
 from node_runtime.errors import HostError
 from node_runtime.home import home
 
@@ -87,34 +86,21 @@ def _own_folder(place: Path, kind: str, engine: str) -> Iterator[Path]:
         try:
             yield folder
         finally:
-            _remove(folder)
+            unmount_below(folder)
+            remove_folder(folder)
             path.unlink()
 
 
 def _removed(folder: Path, *, engine: str, say: Say) -> bool:
     """False when it can't be removed now, which is said unless its engine just isn't there."""
     try:
-        if engine and not answers(engine):
+        if engine and not end_left_over(folder.name, folder, engine=engine):
             return False
-        if engine:
-            _remove_containers(folder, engine)
-        _remove(folder)
+        remove_folder(folder)
     except HostError as error:
         say(f"what a killed command left stays: {error}")
         return False
     return True
-
-
-def _remove_containers(folder: Path, url: str) -> None:
-    settings = EngineSettings(node=folder.name, work=folder, docker_host=url)
-    with closing(DockerEngine(settings)) as engine:  # which removes its holders
-        for container in engine.list():
-            engine.remove(container.name)
-
-
-def _remove(folder: Path) -> None:
-    unmount_below(folder)
-    remove_folder(folder)
 
 
 @contextmanager

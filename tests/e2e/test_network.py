@@ -8,14 +8,20 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from node_runtime.chain.client import connect
+from node_runtime.containers import DockerEngine
+from node_runtime.containers.connection import connect as connect_to_engine
+from node_runtime.daemon.lock import engine_name
 from node_runtime.errors import InputError
 from node_runtime.network import NetworkSettings, bring_up, take_down
 from node_runtime.network_file import NetworkFile
+from node_runtime.ports import ContainerSpec, Mount
+from tests.contract.engine_world import in_background, wait_until
 from tests.docker_engine import DockerHost
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_engine")]
@@ -98,3 +104,37 @@ def test_up_that_is_stopped_at_any_moment_leaves_nothing_running(
     (chain,) = written.processes
     assert chain.process() is None
     assert NetworkFile.load(tmp_path / "network") is None
+
+
+def test_what_a_killed_node_left_ends_with_the_network(
+    docker_engine: DockerHost, settings: NetworkSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container goes on without its node, and a mounted folder can't be removed."""
+    monkeypatch.setenv("DOCKER_HOST", docker_engine.url)
+    _, node = bring_up(replace(settings, nodes=("bob",)), print).processes
+    os.kill(node.pid, signal.SIGKILL)
+    wait_until(lambda: node.process() is None, "the node to be gone")
+    work = settings.folder / "nodes" / "bob" / "work"
+    name = engine_name(work, "local-bob")
+    engine = DockerEngine(docker_engine.settings(node=name, work=work))  # as the node had it
+    out = work / "attempts-1f" / "out"
+    engine.open_folder(out, quota=1 << 20)
+    spec = ContainerSpec(
+        name=f"{name}-run",
+        labels=(),
+        image=docker_engine.image_id(),
+        entrypoint=("sh", "-c"),
+        arguments=("touch /out/begun; exec sleep 600",),
+        mounts=(Mount(source=out, target="/out", quota=1 << 20),),
+        cpus=1,
+        memory=64 << 20,
+        timeout=600,
+        log=work / "log",
+    )
+    in_background(lambda: engine.run(spec, stop=threading.Event()))
+    wait_until((out / "begun").exists, "the container to run")
+    assert take_down(settings.folder, print)
+    assert engine.list() == ()
+    assert not out.is_mount()
+    with closing(connect_to_engine(docker_engine.url)) as client:
+        assert not [one["Names"] for one in client.containers(all=True) if name in str(one["Names"])]
