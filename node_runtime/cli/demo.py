@@ -14,7 +14,9 @@ from rich.table import Table
 
 from node_runtime.chain.client import SubstrateChain, connect
 from node_runtime.chain.keys import load_key
+from node_runtime.cli.stopping import end_by_any_signal, let_nothing_interrupt
 from node_runtime.cli.text import table
+from node_runtime.creator.folders import alone_in
 from node_runtime.creator.submit import Submitted, submit
 from node_runtime.errors import FailureCategory, InputError, TaskFailed
 from node_runtime.home import home
@@ -69,19 +71,26 @@ def run_demo(checkout: Path, console: Console, *, keep: bool) -> None:
     example = checkout / EXAMPLE
     if not example.is_dir():
         raise InputError(f"{example} isn't there", remedy="run the demo in the folder of a checkout")
-    folder = home() / "demo"
-    take_down(folder, lambda _: None)  # of a demo that was killed
+    end_by_any_signal()
+    with alone_in(home() / "demo"):
+        _run_alone(checkout, home() / "demo", console, keep=keep)
+
+
+def _run_alone(checkout: Path, folder: Path, console: Console, *, keep: bool) -> None:
+    example, network_folder = checkout / EXAMPLE, folder / "network"
+    take_down(network_folder, lambda _: None)  # of a demo that was killed
     steps = Steps(console, 6)
     with steps.step("read the handwritten digits of scikit-learn, split into Train and Test samples"):
         subprocess.run([sys.executable, str(example / "make_data.py")], check=True, stdout=subprocess.DEVNULL)
     try:
         with steps.step("bring up Docker, the chain and a node"):
-            settings = NetworkSettings(folder=folder, port=0, slots=1, fresh=True)
+            settings = NetworkSettings(folder=network_folder, port=0, slots=1, fresh=True)
             network = bring_up(settings, steps.say)
         _main_job(network, example / "train-and-score.yaml", checkout / RESULTS, steps, console)
     finally:
+        let_nothing_interrupt()
         with steps.step("stop what was started"):
-            take_down(folder, steps.say)
+            take_down(network_folder, steps.say)
             if not keep:
                 shutil.rmtree(folder, ignore_errors=True)
     console.print(_last_words(steps.seconds))

@@ -1,6 +1,5 @@
 """Commands for anyone: bring the local network up and down, run the embedded chain, look after the machine."""
 
-import signal
 import sys
 import time
 from enum import StrEnum
@@ -11,6 +10,7 @@ import typer
 from rich.console import Console
 
 from node_runtime.cli.session import JsonOption
+from node_runtime.cli.stopping import end_by_any_signal, let_nothing_interrupt
 from node_runtime.devnet.block_time import BlockTime
 from node_runtime.errors import InputError
 from node_runtime.home import home, network_folder
@@ -45,7 +45,7 @@ def up(
 
     names = ("bob", "charlie", "dave", "eve", "ferdie", "alice")[:nodes]
     settings = NetworkSettings(folder=network_folder(), port=port, block_time=block_time, nodes=names, fresh=fresh)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whichever way it is stopped, nothing is left running
+    end_by_any_signal()  # whichever way it is stopped, nothing is left running
     network = bring_up(settings, console.print)
     if detach:
         _say_how_to_go_on(network)
@@ -57,7 +57,7 @@ def up(
     except KeyboardInterrupt:
         console.print("stopping")
     finally:
-        _let_nothing_interrupt()
+        let_nothing_interrupt()
         take_down(settings.folder, console.print)
 
 
@@ -123,12 +123,6 @@ def _say_how_to_go_on(network: NetworkFile) -> None:
         "  node-runtime list\n"
         "  node-runtime down\n"
     )
-
-
-def _let_nothing_interrupt() -> None:
-    """An impatient second Ctrl-C must not leave half of it running."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _wait_until_ended(folder: Path) -> None:

@@ -6,8 +6,9 @@ A story is a script beside the YAML files it submits. Whatever happens, nothing 
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.table import Table
 from substrateinterface.utils.ss58 import ss58_encode
@@ -15,11 +16,13 @@ from substrateinterface.utils.ss58 import ss58_encode
 from node_runtime.chain.client import SubstrateChain, connect
 from node_runtime.chain.keys import load_key
 from node_runtime.cli.demo import Steps
+from node_runtime.cli.stopping import end_by_any_signal, let_nothing_interrupt
 from node_runtime.cli.text import table
+from node_runtime.creator.folders import alone_in
 from node_runtime.errors import ChainError, FailureCategory, TaskFailed
 from node_runtime.home import home
 from node_runtime.network import NetworkSettings, bring_up, take_down
-from node_runtime.network_file import CREATOR
+from node_runtime.network_file import CREATOR, NetworkFile
 from node_runtime.storage.local import LocalStore
 from node_runtime.task import UNIT, Account, Submission, Task, TaskId, TaskState
 
@@ -47,23 +50,31 @@ class Stage:
 def on_stage(name: str, roles: Roles, nodes: Sequence[str], steps: Steps) -> Iterator[Stage]:
     """A fresh network with a daemon for each of `nodes`, one task at a time; gone at the end, also after an error."""
     folder = home() / f"story-{name}"
-    take_down(folder, lambda _: None)  # of a story that was killed
+    end_by_any_signal()
+    with (
+        alone_in(folder),
+        _network(folder, nodes, steps) as network,
+        closing(connect(network.chain, CREATOR)) as chain,
+    ):
+        accounts = {role: _account(one) for one, role in roles.items()} | {"treasury": TREASURY}
+        before = {account: _wealth(chain, account) for account in accounts.values()}
+        store = LocalStore(network.storage)
+        yield Stage(url=network.chain, chain=chain, store=store, steps=steps, accounts=accounts, before=before)
+
+
+@contextmanager
+def _network(folder: Path, nodes: Sequence[str], steps: Steps) -> Iterator[NetworkFile]:
+    place = folder / "network"
+    take_down(place, lambda _: None)  # of a story that was killed
+    settings = NetworkSettings(folder=place, port=0, nodes=tuple(nodes), slots=1, fresh=True)
     try:
         with steps.step(f"bring up Docker, the chain and {len(nodes)} nodes, each with an account of its own"):
-            network = bring_up(
-                NetworkSettings(folder=folder, port=0, nodes=tuple(nodes), slots=1, fresh=True), steps.say
-            )
-        chain = connect(network.chain, CREATOR)
-        try:
-            accounts = {role: _account(one) for one, role in roles.items()} | {"treasury": TREASURY}
-            before = {account: _wealth(chain, account) for account in accounts.values()}
-            store = LocalStore(network.storage)
-            yield Stage(url=network.chain, chain=chain, store=store, steps=steps, accounts=accounts, before=before)
-        finally:
-            chain.close()
+            network = bring_up(settings, steps.say)
+        yield network
     finally:
+        let_nothing_interrupt()
         with steps.step("stop what was started"):
-            take_down(folder, steps.say)
+            take_down(place, steps.say)
             shutil.rmtree(folder, ignore_errors=True)
 
 
