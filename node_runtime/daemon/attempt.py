@@ -10,7 +10,7 @@ from node_runtime.errors import FailureCategory, NodeRuntimeError, TaskFailed
 from node_runtime.task import Assignment, Spec, Task
 from node_runtime.workspace import AttemptId
 
-REPORT_TIME = 5_000  # ms before its due at which an attempt is ended, so that it can still be told
+REPORT_TIME = 20_000  # ms before its due at which an attempt is ended: to stop its container, and for some blocks
 
 
 def last_moment(hold: Assignment) -> float:
