@@ -1,23 +1,29 @@
-"""What do the tests leave behind? No Docker Engine that they started; one that answered before stays as it was."""
+"""How do the tests of one session share this machine? Its processors, its bytecode, and its Docker Engine."""
+
+import os
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from node_runtime.containers.dockerd import started_engine, stop_engine
 from node_runtime.home import engine_folder
-
-# how long an example takes says something about the machine, not about the program
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
 
 _THERE_BEFORE = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # else each of some thousand processes that the tests start would compile this package anew
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if not hasattr(config, "workerinput"):  # of the process that the others, if any, report to
         config.stash[_THERE_BEFORE] = started_engine(engine_folder()) is not None
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Three workers for two processors: tests wait about as long as they compute, for containers and for limits."""
+    return max(1, (os.cpu_count() or 1) * 3 // 2)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
+    """No Docker Engine is left that the tests started; one that answered before stays as it was."""
     if not config.stash.get(_THERE_BEFORE, True) and started_engine(engine_folder()) is not None:
         stop_engine(engine_folder())
