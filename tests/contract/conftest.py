@@ -23,9 +23,7 @@ def engine_world(docker_engine: DockerHost, tmp_path: Path) -> Iterator[EngineWo
             host=docker_engine, node=node, folder=tmp_path, engine=engine, image=docker_engine.image_id()
         )
         yield world
-        for container in engine.list():
-            engine.remove(container.name)
-        world.forget_images()
+        world.clean_up()
 
 
 @pytest.fixture(scope="module")

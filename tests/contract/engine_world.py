@@ -25,6 +25,7 @@ class EngineWorld:
     engine: DockerEngine
     image: str
     tags: list[str] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
 
     def spec(
         self,
@@ -63,6 +64,7 @@ class EngineWorld:
 
     def writable(self, name: str, quota: int) -> Path:
         folder = self.folder / name
+        self.folders.append(folder)
         self.engine.open_folder(folder, quota=quota)
         return folder
 
@@ -78,8 +80,12 @@ class EngineWorld:
             client.remove_container(name)
         client.close()
 
-    def forget_images(self) -> None:
-        """Remove what the test may have built."""
+    def clean_up(self) -> None:
+        """Remove what the test may have left, however it ended: containers, mounted folders, images."""
+        for container in self.engine.list():
+            self.engine.remove(container.name)
+        for folder in self.folders:
+            self.engine.close_folder(folder)
         client = connect(self.host.url)
         for tag in self.tags:
             remove_image(client, tag)
@@ -95,7 +101,7 @@ def has_printed(spec: ContainerSpec, word: str = "ready") -> None:
     wait_until(lambda: spec.log.exists() and word in spec.log.read_text(errors="replace"), f"{spec.name}: {word}")
 
 
-def wait_until(true: Callable[[], bool], what: str, *, within: float = 120) -> None:
+def wait_until(true: Callable[[], bool], what: str, *, within: float = 240) -> None:
     give_up = time.monotonic() + within
     while not true():
         assert time.monotonic() < give_up, f"waited {within} s for {what}"

@@ -45,7 +45,6 @@ def test_a_running_container_is_adopted_with_the_outcome_of_an_unbroken_run(engi
     assert adopted.seconds == pytest.approx(unbroken.result().seconds, abs=1)
     assert spec.log.read_text() == "ready\ndone\n"
     assert len(engine_world.engine.list()) == 1
-    engine_world.engine.close_folder(out)
 
 
 def test_an_ended_container_is_read_back(engine_world: EngineWorld) -> None:
@@ -75,7 +74,6 @@ def test_a_run_killed_with_its_engine_is_the_hosts_trouble_and_runs_anew(engine_
     assert engine_world.engine.list() == ()
     (once / "second").touch()
     assert engine_world.run(spec).failure == FailureCategory.TASK_ERROR
-    engine_world.engine.close_folder(once)
 
 
 def test_a_run_that_ended_with_its_engine_is_told_by_the_next_process_too(engine_world: EngineWorld) -> None:

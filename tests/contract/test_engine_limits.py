@@ -32,6 +32,7 @@ def quota_world(request: pytest.FixtureRequest, engine_world: EngineWorld) -> En
         folder=engine_world.folder,
         engine=engine,
         image=engine_world.image,
+        folders=engine_world.folders,
     )
 
 
@@ -97,7 +98,6 @@ def test_targets_appear_on_a_root_that_lacks_them(quota_world: EngineWorld) -> N
     )
     assert quota_world.says(f"cd {MODEL} && cp abc/weights model && python3 /sandbox/opener/__init__.py", mounts=mounts)
     assert (out / "model").read_text() == "0.5"
-    quota_world.engine.close_folder(out)
 
 
 def test_inputs_may_lie_inside_a_read_only_folder_that_lacks_their_place(engine_world: EngineWorld) -> None:
@@ -133,7 +133,6 @@ def test_output_is_too_large_even_when_the_program_does_not_care(quota_world: En
     script = f"head -c 64M /dev/zero > {MODEL}/x; exit 0"
     run = quota_world.run(quota_world.spec(script, mounts=(Mount(source=out, target=MODEL, quota=QUOTA),)))
     assert run.failure == FailureCategory.OUTPUT_TOO_LARGE
-    quota_world.engine.close_folder(out)
 
 
 def test_too_many_files_are_too_large_an_output(quota_world: EngineWorld) -> None:
@@ -141,7 +140,6 @@ def test_too_many_files_are_too_large_an_output(quota_world: EngineWorld) -> Non
     script = f"cd {MODEL} && seq 60000 | xargs -n 1000 touch"
     run = quota_world.run(quota_world.spec(script, mounts=(Mount(source=out, target=MODEL, quota=QUOTA),)))
     assert run.failure == FailureCategory.OUTPUT_TOO_LARGE
-    quota_world.engine.close_folder(out)
 
 
 def test_output_within_its_quota_is_kept(quota_world: EngineWorld) -> None:
@@ -151,7 +149,6 @@ def test_output_within_its_quota_is_kept(quota_world: EngineWorld) -> None:
     assert [path.name for path in out.iterdir()] == ["x"]
     quota_world.engine.open_folder(out, quota=QUOTA)
     assert (out / "x").exists()
-    quota_world.engine.close_folder(out)
 
 
 def test_output_survives_a_reboot_of_the_host(engine_world: EngineWorld) -> None:
@@ -162,7 +159,6 @@ def test_output_survives_a_reboot_of_the_host(engine_world: EngineWorld) -> None
         subprocess.run(["umount", out], check=True)
     engine_world.engine.open_folder(out, quota=QUOTA)
     assert (out / "x").read_text() == "0.5\n"
-    engine_world.engine.close_folder(out)
 
 
 def test_folders_that_a_container_closed_to_others_can_be_removed(quota_world: EngineWorld) -> None:
@@ -181,7 +177,6 @@ def test_what_lay_in_a_writable_folder_belongs_to_the_container(engine_world: En
     before = Path("/etc/passwd").stat()
     engine_world.says(f"echo b > {MODEL}/bundle/settings", mounts=(Mount(source=out, target=MODEL, quota=QUOTA),))
     assert Path("/etc/passwd").stat().st_uid == before.st_uid
-    engine_world.engine.close_folder(out)
 
 
 def test_a_volume_of_the_image_is_no_way_around_the_quota(engine_world: EngineWorld) -> None:

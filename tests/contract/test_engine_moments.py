@@ -85,7 +85,6 @@ def test_a_container_that_is_started_while_it_is_found_not_to_be_is_not_started_
         engine_world.run(spec)
     assert (out / "begun").read_text() == "ran\n"
     assert spec.name not in [one.name for one in engine_world.engine.list()]
-    engine_world.engine.close_folder(out)
 
 
 def test_an_end_in_time_that_is_learned_of_late_is_no_timeout(
@@ -125,7 +124,6 @@ def test_a_run_outlasts_another_process_of_its_node(engine_world: EngineWorld) -
     engine_world.restarted().close()
     (out / "go").touch()
     assert running.result(timeout=120).failure is FailureCategory.TASK_ERROR
-    engine_world.engine.close_folder(out)
 
 
 def test_whoever_removes_a_container_its_name_is_free_afterwards(engine_world: EngineWorld) -> None:

@@ -73,7 +73,7 @@ def test_each_bad_training_ends_in_its_category_and_costs_the_creator_nothing(
     before = daemon.wealth()
     tasks = {}
     for name, bad in TRAININGS.items():
-        world.timeout = 4 if bad.category is FailureCategory.TIMEOUT else 60
+        world.timeout = 4 if bad.category is FailureCategory.TIMEOUT else 600
         tasks[name] = world.train(bad.script)
     for name, bad in TRAININGS.items():
         attempt = world.failure(daemon.account, tasks[name])
@@ -111,6 +111,7 @@ def test_a_container_that_prints_a_gigabyte_costs_neither_the_result_nor_the_dis
 def test_a_container_that_outlives_the_attempt_is_told_before_the_bond_is_lost(
     world: World, daemon: DaemonProcess
 ) -> None:
+    world.submission(world.train())  # whose image is there from now on
     world.attempt = 40
     task = world.train("exec sleep 600")
     assert world.failure(daemon.account, task).category is FailureCategory.TIMEOUT

@@ -96,4 +96,4 @@ def test_a_build_that_failed_is_tried_again_though_nothing_else_happens_on_the_c
         attempt = world.chain.assignment(daemon.account, task)
         return attempt is not None and attempt.epoch > first.epoch
 
-    wait_for(again, f"another attempt: {daemon.log_text()[-2000:]}", seconds=120)
+    wait_for(again, f"another attempt: {daemon.log_text()[-2000:]}")
