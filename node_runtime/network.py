@@ -1,13 +1,11 @@
 """The local network: one embedded chain, one store and some node daemons, as processes of this machine."""
 
-import fcntl
-import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from node_runtime.network_file import FILE_NAME, NetworkFile
 from node_runtime.processes import ProcessRecord
 from node_runtime.storage.prune import MONTH, prune
 from node_runtime.task import Kind
+from node_runtime.turns import in_turn
 
 START_SECONDS = 180.0  # of a busy machine; a process that ends by itself is told at once
 STORE = "store"  # the storage of everybody in the network, in its folder
@@ -48,7 +47,7 @@ class NetworkSettings:
 def bring_up(settings: NetworkSettings, say: Say) -> NetworkFile:
     """Start engine, chain and nodes, and write them down. Nothing is left running when a step fails."""
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _one_at_a_time(settings.folder, say):
+    with _in_turn(settings.folder, say):
         known = NetworkFile.load(settings.folder)
         if known is not None and known.running():
             raise InputError(
@@ -77,26 +76,13 @@ def take_down(folder: Path, say: Say) -> bool:
     """
     if not folder.is_dir():
         return False
-    with _one_at_a_time(folder, say):
+    with _in_turn(folder, say):
         return _stop(folder, say)
 
 
-@contextmanager
-def _one_at_a_time(folder: Path, say: Say) -> Iterator[None]:
-    """Who brings a network up or down writes down what runs: two at once would forget each other's processes.
-
-    The kernel lets go of the lock however a process ends.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another command that brings this network up or down")
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def _in_turn(folder: Path, say: Say) -> AbstractContextManager[None]:
+    """Who brings a network up or down writes down what runs: two at once would forget each other's processes."""
+    return in_turn(folder, waiting=lambda: say("waiting for another command that brings this network up or down"))
 
 
 def _stop(folder: Path, say: Say) -> bool:

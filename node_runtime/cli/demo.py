@@ -16,7 +16,6 @@ from node_runtime.chain.client import SubstrateChain, connect
 from node_runtime.chain.keys import load_key
 from node_runtime.cli.stopping import end_by_any_signal, let_nothing_interrupt
 from node_runtime.cli.text import table
-from node_runtime.creator.folders import alone_in
 from node_runtime.creator.submit import Submitted, submit
 from node_runtime.errors import FailureCategory, InputError, TaskFailed
 from node_runtime.home import home
@@ -26,6 +25,7 @@ from node_runtime.perf import FILE_NAME as PERF
 from node_runtime.spec import read_specs
 from node_runtime.storage.local import LocalStore
 from node_runtime.task import UNIT, Account, Balance, Submission, SubmissionState, Task, TaskId, TaskState
+from node_runtime.turns import alone_in
 from node_runtime.units import number
 
 EXAMPLE = Path("assets/digits")

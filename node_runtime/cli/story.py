@@ -18,13 +18,13 @@ from node_runtime.chain.keys import load_key
 from node_runtime.cli.demo import Steps
 from node_runtime.cli.stopping import end_by_any_signal, let_nothing_interrupt
 from node_runtime.cli.text import table
-from node_runtime.creator.folders import alone_in
 from node_runtime.errors import ChainError, FailureCategory, TaskFailed
 from node_runtime.home import home
 from node_runtime.network import NetworkSettings, bring_up, take_down
 from node_runtime.network_file import CREATOR, NetworkFile
 from node_runtime.storage.local import LocalStore
 from node_runtime.task import UNIT, Account, Submission, Task, TaskId, TaskState
+from node_runtime.turns import alone_in
 
 PATIENCE = 600.0  # seconds for the tasks of one step, the building of their images included
 TREASURY = Account(ss58_encode(b"modlnrt/trsy".ljust(32, b"\0"), 42))  # fees go there

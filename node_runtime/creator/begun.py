@@ -1,13 +1,12 @@
 """Did an earlier submit of the same end halfway? It was written down when it began, until all of its tasks are there.
 
-<home>/submits/<chain and account>/lock       held while objectives and tasks are created
-<home>/submits/<chain and account>/<work>     the newest task of the account when this work was begun
+In ``<home>/submits/<chain and account>/`` a file for each work that was begun holds the number of the account's newest
+task at that time.
 """
 
-import fcntl
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +14,7 @@ from node_runtime.errors import ChainRefused
 from node_runtime.home import home
 from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Account, TaskId
-
-LOCK = "lock"
+from node_runtime.turns import in_turn
 
 Say = Callable[[str], None]
 
@@ -36,24 +34,11 @@ class Notes:
     def empty(self) -> bool:
         """Whether nothing that was begun is left."""
         with host_trouble(self.folder):
-            return not self.folder.is_dir() or all(path.name == LOCK for path in self.folder.iterdir())
+            return not self.folder.is_dir() or not any(self.folder.iterdir())
 
-    @contextmanager
-    def alone(self, say: Say) -> Iterator[None]:
-        """One at a time: another one must see what this one creates, and neither can tell the tasks of both apart.
-
-        The kernel lets go of the lock however this process ends.
-        """
-        with host_trouble(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = (self.folder / LOCK).open("ab")
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say("waiting for another submit of this account")
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def alone(self, say: Say) -> AbstractContextManager[None]:
+        """One at a time: another one must see what this one creates, and neither can tell the tasks of both apart."""
+        return in_turn(self.folder, waiting=lambda: say("waiting for another submit of this account"))
 
     @contextmanager
     def begun(self, work: str, newest: TaskId) -> Iterator[TaskId | None]:

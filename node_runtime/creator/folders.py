@@ -1,10 +1,7 @@
-"""Whose is a folder that results are written to? One command's at a time; what comes whole takes its place last."""
+"""Where do results that come whole take their place? In a new or empty folder, and only there."""
 
 import errno
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from node_runtime.errors import InputError
@@ -28,33 +25,6 @@ def take_place(made: Path, target: Path) -> None:
         if error.errno in _TAKEN:
             raise _taken(target) from None
         raise
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Make the folder if need be, and be the only one who writes there: raises `InputError` while another does.
-
-    The kernel lets go of the lock however this process ends. Where folders can't be locked nobody is kept out.
-    """
-    with host_trouble(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        _lock(descriptor, folder)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, folder: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InputError(
-            f"another command is writing to {folder}", remedy="wait until it has ended, or name another folder"
-        ) from None
-    except OSError:
-        return
 
 
 def _taken(target: Path) -> InputError:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node_runtime.creator.documents import document_of
-from node_runtime.creator.folders import alone_in
 from node_runtime.creator.upload import Uploaded, upload
 from node_runtime.document import Document, ModelOf
 from node_runtime.errors import SpecError, TaskFailed
@@ -23,6 +22,7 @@ from node_runtime.storage.cache import Cache
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Account, Digest, Objective, ObjectiveId, TaskId
+from node_runtime.turns import alone_in
 from node_runtime.workspace import AttemptId, Workspace, Workspaces
 
 NOBODY = Account("5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM")  # the account whose bytes are all zero

@@ -14,7 +14,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 from node_runtime.creator.annotators import Agreed, Annotators, open_annotators
-from node_runtime.creator.folders import alone_in
 from node_runtime.creator.logs import MOST_READ
 from node_runtime.creator.results import fetch_result, read_document
 from node_runtime.creator.strategies import Judge, Received, Undecided, Verdict
@@ -26,6 +25,7 @@ from node_runtime.stages.bundle import OUTPUTS
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Account, Digest, Submission, SubmissionId, SubmissionState, TaskId, TaskState
+from node_runtime.turns import alone_in
 from node_runtime.units import moment, size
 
 LOOK_AGAIN = 0.5  # seconds

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from node_runtime.chain.keys import create_key
-from node_runtime.creator.folders import alone_in
 from node_runtime.creator.results import fetch_result
 from node_runtime.creator.review import accept
 from node_runtime.creator.strategies import Received, Verdict
@@ -17,6 +16,7 @@ from node_runtime.creator.validate import Validated, validate
 from node_runtime.errors import ChainRefused, InputError
 from node_runtime.storage.local import LocalStore
 from node_runtime.task import Account, SubmissionId, SubmissionState, TaskId
+from node_runtime.turns import alone_in
 from tests.scenarios.conftest import Desk
 from tests.scenarios.test_results import TRAINING, submitted, worked
 
