@@ -252,7 +252,11 @@ class ContainerEngine(Protocol):
         ...
 
     def run(self, container: ContainerSpec, *, stop: threading.Event) -> ContainerRun:
-        """Run to the end, or adopt the run of that name. Setting `stop` stops the container early (category policy)."""
+        """Run to the end, or adopt the run of that name. Setting `stop` stops the container early (category policy).
+
+        Raises `HostError`, having removed it, where the end of the container that an earlier process began would say
+        nothing of the task: it is to be run again, in folders that are opened anew.
+        """
         ...
 
     def run_with_terminal(

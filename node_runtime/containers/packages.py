@@ -19,7 +19,8 @@ def install_packages(names: Sequence[str], *, log: Path, say: Callable[[str], No
         )
     say(f"installing {wanted} (apt-get)")
     log.parent.mkdir(parents=True, exist_ok=True)
-    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *names]
+    # a machine that has just started may be updating itself: its turn is waited for
+    install = ["apt-get", "install", "-y", "-q", "-o", "DPkg::Lock::Timeout=600", "--no-install-recommends", *names]
     # the lists of a fresh machine are missing or old: refresh them only when the first try fails
     if _apt(install, log) == 0 or (_apt(["apt-get", "update", "-q"], log) == 0 and _apt(install, log) == 0):
         return
