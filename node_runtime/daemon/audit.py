@@ -93,7 +93,10 @@ class Audit:
         self._previous = hashlib.sha256(line).hexdigest()
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        """What a thread that is still at work records afterwards is lost, not written to whatever is opened next."""
+        with self._guard:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def _mend(self) -> str:
         """The last line's digest; a line torn by a power cut was never acknowledged and is cut off."""

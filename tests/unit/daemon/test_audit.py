@@ -63,6 +63,17 @@ def test_a_line_that_is_just_being_written_is_not_taken_for_a_change(tmp_path: P
     assert [entry.deed for entry in verified(path)] == [Deed.CLAIM, Deed.RUN]
 
 
+def test_what_is_recorded_after_the_end_goes_nowhere(tmp_path: Path) -> None:
+    audit = Audit(tmp_path / "audit.jsonl")
+    audit.record(Deed.CLAIM, task=1)
+    audit.close()
+    with (tmp_path / "other").open("wb"), capture_logs() as told:  # gets the number of the file that was closed
+        audit.record(Deed.RUN, task=1)
+    assert [one["event"] for one in told] == ["audit_waits"]
+    assert (tmp_path / "other").read_bytes() == b""
+    assert len(verified(tmp_path / "audit.jsonl")) == 1
+
+
 def test_what_the_disk_does_not_take_is_written_whole_once_there_is_room(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     audit = Audit(path)
