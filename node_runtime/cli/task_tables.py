@@ -21,7 +21,7 @@ def task_table(views: Sequence[TaskView], *, now: int, worker: Account | None = 
     made = table(*columns, right=("task", "results"), whole=("kind", "status"))
     for view in views:
         task = view.task
-        deadline = "" if task.state.final else since(task.terms.deadline, now=now)
+        deadline = "" if task.state.final else since(task.terms.deadline, now=now).removeprefix("in ")
         made.add_row(
             str(task.id),
             Text(safe(view.name)),
@@ -37,7 +37,9 @@ def task_table(views: Sequence[TaskView], *, now: int, worker: Account | None = 
 def _brought(view: TaskView, worker: Account | None) -> tuple[str, ...]:
     if worker is not None:
         return (next((_attempt(one) for one in view.attempts if one.worker == worker), ""),)
-    return (f"{view.task.counters.accepted}/{view.task.terms.slots}", score(best_score(view.submissions)))
+    counters = view.task.counters
+    new = f", {counters.submitted} new" if counters.submitted else ""
+    return f"{counters.accepted}/{view.task.terms.slots}{new}", score(best_score(view.submissions))
 
 
 def print_task(view: TaskView, results: Sequence[TaskResult], waits: Sequence[str], *, now: int) -> None:
