@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from node_runtime.daemon.lock import engine_name, only_daemon_in
 from node_runtime.errors import HostError, InputError, NodeRuntimeError
 from node_runtime.home import cache_folder, engine_folder
 from node_runtime.network_file import FILE_NAME, NetworkFile
+from node_runtime.ports import Say
 from node_runtime.processes import ProcessRecord
 from node_runtime.storage.prune import MONTH, prune
 from node_runtime.task import Kind
@@ -29,7 +30,6 @@ STORE = "store"  # the storage of everybody in the network, in its folder
 NODES = "nodes"  # in the network's folder, one each
 LOGS = "logs"  # in the network's folder, each process's own since its last start
 NODE_GRACE = 30.0  # seconds: a node hands its tasks back before it ends
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,9 @@ from node_runtime.task import (
     Terms,
 )
 
+Say = Callable[[str], None]
+"""Takes a line for the person at a command: what is being done, or what has happened."""
+
 
 class Chain(Protocol):
     """One account's view of the chain. Safe to share between threads.

@@ -5,7 +5,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from node_runtime.containers.own_room import own_room, rooms
-from node_runtime.creator.local_run import Bench, Say
+from node_runtime.creator.local_run import Bench
+from node_runtime.ports import Say
 from node_runtime.storage.cache import Cache
 from node_runtime.storage.local import LocalStore
 from node_runtime.workspace import Workspaces

@@ -5,7 +5,7 @@ A story is a script beside the YAML files it submits. Whatever happens, nothing 
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from node_runtime.errors import ChainError, FailureCategory, TaskFailed
 from node_runtime.home import home
 from node_runtime.network import NetworkSettings, bring_up, take_down
 from node_runtime.network_file import CREATOR, NetworkFile
+from node_runtime.ports import Say
 from node_runtime.storage.local import LocalStore
 from node_runtime.task import UNIT, Account, Submission, Task, TaskId, TaskState
 from node_runtime.turns import alone_in
@@ -117,7 +118,7 @@ class _Teller:
     def __init__(self, stage: Stage, tasks: Mapping[str, TaskId]) -> None:
         self._roles = {account: role for role, account in stage.accounts.items()}
         self._chain = stage.chain
-        self._say: Callable[[str], None] = stage.steps.say
+        self._say: Say = stage.steps.say
         self._told = dict.fromkeys(tasks, "")
         self._began = time.monotonic()
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -14,14 +14,14 @@ from node_runtime.containers.own_engine import own_engine
 from node_runtime.contributor import Assigned, Seat, Workbench
 from node_runtime.errors import InputError
 from node_runtime.home import home
-from node_runtime.ports import AssetStore
+from node_runtime.ports import AssetStore, Say
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.trouble import host_trouble
 from node_runtime.workspace import Workspaces
 
 
 @contextmanager
-def open_workbench(assigned: Assigned, store: AssetStore, *, say: Callable[[str], None]) -> Iterator[Workbench]:
+def open_workbench(assigned: Assigned, store: AssetStore, *, say: Say) -> Iterator[Workbench]:
     """Nothing but the task's own folder stays. What an earlier command left that was killed is removed first.
 
     Building is allowed: whoever types the command decides it, as an operator does in node.yaml.

@@ -7,7 +7,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from node_runtime.containers.connection import connect, engine_trouble, explanat
 from node_runtime.containers.packages import install_packages
 from node_runtime.containers.removal import remove_folder, unmount_below
 from node_runtime.errors import HostError
+from node_runtime.ports import Say
 
 OFFICIAL = "python:3.11-slim-bookworm"
 """What a registry offers, and what Dockerfiles name."""
@@ -36,8 +37,6 @@ _CONFIG = (
     "ENV PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1",
     'CMD ["python3"]',
 )
-
-Say = Callable[[str], None]
 
 
 def ensure_base_image(url: str, cache: Path, *, say: Say) -> str:

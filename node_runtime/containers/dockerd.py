@@ -11,7 +11,7 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,8 +22,7 @@ from node_runtime.containers.dockerd_process import StartedEngine, end_engine, r
 from node_runtime.containers.packages import install_packages
 from node_runtime.containers.which_engine import answers, find_engine
 from node_runtime.errors import HostError
-
-Say = Callable[[str], None]
+from node_runtime.ports import Say
 
 _STARTS_WITHIN = 120.0  # seconds; one whose process ends is noticed at once
 _LOOK = 5  # seconds for one answer of an engine that may not be ready yet

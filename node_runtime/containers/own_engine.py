@@ -1,6 +1,6 @@
 """How does a person's own command get containers, without a node? The engine of this machine, building allowed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from node_runtime.containers.engine import DockerEngine
 from node_runtime.containers.settings import EngineSettings
 from node_runtime.containers.which_engine import answers, require_engine
 from node_runtime.home import cache_folder, engine_folder
+from node_runtime.ports import Say
 
 
 def answering_engine() -> StartedEngine | None:
@@ -26,7 +27,7 @@ def own_engine_url() -> str:
 
 
 @contextmanager
-def own_engine(work: Path, *, node: str, say: Callable[[str], None]) -> Iterator[DockerEngine]:
+def own_engine(work: Path, *, node: str, say: Say) -> Iterator[DockerEngine]:
     """The engine for one command's duration. Building is allowed: the Dockerfiles are the user's own.
 
     ``node`` tells its containers from those of nodes and other commands, ``work`` is a folder of this command alone.

@@ -12,7 +12,7 @@ by the next command, or by `gc`.
 
 import fcntl
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +24,7 @@ from node_runtime.containers.own_engine import own_engine, own_engine_url
 from node_runtime.containers.removal import remove_folder, unmount_below
 from node_runtime.errors import HostError
 from node_runtime.home import home
-
-Say = Callable[[str], None]
+from node_runtime.ports import Say
 
 _LOCK = ".lock"
 

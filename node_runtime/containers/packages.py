@@ -3,13 +3,14 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from node_runtime.errors import HostError
+from node_runtime.ports import Say
 
 
-def install_packages(names: Sequence[str], *, log: Path, say: Callable[[str], None]) -> None:
+def install_packages(names: Sequence[str], *, log: Path, say: Say) -> None:
     """Install Debian packages without their recommendations; apt-get's output goes to `log`. Raises `HostError`."""
     wanted = " ".join(names)
     if os.geteuid() != 0 or shutil.which("apt-get") is None:

@@ -6,7 +6,7 @@ Nothing of a bundle is executed here.
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +15,13 @@ from node_runtime.contributor.folder import OWN, TaskFolder, default_folder
 from node_runtime.contributor.holds import AGAIN, check_live, existing_task
 from node_runtime.document import Document, asset_ref
 from node_runtime.errors import AssetUnavailable, HostError, InputError
-from node_runtime.ports import AssetStore, Chain
+from node_runtime.ports import AssetStore, Chain, Say
 from node_runtime.stages.bundle import OUTPUTS, START, check_bundle, environment
 from node_runtime.stages.inputs import Inputs, input_in, model_entry
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Assignment, Digest, Task, TaskId, TaskState, Visibility
 from node_runtime.units import amount, size
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)

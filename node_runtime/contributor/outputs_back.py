@@ -4,11 +4,11 @@ Nothing is lost that was there before, and nothing of a container is followed or
 """
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from node_runtime.contributor.folder import TaskFolder
 from node_runtime.errors import InputError, TaskFailed
+from node_runtime.ports import Say
 from node_runtime.stages import Stage
 from node_runtime.stages.bundle import OUTPUTS, START
 from node_runtime.storage.manifest import TreeMissing, TreeRefused
@@ -19,7 +19,6 @@ from node_runtime.workspace import AttemptId, Workspace, Workspaces, output_refu
 
 _FRESH, _BEFORE = "outputs-fresh", "outputs-before"
 _LAID = "laid"  # in the workspace: the digest of the outputs that it began with
-Say = Callable[[str], None]
 
 
 def lay_out(workspace: Workspace, stage: Stage, folder: TaskFolder) -> None:

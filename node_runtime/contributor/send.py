@@ -5,7 +5,7 @@ Nothing in them is executed or followed.
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from node_runtime.contributor.folder import OWN, TaskFolder
 from node_runtime.contributor.holds import check_live, existing_task, own_attempt
 from node_runtime.document import Document
 from node_runtime.errors import InputError, TaskFailed
-from node_runtime.ports import AssetStore, Chain, ContainerRun
+from node_runtime.ports import AssetStore, Chain, ContainerRun, Say
 from node_runtime.results import FILE_NAME, Collected, check_outputs, describe, result_of
 from node_runtime.stages import Inputs, Stage, inputs_of
 from node_runtime.stages.bundle import OUTPUTS
@@ -26,7 +26,6 @@ from node_runtime.storage.walk import FOUND_AFTER_RUN, manifest_of
 from node_runtime.task import Assignment, AssignmentState, Digest, Kind, Submission, SubmissionId, TaskId
 
 BY_HAND = "These outputs were made by a person, not by a container of a node: nobody saw how.\n"
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,6 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from node_runtime.contributor.outputs_back import bring_back, lay_out, rescue
 from node_runtime.contributor.send import Witnessed
 from node_runtime.document import Document, asset_ref
 from node_runtime.errors import InputError, TaskFailed
-from node_runtime.ports import AssetStore, ContainerEngine, ContainerRun, ContainerSpec
+from node_runtime.ports import AssetStore, ContainerEngine, ContainerRun, ContainerSpec, Say
 from node_runtime.stages import Input, Inputs, Stage, stages_of
 from node_runtime.stages.bundle import OUTPUTS, START
 from node_runtime.stages.inputs import input_in
@@ -34,7 +33,6 @@ TIME_TO_SEND = 10_000  # ms before its due at which the container is ended
 INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended
 # at the top of a person's folder, and of no use in the container
 PERSONAL = frozenset({OWN, OUTPUTS, ".git", ".venv", "venv"})
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,11 +13,11 @@ from pathlib import Path
 from node_runtime.creator.review import check_reason
 from node_runtime.creator.strategies import Judge, ManualAccept, Received, Strategy, Verdict
 from node_runtime.errors import InputError
+from node_runtime.ports import Say
 from node_runtime.units import size
 
 SHOWN = 20  # files
 
-Say = Callable[[str], None]
 Read = Callable[[str], str]
 
 

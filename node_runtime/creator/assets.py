@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from node_runtime.creator.own_files import put_own_files
-from node_runtime.creator.upload import Say, Uploaded, register
+from node_runtime.creator.upload import Uploaded, register
 from node_runtime.errors import InputError
-from node_runtime.ports import AssetStore, Chain
+from node_runtime.ports import AssetStore, Chain, Say
 from node_runtime.spec_parts import Asset as Named
 from node_runtime.task import Asset, AssetKind, AssetRef, Label
 

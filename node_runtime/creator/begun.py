@@ -5,18 +5,17 @@ task at that time.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from node_runtime.errors import ChainRefused
 from node_runtime.home import home
+from node_runtime.ports import Say
 from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Account, TaskId
 from node_runtime.turns import in_turn
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)

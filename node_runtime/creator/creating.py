@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,13 +14,12 @@ from node_runtime.creator.terms import chain_spec, terms_of
 from node_runtime.creator.upload import Uploaded
 from node_runtime.document import FILE_NAME, Document, ModelOf
 from node_runtime.errors import ChainRefused
-from node_runtime.ports import AssetStore, Chain
+from node_runtime.ports import AssetStore, Chain, Say
 from node_runtime.spec_models import ModelTaskSpec, ScoringSpec, TaskSpec
 from node_runtime.spec_parts import ModelSpec
 from node_runtime.task import Digest, Kind, Objective, PlanId, Spec, Task, TaskId, TaskState, Terms
 from node_runtime.units import amount
 
-Say = Callable[[str], None]
 _IN_VAIN = (TaskState.CANCELLED, TaskState.FAILED, TaskState.EXPIRED)
 
 

@@ -7,7 +7,7 @@ registered and named by their digests; passphrases and credentials go nowhere.
 import json
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -28,11 +28,10 @@ from node_runtime.creator.strategies import Strategy
 from node_runtime.creator.submit import submit
 from node_runtime.creator.substrate import Substrate
 from node_runtime.errors import InputError, SpecError
-from node_runtime.ports import Chain
+from node_runtime.ports import Chain, Say
 from node_runtime.spec import read_specs
 from node_runtime.task import Kind, TaskId
 
-Say = Callable[[str], None]
 Account: TypeAlias = Keypair | str | Path | None
 """A key pair, a keystore file, or a development account like ``//Alice``; see `Substrate.account`."""
 Model: TypeAlias = int | str | Path

@@ -4,7 +4,7 @@ Each parameter, and what became of those that have no meaning here, stands in ``
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +20,13 @@ from node_runtime.creator.substrate import Substrate
 from node_runtime.creator.tasks import Role, TaskView, list_tasks
 from node_runtime.creator.validate import Desk, Validated, validate
 from node_runtime.errors import InputError
+from node_runtime.ports import Say
 from node_runtime.stages.bundle import OUTPUTS
 from node_runtime.task import Kind, Submission, SubmissionId, TaskId, TaskState
 
 if TYPE_CHECKING:
     from node_runtime.contributor import Assigned
     from node_runtime.creator.federation import Federated
-
-Say = Callable[[str], None]
 
 
 def list_task(

@@ -1,6 +1,6 @@
 """What does a strategy stand on while it judges? A person at a terminal, a callable, or a script in its sandbox."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,8 +16,7 @@ from node_runtime.creator.strategies import (
     Verdict,
     call_validator,
 )
-
-Say = Callable[[str], None]
+from node_runtime.ports import Say
 
 
 @contextmanager

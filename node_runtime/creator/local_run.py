@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from node_runtime.creator.upload import Uploaded, upload
 from node_runtime.document import Document, ModelOf
 from node_runtime.errors import SpecError, TaskFailed
 from node_runtime.perf import Perf
-from node_runtime.ports import AssetStore, ContainerEngine, ContainerRun
+from node_runtime.ports import AssetStore, ContainerEngine, ContainerRun, Say
 from node_runtime.results import check_outputs, collect, perf_of
 from node_runtime.spec import Entry, SpecFile
 from node_runtime.spec_models import ObjectiveSpec, ScoringSpec, TaskSpec
@@ -28,8 +28,6 @@ from node_runtime.workspace import AttemptId, Workspace, Workspaces
 NOBODY = Account("5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM")  # the account whose bytes are all zero
 LOG_TAIL = 15  # lines shown of what a container printed
 LONGEST_LINE = 240  # characters shown of each
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)

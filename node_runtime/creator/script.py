@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from node_runtime.creator.environment import environment_of
 from node_runtime.creator.strategies import CustomAccept, Received, Undecided, Verdict, verdict_of
 from node_runtime.errors import InputError
 from node_runtime.hostile_json import read_json
-from node_runtime.ports import ContainerEngine, ContainerSpec, ImageSource, Mount
+from node_runtime.ports import ContainerEngine, ContainerSpec, ImageSource, Mount, Say
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import manifest_of
@@ -31,8 +31,6 @@ MAX_BYTES = 1 << 16
 ROOM = 16 << 20  # bytes it may write beside its verdict
 LOG_TAIL = 5  # lines shown of a script that failed
 LOG_LINE = 300  # characters of each
-
-Say = Callable[[str], None]
 
 
 class _VerdictFile(BaseModel):

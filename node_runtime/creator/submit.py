@@ -1,6 +1,5 @@
 """How does a file become tasks on chain? Check, store, register, create: each step may be repeated."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -10,12 +9,11 @@ from node_runtime.creator.lookup import look_up, own_objectives
 from node_runtime.creator.prices import check_balance
 from node_runtime.creator.upload import Uploaded, register, upload
 from node_runtime.errors import ChainUnavailable, InputError
-from node_runtime.ports import AssetStore, Chain
+from node_runtime.ports import AssetStore, Chain, Say
 from node_runtime.spec import SpecFile
 from node_runtime.spec_models import ObjectiveSpec
 from node_runtime.task import Objective, ObjectiveId, PlanId, TaskId
 
-Say = Callable[[str], None]
 AGAIN = "submit the same again: it goes on where this one ended, and creates nothing twice"
 
 

@@ -6,14 +6,12 @@ from pathlib import Path
 from node_runtime.creator.environment import environment_of
 from node_runtime.creator.own_files import put_own_files
 from node_runtime.errors import ChainRefused, SpecError
-from node_runtime.ports import AssetStore, Chain
+from node_runtime.ports import AssetStore, Chain, Say
 from node_runtime.spec import SpecFile
 from node_runtime.spec_fields import Source
 from node_runtime.spec_models import BundleSpec, TaskSpec
 from node_runtime.spec_parts import Asset as Named
 from node_runtime.task import Account, Asset, AssetKind, AssetRef, Visibility
-
-Say = Callable[[str], None]
 
 
 class Uploaded:
