@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from node_runtime.devnet.host_functions import twox
@@ -41,6 +42,12 @@ class Call:
     pallet: str
     name: str
     arguments: tuple[Any, ...]
+
+
+@cache
+def schema_of(encoded: bytes) -> "Schema":
+    """Read once for all chains with this metadata: it takes longer than many a test."""
+    return Schema(encoded)
 
 
 class Schema:

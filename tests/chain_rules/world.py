@@ -11,7 +11,7 @@ from node_runtime.devnet import blocks
 from node_runtime.devnet.chain import Chain
 from node_runtime.devnet.state import Overlay
 from node_runtime.devnet.views import keys_under
-from tests.chain_rules.schema import Call, Schema
+from tests.chain_rules.schema import Call, schema_of
 from tests.chain_rules.state import Event, State
 from tests.devnet import Clock
 from tests.transfers import Signer
@@ -49,7 +49,7 @@ class World:
         self.chain = chain
         self.clock = clock
         self.rules = chain.rules_at(0)
-        self.schema = Schema(self.rules.metadata)
+        self.schema = schema_of(self.rules.metadata)
         self._signers = {signer.account: signer for signer in map(self._signer, names)}
         *self.accounts, self.poor = self._signers
         self._fees: Counter[bytes] = Counter()
