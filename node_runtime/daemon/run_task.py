@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 import structlog
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_when_event_set,
+    wait_exponential_jitter,
+)
 
 from node_runtime.daemon.attempt import Attempt, Ending, Stopped, StopReason
 from node_runtime.daemon.audit import Deed
@@ -228,7 +235,7 @@ def give_up(attempt: Attempt, node: Node, reason: StopReason) -> None:
             return
         node.audit.record(Deed.HAND_BACK, task=hold.task, epoch=hold.epoch)
         return
-    known = node.chain.assignment(hold.worker, hold.task)
+    known = once_the_chain_answers(node)(node.chain.assignment, hold.worker, hold.task)
     if known is not None and known.state is AssignmentState.ABORTED:
         log.info("aborted", remedy="the chain paid the reward at once")
         node.audit.record(Deed.PAYMENT, task=hold.task, epoch=hold.epoch, detail="aborted, paid in full")
@@ -255,6 +262,17 @@ def patience(attempt: Attempt) -> Retrying:
         stop=over,
         sleep=sleep_using_event(attempt.ending.event),
         before_sleep=_tell,
+        reraise=True,
+    )
+
+
+def once_the_chain_answers(node: Node) -> Retrying:
+    """How an attempt ended is asked until it is known, else its payment would be in no book; or the daemon ends."""
+    return Retrying(
+        retry=retry_if_exception_type(ChainUnavailable),
+        wait=wait_exponential_jitter(multiplier=0.5, max=10),
+        stop=stop_when_event_set(node.quitting),
+        sleep=sleep_using_event(node.quitting),
         reraise=True,
     )
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,16 @@ from node_runtime.daemon.loop import Daemon, Pace
 from node_runtime.daemon.node import Node
 from node_runtime.daemon.recover import take_up
 from node_runtime.daemon.run_task import run_task
-from node_runtime.errors import ChainRefused, FailureCategory, HostError, StorageError
+from node_runtime.errors import ChainRefused, ChainUnavailable, FailureCategory, HostError, StorageError
 from node_runtime.ports import AssetStore
 from node_runtime.storage.cache import Cache
 from node_runtime.storage.local import LocalStore
-from node_runtime.task import AssignmentState, Digest, Kind, SubmissionState, TaskId
+from node_runtime.task import Account, Assignment, AssignmentState, Digest, Kind, SubmissionState, TaskId
 from tests.docker_engine import DockerHost
 from tests.e2e.daemon_process import DaemonSettings
 from tests.e2e.daemon_world import TRAIN, World
+
+bob = partial(load_key, "//Bob", password_file=None, development=True)
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -70,9 +73,7 @@ def test_a_hold_that_cannot_be_handed_back_keeps_the_node_from_nothing_else(worl
 
     asked: list[int] = []
     only_scoring = config.policy.model_copy(update={"kinds": (Kind.SCORING,)})
-    with open_node(
-        config, Refusing(Connection(world.devnet.url), load_key("//Bob", password_file=None, development=True))
-    ) as node:
+    with open_node(config, Refusing(Connection(world.devnet.url), bob())) as node:
         node.outbox.claimed(node.chain.assign_task(world.train()))
         seeker = seeker_of(node, config.model_copy(update={"policy": only_scoring}))
         daemon = Daemon(node, seeker, Pace(poll=0.1, grace=0))
@@ -84,6 +85,27 @@ def test_a_hold_that_cannot_be_handed_back_keeps_the_node_from_nothing_else(worl
             daemon.stop()
             thread.join()
     assert asked
+
+
+def test_the_payment_of_an_aborted_attempt_is_noted_although_the_chain_is_away_for_a_moment(
+    world: World, config: NodeConfig
+) -> None:
+    class Away(SubstrateChain):
+        def assignment(self, worker: Account, task: TaskId) -> Assignment | None:
+            asked.append(task)
+            if len(asked) == 1:
+                raise ChainUnavailable("no answer")
+            return super().assignment(worker, task)
+
+    asked: list[TaskId] = []
+    with open_node(config, Away(Connection(world.devnet.url), bob())) as node:
+        attempt = claimed(world.train(), node, config)
+        world.chain.cancel_task(attempt.task.id, abort=True)
+        attempt.ending.request(StopReason.ENDED_ON_CHAIN)
+        asked.clear()
+        run_task(attempt, node)
+        assert len(asked) == 2
+    assert [entry.detail for entry in deeds(config, Deed.PAYMENT)] == ["aborted, paid in full"]
 
 
 def courier(node: Node, *, store: AssetStore, audit: Audit) -> Courier:
