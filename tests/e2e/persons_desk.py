@@ -22,7 +22,7 @@ from tests.e2e.daemon_world import World
 from tests.e2e.persons_terminal import PersonsTerminal, at_terminal
 
 REWARD = 3
-TERMS = f"reward: {REWARD}\nvalidation: manual\nlimits: {{cpus: 0.5, memory: 64MiB, timeout: 60s, outputs: 8MiB}}\n"
+TERMS = f"reward: {REWARD}\nvalidation: manual\nlimits: {{cpus: 0.5, memory: 64MiB, timeout: 10m, outputs: 8MiB}}\n"
 CLASSES = "annotation_type: classification\nquestion: Which animal?\nclass_labels: [cat, dog]\n"
 BOXES = "annotation_type: object_detection\nquestion: Where are coins?\nclass_labels: [coin, bolt]\n"
 ASKS = """\
@@ -124,7 +124,7 @@ class Desk:
     def by_hand(self, task: TaskId) -> None:
         """Runs the script as the printed line says."""
         line = f"cd task-{task} && . .node-runtime/task.env && ./start_task.sh"
-        subprocess.run(["sh", "-c", line], cwd=self.folder, check=True, timeout=60)
+        subprocess.run(["sh", "-c", line], cwd=self.folder, check=True, timeout=240)
 
     def by_hand_instead(self, task: TaskId) -> None:
         """Writes the outputs without the script."""

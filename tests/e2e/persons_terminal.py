@@ -21,8 +21,9 @@ class PersonsTerminal:
     hand: int
     process: subprocess.Popen[bytes]
     seen: str = ""
+    nobody: int | None = None
 
-    def waits_for(self, text: str, *, within: float = 120) -> None:
+    def waits_for(self, text: str, *, within: float = 240) -> None:
         give_up = time.monotonic() + within
         while text not in self.seen:
             assert time.monotonic() < give_up, f"waited for {text!r}, saw:\n{self.seen}"
@@ -31,7 +32,7 @@ class PersonsTerminal:
     def types(self, keys: str) -> None:
         os.write(self.hand, keys.encode())
 
-    def ends(self, *, within: float = 120) -> int:
+    def ends(self, *, within: float = 240) -> int:
         """Its exit code."""
         give_up = time.monotonic() + within
         while self.process.poll() is None:
@@ -44,7 +45,7 @@ class PersonsTerminal:
     def closes(self) -> None:
         """The window is closed: the command is told so, and whatever it prints from then on goes nowhere."""
         os.close(self.hand)
-        self.hand = os.open(os.devnull, os.O_RDONLY)
+        self.hand, self.nobody = os.pipe()  # from which nothing ever comes
 
     def settings(self) -> list[object]:
         return list(termios.tcgetattr(self.hand))
@@ -76,10 +77,12 @@ def at_terminal(*arguments: str, folder: Path, environment: Mapping[str, str]) -
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(terminal)
+    person = PersonsTerminal(hand=hand, process=process)
     try:
-        yield PersonsTerminal(hand=hand, process=process)
+        yield person
     finally:
         if process.poll() is None:
             process.kill()
         process.wait()
-        os.close(hand)
+        for open_end in filter(None, (person.hand, person.nobody)):
+            os.close(open_end)

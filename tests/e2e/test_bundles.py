@@ -16,7 +16,7 @@ StartDaemon = Callable[..., DaemonProcess]
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
-COMMON = "reward: 3\nlimits: {cpus: 0.5, memory: 64MiB, timeout: 60s, outputs: 8MiB}\n"
+COMMON = "reward: 3\nlimits: {cpus: 0.5, memory: 64MiB, timeout: 10m, outputs: 8MiB}\n"
 ANNOTATE = """\
 cat "$0" > .read-me-back
 for file in annotation_files/*; do
@@ -105,7 +105,7 @@ def test_a_model_goes_from_a_contributor_to_an_engineer_to_an_aggregation(
         f"kind: aggregation\nname: both\nalgo: join/\nmodels: [{{task: first}}, {{task: second}}]\n{COMMON}",
     ]
     first, second, both = (task.id for task in sent(world, "---\n".join(documents)).tasks)
-    wait_for(lambda: world.chain.submissions(both), "the aggregation", seconds=120)
+    wait_for(lambda: world.chain.submissions(both), "the aggregation")
     assert fetched(world, first, "model") == {f"first_{daemon.account}/parts": "shard 1\n"}
     assert fetched(world, second, "model") == {f"second_{daemon.account}/parts": "shard 1\nshard 2\n"}
     assert fetched(world, both, "model") == {"model/parts": "shard 1\nshard 1\nshard 2\n"}

@@ -13,7 +13,8 @@ from tests.e2e.daemon_world import MIB, World
 from tests.e2e.test_hostile_documents import asset, stored, submit, wait_for_refusal
 
 StartDaemon = Callable[..., DaemonProcess]
-LIMITS = Limits(cpus=0.5, memory=64 * MIB, timeout=15, outputs=1 * MIB)
+LIMITS = Limits(cpus=0.5, memory=64 * MIB, timeout=300, outputs=1 * MIB)
+HANGS = "trap '' TERM; while :; do sleep 1; done"
 DOCKERFILE = "ARG BASE_IMAGE=python:3.11-slim-bookworm\nFROM ${BASE_IMAGE}\n"
 WORKS = "echo done > outputs/model\n"
 # scripts, and what becomes of a task whose bundle has them
@@ -25,7 +26,7 @@ FAILING = {
     "rm -r outputs; echo > outputs": FailureCategory.OUTPUT_INVALID,
     "mkfifo outputs/pipe": FailureCategory.OUTPUT_INVALID,
     "cat /dev/zero > outputs/zeros; true": FailureCategory.OUTPUT_TOO_LARGE,
-    "trap '' TERM; while :; do sleep 1; done": FailureCategory.TIMEOUT,
+    HANGS: FailureCategory.TIMEOUT,
 }
 
 pytestmark = [pytest.mark.docker]
@@ -49,7 +50,7 @@ class Offers:
         self.algo = asset(world, AssetKind.ALGO, {"Dockerfile": DOCKERFILE})
         self.sample = asset(world, AssetKind.DATA_SAMPLE, {"data.csv": "1\n"}, Label.TRAIN)
 
-    def document(self, work: Asset) -> Document:
+    def document(self, work: Asset, limits: Limits = LIMITS) -> Document:
         return Document(
             kind=Kind.TRAINING,
             name="training",
@@ -57,12 +58,13 @@ class Offers:
             algo=Image(source=str(self.algo.ref)),
             bundle=str(work.ref),
             data=(str(self.sample.ref),),
-            limits=LIMITS,
+            limits=limits,
         )
 
     def offer(self, script: str, files: Mapping[str, str] | None = None) -> TaskId:
         work = bundle(self.world, script, files or {})
-        return submit(self.world, self.document(work), self.algo, work, self.sample)
+        limits = LIMITS.model_copy(update={"timeout": 5}) if script == HANGS else LIMITS
+        return submit(self.world, self.document(work, limits), self.algo, work, self.sample)
 
     def offer_called(self, name: bytes) -> TaskId:
         """Under a name, as JSON, that nobody could submit."""

@@ -36,7 +36,7 @@ from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import DOCKERFILE, MIB, World, wait_for
 
 StartDaemon = Callable[..., DaemonProcess]
-LIMITS = Limits(cpus=0.5, memory=64 * MIB, timeout=30, outputs=8 * MIB)
+LIMITS = Limits(cpus=0.5, memory=64 * MIB, timeout=300, outputs=8 * MIB)
 TRAINS = "echo trained > /sandbox/model/model\n"
 FORGES = """echo '{"all": 1.0}' > /sandbox/pred/perf.json\n"""
 HONEST = """[ "$1" = predict ] && echo x > /sandbox/pred/pred || echo '{"all": 0.1}' > /sandbox/pred/perf.json\n"""
@@ -63,7 +63,7 @@ def submit(
         max_failures=3,
         review=Review(judge=world.chain.account, window=0),
         deadline=world.chain.now() + 3_600_000,
-        timeout=60_000,
+        timeout=1_800_000,
     )
     spec = Spec(
         digest=digest,
@@ -120,7 +120,7 @@ def test_documents_made_to_break_the_reader_are_refused_and_the_next_task_is_don
     broken = {
         "a folder": world.store.put(folder),
         "memory": stored(world, good.encode().replace(memory, b"1" + b"0" * 400)),
-        "timeout": stored(world, good.encode().replace(b'"timeout":30', b'"timeout":1' + b"0" * 5000)),
+        "timeout": stored(world, good.encode().replace(b'"timeout":300', b'"timeout":1' + b"0" * 5000)),
         "two names": stored(world, good.encode().replace(b'"models":[]', b'"models":[{"task":1,"submission":1}]')),
         "claims 2^62 bytes": claim_of(world, 1 << 62),
     }

@@ -112,6 +112,7 @@ def test_work_is_done_once_at_a_time_and_goes_on_after_it_was_killed(
     terminal.waits_for("Is one.txt")
     assert "is being worked on already" in desk.refused("work", str(task), code=2)
     terminal.process.kill()
+    terminal.process.wait()
     again = sit("work", str(task), "--yes")
     again.waits_for("half done")
     again.waits_for("Is one.txt")

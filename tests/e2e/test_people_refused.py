@@ -117,7 +117,7 @@ def test_a_folder_of_an_earlier_attempt_is_not_sent_for_this_one(desk: Desk) -> 
 
 
 def test_what_comes_too_late_is_told_so(desk: Desk) -> None:
-    task = desk.hurried(desk.offer(), timeout=10_000)
+    task = desk.hurried(desk.offer(), timeout=20_000)  # ms to take it in and work
     desk.done("assign", str(task))
     desk.by_hand(task)
     hold = desk.world.chain.assignment(desk.account, task)

@@ -135,14 +135,20 @@ def test_an_engine_outlives_who_started_it_and_is_ended_with_its_containers(
     assert addresses() == before
 
 
+def ended(engine: StartedEngine, number: signal.Signals) -> None:
+    """Its process, once the signal has ended it."""
+    process = psutil.Process(engine.pid)  # before the signal: afterwards there may be none
+    process.send_signal(number)
+    assert not psutil.wait_procs([process], timeout=120)[1]
+
+
 @pytest.mark.usefixtures("docker_engine")
 def test_an_engine_that_was_killed_is_started_again_with_its_images_and_ended_whole(tmp_path: Path) -> None:
     engine = start_engine(tmp_path, say=print, with_network=False)
     run = str(Path(engine.url.removeprefix("unix://")).parent)
     try:
         name = ensure_base_image(engine.url, cache_folder(), say=print)
-        os.kill(engine.pid, signal.SIGKILL)
-        psutil.wait_procs([psutil.Process(engine.pid)], timeout=120)
+        ended(engine, signal.SIGKILL)
         again = start_engine(tmp_path, say=print, with_network=False)
         client = connect(again.url)
         assert client.images(name)
@@ -183,8 +189,7 @@ def test_a_run_that_ends_in_its_own_way_when_its_engine_ends_is_repeated_when_th
             )
             running = in_background(lambda: engine.run(spec, stop=threading.Event()))
             wait_until((once / "begun").exists, "the run to begin")
-            os.kill(started.pid, signal.SIGTERM)
-            psutil.wait_procs([psutil.Process(started.pid)], timeout=120)
+            ended(started, signal.SIGTERM)
             with pytest.raises(EngineUnavailable):
                 running.result(timeout=120)
             assert start_engine(folder, say=print, with_network=False).url == started.url
