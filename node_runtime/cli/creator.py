@@ -48,7 +48,7 @@ def run(
         results = run_locally(read, bench)
     for result in results:
         seconds = ", ".join(f"{name} {spent:.1f} s" for name, spent in result.seconds)
-        told = f", score {result.perf.values['all']}" if result.perf is not None else ""
+        told = f", score {result.perf.values['all']:.6g}" if result.perf is not None else ""
         line(f"{result.name}: {seconds}{told}; see {result.folder}", style="green")
 
 
