@@ -30,6 +30,7 @@ from .subscriptions import Subscriptions
 
 RUNTIME = Path(__file__).parent / "runtime" / "chain_runtime.compressed.wasm"
 _MOST_CONNECTIONS = 100
+_GREETING_S = 60.0  # a disk that is slow to write may hold everything up for a while
 _LARGEST_MESSAGE = 15 * 1024 * 1024  # bytes, as a Substrate node
 _LONGEST_QUEUE = 4096
 """Messages a client may leave unread before it is disconnected."""
@@ -99,6 +100,7 @@ class DevnetServer:
                 origins=_ORIGINS,
                 # substrate-interface answers pings only while it waits for a reply: an idle client would be cut off
                 ping_interval=None,
+                open_timeout=_GREETING_S,
                 close_timeout=1,
             )
         except OSError as failure:
