@@ -7,23 +7,28 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from node_runtime.containers.own_engine import own_engine
+from node_runtime.containers.left_over import end_left_over
+from node_runtime.containers.own_engine import own_engine, own_engine_url
 from node_runtime.contributor import Assigned, Seat, Workbench
-from node_runtime.errors import InputError
+from node_runtime.errors import HostError, InputError
 from node_runtime.home import home
 from node_runtime.ports import AssetStore, Say
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.trouble import host_trouble
+from node_runtime.turns import in_turn
 from node_runtime.workspace import Workspaces
+
+ENGINE = "engine"  # in an attempt's place: what the engine's adapter keeps
 
 
 @contextmanager
 def open_workbench(assigned: Assigned, store: AssetStore, *, say: Say) -> Iterator[Workbench]:
     """Nothing but the task's own folder stays. What an earlier command left that was killed is removed first.
 
+    Of one that worked on another task only the containers are: its work waits for its person.
     Building is allowed: whoever types the command decides it, as an operator does in node.yaml.
     """
     hold = assigned.assignment
@@ -32,8 +37,9 @@ def open_workbench(assigned: Assigned, store: AssetStore, *, say: Say) -> Iterat
     place = home() / "work" / name
     with ExitStack() as stack:
         attempts = place / "attempts"
+        end_killed_work(home() / "work", say=say)
         stack.enter_context(_alone(place, attempts, hold.task))
-        engine = stack.enter_context(own_engine(place / "engine", node=name, say=say))
+        engine = stack.enter_context(own_engine(place / ENGINE, node=name, say=say))
         for left in engine.list():
             engine.remove(left.name)
         workspaces = Workspaces(attempts, engine=engine, node=name)
@@ -61,6 +67,18 @@ def stopped_by_hangup() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+def end_killed_work(places: Path, *, say: Say) -> None:
+    """Remove the containers of commands that were killed, whatever task they worked on."""
+    with in_turn(places, waiting=lambda: None):  # nobody who begins to work is told that it is being worked on
+        for path in sorted(places.glob("*/lock")):
+            with suppress(FileNotFoundError, BlockingIOError), path.open() as lock:  # it ends just now, or goes on
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                try:
+                    end_left_over(path.parent.name, path.parent / ENGINE, engine=own_engine_url())
+                except HostError as error:
+                    say(f"containers of a 'work' that was killed stay: {error}")
+
+
 @contextmanager
 def _alone(place: Path, attempts: Path, task: int) -> Iterator[None]:
     """The kernel lets go of the lock however this process ends. The place stays while an attempt is in it."""
@@ -69,7 +87,8 @@ def _alone(place: Path, attempts: Path, task: int) -> Iterator[None]:
         lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with in_turn(place.parent, waiting=lambda: None):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(f"task {task} is being worked on already", remedy="end the other 'work' first") from None
         try:

@@ -1,5 +1,6 @@
 """Does nothing stay of a command that was killed, and everything of one that lives?"""
 
+import fcntl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,9 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from node_runtime.cli.workbench import end_killed_work
 from node_runtime.containers.connection import connect
 from node_runtime.containers.own_room import own_room, sweep_rooms
-from tests.contract.engine_world import EngineWorld
+from node_runtime.ports import Mount
+from tests.contract.engine_world import EngineWorld, in_background, wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -114,3 +117,24 @@ def test_a_command_killed_before_it_had_an_engine_leaves_nothing(run_folder: Pat
     (run_folder / "run-1f.lock").touch()
     assert sweep_rooms(say=print) == 1
     assert [path.name for path in run_folder.iterdir()] == ["guard"]
+
+
+def test_the_next_one_who_works_ends_the_containers_of_work_that_was_killed_and_leaves_its_files(
+    engine_world: EngineWorld, run_folder: Path
+) -> None:
+    place = run_folder.parent / "work" / engine_world.node
+    out = place / "attempts" / "out"
+    engine_world.folders.append(out)
+    engine_world.engine.open_folder(out, quota=1 << 20)
+    script = "touch /out/begun; exec sleep 200"
+    spec = engine_world.spec(script, mounts=(Mount(source=out, target="/out", quota=1 << 20),))
+    running = in_background(lambda: engine_world.run(spec))
+    wait_until((out / "begun").exists, "the program to begin")
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        end_killed_work(place.parent, say=print)
+        assert [one.running for one in engine_world.engine.list()] == [True]
+    end_killed_work(place.parent, say=print)
+    assert engine_world.engine.list() == ()
+    assert (out / "begun").exists()
+    running.exception(timeout=120)
