@@ -30,6 +30,7 @@ from node_runtime.errors import (
     EngineUnavailable,
     FailureCategory,
     HostError,
+    NodeRuntimeError,
     StorageError,
     TaskFailed,
 )
@@ -219,8 +220,8 @@ def deliver_again(parcel: Parcel, node: Node) -> None:
         except Unwanted as unwanted:
             log.warning("result_unwanted", reason=unwanted.message)
             node.workspaces.remove(parcel.attempt)
-        except Undelivered as undelivered:
-            log.error("parcel_kept", reason=undelivered.message, remedy=undelivered.remedy)
+        except NodeRuntimeError as error:
+            log.error("parcel_kept", reason=error.message, remedy=error.remedy)
 
 
 def give_up(attempt: Attempt, node: Node, reason: StopReason) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from node_runtime.chain.client import SubstrateChain
 from node_runtime.chain.connection import Connection
@@ -19,9 +20,10 @@ from node_runtime.daemon.audit import Audit, Deed, Entry, verified
 from node_runtime.daemon.deliver import Courier
 from node_runtime.daemon.loop import Daemon, Pace
 from node_runtime.daemon.node import Node
+from node_runtime.daemon.outbox import Parcel
 from node_runtime.daemon.recover import take_up
-from node_runtime.daemon.run_task import run_task
-from node_runtime.errors import ChainRefused, ChainUnavailable, FailureCategory, HostError, StorageError
+from node_runtime.daemon.run_task import deliver_again, run_task
+from node_runtime.errors import ChainError, ChainRefused, ChainUnavailable, FailureCategory, HostError, StorageError
 from node_runtime.ports import AssetStore
 from node_runtime.storage.cache import Cache
 from node_runtime.storage.local import LocalStore
@@ -106,6 +108,29 @@ def test_the_payment_of_an_aborted_attempt_is_noted_although_the_chain_is_away_f
         run_task(attempt, node)
         assert len(asked) == 2
     assert [entry.detail for entry in deeds(config, Deed.PAYMENT)] == ["aborted, paid in full"]
+
+
+def test_a_parcel_that_the_chains_node_chokes_on_is_kept_and_told(world: World, config: NodeConfig) -> None:
+    class Choking(SubstrateChain):
+        def report_failure(self, task: TaskId, epoch: int, category: FailureCategory, log: Digest) -> None:
+            choked = f"can't report {category} of task {task}, epoch {epoch}, log {log}"
+            raise ChainError(choked, remedy="see the log of the chain's node")
+
+    with open_node(config, Choking(Connection(world.devnet.url), bob())) as node, capture_logs() as told:
+        hold = node.chain.assign_task(world.train())
+        failed = Parcel(
+            task=hold.task,
+            epoch=hold.epoch,
+            worker=hold.worker,
+            due=hold.due,
+            reward=1,
+            log=Digest("0" * 64),
+            category=FailureCategory.NODE_ERROR,
+        )
+        node.outbox.pack(failed)
+        deliver_again(failed, node)
+        assert [parcel.attempt for parcel in node.outbox.undelivered()] == [failed.attempt]
+    assert [line["remedy"] for line in told if line["event"] == "parcel_kept"] == ["see the log of the chain's node"]
 
 
 def courier(node: Node, *, store: AssetStore, audit: Audit) -> Courier:
