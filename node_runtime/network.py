@@ -29,7 +29,7 @@ START_SECONDS = 180.0  # of a busy machine; a process that ends by itself is tol
 STORE = "store"  # the storage of everybody in the network, in its folder
 NODES = "nodes"  # in the network's folder, one each
 LOGS = "logs"  # in the network's folder, each process's own since its last start
-NODE_GRACE = 30.0  # seconds: a node hands its tasks back before it ends
+NODE_GRACE = 90.0  # seconds: a node lets its tasks finish, or hands them back, before it ends
 
 
 @dataclass(frozen=True, kw_only=True)
