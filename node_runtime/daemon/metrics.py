@@ -3,6 +3,7 @@
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
+from node_runtime.errors import ConfigError
 from node_runtime.task import UNIT
 
 log = structlog.get_logger()
@@ -46,6 +47,15 @@ class Metrics:
         self._paid.inc(amount / UNIT)
 
     def serve(self, port: int, address: str = "127.0.0.1") -> None:
-        """Answer ``/metrics`` from a thread of its own until the process ends. Port 0 is any that is free."""
-        server, _ = start_http_server(port, addr=address, registry=self.registry)
+        """Answer ``/metrics`` from a thread of its own until the process ends. Port 0 is any that is free.
+
+        Raises `ConfigError` for a port that can't be had.
+        """
+        try:
+            server, _ = start_http_server(port, addr=address, registry=self.registry)
+        except OSError as error:
+            raise ConfigError(
+                f"metrics_port: {address}:{port} can't be listened at: {error.strerror}",
+                remedy="name another one, or 0 for any that is free",
+            ) from error
         log.info("metrics_served", url=f"http://{address}:{server.server_port}/metrics")
