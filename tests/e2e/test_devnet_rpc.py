@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from tests.devnet import RpcConnection, execute_again, hexed, start_devnet
+from tests.devnet import LIMIT, RpcConnection, execute_again, hexed, start_devnet
 from tests.transfers import UNIT, Signer, development_keys
 
 UNKNOWN_BLOCK = "0x" + "ab" * 32
@@ -120,14 +120,14 @@ def test_random_bytes_as_transactions_are_refused_and_change_nothing(rpc: RpcCon
 
 def test_more_connections_than_allowed_are_turned_away_and_the_others_served(url: str, rpc: RpcConnection) -> None:
     with ExitStack() as connected:
-        others = [connected.enter_context(connect(url, compression=None)) for _ in range(110)]
+        others = [connected.enter_context(connect(url, open_timeout=LIMIT, compression=None)) for _ in range(110)]
         assert rpc.result("system_name")
         with pytest.raises(ConnectionClosed):
-            others[-1].recv(timeout=120)
+            others[-1].recv(timeout=LIMIT)
 
 
 def test_a_web_page_of_elsewhere_may_not_connect(url: str) -> None:
-    with pytest.raises(InvalidStatus), connect(url, origin=Origin("https://example.org")):
+    with pytest.raises(InvalidStatus), connect(url, open_timeout=LIMIT, origin=Origin("https://example.org")):
         pass
 
 
