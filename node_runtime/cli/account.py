@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, open_account
-from node_runtime.cli.text import line, print_json
-from node_runtime.errors import InputError
+from node_runtime.cli.text import line, print_json, warn
+from node_runtime.errors import ChainUnavailable, InputError
 from node_runtime.spec_fields import read_account
 from node_runtime.task import Account
 from node_runtime.units import amount, read_amount
@@ -41,7 +41,11 @@ def pay(
     free = view.balance(view.account).free
     if free < sent:
         raise InputError(f"{view.account} has {amount(free)} free, not {amount(sent)}", remedy="send less")
-    view.pay(receiver, sent)
+    try:
+        view.pay(receiver, sent)
+    except (KeyboardInterrupt, ChainUnavailable):
+        warn(f"it may have been sent: look at 'node-runtime balance {receiver}' before you pay again")
+        raise
     line(f"paid {amount(sent)} to {receiver}")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from node_runtime.cli.session import ChainOption, Session, StorageOption, open_session, open_storing_session
-from node_runtime.cli.text import line, progress, short, warn
+from node_runtime.cli.text import line, paragraph, progress, short, warn
 from node_runtime.cli.which import TaskArgument
 from node_runtime.clock import current_time
 from node_runtime.contributor import (
@@ -52,7 +52,7 @@ def assign_task(
     Again, it completes the folder. The bond is held until the result is accepted or the task is handed back.
     """
     session = open_session(chain, _own(key), storage)
-    _tell(assign(session.chain, session.store, TaskId(task), into=into, say=line), session)
+    _tell(assign(session.chain, session.store, TaskId(task), into=into, say=paragraph), session)
 
 
 def work_on(
@@ -73,7 +73,7 @@ def work_on(
     from node_runtime.cli.workbench import open_workbench, seat, stopped_by_hangup
 
     session = open_storing_session(chain, _own(key), storage)
-    assigned = assign(session.chain, session.store, TaskId(task), into=into, say=line)
+    assigned = assign(session.chain, session.store, TaskId(task), into=into, say=paragraph)
     outputs = assigned.folder / OUTPUTS
     try:
         with stopped_by_hangup() as stop, open_workbench(assigned, session.store, say=progress(quiet=False)) as bench:

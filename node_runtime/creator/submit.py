@@ -35,7 +35,7 @@ def submit(file: SpecFile, chain: Chain, store: AssetStore, *, say: Say, notes: 
     """
     specs = [spec for _, spec in file.tasks]
     objectives = look_up(file, chain)
-    if notes is None or notes.empty:  # else a part of it may be held already
+    if notes is None or notes.empty:  # else a part of it may be held already, which is seen below
         check_balance(specs, chain)
     uploaded = upload(file, chain.account, store, say=say)
     register(uploaded, chain, store)
@@ -69,6 +69,8 @@ def _tasks(
         if notes is not None:
             newest = max(chain.tasks_of(chain.account), default=TaskId(0))
             before = stack.enter_context(notes.begun(work.mark(chain), newest))
+            if before is None:
+                check_balance(work.specs, chain)
         try:
             return create_tasks(work, created_since(before, chain), chain, store, say=say)
         except ChainUnavailable as error:

@@ -102,6 +102,14 @@ def test_what_was_cancelled_meanwhile_is_created_anew(desk: Desk, notes: Notes) 
     assert len(created(desk, before)) == 3
 
 
+def test_what_another_submit_left_halfway_does_not_let_a_poor_one_begin(desk: Desk, notes: Notes) -> None:
+    interrupted(desk, notes, whole_round(fresh_name()), "create_plan")
+    before, poor = own(desk), TRAINING.replace("reward: 10", "reward: 9000000")
+    with pytest.raises(ChainRefused, match="hold 18,000,000 UNIT") as refused:
+        submitted(desk, notes, f"{poor}---\n{poor.replace('round-1', 'round-2')}")
+    assert (refused.value.rule, own(desk)) == ("TooLittleBalance", before)
+
+
 def test_a_chain_that_goes_away_says_to_submit_again_and_a_refusal_forgets_what_was_begun(
     desk: Desk, notes: Notes
 ) -> None:
