@@ -20,7 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Three workers for two processors: tests wait about as long as they compute, for containers and for limits."""
-    return max(1, (os.cpu_count() or 1) * 3 // 2)
+    return max(1, len(os.sched_getaffinity(0)) * 3 // 2)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
