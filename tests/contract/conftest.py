@@ -27,12 +27,18 @@ def engine_world(docker_engine: DockerHost, tmp_path: Path) -> Iterator[EngineWo
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The accounts of one chain that a file's tests share; each makes tasks of its own."""
-    with start_devnet(tmp_path_factory.mktemp("chain")) as url:
-        world = open_world(url)
-        yield world
-        world.close()
+def shared_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one chain that a file's tests share."""
+    with start_devnet(tmp_path_factory.mktemp("chain")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def world(shared_url: str) -> Iterator[World]:
+    """The accounts of that chain; each test makes tasks of its own."""
+    world = open_world(shared_url)
+    yield world
+    world.close()
 
 
 @pytest.fixture
