@@ -99,7 +99,7 @@ class People:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=900,  # reached in a failure only
             check=False,
         )
 
