@@ -1,29 +1,32 @@
-"""How background processes are started, recognised and ended: by process id and start time, never by name."""
+"""How background processes are started, recognised and ended: by process id and birth, never by name."""
 
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+_START_TICKS = 19  # proc(5): the 22nd field of stat, the 20th after the command's name, which may hold anything
+
 
 class ProcessRecord(BaseModel):
-    """One process we started. A recycled id is told from ours by ``created`` (seconds since the epoch)."""
+    """One process we started. A recycled id is told from ours by its `birth`."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     pid: int
-    created: float
+    birth: str
     log: Path
 
     def process(self) -> psutil.Process | None:
         """The process, if it still runs."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.created) < 1.0
+            same = birth(self.pid) == self.birth
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
@@ -36,6 +39,20 @@ class ProcessRecord(BaseModel):
                 return "\n".join(log.read().decode(errors="replace").splitlines()[-count:])
         except FileNotFoundError:
             return ""
+
+
+def birth(pid: int) -> str:
+    """What no other process of this id has, before or after it. Raises `psutil.NoSuchProcess`.
+
+    On Linux the machine's start and the process's own, counted from there: the time of day may be set meanwhile.
+    """
+    if sys.platform != "linux":
+        return f"{psutil.Process(pid).create_time():.2f}"
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        raise psutil.NoSuchProcess(pid) from None
+    return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{fields[_START_TICKS]}"
 
 
 def start(name: str, command: Sequence[str], *, log: Path) -> tuple[ProcessRecord, subprocess.Popen[bytes]]:
@@ -56,8 +73,7 @@ def start(name: str, command: Sequence[str], *, log: Path) -> tuple[ProcessRecor
             env=environment,
             start_new_session=True,
         )
-    created = psutil.Process(child.pid).create_time()
-    return ProcessRecord(name=name, pid=child.pid, created=created, log=log), child
+    return ProcessRecord(name=name, pid=child.pid, birth=birth(child.pid), log=log), child
 
 
 def stop(record: ProcessRecord, *, grace: float) -> bool:

@@ -1,6 +1,6 @@
 """How is a container engine started where none answers? One that is there is left as it is.
 
-The record of an engine that was started here lies in its folder: who it is (process id and start time), where it
+The record of an engine that was started here lies in its folder: who it is (process id and birth), where it
 answers, and which network its builds need.
 """
 
@@ -23,6 +23,7 @@ from node_runtime.containers.packages import install_packages
 from node_runtime.containers.which_engine import answers, find_engine
 from node_runtime.errors import HostError
 from node_runtime.ports import Say
+from node_runtime.processes import birth
 
 _STARTS_WITHIN = 120.0  # seconds; one whose process ends is noticed at once
 _LOOK = 5  # seconds for one answer of an engine that may not be ready yet
@@ -123,7 +124,7 @@ def _start_one_way(folder: Path, ways: Iterable[_Networking], say: Say) -> Start
         engine = StartedEngine(
             url=url,
             pid=process.pid,
-            started=psutil.Process(process.pid).create_time(),
+            birth=birth(process.pid),
             log=str(log),
             build_network=way.build_network,
         )

@@ -22,13 +22,13 @@ class StartedEngine:
 
     url: str
     pid: int
-    started: float  # the process's start time, seconds since 1970: a process id alone may be somebody else's later
+    birth: str  # of the process: an id alone may be somebody else's later
     log: str
     build_network: str | None
 
     @property
     def record(self) -> ProcessRecord:
-        return ProcessRecord(name="Docker Engine", pid=self.pid, created=self.started, log=Path(self.log))
+        return ProcessRecord(name="Docker Engine", pid=self.pid, birth=self.birth, log=Path(self.log))
 
     def runs(self) -> bool:
         """Whether the process is there, and is an engine: a record may have been copied from another machine."""

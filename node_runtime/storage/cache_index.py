@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from node_runtime.errors import HostError
+from node_runtime.processes import birth
 from node_runtime.storage.database import open_database
 from node_runtime.storage.seal import Seal
 from node_runtime.task import Digest
@@ -126,7 +127,7 @@ class CacheIndex:
 
 def this_process() -> str:
     """A holder whose pins end with this process, however it ends."""
-    return f"{_PROCESS}{os.getpid()}-{psutil.Process().create_time():.2f}"
+    return f"{_PROCESS}{os.getpid()}-{birth(os.getpid())}"
 
 
 def _drop_dead(database: sqlite3.Connection) -> None:
@@ -137,9 +138,9 @@ def _drop_dead(database: sqlite3.Connection) -> None:
 
 
 def _lives(holder: str) -> bool:
-    pid, _, created = holder.removeprefix(_PROCESS).partition("-")
+    pid, _, born = holder.removeprefix(_PROCESS).partition("-")
     try:
-        return abs(psutil.Process(int(pid)).create_time() - float(created)) < 1
+        return birth(int(pid)) == born
     except (psutil.NoSuchProcess, ValueError):
         return False
     except psutil.AccessDenied:

@@ -12,7 +12,7 @@ import pytest
 from node_runtime.config import load_config
 from node_runtime.daemon.audit import Deed
 from node_runtime.network_file import NetworkFile
-from node_runtime.processes import ProcessRecord
+from node_runtime.processes import ProcessRecord, birth
 from node_runtime.task import SubmissionState
 from tests.e2e.daemon_process import DaemonProcess, run_command
 from tests.e2e.daemon_world import World, wait_for
@@ -50,7 +50,7 @@ def test_init_beside_a_local_network_takes_over_what_it_is_made_of_and_says_what
     tmp_path: Path, password: Path
 ) -> None:
     me = psutil.Process()
-    alive = ProcessRecord(name="chain", pid=me.pid, created=me.create_time(), log=tmp_path / "log")
+    alive = ProcessRecord(name="chain", pid=me.pid, birth=birth(me.pid), log=tmp_path / "log")
     network = NetworkFile(
         chain="ws://127.0.0.1:4711",
         storage=tmp_path / "store",

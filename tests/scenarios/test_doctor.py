@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from node_runtime.containers.dockerd_process import StartedEngine
+from node_runtime.processes import birth
 
 
 def test_an_engine_that_is_going_away_is_a_finding_and_no_traceback(tmp_path: Path) -> None:
@@ -19,7 +20,7 @@ def test_an_engine_that_is_going_away_is_a_finding_and_no_traceback(tmp_path: Pa
     gone = StartedEngine(
         url=f"unix://{tmp_path}/docker.sock",
         pid=process.pid,
-        started=process.create_time(),
+        birth=birth(process.pid),
         log=str(tmp_path / "log"),
         build_network=None,
     )

@@ -12,10 +12,11 @@ import pytest
 from node_runtime.containers.dockerd import started_engine, stop_engine
 from node_runtime.containers.which_engine import find_engine
 from node_runtime.errors import HostError
+from node_runtime.processes import birth
 
 
-def record(folder: Path, *, pid: int, started: float) -> None:
-    said = {"url": "unix:///nowhere", "pid": pid, "started": started, "log": "", "build_network": None}
+def record(folder: Path, *, pid: int, born: str) -> None:
+    said = {"url": "unix:///nowhere", "pid": pid, "birth": born, "log": "", "build_network": None}
     (folder / "engine.json").write_text(json.dumps(said))
 
 
@@ -36,14 +37,14 @@ def test_stopping_what_was_never_started_is_success(tmp_path: Path) -> None:
 def test_a_record_whose_process_is_gone_is_forgotten(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    record(tmp_path, pid=ended.pid, started=0.0)
+    record(tmp_path, pid=ended.pid, born="long ago")
     assert started_engine(tmp_path) is None
     stop_engine(tmp_path)
     assert not (tmp_path / "engine.json").exists()
 
 
 def test_a_process_that_has_the_id_by_chance_is_left_alone(tmp_path: Path) -> None:
-    record(tmp_path, pid=os.getpid(), started=psutil.Process().create_time())
+    record(tmp_path, pid=os.getpid(), born=birth(os.getpid()))
     assert started_engine(tmp_path) is None
     stop_engine(tmp_path)
 
@@ -58,5 +59,5 @@ def test_an_engine_that_ends_while_it_is_looked_at_is_none(tmp_path: Path, monke
         raise psutil.NoSuchProcess(process.pid)
 
     monkeypatch.setattr(psutil.Process, "name", ended)
-    record(tmp_path, pid=os.getpid(), started=psutil.Process().create_time())
+    record(tmp_path, pid=os.getpid(), born=birth(os.getpid()))
     assert started_engine(tmp_path) is None

@@ -1,0 +1,40 @@
+"""Is a process told from another that has its id later, whatever happens to the clock?"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from node_runtime.processes import ProcessRecord, birth
+
+
+def record(pid: int, born: str) -> ProcessRecord:
+    return ProcessRecord(name="me", pid=pid, birth=born, log=Path(os.devnull))
+
+
+def test_a_process_is_known_by_its_id_and_birth() -> None:
+    assert record(os.getpid(), birth(os.getpid())).process() == psutil.Process()
+
+
+def test_another_process_of_that_id_is_nobody_of_ours() -> None:
+    assert record(os.getpid(), f"{birth(os.getpid())}0").process() is None
+
+
+def test_a_process_that_ended_is_gone() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    ours = record(child.pid, birth(child.pid))
+    assert ours.process() is not None
+    child.communicate(b"\n")
+    assert ours.process() is None
+    with pytest.raises(psutil.NoSuchProcess):
+        birth(child.pid)
+
+
+def test_a_clock_that_is_set_makes_no_stranger_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = record(os.getpid(), birth(os.getpid()))
+    started = psutil.boot_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: started + 3600)  # how Linux shows it
+    assert ours.process() is not None
