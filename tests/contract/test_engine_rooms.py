@@ -130,6 +130,7 @@ def test_the_next_one_who_works_ends_the_containers_of_work_that_was_killed_and_
     spec = engine_world.spec(script, mounts=(Mount(source=out, target="/out", quota=1 << 20),))
     running = in_background(lambda: engine_world.run(spec))
     wait_until((out / "begun").exists, "the program to begin")
+    wait_until(lambda: all(one.running for one in engine_world.engine.list()), "the engine to say so too")
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         end_killed_work(place.parent, say=print)
