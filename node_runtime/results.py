@@ -23,9 +23,9 @@ from node_runtime.perf import Perf, read_perf
 from node_runtime.ports import ContainerRun
 from node_runtime.stages import Inputs, Keeps, Stage, Writable
 from node_runtime.storage.removal import remove_tree
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import FOUND_AFTER_RUN, manifest_of
 from node_runtime.task import Account, Digest, Kind, Output, Result, TaskId
+from node_runtime.trouble import host_trouble
 from node_runtime.workspace import Workspace, check_entry, output_refused
 
 FILE_NAME = "result.json"

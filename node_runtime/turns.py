@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from node_runtime.errors import InputError
-from node_runtime.storage.trouble import host_trouble
+from node_runtime.trouble import host_trouble
 
 
 @contextmanager

@@ -23,10 +23,10 @@ from node_runtime.ports import ContainerEngine, ContainerSpec, Mount, RunningCon
 from node_runtime.stages import Carried, Stage, Writable
 from node_runtime.storage.manifest import TreeRefused, TreeTooLarge
 from node_runtime.storage.removal import remove_tree
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import FOUND_AFTER_RUN, tree_files
 from node_runtime.storage.working_copy import copy_writable, room_of
 from node_runtime.task import PlanId, TaskId
+from node_runtime.trouble import host_trouble
 
 _ATTEMPT = re.compile(r"task-(\d+)-epoch-(\d+)")
 _STAGES, _LOGS = "stages", "logs"

@@ -17,7 +17,7 @@ from node_runtime.errors import HostError, InputError
 from node_runtime.home import home
 from node_runtime.ports import AssetStore, Say
 from node_runtime.storage.removal import remove_tree
-from node_runtime.storage.trouble import host_trouble
+from node_runtime.trouble import host_trouble
 from node_runtime.turns import in_turn
 from node_runtime.workspace import Workspaces
 

@@ -19,8 +19,8 @@ from node_runtime.ports import AssetStore, Chain, Say
 from node_runtime.stages.bundle import OUTPUTS, START, check_bundle, environment
 from node_runtime.stages.inputs import Inputs, input_in, model_entry
 from node_runtime.storage.removal import remove_tree
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Assignment, Digest, Task, TaskId, TaskState, Visibility
+from node_runtime.trouble import host_trouble
 from node_runtime.units import amount, size
 
 

@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from node_runtime.errors import InputError
 from node_runtime.stages.bundle import OUTPUTS
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Assignment, TaskId
+from node_runtime.trouble import host_trouble
 
 OWN = ".node-runtime"  # of a task's folder: ours, not the bundle's
 ENVIRONMENT = f"{OWN}/task.env"

@@ -13,8 +13,8 @@ from node_runtime.stages import Stage
 from node_runtime.stages.bundle import OUTPUTS, START
 from node_runtime.storage.manifest import TreeMissing, TreeRefused
 from node_runtime.storage.removal import remove_tree
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import FOUND_AFTER_RUN, manifest_of, tree_files
+from node_runtime.trouble import host_trouble
 from node_runtime.workspace import AttemptId, Workspace, Workspaces, output_refused
 
 _FRESH, _BEFORE = "outputs-fresh", "outputs-before"

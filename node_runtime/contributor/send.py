@@ -21,9 +21,9 @@ from node_runtime.results import FILE_NAME, Collected, check_outputs, describe, 
 from node_runtime.stages import Inputs, Stage, inputs_of
 from node_runtime.stages.bundle import OUTPUTS
 from node_runtime.storage.manifest import TreeMissing, TreeRefused
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import FOUND_AFTER_RUN, manifest_of
 from node_runtime.task import Assignment, AssignmentState, Digest, Kind, Submission, SubmissionId, TaskId
+from node_runtime.trouble import host_trouble
 
 BY_HAND = "These outputs were made by a person, not by a container of a node: nobody saw how.\n"
 

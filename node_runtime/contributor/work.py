@@ -25,8 +25,8 @@ from node_runtime.stages import Input, Inputs, Stage, stages_of
 from node_runtime.stages.bundle import OUTPUTS, START
 from node_runtime.stages.inputs import input_in
 from node_runtime.storage.removal import remove_tree
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Assignment, Digest
+from node_runtime.trouble import host_trouble
 from node_runtime.workspace import AttemptId, Workspace, Workspaces
 
 TIME_TO_SEND = 10_000  # ms before its due at which the container is ended

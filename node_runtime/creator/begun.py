@@ -13,8 +13,8 @@ from pathlib import Path
 from node_runtime.errors import ChainRefused
 from node_runtime.home import home
 from node_runtime.ports import Say
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Account, TaskId
+from node_runtime.trouble import host_trouble
 from node_runtime.turns import in_turn
 
 

@@ -18,7 +18,7 @@ from pydantic import JsonValue
 from node_runtime.document import AnnotationType
 from node_runtime.errors import InputError
 from node_runtime.stages.bundle import OUTPUTS, START
-from node_runtime.storage.trouble import host_trouble
+from node_runtime.trouble import host_trouble
 
 FILES, SAMPLES = "annotation_files", "annotation_samples"
 BESIDE = ("setup.sh", "requirements.txt", "settings.py")  # what belongs to a script that is named alone

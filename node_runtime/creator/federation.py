@@ -15,8 +15,8 @@ from node_runtime.federation.model_folder import MAX_INFO, MAX_STRUCTURE, MAX_WE
 from node_runtime.ports import AssetStore, Chain
 from node_runtime.stages.inputs import input_in, model_entry
 from node_runtime.storage.removal import remove_tree
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Digest, Submission, SubmissionId, SubmissionState, TaskId
+from node_runtime.trouble import host_trouble
 
 LARGEST = MAX_WEIGHTS + MAX_STRUCTURE + MAX_INFO  # bytes of a model folder
 _MODEL = "model"

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from node_runtime.errors import InputError
-from node_runtime.storage.trouble import host_trouble
+from node_runtime.trouble import host_trouble
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 

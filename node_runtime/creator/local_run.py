@@ -20,8 +20,8 @@ from node_runtime.spec_parts import ModelSpec
 from node_runtime.stages import Inputs, Stage, inputs_of, stages_of
 from node_runtime.storage.cache import Cache
 from node_runtime.storage.removal import remove_tree
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Account, Digest, Objective, ObjectiveId, TaskId
+from node_runtime.trouble import host_trouble
 from node_runtime.turns import alone_in
 from node_runtime.workspace import AttemptId, Workspace, Workspaces
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from node_runtime.ports import AssetStore
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import AssetKind, Digest
+from node_runtime.trouble import host_trouble
 
 _LEFT_OUT = ("__pycache__", ".git")
 

@@ -14,8 +14,8 @@ from node_runtime.errors import InputError, NodeRuntimeError
 from node_runtime.ports import AssetStore, Chain
 from node_runtime.results import FILE_NAME, MOST_FILES, ResultDocument
 from node_runtime.storage.removal import remove_tree
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Digest, Submission, TaskId
+from node_runtime.trouble import host_trouble
 
 MAX_DOCUMENT = 8 << 20  # bytes
 LOGS = "logs"

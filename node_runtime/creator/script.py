@@ -22,8 +22,8 @@ from node_runtime.errors import InputError
 from node_runtime.hostile_json import read_json
 from node_runtime.ports import ContainerEngine, ContainerSpec, ImageSource, Mount, Say
 from node_runtime.storage.removal import remove_tree
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import manifest_of
+from node_runtime.trouble import host_trouble
 
 FILE_NAME = "verdict.json"
 PROGRAMS = {"validate.py": "python3", "validate.sh": "/bin/sh"}

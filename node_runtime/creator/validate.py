@@ -23,8 +23,8 @@ from node_runtime.errors import ChainRefused, ChainUnavailable, InputError, Node
 from node_runtime.ports import AssetStore, Chain
 from node_runtime.stages.bundle import OUTPUTS
 from node_runtime.storage.removal import remove_tree
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Account, Digest, Submission, SubmissionId, SubmissionState, TaskId, TaskState
+from node_runtime.trouble import host_trouble
 from node_runtime.turns import alone_in
 from node_runtime.units import moment, size
 

@@ -23,8 +23,8 @@ from node_runtime.results import (
 )
 from node_runtime.stages import Inputs, Stage
 from node_runtime.storage.prune import MONTH, prune
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.task import Assignment, Task
+from node_runtime.trouble import host_trouble
 from node_runtime.workspace import AttemptId, Workspace
 
 PRIVATE_LOGS = "private-logs"  # in the work folder, each attempt's under its digest

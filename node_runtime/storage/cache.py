@@ -24,9 +24,9 @@ from node_runtime.storage.cache_index import CacheIndex, this_process
 from node_runtime.storage.manifest import TreeRefused, check_digest
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.seal import make_read_only, seal_of
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import manifest_of
 from node_runtime.task import Digest
+from node_runtime.trouble import host_trouble
 
 
 class Cache:

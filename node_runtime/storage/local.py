@@ -24,9 +24,9 @@ from node_runtime.errors import AssetMismatch, AssetUnavailable, HostError, Stor
 from node_runtime.storage.manifest import MAX_MANIFEST, TreeTooLarge, check_digest
 from node_runtime.storage.packed import contents, pack, packed_size, read_manifest, unpack
 from node_runtime.storage.prune import MONTH, prune
-from node_runtime.storage.trouble import host_trouble
 from node_runtime.storage.walk import manifest_of
 from node_runtime.task import Digest
+from node_runtime.trouble import host_trouble
 
 ABANDONED = 3600  # seconds without a write, after which nobody is writing it any more
 ONE_ENTRY = 2048  # bytes that a manifest of one entry has at most, its path being the longest

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node_runtime.storage.removal import remove_tree
-from node_runtime.storage.trouble import host_trouble
+from node_runtime.trouble import host_trouble
 
 
 @dataclass(frozen=True, kw_only=True)
