@@ -18,6 +18,7 @@ from node_runtime.annotations import check_annotations
 from node_runtime.document import Document
 from node_runtime.errors import FailureCategory, InputError, TaskFailed
 from node_runtime.hostile_json import parse_json
+from node_runtime.outputs import check_entry, output_refused
 from node_runtime.perf import FILE_NAME as PERF
 from node_runtime.perf import Perf, read_perf
 from node_runtime.ports import ContainerRun
@@ -26,7 +27,7 @@ from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.walk import FOUND_AFTER_RUN, manifest_of
 from node_runtime.task import Account, Digest, Kind, Output, Result, TaskId
 from node_runtime.trouble import host_trouble
-from node_runtime.workspace import Workspace, check_entry, output_refused
+from node_runtime.workspace import Workspace
 
 FILE_NAME = "result.json"
 MOST_FILES = FOUND_AFTER_RUN.entries  # of an output: nodes and people send no more, and nobody has to take more

@@ -11,19 +11,17 @@ Everything here may run twice. Nothing follows a link a container left behind.
 import os
 import re
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from node_runtime.document import MOST_IN_BUNDLE
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
+from node_runtime.outputs import check_entry
 from node_runtime.ports import ContainerEngine, ContainerSpec, Mount, RunningContainer
 from node_runtime.stages import Carried, Stage, Writable
-from node_runtime.storage.manifest import TreeRefused, TreeTooLarge
+from node_runtime.storage.manifest import TreeTooLarge
 from node_runtime.storage.removal import remove_tree
-from node_runtime.storage.walk import FOUND_AFTER_RUN, tree_files
 from node_runtime.storage.working_copy import copy_writable, room_of
 from node_runtime.task import PlanId, TaskId
 from node_runtime.trouble import host_trouble
@@ -242,36 +240,6 @@ def _copy_into(folder: Path, writable: Writable, *, without: tuple[str, ...]) ->
 
 def _unfit(message: str) -> TaskFailed:
     return TaskFailed(FailureCategory.INPUT_MISMATCH, message, remedy="it is for the task's creator to mend the bundle")
-
-
-def check_entry(entry: Path, *, stage: str, bytes_allowed: int) -> None:
-    """Raise `TaskFailed` unless `entry` is there and is a regular file, or a folder with files and without links."""
-    place = f"{entry.parent.name}/{entry.name}"
-    with output_refused(stage):
-        if not os.path.lexists(entry) or _files_in(entry, bytes_allowed) == 0:
-            raise TaskFailed(
-                FailureCategory.OUTPUT_INVALID,
-                f"stage {stage} ended well but left no {place}",
-                remedy=f"let it write {place}, a file or a folder with files in it, before it exits with 0",
-            )
-
-
-@contextmanager
-def output_refused(stage: str) -> Iterator[None]:
-    """What can't be a tree is the task's failure when a container made it."""
-    try:
-        yield
-    except TreeTooLarge as error:
-        category = FailureCategory.OUTPUT_TOO_LARGE
-        raise TaskFailed(category, f"stage {stage}: {error.message}", remedy=error.remedy) from error
-    except TreeRefused as error:
-        category = FailureCategory.OUTPUT_INVALID
-        raise TaskFailed(category, f"stage {stage}: {error.message}", remedy=error.remedy) from error
-
-
-def _files_in(entry: Path, bytes_allowed: int) -> int:
-    """How many files; walks all of them, so that one odd one anywhere is found."""
-    return sum(1 for _ in tree_files(entry, caps=FOUND_AFTER_RUN.with_bytes(bytes_allowed)))
 
 
 def _make_mount_point(point: Path, source: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from node_runtime.contributor.folder import TaskFolder
 from node_runtime.errors import InputError, TaskFailed
+from node_runtime.outputs import output_refused
 from node_runtime.ports import Say
 from node_runtime.stages import Stage
 from node_runtime.stages.bundle import OUTPUTS, START
@@ -15,7 +16,7 @@ from node_runtime.storage.manifest import TreeMissing, TreeRefused
 from node_runtime.storage.removal import remove_tree
 from node_runtime.storage.walk import FOUND_AFTER_RUN, manifest_of, tree_files
 from node_runtime.trouble import host_trouble
-from node_runtime.workspace import AttemptId, Workspace, Workspaces, output_refused
+from node_runtime.workspace import AttemptId, Workspace, Workspaces
 
 _FRESH, _BEFORE = "outputs-fresh", "outputs-before"
 _LAID = "laid"  # in the workspace: the digest of the outputs that it began with
