@@ -1,14 +1,11 @@
 """Where does the image that Dockerfiles start from come from? A registry, a cached tarball, or debootstrap."""
 
-import fcntl
 import hashlib
 import os
 import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import docker
@@ -20,6 +17,7 @@ from node_runtime.containers.packages import install_packages
 from node_runtime.containers.removal import remove_folder, unmount_below
 from node_runtime.errors import HostError
 from node_runtime.ports import Say
+from node_runtime.turns import in_turn
 
 OFFICIAL = "python:3.11-slim-bookworm"
 """What a registry offers, and what Dockerfiles name."""
@@ -54,7 +52,7 @@ def ensure_base_image(url: str, cache: Path, *, say: Say) -> str:
         name, tarball = f"node-runtime/base:{digest[:16]}", cache / f"base-{digest[:16]}.tar"
         if image_id(client, name):
             return name
-        with _locked(cache / "base.lock"):
+        with in_turn(cache, waiting=lambda: say("waiting for another command that gets the base image")):
             if image_id(client, name):
                 return name
             if not tarball.exists():
@@ -113,14 +111,6 @@ def _host_bundle() -> Path:
         if path and Path(path).is_file():
             return Path(path)
     raise HostError("base image: this machine has no CA bundle", remedy="install the package ca-certificates")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _pull(client: docker.APIClient, name: str, say: Say) -> bool:

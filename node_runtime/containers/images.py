@@ -126,7 +126,7 @@ class Images:
 
     def _build(self, source: ImageSource, dockerfile: Path, tag: str, log: Log, stop: threading.Event) -> str:
         self._check_allowed(source)
-        with only_builder(tag, stop):
+        with only_builder(tag, stop, waiting=lambda: log("waiting for another build of the same folder")):
             if (built := self._id(tag)) is not None:  # by another thread or process meanwhile
                 return built
             pip, base = pip_arguments(), self._settings.base_image

@@ -4,16 +4,15 @@
 
     <home>/run/run-1f…/         the command's folder, by the name that its containers have too
     <home>/run/run-1f….lock     the engine's address; held as long as the command lives
-    <home>/run/guard            held while a lock is made or looked at
 
 The kernel lets go of a lock however its command ends. What a killed one left, containers, mounts and folder, is removed
-by the next command, or by `gc`.
+by the next command, or by `gc`. Locks are made and looked at in turn.
 """
 
 import fcntl
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -25,6 +24,8 @@ from node_runtime.containers.removal import remove_folder, unmount_below
 from node_runtime.errors import HostError
 from node_runtime.home import home
 from node_runtime.ports import Say
+from node_runtime.trouble import host_trouble
+from node_runtime.turns import in_turn
 
 _LOCK = ".lock"
 
@@ -44,7 +45,7 @@ def own_room(kind: str, *, say: Say) -> Iterator[OwnRoom]:
     sweep_rooms(say)
     url = own_engine_url()
     with ExitStack() as stack:
-        folder = stack.enter_context(_own_folder(rooms(), kind, url))
+        folder = stack.enter_context(_own_folder(rooms(), kind, url, say))
         engine = stack.enter_context(own_engine(folder, node=folder.name, say=say))
         yield OwnRoom(engine=engine, name=folder.name, folder=folder)
 
@@ -52,7 +53,7 @@ def own_room(kind: str, *, say: Say) -> Iterator[OwnRoom]:
 def rooms() -> Path:
     """The folder of them all, made if it isn't there. Raises `HostError` where it can't be made."""
     place = home() / "run"
-    with _disk_trouble(place):
+    with host_trouble(place):
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
     return place
 
@@ -60,7 +61,7 @@ def rooms() -> Path:
 def sweep_rooms(say: Say) -> int:
     """Remove the rooms of commands that were killed, as far as their engines answer. How many were."""
     removed = 0
-    with _guarded(place := rooms()):
+    with host_trouble(place := rooms()), _in_turn(place, say):
         for path in sorted(place.glob(f"*{_LOCK}")):
             with suppress(FileNotFoundError), path.open() as lock:  # its command may just end
                 if not _is_taken(lock) and _removed(path.with_suffix(""), engine=lock.read(), say=say):
@@ -70,13 +71,13 @@ def sweep_rooms(say: Say) -> int:
 
 
 @contextmanager
-def _own_folder(place: Path, kind: str, engine: str) -> Iterator[Path]:
+def _own_folder(place: Path, kind: str, engine: str, say: Say) -> Iterator[Path]:
     # a name that was never used: what a killed command left must not be taken for this one's
     folder = place / f"{kind}-{secrets.token_hex(6)}"
     path = folder.with_suffix(_LOCK)
     with ExitStack() as held:
-        with _disk_trouble(place):
-            with _guarded(place):
+        with host_trouble(place):
+            with _in_turn(place, say):
                 lock = held.enter_context(path.open("x"))
                 fcntl.flock(lock, fcntl.LOCK_EX)
             lock.write(engine)
@@ -87,7 +88,7 @@ def _own_folder(place: Path, kind: str, engine: str) -> Iterator[Path]:
         finally:
             unmount_below(folder)
             remove_folder(folder)
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _removed(folder: Path, *, engine: str, say: Say) -> bool:
@@ -102,20 +103,8 @@ def _removed(folder: Path, *, engine: str, say: Say) -> bool:
     return True
 
 
-@contextmanager
-def _disk_trouble(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        remedy = "see that the disk has room and the folder's rights let this user in"
-        raise HostError(f"working in {place} failed: {error.strerror or error}", remedy=remedy) from error
-
-
-@contextmanager
-def _guarded(place: Path) -> Iterator[None]:
-    with (place / "guard").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        yield
+def _in_turn(place: Path, say: Say) -> AbstractContextManager[None]:
+    return in_turn(place, waiting=lambda: say("waiting for another command that removes what killed ones left"))
 
 
 def _is_taken(lock: IO[str]) -> bool:
