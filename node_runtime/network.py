@@ -23,6 +23,7 @@ from node_runtime.ports import Say
 from node_runtime.processes import ProcessRecord
 from node_runtime.storage.prune import MONTH, prune
 from node_runtime.task import Kind
+from node_runtime.trouble import host_trouble
 from node_runtime.turns import in_turn
 
 START_SECONDS = 180.0  # of a busy machine; a process that ends by itself is told at once
@@ -46,7 +47,8 @@ class NetworkSettings:
 
 def bring_up(settings: NetworkSettings, say: Say) -> NetworkFile:
     """Start engine, chain and nodes, and write them down. Nothing is left running when a step fails."""
-    settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with host_trouble(settings.folder):
+        settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _in_turn(settings.folder, say):
         known = NetworkFile.load(settings.folder)
         if known is not None and known.running():

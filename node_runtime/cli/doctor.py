@@ -23,6 +23,7 @@ from node_runtime.containers.which_engine import find_engine
 from node_runtime.errors import HostError, NodeRuntimeError
 from node_runtime.home import engine_folder, home
 from node_runtime.network_file import NetworkFile
+from node_runtime.trouble import host_trouble
 
 GIB = 1 << 30
 LITTLE_DISK = 5 * GIB
@@ -107,7 +108,8 @@ def _docker() -> Finding:
 
 
 def _sandbox() -> Finding:
-    home().mkdir(parents=True, exist_ok=True)
+    with host_trouble(home()):
+        home().mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="doctor-", dir=home()) as work,
         closing(DockerEngine(EngineSettings(node="doctor", work=Path(work), docker_host=_engine_url()))) as engine,

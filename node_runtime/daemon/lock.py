@@ -10,6 +10,7 @@ from pathlib import Path
 
 from node_runtime.errors import ConfigError
 from node_runtime.task import Account
+from node_runtime.trouble import host_trouble
 
 ID = "id"  # of the work folder
 
@@ -49,8 +50,9 @@ def engine_name(work: Path, node: str) -> str:
 
 @contextmanager
 def _locked(path: Path, taken: str, remedy: str) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with host_trouble(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
