@@ -4,7 +4,6 @@ The record of an engine that was started here lies in its folder: who it is (pro
 answers, and which network its builds need.
 """
 
-import fcntl
 import json
 import os
 import platform
@@ -12,7 +11,6 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from node_runtime.containers.which_engine import answers, find_engine
 from node_runtime.errors import HostError
 from node_runtime.ports import Say
 from node_runtime.processes import birth
+from node_runtime.turns import in_turn
 
 _STARTS_WITHIN = 120.0  # seconds; one whose process ends is noticed at once
 _LOOK = 5  # seconds for one answer of an engine that may not be ready yet
@@ -80,8 +79,7 @@ def start_engine(folder: Path, *, say: Say, with_network: bool = True) -> Starte
             "no container engine answers, and starting one needs root on Linux",
             remedy="install and start Docker (https://docs.docker.com/engine/install/), then repeat",
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / "engine.lock"):
+    with in_turn(folder, waiting=lambda: say("waiting for another command that starts or ends this Docker Engine")):
         running = started_engine(folder)
         if running is not None and _answers_in_the_end(running, say):
             return running
@@ -103,7 +101,7 @@ def stop_engine(folder: Path) -> None:
     """End the engine that was started from `folder`, with its containers. Nothing else is touched; may be repeated."""
     if not folder.is_dir():
         return
-    with _locked(folder / "engine.lock"):
+    with in_turn(folder, waiting=lambda: None):
         _end(folder)
 
 
@@ -211,10 +209,3 @@ def _require_dockerd(log: Path, say: Say) -> None:
         install_packages(["docker.io", "iptables"], log=log, say=say)
     if _dockerd() is None:
         raise HostError("dockerd is not there though docker.io is installed", remedy="install Docker, then repeat")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
