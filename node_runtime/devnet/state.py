@@ -2,14 +2,11 @@
 transactions."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 
 from . import trie
 from .scale import Reader, compact
-
-Changes = Mapping[bytes, bytes | None]
-"""Keys and their new values; None stands for a removed key."""
 
 
 class View(Protocol):
