@@ -17,23 +17,28 @@ from node_runtime.trouble import host_trouble
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Make the folder if need be. Raises `InputError` while another command is in it."""
-    with _opened(folder) as descriptor:
-        if not _locked(descriptor):
-            raise InputError(
-                f"another command is writing to {folder}", remedy="wait until it has ended, or name another folder"
-            )
+
+    def told() -> None:
+        raise InputError(
+            f"another command is writing to {folder}", remedy="wait until it has ended, or name another folder"
+        )
+
+    with in_turn(folder, waiting=told):
         yield
 
 
 @contextmanager
 def in_turn(folder: Path, *, waiting: Callable[[], None]) -> Iterator[None]:
     """Make the folder if need be, and wait until nobody else is in it; ``waiting`` is told when that takes time."""
-    with _opened(folder) as descriptor:
-        if not _locked(descriptor):
-            waiting()
-            with suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+    while True:
+        with _opened(folder) as descriptor:
+            if not _locked(descriptor):
+                waiting()
+                with suppress(OSError):
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_still(folder, descriptor):  # else who was in it removed it at its end
+                yield
+                return
 
 
 @contextmanager
@@ -45,6 +50,12 @@ def _opened(folder: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _is_still(folder: Path, descriptor: int) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(folder.stat(), os.fstat(descriptor))
+    return False
 
 
 def _locked(descriptor: int) -> bool:
