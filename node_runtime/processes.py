@@ -3,12 +3,17 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+from node_runtime.errors import HostError
+
+KILL_SECONDS = 60.0  # a busy machine needs to take a killed process apart
 _START_TICKS = 19  # proc(5): the 22nd field of stat, the 20th after the command's name, which may hold anything
 
 
@@ -77,16 +82,31 @@ def start(name: str, command: Sequence[str], *, log: Path) -> tuple[ProcessRecor
 
 
 def stop(record: ProcessRecord, *, grace: float) -> bool:
-    """Ask the process to end, and kill it after `grace` seconds. Answers whether it was running."""
+    """Ask the process to end, and kill it after `grace` seconds. Answers whether it was running.
+
+    Raises `HostError` for one that even then doesn't end.
+    """
     process = record.process()
     if process is None:
         return False
-    try:
+    with suppress(psutil.NoSuchProcess):
         process.terminate()
-        process.wait(grace)
-    except psutil.TimeoutExpired:
+        if _ends(record, grace):
+            return True
         process.kill()
-        process.wait(60)
-    except psutil.NoSuchProcess:
-        pass
+        if not _ends(record, KILL_SECONDS):
+            raise HostError(
+                f"{record.name}, process {record.pid}, doesn't end although it was killed",
+                remedy="see what it waits for, e.g. a disk that doesn't answer",
+            )
+    return True
+
+
+def _ends(record: ProcessRecord, seconds: float) -> bool:
+    """Whether it ends in time. Whose child it is may be too busy to take note of that, or wait for us."""
+    give_up = time.monotonic() + seconds
+    while record.process() is not None:
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.02)
     return True

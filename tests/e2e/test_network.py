@@ -107,6 +107,29 @@ def test_up_that_is_stopped_at_any_moment_leaves_nothing_running(
     assert NetworkFile.load(tmp_path / "network") is None
 
 
+def test_down_ends_a_network_that_another_terminal_has_up(docker_engine: DockerHost, tmp_path: Path) -> None:
+    set_here = {"NODE_RUNTIME_HOME": str(tmp_path), "DOCKER_HOST": docker_engine.url, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "node_runtime", "up", "--port", "0"],
+        env=os.environ | set_here,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as up:
+        assert up.stdout is not None
+        assert any(line.startswith("Ctrl-C stops") for line in up.stdout)
+        down = subprocess.run(
+            [sys.executable, "-m", "node_runtime", "down"],
+            env=os.environ | set_here,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (down.returncode, down.stderr) == (0, "")
+        assert down.stdout.splitlines()[:2] == ["stopped node bob", "stopped chain"]
+        assert up.wait() == 0, up.stdout.read()
+
+
 def test_what_a_killed_node_left_ends_with_the_network(
     docker_engine: DockerHost, settings: NetworkSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

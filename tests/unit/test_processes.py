@@ -1,6 +1,7 @@
 """Is a process told from another that has its id later, whatever happens to the clock?"""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from node_runtime.processes import ProcessRecord, birth
+from node_runtime.processes import ProcessRecord, birth, stop
 
 
 def record(pid: int, born: str) -> ProcessRecord:
@@ -31,6 +32,22 @@ def test_a_process_that_ended_is_gone() -> None:
     assert ours.process() is None
     with pytest.raises(psutil.NoSuchProcess):
         birth(child.pid)
+
+
+def test_stopping_does_not_wait_for_the_parent_to_take_note() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)  # a zombie until it is polled
+    assert stop(record(child.pid, birth(child.pid)), grace=60)
+    assert psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE
+    assert child.wait() == -signal.SIGTERM
+
+
+def test_who_does_not_listen_is_killed() -> None:
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); input()"
+    child = subprocess.Popen([sys.executable, "-c", deaf], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"deaf\n"
+    assert stop(record(child.pid, birth(child.pid)), grace=0.1)
+    assert child.wait() == -signal.SIGKILL
 
 
 def test_a_clock_that_is_set_makes_no_stranger_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
