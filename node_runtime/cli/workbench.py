@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from node_runtime.containers.left_over import end_left_over
@@ -38,7 +38,7 @@ def open_workbench(assigned: Assigned, store: AssetStore, *, say: Say) -> Iterat
     with ExitStack() as stack:
         attempts = place / "attempts"
         end_killed_work(home() / "work", say=say)
-        stack.enter_context(_alone(place, attempts, hold.task))
+        stack.enter_context(_alone(place, attempts, hold.task, say))
         engine = stack.enter_context(own_engine(place / ENGINE, node=name, say=say))
         for left in engine.list():
             engine.remove(left.name)
@@ -69,7 +69,7 @@ def stopped_by_hangup() -> Iterator[threading.Event]:
 
 def end_killed_work(places: Path, *, say: Say) -> None:
     """Remove the containers of commands that were killed, whatever task they worked on."""
-    with in_turn(places, waiting=lambda: None):  # nobody who begins to work is told that it is being worked on
+    with _in_turn(places, say):  # nobody who begins to work is told that it is being worked on
         for path in sorted(places.glob("*/lock")):
             with suppress(FileNotFoundError, BlockingIOError), path.open() as lock:  # it ends just now, or goes on
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -80,22 +80,25 @@ def end_killed_work(places: Path, *, say: Say) -> None:
 
 
 @contextmanager
-def _alone(place: Path, attempts: Path, task: int) -> Iterator[None]:
+def _alone(place: Path, attempts: Path, task: int, say: Say) -> Iterator[None]:
     """The kernel lets go of the lock however this process ends. The place stays while an attempt is in it."""
-    with host_trouble(place):
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            with in_turn(place.parent, waiting=lambda: None):
+    with ExitStack() as held:
+        with host_trouble(place), _in_turn(place.parent, say):
+            place.mkdir(exist_ok=True, mode=0o700)
+            lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            held.callback(os.close, lock)
+            try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"task {task} is being worked on already", remedy="end the other 'work' first") from None
+            except BlockingIOError:
+                told = f"task {task} is being worked on already"
+                raise InputError(told, remedy="end the other 'work' first") from None
         try:
             yield
         finally:
             if not attempts.is_dir() or not any(attempts.iterdir()):
-                with host_trouble(place):
+                with host_trouble(place), _in_turn(place.parent, say):  # else somebody may just take its lock
                     remove_tree(place)
-    finally:
-        os.close(lock)
+
+
+def _in_turn(places: Path, say: Say) -> AbstractContextManager[None]:
+    return in_turn(places, waiting=lambda: say("waiting for another 'work' that begins or ends"))
