@@ -1,6 +1,7 @@
-"""How do the tests of one session share this machine? Its processors, its bytecode, and its Docker Engine."""
+"""How do the tests of one session share this machine? Its processors, bytecode, signals and Docker Engine."""
 
 import os
+import signal
 
 import pytest
 
@@ -13,6 +14,8 @@ _THERE_BEFORE = pytest.StashKey[bool]()
 def pytest_configure(config: pytest.Config) -> None:
     # else each of some thousand processes that the tests start would compile this package anew
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # commands under test have to hear Ctrl-C
     if not hasattr(config, "workerinput"):  # of the process that the others, if any, report to
         config.stash[_THERE_BEFORE] = started_engine(engine_folder()) is not None
 
