@@ -63,7 +63,8 @@ def sweep_rooms(say: Say) -> int:
     removed = 0
     with host_trouble(place := rooms()), _in_turn(place, say):
         for path in sorted(place.glob(f"*{_LOCK}")):
-            with suppress(FileNotFoundError), path.open() as lock:  # its command may just end
+            # its command may just end, or be another user's
+            with suppress(FileNotFoundError, PermissionError), path.open() as lock:
                 if not _is_taken(lock) and _removed(path.with_suffix(""), engine=lock.read(), say=say):
                     path.unlink()
                     removed += 1
