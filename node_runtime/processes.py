@@ -31,8 +31,9 @@ class ProcessRecord(BaseModel):
         """The process, if it still runs."""
         try:
             process = psutil.Process(self.pid)
-            same = birth(self.pid) == self.birth
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+            # one of which only its main thread has ended still has its files, and the locks on them
+            ended = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+            return process if birth(self.pid) == self.birth and not ended else None
         except psutil.NoSuchProcess:
             return None
 

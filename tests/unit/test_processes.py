@@ -1,6 +1,7 @@
 """Is a process told from another that has its id later, whatever happens to the clock?"""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -32,6 +33,18 @@ def test_a_process_that_ended_is_gone() -> None:
     assert ours.process() is None
     with pytest.raises(psutil.NoSuchProcess):
         birth(child.pid)
+
+
+def test_a_process_whose_main_thread_has_ended_still_runs() -> None:
+    leaves = "import ctypes, sys, threading; threading.Thread(target=sys.stdin.readline).start()"
+    leaves += f"; ctypes.CDLL(None).syscall({93 if platform.machine() == 'aarch64' else 60}, 0)"  # of this thread alone
+    child = subprocess.Popen([sys.executable, "-c", leaves], stdin=subprocess.PIPE)
+    ours = record(child.pid, birth(child.pid))
+    while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
+        assert ours.process() is not None
+    assert ours.process() is not None
+    child.communicate(b"\n")
+    assert ours.process() is None
 
 
 def test_stopping_does_not_wait_for_the_parent_to_take_note() -> None:
