@@ -66,10 +66,18 @@ def _end_left_behind(exec_root: str) -> None:
     left: list[psutil.Process] = []
     for process in psutil.process_iter(["name", "cmdline"]):
         told = any(exec_root in word for word in process.info["cmdline"] or ())
-        if told and process.info["name"].startswith(("containerd", "dockerd")):
+        if told and process.info["name"].startswith(("containerd", "dockerd")) and _has_our_root(process.pid):
             with suppress(psutil.NoSuchProcess):
                 left.extend([process, *process.children(recursive=True)])
     for process in left:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(left, timeout=_STOPS_WITHIN)
+
+
+def _has_our_root(pid: int) -> bool:
+    """In another root, of a chroot or a container, folders of the same name are others, and so are their engines."""
+    try:
+        return Path("/proc/self/root").samefile(f"/proc/{pid}/root")
+    except OSError:  # it has ended, or is none of ours
+        return False

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +12,7 @@ import psutil
 import pytest
 
 from node_runtime.containers.dockerd import StartedEngine, ensure_engine, start_engine, started_engine, stop_engine
+from node_runtime.containers.dockerd_process import end_engine, run_folder
 from node_runtime.containers.which_engine import answers
 from tests.contract.engine_world import wait_until
 
@@ -40,6 +43,20 @@ def test_an_engine_that_is_too_busy_to_answer_is_waited_for_and_not_ended(
             os.kill(engine.pid, signal.SIGCONT)
         assert found.result(timeout=240).url == engine.url
     assert started_engine(tmp_path) == engine
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["of this root", "of another root"])
+def test_what_is_left_of_an_engine_is_told_by_its_folder_in_this_root(tmp_path: Path, ours: bool) -> None:
+    run = run_folder(tmp_path)
+    run.mkdir(parents=True)
+    (tmp_path / "dockerd").symlink_to(os.path.realpath(sys.executable))  # a process of that name
+    wait = "import os, sys; os.chroot(sys.argv[1]); print('there', flush=True); input()"
+    command = [tmp_path / "dockerd", "-c", wait, "/" if ours else tmp_path, run / "exec"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"there\n"
+        end_engine(None, tmp_path)
+        assert psutil.pid_exists(process.pid) is not ours
 
 
 def test_an_engine_that_nobody_wrote_down_is_ended_by_the_next_start(engine: StartedEngine, tmp_path: Path) -> None:
