@@ -22,15 +22,31 @@ class PersonsTerminal:
     process: subprocess.Popen[bytes]
     seen: str = ""
     nobody: int | None = None
+    _heeded: int = 0
 
-    def waits_for(self, text: str, *, within: float = 240) -> None:
-        give_up = time.monotonic() + within
-        while text not in self.seen:
+    def waits_for(self, text: str, *, again: bool = False, within: float = 240) -> None:
+        """`again`: what was waited for before doesn't count."""
+        since, give_up = self._heeded if again else 0, time.monotonic() + within
+        while (found := self.seen.find(text, since)) < 0:
             assert time.monotonic() < give_up, f"waited for {text!r}, saw:\n{self.seen}"
             assert self._look() or self.process.poll() is None, f"it ended without {text!r}, saw:\n{self.seen}"
+        self._heeded = found + len(text)
 
     def types(self, keys: str) -> None:
         os.write(self.hand, keys.encode())
+
+    def interrupts(self, *, within: float = 240) -> None:
+        """Ctrl-C at a question. Python hears one that comes between the question and its reading with the next key."""
+        give_up = time.monotonic() + within
+        while not self._reads():
+            assert time.monotonic() < give_up, f"waited for it to read, saw:\n{self.seen}"
+            time.sleep(0.01)
+        self.types("\x03")
+
+    def _reads(self) -> bool:
+        """Whether the command is within a system call on its standard input: see proc(5), /proc/pid/syscall."""
+        call = Path(f"/proc/{self.process.pid}/syscall").read_text().split()
+        return call[1:2] == ["0x0"]
 
     def ends(self, *, within: float = 240) -> int:
         """Its exit code."""

@@ -1,13 +1,8 @@
 """Do the three strategies accept, reject, or decide nothing, and never accept by accident?"""
 
 import json
-import os
-import pty
-import signal
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,8 +22,7 @@ from node_runtime.creator.validate import Desk, Outcome, Validated, validate
 from node_runtime.errors import InputError
 from node_runtime.task import UNIT, Digest, Output, Result, SubmissionId, SubmissionState, TaskId, TaskState
 from tests.e2e.people import FOUND, REWARD, People
-
-LIMIT = 300  # seconds, reached in a failure only
+from tests.e2e.persons_terminal import at_terminal
 
 
 def never(_: Received) -> Verdict | None:
@@ -231,26 +225,21 @@ def test_at_a_terminal_a_person_sees_what_came_and_decides(people: People) -> No
     task = people.offer("slots: 3\nvalidation: manual\n")
     for name in ("Bob", "Charlie", "Dave"):
         people.deliver(name, task)
-    controller, terminal = pty.openpty()
-    command = [sys.executable, "-m", "node_runtime", "validate", str(task)]
-    with subprocess.Popen(
-        command,
-        env=people.environment("//Alice"),
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        close_fds=True,
-    ) as process:
-        os.close(terminal)
-        seen = ""
-        for answer in ("maybe", "a", "r", "", "a dog", "l"):
-            seen += read_until(controller, "? [a/r/l] ", "worker reads: ")
-            os.write(controller, f"{answer}\n".encode())
-        assert process.wait(timeout=LIMIT) == 0
-    os.close(controller)
-    assert "'outputs/a_annotations.json'" in seen
-    assert "Cohen's kappa with submission" in seen
-    assert "a reason has between 1 and 256 bytes" in seen
+    with at_terminal("validate", str(task), folder=people.folder, environment=people.environment("//Alice")) as alice:
+        for question, answer in (
+            ("? [a/r/l] ", "maybe"),
+            ("? [a/r/l] ", "a"),
+            ("? [a/r/l] ", "r"),
+            ("worker reads: ", ""),
+            ("worker reads: ", "a dog"),
+            ("? [a/r/l] ", "l"),
+        ):
+            alice.waits_for(question, again=True)
+            alice.types(f"{answer}\n")
+        assert alice.ends() == 0
+    assert "'outputs/a_annotations.json'" in alice.seen
+    assert "Cohen's kappa with submission" in alice.seen
+    assert "a reason has between 1 and 256 bytes" in alice.seen
     assert states(people, task) == [SubmissionState.ACCEPTED, SubmissionState.REJECTED, SubmissionState.UNDER_REVIEW]
 
 
@@ -258,30 +247,14 @@ def test_ctrl_c_at_the_question_keeps_what_is_decided_and_says_how_to_go_on(peop
     task = people.offer("slots: 2\nvalidation: manual\n")
     for name in ("Bob", "Charlie"):
         people.deliver(name, task)
-    controller, terminal = pty.openpty()
-    command = [sys.executable, "-m", "node_runtime", "validate", str(task)]
-    with subprocess.Popen(
-        command, env=people.environment("//Alice"), stdin=terminal, stdout=terminal, stderr=terminal, close_fds=True
-    ) as process:
-        os.close(terminal)
-        read_until(controller, "? [a/r/l] ")
-        os.write(controller, b"a\n")
-        read_until(controller, "? [a/r/l] ")
-        process.send_signal(signal.SIGINT)
-        told = read_until(controller, "goes on with the rest\r\n")
-        assert process.wait(timeout=LIMIT) == 130
-    os.close(controller)
-    assert f"'node-runtime validate {task}'" in told
+    with at_terminal("validate", str(task), folder=people.folder, environment=people.environment("//Alice")) as alice:
+        alice.waits_for("? [a/r/l] ", again=True)
+        alice.types("a\n")
+        alice.waits_for("? [a/r/l] ", again=True)
+        alice.interrupts()
+        assert alice.ends() == 130
+    assert f"'node-runtime validate {task}' goes on with the rest\n" in alice.seen
     assert states(people, task) == [SubmissionState.ACCEPTED, SubmissionState.UNDER_REVIEW]
-
-
-def read_until(controller: int, *prompts: str) -> str:
-    seen = ""
-    end = time.monotonic() + LIMIT
-    while not seen.endswith(prompts):
-        assert time.monotonic() < end, seen
-        seen += os.read(controller, 4096).decode(errors="replace")
-    return seen
 
 
 def test_manual_decisions_in_python_are_checked_before_anything_is_decided() -> None:
