@@ -19,7 +19,7 @@ story-annotation: .venv/local ## pictures annotated, checked, compared and paid 
 	@$(BIN)/python assets/stories/annotation/story.py
 
 test: .venv/dev ## every test: pallets' rules through the embedded chain, contracts, containers, end to end
-	@$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 lint: .venv/dev ## ruff, ruff format and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
