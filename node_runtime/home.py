@@ -20,10 +20,13 @@ def network_folder() -> Path:
 
 
 def engine_folder() -> Path:
-    """Of the Docker Engine that is started where none answers: its images are kept from one run to the next."""
-    return home() / "engine"
+    """Of the Docker Engine that is started where none answers: its images are kept from one run to the next.
+
+    Where it really is: an engine writes down paths, and may be ended by a home that shares it by a link.
+    """
+    return Path(os.path.realpath(home() / "engine"))
 
 
 def cache_folder() -> Path:
-    """What can be made again: the base image's tarball."""
-    return home() / "cache"
+    """What can be made again: the base image's tarball. Where it really is, as homes may share it by a link."""
+    return Path(os.path.realpath(home() / "cache"))

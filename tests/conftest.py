@@ -1,14 +1,18 @@
-"""How do the tests of one session share this machine? Its processors, bytecode, signals and Docker Engine."""
+"""How do the tests of one session share this machine? Its processors, bytecode, signals, user's folder and engine."""
 
 import os
+import shutil
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from node_runtime.containers.dockerd import started_engine, stop_engine
-from node_runtime.home import engine_folder
+from node_runtime.home import cache_folder, engine_folder
 
 _THERE_BEFORE = pytest.StashKey[bool]()
+_HOME = pytest.StashKey[Path]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -18,6 +22,21 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # commands under test have to hear Ctrl-C
     if not hasattr(config, "workerinput"):  # of the process that the others, if any, report to
         config.stash[_THERE_BEFORE] = started_engine(engine_folder()) is not None
+        config.stash[_HOME] = _leave_the_users_own()
+
+
+def _leave_the_users_own() -> Path:
+    """A home for this session, and no setting of the user's: tests write to no folder of theirs, and pay with no key.
+
+    Only what takes long to make is shared: the engine with its images, and the base image.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="node-runtime-tests-"))
+    for shared in (engine_folder(), cache_folder()):
+        (folder / shared.name).symlink_to(shared)
+    for name in [name for name in os.environ if name.startswith("NODE_RUNTIME_")]:
+        del os.environ[name]
+    os.environ["NODE_RUNTIME_HOME"] = str(folder)
+    return folder
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -27,6 +46,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """No Docker Engine is left that the tests started; one that answered before stays as it was."""
+    """No Docker Engine is left that the tests started; one that answered before stays as it was. Nor is their home."""
     if not config.stash.get(_THERE_BEFORE, True) and started_engine(engine_folder()) is not None:
         stop_engine(engine_folder())
+    if _HOME in config.stash:
+        shutil.rmtree(config.stash[_HOME], ignore_errors=True)
