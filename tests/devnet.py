@@ -18,9 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 from node_runtime.devnet.chain import Chain
 from node_runtime.devnet.header import Header
 from node_runtime.devnet.scale import compact
-
-LIMIT = 120
-"""Seconds after which something that should have happened has failed."""
+from tests.background import LIMIT, in_time
 
 OpenChain = Callable[..., Chain]
 """Opens a chain without a server, in this process; see the fixture ``open_chain``."""
@@ -46,16 +44,18 @@ class RunningDevnet:
     errors: Path
 
     def kill(self) -> None:
-        """End it as a power cut would: nothing is told to it."""
-        self.process.kill()
-        self.process.communicate()
+        """End it as a power cut would: nothing is told to it. May be repeated."""
+        _kill(self.process)
 
     def stop(self) -> int:
         """Ask it to end; returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=LIMIT)
+        return self.process.wait(LIMIT)
+
+    def end(self) -> None:
+        """Whatever became of it, neither it nor its port is held any longer. May be repeated."""
+        self.kill()
         self.port.close()
-        return self.process.returncode
 
     def said(self) -> str:
         """What it told the person who runs it, so far."""
@@ -68,7 +68,7 @@ def launch_devnet(
     before_start: Callable[[], None] | None = None,
     port: socket.socket | None = None,
 ) -> RunningDevnet:
-    """Start a devnet and wait until it is ready; the caller ends it.
+    """Start a devnet and wait until it is ready; the caller ends it. None is left where it doesn't start.
 
     ``options`` are command line options; ``before_start`` runs in the new process before anything else; ``port`` is
     that of another one, which has ended.
@@ -84,12 +84,26 @@ def launch_devnet(
             text=True,
             preexec_fn=before_start,
         )
+    try:
+        return RunningDevnet(url=_ready(process, errors), process=process, port=port, errors=errors)
+    except BaseException:
+        _kill(process)
+        raise
+
+
+def _ready(process: subprocess.Popen[str], errors: Path) -> str:
+    """The address that it tells once clients may come."""
     assert process.stdout is not None
-    found = re.fullmatch(r"ready (ws://\S+)\n", process.stdout.readline())
-    if found is None:
-        process.communicate(timeout=LIMIT)
-        raise AssertionError(f"the devnet did not start (exit code {process.returncode}): {errors.read_text()}")
-    return RunningDevnet(url=found.group(1), process=process, port=port, errors=errors)
+    with in_time(process):
+        found = re.fullmatch(r"ready (ws://\S+)\n", process.stdout.readline())
+        assert found, f"the devnet did not start (exit code {process.wait()}): {errors.read_text()}"
+    return found.group(1)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    with process:  # closes the pipe from it
+        pass
 
 
 def _free_port() -> socket.socket:
@@ -102,15 +116,17 @@ def _free_port() -> socket.socket:
 
 @contextmanager
 def running_devnet(
-    base_path: Path, *options: str, before_start: Callable[[], None] | None = None
+    base_path: Path,
+    *options: str,
+    before_start: Callable[[], None] | None = None,
+    port: socket.socket | None = None,
 ) -> Iterator[RunningDevnet]:
     """As `launch_devnet`, and gone after the ``with``, whatever happened in it."""
-    running = launch_devnet(base_path, *options, before_start=before_start)
+    running = launch_devnet(base_path, *options, before_start=before_start, port=port)
     try:
         yield running
     finally:
-        running.kill()
-        running.port.close()
+        running.end()
 
 
 @contextmanager
@@ -127,7 +143,8 @@ class RpcConnection:
     def __init__(self, url: str) -> None:
         self._closing = ExitStack()
         self.socket: ClientConnection = self._closing.enter_context(
-            connect(url, open_timeout=LIMIT, compression=None, max_size=None)
+            # a devnet that is at work answers no ping meanwhile: each answer has its limit instead
+            connect(url, open_timeout=LIMIT, ping_interval=None, compression=None, max_size=None)
         )
         self._requests = 0
         self._notifications: list[Any] = []

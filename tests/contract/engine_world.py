@@ -1,16 +1,16 @@
 """How do the engine's contract tests say what to run? A shell script in the base image, with small limits."""
 
 import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from node_runtime.containers import DockerEngine
 from node_runtime.containers.connection import connect, remove_image
 from node_runtime.ports import ContainerRun, ContainerSpec, Mount
+from tests.background import in_background, wait_until
 from tests.docker_engine import DockerHost
+
+__all__ = ["MIB", "EngineWorld", "has_printed", "in_background", "wait_until"]
 
 MIB = 1 << 20
 
@@ -92,17 +92,6 @@ class EngineWorld:
         client.close()
 
 
-def in_background(run: Callable[[], ContainerRun]) -> "Future[ContainerRun]":
-    return ThreadPoolExecutor(max_workers=1).submit(run)
-
-
 def has_printed(spec: ContainerSpec, word: str = "ready") -> None:
     """Wait until the head of its log has the word."""
     wait_until(lambda: spec.log.exists() and word in spec.log.read_text(errors="replace"), f"{spec.name}: {word}")
-
-
-def wait_until(true: Callable[[], bool], what: str, *, within: float = 240) -> None:
-    give_up = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < give_up, f"waited {within} s for {what}"
-        time.sleep(0.02)

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
-from tests.devnet import LIMIT
+from tests.background import LIMIT
 
 SUBMIT = "author_submitExtrinsic"
 
@@ -39,7 +39,7 @@ class LossyChain:
                 if loses and self.before:
                     return
                 chain.send(request)
-                answer = chain.recv()
+                answer = chain.recv(timeout=LIMIT)  # else the relay's end would wait for it too
                 if loses:
                     return
                 client.send(answer)
@@ -64,7 +64,7 @@ class ForgetfulChain:
                     client.send(json.dumps({"jsonrpc": "2.0", "id": json.loads(request)["id"], "result": "0x00"}))
                 else:
                     chain.send(request)
-                    client.send(chain.recv())
+                    client.send(chain.recv(timeout=LIMIT))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,15 +13,17 @@ from node_runtime.chain.client import SubstrateChain, connect
 from node_runtime.chain.transaction import LIFETIME
 from node_runtime.errors import ChainRefused
 from node_runtime.task import UNIT, PlanId
+from tests.background import LIMIT, all_at_once, in_background
 from tests.contract.lossy_chain import forgetful_chain, lossy_chain
-from tests.devnet import LIMIT, launch_devnet
+from tests.devnet import running_devnet
 
 EXISTENTIAL_DEPOSIT = UNIT // 1000
 
 
 def plans_made(jobs: list[Callable[[], PlanId]], threads: int) -> list[int]:
-    with ThreadPoolExecutor(threads) as pool:
-        return sorted(future.result() for future in [pool.submit(job) for job in jobs])
+    shares = [jobs[number::threads] for number in range(threads)]
+    made = all_at_once((lambda share=share: [job() for job in share]) for share in shares)
+    return sorted(plan for plans in made for plan in plans)
 
 
 def test_threads_that_share_a_client_get_one_call_each(url: str) -> None:
@@ -48,9 +50,9 @@ def test_a_call_whose_answer_was_lost_happens_exactly_once(url: str, before: boo
 
 def test_reading_goes_on_while_calls_wait_for_their_block(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "RESEND", 0.05)
-    with forgetful_chain(url) as (address, memory), ThreadPoolExecutor(1) as pool:
+    with forgetful_chain(url) as (address, memory):
         chain = connect(address, "//Alice")
-        waiting = pool.submit(chain.create_plan)
+        waiting = in_background(chain.create_plan)
         assert memory.heard.wait(LIMIT)
         for _ in range(3):
             chain.balance(chain.account)
@@ -65,9 +67,9 @@ def test_a_call_that_was_forgotten_until_it_could_not_count_any_more_is_made_ane
 ) -> None:
     monkeypatch.setattr(sender, "RESEND", 0.05)
     other = connect(url, "//Bob")
-    with forgetful_chain(url) as (address, memory), ThreadPoolExecutor(1) as pool:
+    with forgetful_chain(url) as (address, memory):
         chain = connect(address, "//Alice")
-        waiting = pool.submit(chain.create_plan)
+        waiting = in_background(chain.create_plan)
         assert memory.heard.wait(LIMIT)
         for _ in range(LIFETIME):
             other.create_plan()
@@ -83,16 +85,16 @@ def test_a_call_whose_fee_another_one_spent_in_the_same_block_is_told_so(
 ) -> None:
     monkeypatch.setattr(sender, "RESEND", 1.0)
     alice = connect(url, "//Alice")
-    with forgetful_chain(url) as (address, memory), ThreadPoolExecutor(2) as pool:
+    with forgetful_chain(url) as (address, memory):
         poor = connect(address, "//Pauper")
         alice.pay(poor.account, UNIT)
         before = alice.balance(alice.account).free
         alice.pay(poor.account, UNIT)
         fee = before - UNIT - alice.balance(alice.account).free
-        paying = pool.submit(poor.pay, alice.account, 2 * UNIT - EXISTENTIAL_DEPOSIT - fee * 5 // 4)
+        paying = in_background(lambda: poor.pay(alice.account, 2 * UNIT - EXISTENTIAL_DEPOSIT - fee * 5 // 4))
         assert memory.heard.wait(LIMIT)
         memory.forgetting.clear()
-        planning = pool.submit(poor.create_plan)  # has to wait for the payment, which is sent again in a second
+        planning = in_background(poor.create_plan)  # has to wait for the payment, which is sent again in a second
         paying.result(LIMIT)
         with pytest.raises(ChainRefused) as caught:
             planning.result(LIMIT)
@@ -105,27 +107,26 @@ def test_calls_under_way_when_the_chain_is_killed_happen_exactly_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_module, "PATIENCE", LIMIT)  # however long a restart takes here
-    devnet = launch_devnet(tmp_path / "chain")
-    chain = connect(devnet.url, "//Alice")
     made: list[int] = []
 
     def work() -> None:
         made.extend(int(chain.create_plan()) for _ in range(25))
 
-    with ThreadPoolExecutor(3) as pool:
-        working = [pool.submit(work) for _ in range(3)]
+    with ExitStack() as stack:
+        devnet = stack.enter_context(running_devnet(tmp_path / "chain"))
+        chain = connect(devnet.url, "//Alice")
+        working = [in_background(work) for _ in range(3)]
         for _ in range(3):
             enough = len(made) + 5
             while len(made) < enough and not any(each.done() for each in working):
                 time.sleep(0.001)
             devnet.kill()
-            devnet = launch_devnet(tmp_path / "chain", port=devnet.port)
+            devnet = stack.enter_context(running_devnet(tmp_path / "chain", port=devnet.port))
         for each in working:
-            each.result()
-    assert sorted(made) == list(range(1, 76))
-    assert chain.create_plan() == 76
-    chain.close()
-    devnet.stop()
+            each.result(LIMIT)
+        assert sorted(made) == list(range(1, 76))
+        assert chain.create_plan() == 76
+        chain.close()
 
 
 def test_a_client_serves_while_another_one_is_idle(url: str) -> None:

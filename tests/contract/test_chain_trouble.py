@@ -18,7 +18,7 @@ from node_runtime.errors import ChainError, ChainRefused, ChainUnavailable, Inpu
 from node_runtime.task import Account, AssetKind, TaskId
 from tests.contract.chain_world import open_world
 from tests.contract.lossy_chain import lossy_chain, served
-from tests.devnet import RpcConnection, hexed, launch_devnet, unhexed
+from tests.devnet import RpcConnection, hexed, running_devnet, unhexed
 from tests.transfers import Signer, development_keys
 
 SUDO, SYSTEM, SET_CODE_WITHOUT_CHECKS = 6, 0, 3
@@ -34,18 +34,15 @@ def test_a_chain_that_hangs_up_before_its_first_answer_is_asked_again(url: str) 
 
 
 def test_a_chain_that_starts_afresh_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
-    devnet = launch_devnet(tmp_path / "chain")
-    chain = connect(devnet.url, "//Alice")
-    devnet.kill()
-    devnet = launch_devnet(tmp_path / "chain", port=devnet.port)
-    assert chain.create_plan() == 1
-    devnet.kill()
-    other = launch_devnet(tmp_path / "other", "--preset", "local_testnet", port=devnet.port)
-    try:
-        with pytest.raises(ChainError, match="another one than before"):
-            chain.create_plan()
-    finally:
-        other.stop()
+    with running_devnet(tmp_path / "chain") as first:
+        chain = connect(first.url, "//Alice")
+        first.kill()
+        with running_devnet(tmp_path / "chain", port=first.port) as again:
+            assert chain.create_plan() == 1
+            again.kill()
+            other = running_devnet(tmp_path / "other", "--preset", "local_testnet", port=first.port)
+            with other, pytest.raises(ChainError, match="another one than before"):
+                chain.create_plan()
 
 
 def test_a_chain_that_is_not_there_is_told_soon() -> None:

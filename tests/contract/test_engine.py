@@ -10,7 +10,8 @@ import pytest
 from node_runtime.containers import DockerEngine, EngineSettings
 from node_runtime.errors import FailureCategory, HostError
 from node_runtime.ports import ContainerRun, ContainerSpec, Mount
-from tests.contract.engine_world import MIB, EngineWorld, has_printed, in_background, wait_until
+from tests.background import LIMIT, in_background, wait_until
+from tests.contract.engine_world import MIB, EngineWorld, has_printed
 
 pytestmark = pytest.mark.docker
 
@@ -40,7 +41,7 @@ def test_arguments_are_appended_to_the_entrypoint(engine_world: EngineWorld) -> 
 
 def test_term_ends_a_program_at_its_timeout(engine_world: EngineWorld) -> None:
     spec = engine_world.spec("trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.1; done")
-    run = timed_out_when_ready(engine_world, spec)
+    run = timed_out_when_ready(engine_world, spec, grace=LIMIT)
     assert run.failure == FailureCategory.TIMEOUT
     assert run.exit_code == 0
     assert spec.log.read_text() == "ready\nbye\n"
@@ -48,17 +49,18 @@ def test_term_ends_a_program_at_its_timeout(engine_world: EngineWorld) -> None:
 
 def test_a_program_that_ignores_term_is_killed(engine_world: EngineWorld) -> None:
     spec = engine_world.spec("trap '' TERM; echo ready; while :; do sleep 0.1; done")
-    run = timed_out_when_ready(engine_world, spec)
+    run = timed_out_when_ready(engine_world, spec, grace=0.5)
     assert (run.exit_code, run.failure) == (137, FailureCategory.TIMEOUT)
 
 
-def timed_out_when_ready(world: EngineWorld, spec: ContainerSpec) -> ContainerRun:
+def timed_out_when_ready(world: EngineWorld, spec: ContainerSpec, *, grace: float) -> ContainerRun:
     """By another process, for which its time is over: however slow the machine is, the program is ready before."""
     running = in_background(lambda: world.run(spec))
     has_printed(spec)
-    with closing(world.restarted()) as engine:
+    settings = replace(world.host.settings(node=world.node, work=world.folder / "node"), stop_grace=grace)
+    with closing(DockerEngine(settings)) as engine:
         run = engine.run(replace(spec, timeout=0.01), stop=threading.Event())
-        wait([running], timeout=120)
+        wait([running], timeout=LIMIT)
     return run
 
 
@@ -86,13 +88,13 @@ def test_the_stop_event_ends_a_run(engine_world: EngineWorld) -> None:
     running = in_background(lambda: engine_world.engine.run(spec, stop=stop))
     has_printed(spec)
     stop.set()
-    assert running.result(timeout=120).failure == FailureCategory.POLICY
+    assert running.result(LIMIT).failure == FailureCategory.POLICY
 
 
 def test_four_runs_at_once_each_have_their_own_ending(engine_world: EngineWorld) -> None:
     specs = [engine_world.spec(f"sleep 0.3; exit {n}", name=f"run-{n}", slot=n) for n in range(4)]
     running = [in_background(lambda spec=spec: engine_world.run(spec)) for spec in specs]
-    assert [run.result(timeout=120).exit_code for run in running] == [0, 1, 2, 3]
+    assert [run.result(LIMIT).exit_code for run in running] == [0, 1, 2, 3]
 
 
 def test_containers_are_listed_with_their_labels_until_removed(engine_world: EngineWorld) -> None:
@@ -110,7 +112,7 @@ def test_a_running_container_can_be_removed(engine_world: EngineWorld) -> None:
     running = in_background(lambda: engine_world.run(spec))
     wait_until(lambda: any(one.running for one in engine_world.engine.list()), "the container to run")
     engine_world.engine.remove(spec.name)
-    assert wait([running], timeout=120).done
+    assert wait([running], timeout=LIMIT).done
     assert engine_world.engine.list() == ()
 
 

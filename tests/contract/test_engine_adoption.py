@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from node_runtime.containers.connection import connect
+from node_runtime.containers.waiter import Waiter
 from node_runtime.errors import FailureCategory, HostError
 from node_runtime.ports import ContainerRun, ContainerSpec, Mount
-from tests.contract.engine_world import MIB, EngineWorld, has_printed, in_background, wait_until
+from tests.background import LIMIT, in_background, wait_until
+from tests.contract.engine_world import MIB, EngineWorld, has_printed
 
 pytestmark = pytest.mark.docker
 
@@ -27,19 +29,25 @@ def adopt(world: EngineWorld, spec: ContainerSpec, *, lost: "Future[ContainerRun
     """By the next process. The ``lost`` one, which really goes on, sees the end before the next one cleans up."""
     with closing(world.restarted()) as engine:
         run = engine.run(spec, stop=threading.Event())
-        wait([lost] if lost is not None else [], timeout=120)
+        wait([lost] if lost is not None else [], timeout=LIMIT)
     return run
+
+
+def waiters() -> set[threading.Thread]:
+    """The threads of this process that wait for a container's end."""
+    return {thread for thread in threading.enumerate() if isinstance(thread, Waiter)}
 
 
 def test_a_running_container_is_adopted_with_the_outcome_of_an_unbroken_run(engine_world: EngineWorld) -> None:
     out = engine_world.writable("out", MIB)
     script = "echo ready; until test -e /out/go; do sleep 0.1; done; echo done; exit 3"
     spec = engine_world.spec(script, mounts=(Mount(source=out, target="/out", quota=MIB),))
+    before = waiters()
     unbroken = started(engine_world, spec)
     adopting = in_background(lambda: adopt(engine_world, spec, lost=unbroken))
-    wait_until(lambda: [thread.name for thread in threading.enumerate()].count("wait") == 2, "both to wait for its end")
+    wait_until(lambda: len(waiters() - before) == 2, "both to wait for its end")
     (out / "go").touch()
-    adopted = adopting.result(timeout=120)
+    adopted = adopting.result(LIMIT)
     assert (adopted.adopted, adopted.exit_code, adopted.failure) == (True, 3, FailureCategory.TASK_ERROR)
     assert (adopted.exit_code, adopted.failure) == (unbroken.result().exit_code, unbroken.result().failure)
     assert adopted.seconds == pytest.approx(unbroken.result().seconds, abs=1)
@@ -70,7 +78,7 @@ def test_a_run_killed_with_its_engine_is_the_hosts_trouble_and_runs_anew(engine_
     engine_world.kill_container(f"node-runtime-{engine_world.node}-holder-0")
     engine_world.kill_container(spec.name)
     with pytest.raises(HostError, match="as when the engine restarts"):
-        running.result(timeout=120)
+        running.result(LIMIT)
     assert engine_world.engine.list() == ()
     (once / "second").touch()
     assert engine_world.run(spec).failure == FailureCategory.TASK_ERROR

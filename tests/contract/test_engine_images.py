@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from node_runtime.containers import DockerEngine
 from node_runtime.containers.build_lock import only_builder
 from node_runtime.containers.connection import connect
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
+from tests.background import LIMIT, all_at_once, in_background, wait_until
 from tests.contract.engine_images import STEP, built, source
-from tests.contract.engine_world import MIB, EngineWorld, wait_until
+from tests.contract.engine_world import MIB, EngineWorld
 
 pytestmark = pytest.mark.docker
 
@@ -51,8 +51,7 @@ def test_the_same_folder_is_built_once(engine_world: EngineWorld) -> None:
 
 def test_the_same_folder_is_built_once_when_many_ask_at_once(engine_world: EngineWorld) -> None:
     what = source(engine_world, f"FROM {engine_world.host.base_image}\n{STEP}")
-    with ThreadPoolExecutor() as pool:
-        results = list(pool.map(lambda _: built(engine_world, what), range(4)))
+    results = all_at_once([lambda: built(engine_world, what)] * 4)
     assert len({image for image, _ in results}) == 1
     assert sum(was_built(said) for _, said in results) == 1
 
@@ -61,12 +60,10 @@ def test_two_nodes_of_one_user_build_a_folder_once_too(engine_world: EngineWorld
     what = source(engine_world, f"FROM {engine_world.host.base_image}\n{STEP}")
     said: dict[str, list[str]] = {"a": [], "b": []}
     node_b = engine_world.host.engine(node=f"{engine_world.node}-b", work=engine_world.folder / "b", build=True)
-    with node_b as other, ThreadPoolExecutor() as pool:
-        asked = [
-            pool.submit(engine.image, what, log=said[name].append)
-            for name, engine in (("a", engine_world.engine), ("b", other))
-        ]
-        assert len({one.result(timeout=120) for one in asked}) == 1
+    with node_b as other:
+        nodes = {"a": engine_world.engine, "b": other}
+        images = all_at_once((lambda name=name: nodes[name].image(what, log=said[name].append)) for name in nodes)
+        assert len(set(images)) == 1
     assert sorted(map(was_built, said.values())) == [False, True]
 
 
@@ -83,12 +80,10 @@ def test_a_builder_that_waited_for_another_holds_the_next_ones_off(
     no_patience.set()
     waits = threading.Event()
     first, second = (only_builder(tag, threading.Event(), waiting=waits.set) for _ in range(2))
-    with ThreadPoolExecutor() as pool:
-        first.__enter__()
-        entered = pool.submit(second.__enter__)
-        assert waits.wait(120)
-        first.__exit__(None, None, None)
-        entered.result(timeout=120)
+    with first:
+        entered = in_background(second.__enter__)
+        assert waits.wait(LIMIT)
+    entered.result(LIMIT)
     with pytest.raises(TaskFailed, match="waiting"), only_builder(tag, no_patience, waiting=waits.set):
         pass
     second.__exit__(None, None, None)
@@ -170,11 +165,12 @@ def test_the_stop_event_ends_a_build_and_who_waits_for_it(engine_world: EngineWo
     marker = f"sleep 9{time.time_ns()}"
     what = source(engine_world, f"FROM {engine_world.host.base_image}\nRUN echo slow; {marker}")
     said: list[str] = []
-    with ThreadPoolExecutor() as pool:
-        asked = [pool.submit(engine_world.engine.image, what, log=said.append, stop=stop) for _ in range(2)]
+    asked = [in_background(lambda: engine_world.engine.image(what, log=said.append, stop=stop)) for _ in range(2)]
+    try:
         wait_until(lambda: "slow" in said, "the build to be on its way")
+    finally:
         stop.set()
-        failures = [one.exception(timeout=120) for one in asked]
+    failures = [one.exception(LIMIT) for one in asked]
     assert [failure.category for failure in failures] == [FailureCategory.POLICY] * 2
     wait_until(lambda: not any(marker in one for one in commands(engine_world)), "the build's container to be gone")
 

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +12,8 @@ import pytest
 from node_runtime.containers import run as run_module
 from node_runtime.errors import FailureCategory, HostError
 from node_runtime.ports import Mount
-from tests.contract.engine_world import MIB, EngineWorld, has_printed, in_background
+from tests.background import LIMIT, all_at_once, in_background
+from tests.contract.engine_world import MIB, EngineWorld, has_printed
 
 pytestmark = pytest.mark.docker
 
@@ -104,7 +104,7 @@ def test_a_program_that_was_told_to_end_is_not_taken_for_done_after_a_restart(en
     running = in_background(lambda: engine_world.engine.run(spec, stop=stop))
     has_printed(spec)
     stop.set()
-    assert running.result(timeout=120).failure is FailureCategory.POLICY
+    assert running.result(LIMIT).failure is FailureCategory.POLICY
     again = engine_world.restarted()  # the process before told nobody what it knew
     with pytest.raises(HostError, match="was stopped by this node"):
         again.run(spec, stop=threading.Event())
@@ -123,15 +123,13 @@ def test_a_run_outlasts_another_process_of_its_node(engine_world: EngineWorld) -
     has_printed(spec)
     engine_world.restarted().close()
     (out / "go").touch()
-    assert running.result(timeout=120).failure is FailureCategory.TASK_ERROR
+    assert running.result(LIMIT).failure is FailureCategory.TASK_ERROR
 
 
 def test_whoever_removes_a_container_its_name_is_free_afterwards(engine_world: EngineWorld) -> None:
     spec = engine_world.spec("trap '' TERM; echo ready; while :; do sleep 0.1; done")
     running = in_background(lambda: engine_world.run(spec))
     has_printed(spec)
-    with ThreadPoolExecutor() as pool:
-        removals = [pool.submit(engine_world.engine.remove, spec.name) for _ in range(4)]
-    assert [removal.result(timeout=120) for removal in removals] == [None] * 4
-    running.exception(timeout=120)
+    assert all_at_once([lambda: engine_world.engine.remove(spec.name)] * 4) == [None] * 4
+    running.exception(LIMIT)
     assert engine_world.run(engine_world.spec("exit 3")).exit_code == 3

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -14,7 +13,7 @@ import pytest
 from node_runtime.containers.dockerd import StartedEngine, ensure_engine, start_engine, started_engine, stop_engine
 from node_runtime.containers.dockerd_process import end_engine, run_folder
 from node_runtime.containers.which_engine import answers
-from tests.contract.engine_world import wait_until
+from tests.background import LIMIT, all_at_once, ended, in_background, wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.usefixtures("docker_engine")]
 
@@ -22,12 +21,12 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.usefixtures("doc
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[StartedEngine]:
     """One of the test's own, which two started at once."""
-    with ThreadPoolExecutor() as pool:
-        asked = [pool.submit(start_engine, tmp_path, say=print, with_network=False) for _ in range(2)]
-        first, second = (one.result(timeout=240) for one in asked)
-    assert first == second
-    yield first
-    stop_engine(tmp_path)
+    try:
+        first, second = all_at_once([lambda: start_engine(tmp_path, say=print, with_network=False)] * 2)
+        assert first == second
+        yield first
+    finally:
+        stop_engine(tmp_path)
 
 
 def test_an_engine_that_is_too_busy_to_answer_is_waited_for_and_not_ended(
@@ -35,13 +34,12 @@ def test_an_engine_that_is_too_busy_to_answer_is_waited_for_and_not_ended(
 ) -> None:
     said: list[str] = []
     os.kill(engine.pid, signal.SIGSTOP)
-    with ThreadPoolExecutor() as pool:
-        found = pool.submit(ensure_engine, tmp_path, say=said.append)
-        try:
-            wait_until(lambda: found.done() or any("to answer" in line for line in said), "the engine to be waited for")
-        finally:
-            os.kill(engine.pid, signal.SIGCONT)
-        assert found.result(timeout=240).url == engine.url
+    found = in_background(lambda: ensure_engine(tmp_path, say=said.append))
+    try:
+        wait_until(lambda: found.done() or any("to answer" in line for line in said), "the engine to be waited for")
+    finally:
+        os.kill(engine.pid, signal.SIGCONT)
+    assert found.result(LIMIT).url == engine.url
     assert started_engine(tmp_path) == engine
 
 
@@ -52,11 +50,11 @@ def test_what_is_left_of_an_engine_is_told_by_its_folder_in_this_root(tmp_path: 
     (tmp_path / "dockerd").symlink_to(os.path.realpath(sys.executable))  # a process of that name
     wait = "import os, sys; os.chroot(sys.argv[1]); print('there', flush=True); input()"
     command = [tmp_path / "dockerd", "-c", wait, "/" if ours else tmp_path, run / "exec"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with ended(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"there\n"
         end_engine(None, tmp_path)
-        assert psutil.pid_exists(process.pid) is not ours
+        assert (process.poll() is not None) is ours
 
 
 def test_an_engine_that_nobody_wrote_down_is_ended_by_the_next_start(engine: StartedEngine, tmp_path: Path) -> None:

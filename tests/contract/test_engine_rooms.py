@@ -15,7 +15,8 @@ from node_runtime.cli.workbench import end_killed_work
 from node_runtime.containers.connection import connect
 from node_runtime.containers.own_room import own_room, sweep_rooms
 from node_runtime.ports import Mount
-from tests.contract.engine_world import EngineWorld, in_background, wait_until
+from tests.background import LIMIT, ended, in_background, wait_until
+from tests.contract.engine_world import EngineWorld
 
 pytestmark = pytest.mark.docker
 
@@ -75,13 +76,15 @@ class Command:
 @pytest.fixture
 def command(engine_world: EngineWorld, run_folder: Path) -> Iterator[Command]:
     process = subprocess.Popen([sys.executable, "-c", COMMAND, engine_world.image], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    told = next(line for line in process.stdout if line.startswith("ready "))
-    command = Command(url=engine_world.host.url, room=Path(told.split()[1]), process=process)
-    assert command.room.parent == run_folder
-    yield command
-    command.kill()
-    sweep_rooms(say=print)
+    try:
+        with ended(process):
+            assert process.stdout is not None
+            told = next((line for line in process.stdout if line.startswith("ready ")), "it ended")
+            command = Command(url=engine_world.host.url, room=Path(told.split()[1]), process=process)
+            assert command.room.parent == run_folder
+            yield command
+    finally:
+        sweep_rooms(say=print)
 
 
 def test_what_a_killed_command_left_is_removed_by_the_next_one(command: Command, run_folder: Path) -> None:
@@ -138,4 +141,4 @@ def test_the_next_one_who_works_ends_the_containers_of_work_that_was_killed_and_
     end_killed_work(place.parent, say=print)
     assert engine_world.engine.list() == ()
     assert (out / "begun").exists()
-    running.exception(timeout=120)
+    running.exception(LIMIT)

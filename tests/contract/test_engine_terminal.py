@@ -9,14 +9,15 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 
 import pytest
 
 from node_runtime.errors import FailureCategory, HostError
 from node_runtime.ports import ContainerRun, ContainerSpec
-from tests.contract.engine_world import MIB, EngineWorld, in_background, wait_until
+from tests.background import LIMIT, in_background, wait_until
+from tests.contract.engine_world import MIB, EngineWorld
 
 pytestmark = pytest.mark.docker
 
@@ -30,19 +31,23 @@ class Person:
     terminal: int
     stop: threading.Event = field(default_factory=threading.Event)
     seen: bytearray = field(default_factory=bytearray)
+    running: "list[Future[ContainerRun]]" = field(default_factory=list)
 
     def work(self, spec: ContainerSpec) -> "Future[ContainerRun]":
-        engine, desk = self.world.engine, self.terminal
-        return in_background(
-            lambda: engine.run_with_terminal(spec, keyboard=desk, screen=desk, stop=self.stop)  # as one process has it
-        )
+        engine, desk = self.world.engine, self.terminal  # one for both, as one process has it
+        run = in_background(lambda: engine.run_with_terminal(spec, keyboard=desk, screen=desk, stop=self.stop))
+        self.running.append(run)
+        return run
 
-    def waits_for(self, text: bytes, *, within: float = 120) -> None:
-        give_up = time.monotonic() + within
+    def looks(self) -> None:
+        if select.select([self.hand], [], [], 0.1)[0]:
+            self.seen += os.read(self.hand, 1 << 16)
+
+    def waits_for(self, text: bytes) -> None:
+        give_up = time.monotonic() + LIMIT
         while text not in self.seen:
-            assert time.monotonic() < give_up, f"waited for {text!r}, saw {self.seen!r}"
-            if select.select([self.hand], [], [], 0.1)[0]:
-                self.seen += os.read(self.hand, 1 << 16)
+            assert time.monotonic() < give_up, f"waited for {text!r}, saw {self.seen[-1000:]!r}"
+            self.looks()
 
     def types(self, keys: bytes) -> None:
         os.write(self.hand, keys)
@@ -57,16 +62,20 @@ class Person:
 @pytest.fixture
 def person(engine_world: EngineWorld) -> Iterator[Person]:
     hand, terminal = pty.openpty()
-    yield Person(world=engine_world, hand=hand, terminal=terminal)
+    person = Person(world=engine_world, hand=hand, terminal=terminal)
+    yield person
+    person.stop.set()
+    wait(person.running, timeout=LIMIT)  # else it would write to whatever is opened next under these numbers
     os.close(terminal)
     os.close(hand)
 
 
 def ends(running: "Future[ContainerRun]", person: Person) -> ContainerRun:
-    """How it ended; what is printed until then is seen."""
+    """How it ended; much of what is printed until then is seen."""
+    give_up = time.monotonic() + LIMIT
     while not running.done():
-        if select.select([person.hand], [], [], 0.1)[0]:
-            person.seen += os.read(person.hand, 1 << 16)
+        assert time.monotonic() < give_up, f"waited for its end, saw {person.seen[-1000:]!r}"
+        person.looks()
     return running.result()
 
 
@@ -98,8 +107,8 @@ def test_ctrl_p_and_ctrl_q_are_keys_like_others(engine_world: EngineWorld, perso
     running = person.work(engine_world.spec(script))
     person.waits_for(b"ready")
     person.types(b"\x10\x11")
+    person.waits_for(b"10 11")
     assert ends(running, person).failure is None
-    assert b"10 11" in person.seen
 
 
 def test_the_container_knows_the_windows_size_and_its_changes(engine_world: EngineWorld, person: Person) -> None:
@@ -159,7 +168,7 @@ def test_the_terminal_is_restored_when_there_is_no_image(engine_world: EngineWor
     before = person.settings()
     running = person.work(engine_world.spec("true", image="sha256:" + "0" * 64))
     with pytest.raises(HostError):
-        running.result(timeout=120)
+        running.result(LIMIT)
     assert person.settings() == before
 
 
