@@ -107,8 +107,9 @@ def install_toolchain() -> None:
     install = ["apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES]
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         sys.exit(f"the chain is built with Debian's Rust; as root on Debian or Ubuntu: {' '.join(install)}")
-    subprocess.run(["apt-get", "update"], check=True)
-    subprocess.run(install, check=True)
+    if subprocess.run(["apt-get", "update"]).returncode or subprocess.run(install).returncode:
+        sys.exit("Debian's Rust can't be installed (apt-get says why); it is in the suite bookworm-security, which"
+                 " /etc/apt/sources.list has to name")  # fmt: skip
 
 
 def standard_library() -> Path:
