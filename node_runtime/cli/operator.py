@@ -1,6 +1,7 @@
 """Commands for operators: make a node, run its daemon, decide what it takes, look after its folder."""
 
 import signal
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -54,6 +55,7 @@ def daemon(
     """
     from node_runtime.cli.node import connect_patiently, open_node, seeker_of
     from node_runtime.cli.start import look_before_start
+    from node_runtime.cli.stopping import told_of
     from node_runtime.config import load_config
     from node_runtime.daemon.logs import configure
     from node_runtime.daemon.loop import Daemon, Pace
@@ -61,10 +63,10 @@ def daemon(
     settings = load_config(config)
     configure(settings.log_format, verbose=verbose)
     look_before_start(settings, config)
-    with open_node(settings, connect_patiently(settings)) as node:
+    # what is closed at the end is closed in peace: signals are heard longer than the node is open
+    with ExitStack() as heard, open_node(settings, connect_patiently(settings)) as node:
         running = Daemon(node, seeker_of(node, settings), Pace(poll=settings.poll, grace=settings.grace))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: running.stop())
+        heard.enter_context(told_of((signal.SIGTERM, signal.SIGINT), running.stop))
         if settings.metrics_port is not None:
             node.metrics.serve(settings.metrics_port)
         running.run(ready=lambda: print(f"ready {node.chain.account}", flush=True))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from node_runtime.cli.stopping import told_of
 from node_runtime.containers.left_over import end_left_over
 from node_runtime.containers.own_engine import own_engine, own_engine_url
 from node_runtime.contributor import Assigned, Seat, Workbench
@@ -57,14 +58,8 @@ def seat() -> Seat | None:
 def stopped_by_hangup() -> Iterator[threading.Event]:
     """Set when the terminal is closed or the command is told to end: then the container ends, and its work is kept."""
     stop = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, lambda *_: stop.set())
-    try:
+    with told_of((signal.SIGHUP, signal.SIGTERM), stop.set):
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def end_killed_work(places: Path, *, say: Say) -> None:
