@@ -25,6 +25,7 @@ from node_runtime.storage.prune import MONTH, prune
 from node_runtime.task import Kind
 from node_runtime.trouble import host_trouble
 from node_runtime.turns import in_turn
+from node_runtime.uninterrupted import uninterrupted
 
 START_SECONDS = 180.0  # of a busy machine; a process that ends by itself is told at once
 STORE = "store"  # the storage of everybody in the network, in its folder
@@ -174,9 +175,10 @@ def _start(name: str, command: Sequence[str], folder: Path, network: NetworkFile
     """Start a process of the network, write it down and wait for its line ``ready …``; answers what stands there."""
     log = folder / LOGS / f"{name.replace(' ', '-')}.log"
     log.unlink(missing_ok=True)
-    record, child = processes.start(name, command, log=log)
-    network = network.model_copy(update={"processes": (*network.processes, record)})
-    network.save(folder)
+    with uninterrupted():
+        record, child = processes.start(name, command, log=log)
+        network = network.model_copy(update={"processes": (*network.processes, record)})
+        network.save(folder)
     return network, _wait_until_ready(record, child)
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 from rich.console import Console
 
@@ -46,7 +47,12 @@ def up(
     names = ("bob", "charlie", "dave", "eve", "ferdie", "alice")[:nodes]
     settings = NetworkSettings(folder=network_folder(), port=port, block_time=block_time, nodes=names, fresh=fresh)
     end_by_any_signal()  # whichever way it is stopped, nothing is left running
-    network = bring_up(settings, console.print)
+    try:
+        network = bring_up(settings, console.print)
+    except KeyboardInterrupt:  # all may have been up already
+        if _started_here(settings.folder):
+            take_down(settings.folder, console.print)
+        raise
     if detach:
         _say_how_to_go_on(network)
         return
@@ -125,14 +131,22 @@ def _say_how_to_go_on(network: NetworkFile) -> None:
     )
 
 
+def _started_here(folder: Path) -> bool:
+    """Whether this very process brought up what runs: another terminal's network isn't ours to stop."""
+    network = NetworkFile.load(folder)
+    own = {child.pid for child in psutil.Process().children()}
+    return network is not None and any(record.pid in own for record in network.running())
+
+
 def _wait_until_ended(folder: Path) -> None:
     """Until `down` in another terminal has ended it; a process that ends by itself is an error."""
     while True:
         time.sleep(1.0)
-        network = NetworkFile.load(folder)
+        known = NetworkFile.load(folder)
+        ended = [record for record in known.processes if record.process() is None] if known is not None else []
+        network = NetworkFile.load(folder)  # again: `down` may have come between the look at it and at the processes
         if network is None or network.stopping:
             return
-        ended = [record for record in network.processes if record.process() is None]
         if ended:
             raise InputError(
                 f"{ended[0].name} has ended by itself; the end of {ended[0].log}:\n{ended[0].last_lines()}",

@@ -29,7 +29,8 @@ class PersonsTerminal:
         since, give_up = self._heeded if again else 0, time.monotonic() + within
         while (found := self.seen.find(text, since)) < 0:
             assert time.monotonic() < give_up, f"waited for {text!r}, saw:\n{self.seen}"
-            assert self._look() or self.process.poll() is None, f"it ended without {text!r}, saw:\n{self.seen}"
+            ended = self.process.poll() is not None  # asked first: its last words may come between two looks
+            assert self._look() or not ended, f"it ended without {text!r}, saw:\n{self.seen}"
         self._heeded = found + len(text)
 
     def types(self, keys: str) -> None:

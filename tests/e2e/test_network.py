@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +20,9 @@ from node_runtime.errors import InputError
 from node_runtime.network import NetworkSettings, bring_up, take_down
 from node_runtime.network_file import NetworkFile
 from node_runtime.ports import ContainerSpec, Mount
-from tests.contract.engine_world import in_background, wait_until
+from tests.background import LIMIT, in_background, wait_until
 from tests.docker_engine import DockerHost
+from tests.e2e.persons_terminal import at_terminal
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_engine")]
 
@@ -38,7 +38,7 @@ class Listener:
     def first(self, told: str) -> None:
         if told.startswith("chain"):
             self.began.set()
-            assert self.waits.wait(120), "the second command didn't wait"
+            assert self.waits.wait(LIMIT), "the second command didn't wait"
 
     def second(self, told: str) -> None:
         if told == WAITING:
@@ -58,12 +58,11 @@ def running(settings: NetworkSettings) -> list[str]:
 
 def test_a_network_that_is_just_brought_up_is_not_brought_up_again(settings: NetworkSettings) -> None:
     listener = Listener()
-    with ThreadPoolExecutor() as pool:
-        first = pool.submit(bring_up, settings, listener.first)
-        assert listener.began.wait(120)
-        with pytest.raises(InputError, match="already running"):
-            bring_up(settings, listener.second)
-        network = first.result()
+    first = in_background(lambda: bring_up(settings, listener.first))
+    assert listener.began.wait(LIMIT)
+    with pytest.raises(InputError, match="already running"):
+        bring_up(settings, listener.second)
+    network = first.result(LIMIT)
     with closing(connect(network.chain, "//Alice")) as chain:
         assert chain.now() >= 0
     assert running(settings) == ["chain"]
@@ -71,63 +70,134 @@ def test_a_network_that_is_just_brought_up_is_not_brought_up_again(settings: Net
 
 def test_down_during_up_waits_and_leaves_nothing_running(settings: NetworkSettings) -> None:
     listener = Listener()
-    with ThreadPoolExecutor() as pool:
-        first = pool.submit(bring_up, settings, listener.first)
-        assert listener.began.wait(120)
-        assert take_down(settings.folder, listener.second)
-        (chain,) = first.result().processes
+    first = in_background(lambda: bring_up(settings, listener.first))
+    assert listener.began.wait(LIMIT)
+    assert take_down(settings.folder, listener.second)
+    (chain,) = first.result(LIMIT).processes
     assert chain.process() is None
     assert not take_down(settings.folder, print)
 
 
+@pytest.fixture
+def environment(docker_engine: DockerHost, settings: NetworkSettings) -> dict[str, str]:
+    """Of a command whose network is that of the settings, and gone with them."""
+    return os.environ | {"NODE_RUNTIME_HOME": str(settings.folder.parent), "DOCKER_HOST": docker_engine.url}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("after", ["chain ", "the network is up"])
+@pytest.mark.parametrize("after", ["chain   ws", "the network is up"])
 def test_up_that_is_stopped_at_any_moment_leaves_nothing_running(
-    docker_engine: DockerHost, tmp_path: Path, number: signal.Signals, after: str
+    settings: NetworkSettings, environment: dict[str, str], number: signal.Signals, after: str
 ) -> None:
-    command = [sys.executable, "-m", "node_runtime", "up", "--nodes", "0", "--port", "0"]
-    set_here = {"NODE_RUNTIME_HOME": str(tmp_path), "DOCKER_HOST": docker_engine.url, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        command,
-        env=os.environ | set_here,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as up:
-        assert up.stdout is not None
-        said = next(line for line in up.stdout if line.startswith(after))
-        written = NetworkFile.load(tmp_path / "network")
+    folder = settings.folder
+    with at_terminal("up", "--nodes", "0", "--port", "0", folder=folder.parent, environment=environment) as up:
+        up.waits_for(after)
+        written = NetworkFile.load(folder)
         for _ in range(3):  # by somebody impatient
-            up.send_signal(number)
-        rest = up.stdout.read()
-        assert up.wait() in (0, 130), rest
-    assert written is not None, said
+            up.process.send_signal(number)
+        assert up.ends() in (0, 130, -number), up.seen  # the last one may come when Python itself is ending
+    assert written is not None, up.seen
     (chain,) = written.processes
     assert chain.process() is None
-    assert NetworkFile.load(tmp_path / "network") is None
+    assert NetworkFile.load(folder) is None
 
 
-def test_down_ends_a_network_that_another_terminal_has_up(docker_engine: DockerHost, tmp_path: Path) -> None:
-    set_here = {"NODE_RUNTIME_HOME": str(tmp_path), "DOCKER_HOST": docker_engine.url, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "node_runtime", "up", "--port", "0"],
-        env=os.environ | set_here,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as up:
-        assert up.stdout is not None
-        assert any(line.startswith("Ctrl-C stops") for line in up.stdout)
+def test_down_ends_a_network_that_another_terminal_has_up(
+    settings: NetworkSettings, environment: dict[str, str]
+) -> None:
+    with at_terminal("up", "--port", "0", folder=settings.folder.parent, environment=environment) as up:
+        up.waits_for("Ctrl-C stops")
         down = subprocess.run(
             [sys.executable, "-m", "node_runtime", "down"],
-            env=os.environ | set_here,
+            env=environment,
             capture_output=True,
             text=True,
+            timeout=LIMIT,
             check=False,
         )
         assert (down.returncode, down.stderr) == (0, "")
         assert down.stdout.splitlines()[:2] == ["stopped node bob", "stopped chain"]
-        assert up.wait() == 0, up.stdout.read()
+        assert up.ends() == 0, up.seen
+
+
+AT_A_MOMENT = {
+    "the chain was just started": """
+started = processes.start
+def start(*words, **more):
+    made = started(*words, **more)
+    signal.raise_signal(signal.SIGINT)
+    return made
+processes.start = start
+""",
+    "all is just up": """
+brought_up = network.bring_up
+def bring_up(*words):
+    made = brought_up(*words)
+    signal.raise_signal(signal.SIGINT)
+    return made
+network.bring_up = bring_up
+""",
+}
+
+
+@pytest.mark.parametrize("moment", AT_A_MOMENT)
+@pytest.mark.parametrize("options", [(), ("--detach",)], ids=["", "detached"])
+def test_up_that_is_stopped_between_two_of_its_steps_leaves_nothing_running(
+    settings: NetworkSettings, environment: dict[str, str], moment: str, options: tuple[str, ...]
+) -> None:
+    ended = run_changed(AT_A_MOMENT[moment], environment, *options)
+    assert ended.returncode == 130, ended.stdout + ended.stderr
+    assert "stopped chain" in ended.stdout
+    assert NetworkFile.load(settings.folder) is None
+
+
+def test_up_that_is_stopped_while_it_is_refused_leaves_the_network_of_another_terminal(
+    settings: NetworkSettings, environment: dict[str, str]
+) -> None:
+    bring_up(settings, print)
+    refused = """
+brought_up = network.bring_up
+def bring_up(*words):
+    try:
+        brought_up(*words)
+    except InputError:
+        signal.raise_signal(signal.SIGINT)
+network.bring_up = bring_up
+"""
+    ended = run_changed(refused, environment)
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert running(settings) == ["chain"]
+
+
+def test_down_between_two_looks_of_up_is_no_trouble(settings: NetworkSettings, environment: dict[str, str]) -> None:
+    """What `up` has read may be old when it looks at the processes."""
+    overtaken = """
+load, loaded = NetworkFile.load, []
+def load_and_go_down(folder):
+    known = load(folder)
+    loaded.append(known)
+    if known is not None and known.chain and not known.stopping and len(loaded) > 1:
+        subprocess.run([sys.executable, "-m", "node_runtime", "down"], check=True, stdout=subprocess.DEVNULL)
+    return known
+NetworkFile.load = load_and_go_down
+"""
+    ended = run_changed(overtaken, environment)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert running(settings) == []
+
+
+def run_changed(change: str, environment: dict[str, str], *options: str) -> "subprocess.CompletedProcess[str]":
+    """`up`, without nodes, in which something happens at a moment that is over too soon to be hit from outside."""
+    imports = "import signal, subprocess, sys; from node_runtime import cli, network, processes; "
+    imports += "from node_runtime.errors import InputError; from node_runtime.network_file import NetworkFile"
+    return subprocess.run(
+        [sys.executable, "-c", f"{imports}\n{change}\ncli.main()", "up", "--nodes", "0", "--port", "0", *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
 
 
 def test_what_a_killed_node_left_ends_with_the_network(
