@@ -2,7 +2,7 @@
 
 import io
 import json
-import re
+import os
 import shutil
 import tarfile
 import tempfile
@@ -17,14 +17,15 @@ from typing import IO, Any
 
 import docker
 import requests
-from docker.utils import exclude_paths
 
+from node_runtime.containers.ignored import MOST_BYTES, Pattern, left_out, read_patterns
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 
 KEPT_LINES = 12  # of the build's output, in the message of one that failed
 _LOOK = 0.5  # seconds between looks at clock and disk
 _OURS = ("failed to create endpoint", "no space left on device")  # errors that no Dockerfile is to blame for
 _LONGEST = 4096  # characters of a line of output
+_IGNORE = ".dockerignore"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +49,11 @@ def build(client: docker.APIClient, what: Build, log: Callable[[str], None], sto
 
     Raises `TaskFailed` image_unavailable with the last lines, policy when it was stopped, `HostError` without room.
     """
-    free = _free(what.disk)
-    if free is not None and free < what.disk_floor:
-        raise HostError(
-            f"nothing is built: {free >> 20} MiB are free in {what.disk}, the floor is {what.disk_floor >> 20} MiB",
-            remedy="free some disk (`docker image prune`), or lower the floor",
-        )
+    _check_room(what)
     last: deque[str] = deque(maxlen=KEPT_LINES)
     failure: str | None = None
     with tempfile.TemporaryFile() as context:
-        write_context(what.folder, what.dockerfile, context)
+        write_context(what.folder, what.dockerfile, context, stop=stop)
         response = _post(client, what, context)
         with _watched(response, what, stop) as verdict:
             for line, error in _lines(response):
@@ -78,6 +74,19 @@ def build(client: docker.APIClient, what: Build, log: Callable[[str], None], sto
         )
 
 
+def _check_room(what: Build) -> None:
+    """Beside the floor there is room for the folder twice: as it is sent, and as the engine unpacks it."""
+    size = sum(Path(place, name).lstat().st_size for place, _, names in os.walk(what.folder) for name in names)
+    for disk, needed in ((what.disk, what.disk_floor + 2 * size), (Path(tempfile.gettempdir()), size)):
+        free = free_in(disk)
+        if free is not None and free < needed:
+            raise HostError(
+                f"nothing is built: {free >> 20} MiB are free in {disk}, the folder of {size >> 20} MiB needs "
+                f"{needed >> 20} MiB with the floor",
+                remedy="free some disk (`docker image prune`), or lower the floor",
+            )
+
+
 def _unable(said: str) -> HostError:
     return HostError(f"the engine could not build: {said}", remedy="see its log and its disk, then repeat")
 
@@ -87,11 +96,11 @@ def stopped(doing: str) -> TaskFailed:
     return TaskFailed(FailureCategory.POLICY, f"{doing} was stopped before its end, as was asked")
 
 
-def write_context(folder: Path, dockerfile: str, target: IO[bytes]) -> None:
+def write_context(folder: Path, dockerfile: str, target: IO[bytes], *, stop: threading.Event) -> None:
     """The folder as a tar, the same bytes for the same contents, without what its .dockerignore names."""
-    names = _included(folder)
     with tarfile.open(fileobj=target, mode="w") as tar:
-        for name in sorted(names - {"Dockerfile"}):
+        for name in sorted(_included(folder, stop)):
+            _check_wanted(stop)
             _add(tar, folder, name)
         entry = tarfile.TarInfo("Dockerfile")
         entry.size, entry.mode = len(dockerfile.encode()), 0o644
@@ -99,17 +108,36 @@ def write_context(folder: Path, dockerfile: str, target: IO[bytes]) -> None:
     target.seek(0)
 
 
-def _included(folder: Path) -> set[str]:
-    ignore = folder / ".dockerignore"
+def _included(folder: Path, stop: threading.Event) -> list[str]:
+    """Files and folders, but for the Dockerfile."""
+    patterns = _ignored(folder)
+    names = []
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            _check_wanted(stop)
+            path = Path(place, name).relative_to(folder).as_posix()
+            if path != "Dockerfile" and (path == _IGNORE or not left_out(path, patterns)):
+                names.append(path)
+    return names
+
+
+def _ignored(folder: Path) -> tuple[Pattern, ...]:
     try:
-        lines = [line.strip() for line in ignore.read_text("utf-8").splitlines()] if ignore.is_file() else []
-        return exclude_paths(str(folder), [line for line in lines if line and not line.startswith("#")])
-    except (UnicodeDecodeError, re.error, OverflowError, RecursionError) as error:
+        with (folder / _IGNORE).open("rb") as file:
+            return read_patterns(file.read(MOST_BYTES + 1))
+    except (FileNotFoundError, IsADirectoryError):
+        return ()
+    except ValueError as error:
         raise TaskFailed(
             FailureCategory.IMAGE_UNAVAILABLE,
             f"the image could not be built: its .dockerignore can't be used: {error}",
             remedy="write it in UTF-8, a pattern a line, and register the folder again",
         ) from error
+
+
+def _check_wanted(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise stopped("building")
 
 
 def _add(tar: tarfile.TarFile, folder: Path, name: str) -> None:
@@ -163,7 +191,7 @@ def _watched(response: requests.Response, what: Build, stop: threading.Event) ->
 
     def watch() -> None:
         while not over.wait(_LOOK):
-            free = _free(what.disk)
+            free = free_in(what.disk)
             if time.monotonic() > deadline:
                 verdict.append(f"it took more than {what.timeout:g} s")
             elif stop.is_set():
@@ -201,8 +229,8 @@ def _lines(response: requests.Response) -> Iterator[tuple[str, str | None]]:
                 yield line.rstrip()[:_LONGEST], error
 
 
-def _free(disk: Path) -> int | None:
-    """None when the engine keeps its images on another machine, or where we can't look."""
+def free_in(disk: Path) -> int | None:
+    """Bytes; None when the engine keeps its images on another machine, or where we can't look."""
     try:
         return shutil.disk_usage(disk).free
     except OSError:

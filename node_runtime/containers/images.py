@@ -10,7 +10,7 @@ from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from node_runtime.containers.base_image import missing_base_image
-from node_runtime.containers.build import Build, build, stopped
+from node_runtime.containers.build import Build, build, free_in, stopped
 from node_runtime.containers.build_lock import only_builder
 from node_runtime.containers.connection import connect, explanation, image_id, inspect_image, remove_image
 from node_runtime.containers.dockerfile import BASE_ARGUMENT, mapped
@@ -25,6 +25,7 @@ Log = Callable[[str], None]
 
 _BUILT = "node-runtime/built"
 _NO_TAG = "<none>:<none>"
+MOST_TEXT = 256 << 10  # bytes of a Dockerfile: it is held in memory
 REGISTRY_ANSWER = 5  # seconds: who asks wants to judge other tasks too
 
 
@@ -107,13 +108,17 @@ class Images:
         return True
 
     def _pull(self, name: str, log: Log, stop: threading.Event) -> str | None:
-        """Ends when the engine next says something after `stop`, at the latest after `pull_silence`."""
+        """Ends when the engine next says something after `stop`, at the latest after `pull_silence`.
+
+        Raises `HostError` below the disk's floor: whoever named the image decides how large it is.
+        """
         log(f"pulling {name}")
         client = connect(self._url, timeout=self._settings.pull_silence)
         try:
             for said in client.pull(name, stream=True, decode=True):
                 if "error" in said:
                     log(str(said["error"]))
+                self._check_floor(name)
                 if stop.is_set():
                     break
         except (DockerException, RequestException) as error:
@@ -123,6 +128,15 @@ class Images:
         if stop.is_set():
             raise stopped(f"pulling {name}")
         return self._id(name)
+
+    def _check_floor(self, name: str) -> None:
+        free, floor = free_in(self._storage), self._settings.disk_floor
+        if free is not None and free < floor:
+            left = f"{free >> 20} MiB are free in {self._storage}, the floor is {floor >> 20} MiB"
+            raise HostError(
+                f"pulling {name} was ended: {left}",
+                remedy="free some disk (`docker image prune`), or lower the floor",
+            )
 
     def _build(self, source: ImageSource, dockerfile: Path, tag: str, log: Log, stop: threading.Event) -> str:
         self._check_allowed(source)
@@ -170,11 +184,15 @@ def tag_of(folder_digest: str, base: str) -> str:
 
 def _text(dockerfile: Path, source: ImageSource) -> str:
     try:
-        return dockerfile.read_text()
-    except UnicodeDecodeError as error:
+        with dockerfile.open("rb") as file:
+            content = file.read(MOST_TEXT + 1)
+        if len(content) > MOST_TEXT:
+            raise ValueError(f"larger than {MOST_TEXT >> 10} KiB")
+        return content.decode()
+    except ValueError as error:
         raise TaskFailed(
             FailureCategory.IMAGE_UNAVAILABLE,
-            f"asset {source.digest}: its Dockerfile is not text",
+            f"asset {source.digest}: its Dockerfile can't be read: {error}",
             remedy="write it in UTF-8 and register the folder again",
         ) from error
 
