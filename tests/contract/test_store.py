@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from node_runtime.ports import AssetStore
 from node_runtime.storage.local import LocalStore
 from node_runtime.storage.walk import manifest_of
 from node_runtime.task import Digest
+from tests.background import LIMIT, all_at_once
 
 NOTHING = Digest("0" * 64)
 ADAPTERS: dict[str, Callable[[Path], AssetStore]] = {"local": LocalStore}
@@ -186,8 +187,7 @@ def test_many_threads_store_and_fetch_the_same_tree(store: AssetStore, tree: Pat
         store.fetch(store.put(tree), target)
         return contents(target) == contents(tree)
 
-    with ThreadPoolExecutor(8) as threads:
-        assert all(threads.map(there_and_back, range(16)))
+    assert all(all_at_once(partial(there_and_back, number) for number in range(16)))
 
 
 def test_several_processes_store_the_same_tree(tree: Path, tmp_path: Path) -> None:
@@ -196,8 +196,7 @@ def test_several_processes_store_the_same_tree(tree: Path, tmp_path: Path) -> No
         "print(LocalStore(Path(sys.argv[1])).put(Path(sys.argv[2])))"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "store"), str(tree)]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    printed = {process.communicate()[0].strip() for process in processes}
+    printed = set(all_at_once([lambda: subprocess.check_output(command, text=True, timeout=LIMIT).strip()] * 4))
     LocalStore(tmp_path / "store").fetch(Digest(printed.pop()), tmp_path / "back")
     assert not printed
     assert contents(tmp_path / "back") == contents(tree)

@@ -15,6 +15,7 @@ from node_runtime.errors import AssetMismatch, AssetUnavailable, HostError
 from node_runtime.storage.local import ABANDONED, LocalStore
 from node_runtime.storage.walk import manifest_of
 from node_runtime.task import Digest
+from tests.background import ended
 
 
 @pytest.fixture
@@ -157,11 +158,9 @@ def test_a_writer_that_is_killed_leaves_no_half_tree(root: Path, tmp_path: Path)
     program = "import sys; from pathlib import Path; from node_runtime.storage.local import LocalStore;"
     program += "LocalStore(Path(sys.argv[1])).put(Path(sys.argv[2]))"
     store = LocalStore(root)
-    writer = subprocess.Popen([sys.executable, "-c", program, str(root), str(tmp_path / "large")])
-    while writer.poll() is None and not any((root / "incoming").iterdir()):
-        pass
-    writer.kill()
-    writer.wait()
+    with ended(subprocess.Popen([sys.executable, "-c", program, str(root), str(tmp_path / "large")])) as writer:
+        while writer.poll() is None and not any((root / "incoming").iterdir()):
+            pass
     digest = manifest_of(tmp_path / "large").digest
     assert store.has(digest) == any(path.is_file() for path in (root / "trees").rglob("*"))
     assert store.put(tmp_path / "large") == digest

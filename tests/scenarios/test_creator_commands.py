@@ -10,6 +10,7 @@ import pytest
 
 from node_runtime.errors import FailureCategory
 from node_runtime.task import Asset, AssetKind, AssetRef, Digest, Kind, Label, Visibility
+from tests.background import LIMIT, in_background
 from tests.scenarios.conftest import Desk
 from tests.scenarios.test_commands import TRAINING, Nrt, nrt, parsed
 from tests.scenarios.test_results import stored, worked
@@ -34,13 +35,12 @@ def failing_worker(desk: Desk, category: FailureCategory) -> Iterator[None]:
                 desk.worker.report_failure(task, desk.worker.assign_task(task).epoch, category, log)
                 return
 
-    thread = threading.Thread(target=work)
-    thread.start()
+    working = in_background(work)
     try:
         yield
     finally:
         over.set()
-        thread.join()
+    working.result(LIMIT)
 
 
 def test_waiting_tells_each_failed_attempt_and_ends_with_what_can_be_done(desk: Desk, nrt: Nrt) -> None:

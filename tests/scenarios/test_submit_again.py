@@ -1,7 +1,8 @@
 """Is a submit that was killed halfway gone on with, so that nothing is paid twice; and what do two at once do?"""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from node_runtime.creator.submit import Submitted, submit
 from node_runtime.errors import ChainRefused, ChainUnavailable
 from node_runtime.ports import Chain
 from node_runtime.task import UNIT, Account, TaskId, TaskState
+from tests.background import LIMIT, in_background, wait_until
 from tests.devnet import RpcConnection, start_devnet
 from tests.scenarios.conftest import Desk
 from tests.scenarios.test_submit import TRAINING, fresh_name, objective, whole_round
@@ -135,30 +137,36 @@ def test_two_submits_at_once_create_an_objective_once(desk: Desk, network: str, 
         if line == "waiting for another submit of this account":
             waits.set()
 
-    with ThreadPoolExecutor() as pool:
-        second = connect(network, "//Alice")
+    def begun(chain: Any) -> "Future[Submitted]":
+        return in_background(lambda: submit(file, chain, desk.store, say=told, notes=notes))
+
+    with closing(connect(network, "//Alice")) as second:
         other = HeldUp(desk.chain, until=waits)
-        one = pool.submit(submit, file, other, desk.store, say=told, notes=notes)
-        assert other.reached.wait(120)
-        two = pool.submit(submit, file, second, desk.store, say=told, notes=notes)
-        assert one.result().objectives == two.result().objectives
-        second.close()
+        one = begun(other)
+        assert other.reached.wait(LIMIT)
+        two = begun(second)
+        assert one.result(LIMIT).objectives == two.result(LIMIT).objectives
 
 
 def test_what_an_ended_submit_has_sent_is_waited_for_before_anything_is_looked_at(tmp_path: Path) -> None:
     receiver = Account(Keypair.create_from_seed("0x" + "11" * 32, ss58_format=42).ss58_address)
-    with start_devnet(tmp_path / "chain", "--block-time", "2s") as slow, ThreadPoolExecutor() as pool:
-        first, second = connect(slow, "//Alice"), connect(slow, "//Alice")
-        with RpcConnection(slow) as rpc:
-            before = rpc.result("system_accountNextIndex", first.account)
-            sent = pool.submit(first.pay, receiver, UNIT)
-            while rpc.result("system_accountNextIndex", first.account) == before:
-                assert not sent.done() or sent.result() is None
+    with (
+        start_devnet(tmp_path / "chain", "--block-time", "2s") as slow,
+        closing(connect(slow, "//Alice")) as first,
+        closing(connect(slow, "//Alice")) as second,
+        RpcConnection(slow) as rpc,
+    ):
+
+        def known() -> int:
+            """How many of the account's transactions the node has."""
+            return int(rpc.result("system_accountNextIndex", first.account))
+
+        before = known()
+        sent = in_background(lambda: first.pay(receiver, UNIT))
+        wait_until(lambda: sent.done() or known() > before, "the node to have it")
         second.catch_up()
         assert second.balance(receiver).free == UNIT
-        sent.result()
-        first.close()
-        second.close()
+        sent.result(LIMIT)
 
 
 class HeldUp:
@@ -172,5 +180,5 @@ class HeldUp:
 
     def create_objective(self, **named: Any) -> object:
         self.reached.set()
-        assert self._until.wait(120), "the other submit didn't wait"
+        assert self._until.wait(LIMIT), "the other submit didn't wait"
         return self._chain.create_objective(**named)

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from node_runtime.processes import ProcessRecord, birth, stop
+from tests.background import LIMIT, ended
 
 
 def record(pid: int, born: str) -> ProcessRecord:
@@ -26,10 +27,9 @@ def test_another_process_of_that_id_is_nobody_of_ours() -> None:
 
 
 def test_a_process_that_ended_is_gone() -> None:
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    ours = record(child.pid, birth(child.pid))
-    assert ours.process() is not None
-    child.communicate(b"\n")
+    with ended(subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)) as child:
+        ours = record(child.pid, birth(child.pid))
+        assert ours.process() is not None
     assert ours.process() is None
     with pytest.raises(psutil.NoSuchProcess):
         birth(child.pid)
@@ -38,29 +38,30 @@ def test_a_process_that_ended_is_gone() -> None:
 def test_a_process_whose_main_thread_has_ended_still_runs() -> None:
     leaves = "import ctypes, sys, threading; threading.Thread(target=sys.stdin.readline).start()"
     leaves += f"; ctypes.CDLL(None).syscall({93 if platform.machine() == 'aarch64' else 60}, 0)"  # of this thread alone
-    child = subprocess.Popen([sys.executable, "-c", leaves], stdin=subprocess.PIPE)
-    ours = record(child.pid, birth(child.pid))
-    while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
+    with ended(subprocess.Popen([sys.executable, "-c", leaves], stdin=subprocess.PIPE)) as child:
+        ours = record(child.pid, birth(child.pid))
+        while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
+            assert ours.process() is not None
         assert ours.process() is not None
-    assert ours.process() is not None
-    child.communicate(b"\n")
-    assert ours.process() is None
+        child.communicate(b"\n")
+        assert ours.process() is None
 
 
 def test_stopping_does_not_wait_for_the_parent_to_take_note() -> None:
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)  # a zombie until it is polled
-    assert stop(record(child.pid, birth(child.pid)), grace=60)
-    assert psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE
-    assert child.wait() == -signal.SIGTERM
+    waits = [sys.executable, "-c", "input()"]
+    with ended(subprocess.Popen(waits, stdin=subprocess.PIPE)) as child:  # a zombie until it is polled
+        assert stop(record(child.pid, birth(child.pid)), grace=LIMIT)
+        assert psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE
+        assert child.wait() == -signal.SIGTERM
 
 
 def test_who_does_not_listen_is_killed() -> None:
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); input()"
-    child = subprocess.Popen([sys.executable, "-c", deaf], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert child.stdout is not None
-    assert child.stdout.readline() == b"deaf\n"
-    assert stop(record(child.pid, birth(child.pid)), grace=0.1)
-    assert child.wait() == -signal.SIGKILL
+    with ended(subprocess.Popen([sys.executable, "-c", deaf], stdin=subprocess.PIPE, stdout=subprocess.PIPE)) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"deaf\n"
+        assert stop(record(child.pid, birth(child.pid)), grace=0.1)
+        assert child.wait() == -signal.SIGKILL
 
 
 def test_a_clock_that_is_set_makes_no_stranger_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:

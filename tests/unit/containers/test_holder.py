@@ -2,6 +2,7 @@
 
 import io
 import platform
+import signal
 import subprocess
 import tarfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from node_runtime.containers.holder import holder_tar
 from node_runtime.errors import HostError
+from tests.background import ended
 
 
 def program(architecture: str) -> bytes:
@@ -23,11 +25,9 @@ def test_it_waits_until_it_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "wait"
     path.write_bytes(program(platform.machine()))
     path.chmod(0o755)
-    waiting = subprocess.Popen([path])
-    with pytest.raises(subprocess.TimeoutExpired):
+    with ended(subprocess.Popen([path])) as waiting, pytest.raises(subprocess.TimeoutExpired):
         waiting.wait(timeout=0.2)
-    waiting.kill()
-    assert waiting.wait(timeout=10) == -9
+    assert waiting.returncode == -signal.SIGKILL
 
 
 def test_it_is_the_same_every_time() -> None:

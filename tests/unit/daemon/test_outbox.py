@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from node_runtime.daemon.outbox import Outbox, Parcel, Step, Upload, is_of
 from node_runtime.errors import FailureCategory, HostError
 from node_runtime.task import Account, Assignment, AssignmentState, Digest, Output, Result, SubmissionId, TaskId
+from tests.background import all_at_once
 
 RESULT = Result(
     digest=Digest("a" * 64), outputs=(Output(name="model", digest=Digest("b" * 64)),), uri="cas:", perf=-970_000
@@ -95,11 +96,7 @@ def test_a_parcel_survives_the_process_being_killed_right_after_packing(tmp_path
 
 def test_threads_pack_side_by_side(tmp_path: Path) -> None:
     box = Outbox(tmp_path / "outbox.sqlite")
-    threads = [threading.Thread(target=box.pack, args=(parcel(task),)) for task in range(1, 21)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    all_at_once(partial(box.pack, parcel(task)) for task in range(1, 21))
     assert [one.task for one in box.undelivered()] == list(range(1, 21))
 
 

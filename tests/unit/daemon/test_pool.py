@@ -1,12 +1,11 @@
 """Does the pool admit what fits, and nothing more?"""
 
-import threading
-
 import pytest
 
 from node_runtime.daemon.pool import Demand, Pool, Reservation, Shortage, demand_of
 from node_runtime.document import Document, Limits
 from node_runtime.task import Kind
+from tests.background import all_at_once
 
 GIB = 1 << 30
 ROOM = Demand(cpus=4, memory=8 * GIB, disk=20 * GIB)
@@ -72,12 +71,7 @@ def test_nothing_is_admitted_below_the_disk_floor() -> None:
 
 def test_threads_never_share_a_slot() -> None:
     one = Pool(slots=3, room=Demand(cpus=99, memory=99 * GIB, disk=99 * GIB), disk_floor=0, free_disk=lambda: 99 * GIB)
-    answers: list[Reservation | Shortage] = []
-    threads = [threading.Thread(target=lambda: answers.append(one.admit(SMALL))) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    answers = all_at_once([lambda: one.admit(SMALL)] * 16)
     slots = [answer.slot for answer in answers if isinstance(answer, Reservation)]
     assert sorted(slots) == [0, 1, 2]
 

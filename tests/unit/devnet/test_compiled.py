@@ -1,6 +1,5 @@
 """Is a runtime compiled once, also when the cache is damaged, missing or used by two at once?"""
 
-import threading
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import wasmtime
 
 from node_runtime.devnet.compiled import compiled, unpacked
 from node_runtime.errors import InputError
+from tests.background import all_at_once
 
 MODULE = b"\0asm\1\0\0\0"  # an empty module
 
@@ -39,11 +39,7 @@ def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path: Path) -> None:
 
 
 def test_several_at_once_leave_one_complete_copy(tmp_path: Path) -> None:
-    threads = [threading.Thread(target=compiled, args=(MODULE, tmp_path)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    all_at_once([lambda: compiled(MODULE, tmp_path)] * 8)
     assert len(kept(tmp_path)) == 1
     compiled(MODULE, tmp_path)
 

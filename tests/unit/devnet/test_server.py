@@ -6,8 +6,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
 from node_runtime.devnet.server import Connection
-
-LIMIT = 120  # seconds; only a failure takes as long
+from tests.background import LIMIT
 
 
 def test_what_is_said_to_a_client_that_has_left_is_waited_for_by_nobody() -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from node_runtime.errors import AssetUnavailable, HostError
 from node_runtime.storage.local import LocalStore
 from node_runtime.storage.seal import seal_of
 from node_runtime.task import Digest
+from tests.background import LIMIT, all_at_once
 from tests.unit.storage.cache_room import SIZE, CountingStore, cache_in, is_here, touch
 
 
@@ -48,12 +49,11 @@ def test_many_threads_that_ask_at_once_fetch_once(tmp_path: Path, store: Countin
     cache = cache_in(tmp_path)
     start = threading.Barrier(8)
 
-    def ask(_: int) -> None:
-        start.wait()
+    def ask() -> None:
+        start.wait(LIMIT)
         touch(cache, trees[0], store)
 
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(ask, range(8)))
+    all_at_once([ask] * 8)
     assert store.fetched == [trees[0]]
 
 
@@ -76,10 +76,8 @@ def test_many_processes_that_ask_at_once_fetch_once(tmp_path: Path, trees: list[
         """
     )
     command = [sys.executable, "-c", program, str(tmp_path), trees[0]]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    printed = "".join(process.communicate()[0] for process in processes)
-    assert [process.returncode for process in processes] == [0] * 4
-    assert printed == "fetched\n"
+    printed = all_at_once([lambda: subprocess.check_output(command, text=True, timeout=LIMIT)] * 4)
+    assert "".join(printed) == "fetched\n"
     assert list((tmp_path / "cache" / "incoming").iterdir()) == []
 
 
@@ -203,6 +201,8 @@ def test_threads_that_fetch_and_evict_at_once_always_see_whole_trees(
         with cache.pin(trees[number], fetch=store) as folder:
             return (folder / "sub" / "data").read_bytes() == bytes([number]) * (SIZE - 10)
 
-    with ThreadPoolExecutor(8) as threads:
-        assert all(threads.map(look, range(200)))
+    def look_often(first: int) -> bool:
+        return all(look(turn) for turn in range(first, first + 25))
+
+    assert all(all_at_once(partial(look_often, first) for first in range(8)))
     assert list((tmp_path / "cache" / "locks").iterdir()) == []

@@ -1,6 +1,5 @@
 """Does a node's cache keep what is held, by whichever process, while it forgets what was used longest ago?"""
 
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import pytest
 
 from node_runtime.errors import HostError
 from node_runtime.task import Digest
+from tests.background import ended
 from tests.unit.storage.cache_room import SIZE, CountingStore, cache_in, is_here, touch
 
 
@@ -76,11 +76,9 @@ with Cache(root / "cache", limit=0).pin(digest, fetch=LocalStore(root / "store")
 
 def hold_and_kill(root: Path, digest: Digest, holder: str) -> None:
     command = [sys.executable, "-c", HOLD_UNTIL_KILLED, str(root), digest, holder]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    with ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as process:  # which kills it
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
 
 
 def test_what_an_attempt_holds_outlives_its_process_until_it_is_released(
