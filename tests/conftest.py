@@ -7,12 +7,15 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from node_runtime.containers.dockerd import started_engine, stop_engine
 from node_runtime.home import cache_folder, engine_folder
 
 _THERE_BEFORE = pytest.StashKey[bool]()
 _HOME = pytest.StashKey[Path]()
+
+settings.load_profile("ci")  # Hypothesis's own: the same examples in every run, however long one takes
 
 
 def pytest_configure(config: pytest.Config) -> None:
