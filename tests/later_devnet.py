@@ -18,6 +18,7 @@ from node_runtime.devnet.sealing import wall_clock
 from node_runtime.devnet.server import RUNTIME, DevnetServer
 from node_runtime.devnet.store import Store
 from node_runtime.devnet.subscriptions import Subscriptions
+from tests.background import in_time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,8 @@ def later_devnet(folder: Path) -> Iterator[LaterDevnet]:
     with subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            word, _, url = process.stdout.readline().strip().partition(" ")
+            with in_time(process):
+                word, _, url = process.stdout.readline().strip().partition(" ")
             assert word == "ready", "the devnet did not start"
             yield LaterDevnet(url=url, clock=clock)
         finally:

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.chain.client import connect
-from node_runtime.storage.local import LocalStore
-from tests.devnet import launch_devnet, start_devnet
+from tests.devnet import start_devnet
 from tests.docker_engine import DockerHost, docker_engine
 from tests.e2e.daemon_process import DaemonProcess, DaemonSettings, start
-from tests.e2e.daemon_world import World, wait_for
+from tests.e2e.daemon_world import World, open_world, wait_for
 from tests.e2e.people import People, open_people
 
 __all__ = ["docker_engine", "start_daemon", "world"]
@@ -32,15 +30,8 @@ def people(network: str, tmp_path: Path) -> Iterator[People]:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    devnet = launch_devnet(tmp_path / "chain")
-    creator = tmp_path / "creator"
-    creator.mkdir()
-    chain = connect(devnet.url, "//Alice")
-    storage = tmp_path / "store"
-    world = World(folder=creator, devnet=devnet, storage=storage, chain=chain, store=LocalStore(storage))
-    yield world
-    chain.close()
-    world.devnet.stop()
+    with open_world(tmp_path) as world:
+        yield world
 
 
 @pytest.fixture

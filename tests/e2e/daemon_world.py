@@ -5,15 +5,17 @@ so a test says in a few lines of shell what its containers do, and images are bu
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from node_runtime.chain.client import SubstrateChain
+from node_runtime.chain.client import SubstrateChain, connect
 from node_runtime.document import FILE_NAME, Document, Image, Limits, ModelOf
 from node_runtime.ports import AssetStore
 from node_runtime.results import ResultDocument
+from node_runtime.storage.local import LocalStore
 from node_runtime.task import (
     UNIT,
     Account,
@@ -197,6 +199,20 @@ class World:
             visibility=Visibility.SHARED,
             uri=self.store.uri(digest),
         )
+
+
+@contextmanager
+def open_world(folder: Path, *options: str) -> Iterator[World]:
+    """All of it in `folder`, its chain with these command line options; gone after the ``with``, whatever happened."""
+    creator, storage = folder / "creator", folder / "store"
+    creator.mkdir(parents=True)
+    with ExitStack() as stack:
+        devnet = launch_devnet(folder / "chain", *options)
+        stack.callback(devnet.end)
+        chain = stack.enter_context(closing(connect(devnet.url, "//Alice")))
+        world = World(folder=creator, devnet=devnet, storage=storage, chain=chain, store=LocalStore(storage))
+        stack.callback(lambda: world.devnet.end())  # it may have been started again
+        yield world
 
 
 def wait_for(look: Callable[[], T | None], what: str, *, seconds: float = 300) -> T:

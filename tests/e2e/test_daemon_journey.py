@@ -28,6 +28,7 @@ from node_runtime.ports import AssetStore
 from node_runtime.storage.cache import Cache
 from node_runtime.storage.local import LocalStore
 from node_runtime.task import Account, Assignment, AssignmentState, Digest, Kind, SubmissionState, TaskId
+from tests.background import LIMIT, in_background
 from tests.docker_engine import DockerHost
 from tests.e2e.daemon_process import DaemonSettings
 from tests.e2e.daemon_world import TRAIN, World
@@ -79,13 +80,12 @@ def test_a_hold_that_cannot_be_handed_back_keeps_the_node_from_nothing_else(worl
         node.outbox.claimed(node.chain.assign_task(world.train()))
         seeker = seeker_of(node, config.model_copy(update={"policy": only_scoring}))
         daemon = Daemon(node, seeker, Pace(poll=0.1, grace=0))
-        thread = threading.Thread(target=daemon.run, args=(lambda: None,))
-        thread.start()
+        running = in_background(lambda: daemon.run(lambda: None))
         try:
             assert world.submission(world.score()).state is SubmissionState.ACCEPTED
         finally:
             daemon.stop()
-            thread.join()
+            running.result(LIMIT)
     assert asked
 
 

@@ -1,18 +1,14 @@
 """What becomes of a node's unfinished work when it comes up against another chain, and then against its own again?"""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from node_runtime.chain.client import connect
 from node_runtime.daemon.audit import Deed
-from node_runtime.storage.local import LocalStore
 from node_runtime.task import SubmissionState, TaskId
-from tests.devnet import launch_devnet
 from tests.e2e.daemon_process import DaemonProcess
-from tests.e2e.daemon_world import REWARD, TRAIN, WAITS, World, wait_for
+from tests.e2e.daemon_world import REWARD, TRAIN, WAITS, World, open_world, wait_for
 
 StartDaemon = Callable[..., DaemonProcess]
 
@@ -22,12 +18,8 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow]
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[World]:
     """Another chain, with a store of its own and another genesis."""
-    devnet = launch_devnet(tmp_path / "other-chain", "--preset", "local_testnet")
-    folder, storage = tmp_path / "other-creator", tmp_path / "other-store"
-    folder.mkdir()
-    with closing(connect(devnet.url, "//Alice")) as chain:
-        yield World(folder=folder, devnet=devnet, storage=storage, chain=chain, store=LocalStore(storage))
-    devnet.stop()
+    with open_world(tmp_path / "other", "--preset", "local_testnet") as world:
+        yield world
 
 
 def model_of(world: World, task: TaskId) -> str:

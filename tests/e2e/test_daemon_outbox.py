@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -16,6 +15,7 @@ from node_runtime.daemon.outbox import Outbox, Parcel, Step, Upload
 from node_runtime.errors import FailureCategory
 from node_runtime.storage.walk import manifest_of
 from node_runtime.task import UNIT, Assignment, AssignmentState, Output, Result
+from tests.background import LIMIT, in_background
 from tests.e2e.daemon_world import REWARD, World, wait_for
 
 EXISTENTIAL = UNIT // 1000  # what an account must keep, see images/chain/runtime/src/configs.rs
@@ -138,12 +138,12 @@ def test_a_result_whose_fee_the_account_cannot_pay_waits_for_its_operator(world:
     fee = free - worker.balance(worker.account).free
     worker.pay(world.chain.account, free - 3 * fee - EXISTENTIAL)
     assert worker.balance(worker.account).free - EXISTENTIAL < fee
-    with capture_logs() as told, ThreadPoolExecutor(1) as thread:
-        delivering = thread.submit(box.deliver)
+    with capture_logs() as told:
+        delivering = in_background(box.deliver)
         try:
             wait_for(lambda: any(line["event"] == "delivery_waits" for line in told), "the result to wait")
             world.chain.pay(worker.account, UNIT)
-            delivered = delivering.result(timeout=300)
+            delivered = delivering.result(LIMIT)
         finally:
             box.quitting.set()
     assert "balance doesn't cover" in next(line["reason"] for line in told if line["event"] == "delivery_waits")

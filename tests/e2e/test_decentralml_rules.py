@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from node_runtime.errors import ChainRefused
 from node_runtime.task import UNIT, Assignment, AssignmentState, SubmissionState, TaskState
+from tests.background import LIMIT, all_at_once
 from tests.e2e.people import REWARD, People
 from tests.later_devnet import LaterDevnet, later_devnet
 
@@ -42,7 +43,7 @@ def later(devnet: LaterDevnet, people: People) -> Later:
 def test_three_slots_and_five_hungry_workers_make_exactly_three_assignments(people: People) -> None:
     before = people.wealth("Alice")
     task = people.offer("slots: 3\nvalidation: auto\n")
-    barrier, chains = threading.Barrier(len(HUNGRY)), [people[name] for name in HUNGRY]
+    barrier, chains = threading.Barrier(len(HUNGRY), timeout=LIMIT), [people[name] for name in HUNGRY]
 
     def take(number: int) -> Assignment | str:
         barrier.wait()
@@ -51,8 +52,7 @@ def test_three_slots_and_five_hungry_workers_make_exactly_three_assignments(peop
         except ChainRefused as refused:
             return refused.rule
 
-    with ThreadPoolExecutor(len(HUNGRY)) as pool:
-        taken = list(pool.map(take, range(len(HUNGRY))))
+    taken = all_at_once([partial(take, number) for number in range(len(HUNGRY))])
     fed = {name: one.epoch for name, one in zip(HUNGRY, taken, strict=True) if isinstance(one, Assignment)}
     assert len(fed) == 3
     assert {one for one in taken if isinstance(one, str)} == {"SlotsFull"}

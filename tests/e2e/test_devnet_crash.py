@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from tests.devnet import LIMIT, RpcConnection, execute_again, hexed, running_devnet, start_devnet, unhexed
+from tests.background import LIMIT, in_background
+from tests.devnet import RpcConnection, execute_again, hexed, running_devnet, start_devnet, unhexed
 from tests.transfers import UNIT, Signer, development_keys
 
 KILLS = int(os.environ.get("DEVNET_KILLS", "8"))
@@ -29,11 +30,11 @@ class Load:
         self._url = url
         self._name = name
         self._progress = progress
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
+        self._running = in_background(self._run)
 
     def join(self) -> None:
-        self._thread.join()
+        """Return when the devnet is gone, or raise what else ended it."""
+        self._running.result(LIMIT)
 
     def _run(self) -> None:
         with suppress(ConnectionClosed, OSError, EOFError, InvalidHandshake), RpcConnection(self._url) as rpc:

@@ -29,7 +29,7 @@ from node_runtime.errors import EngineUnavailable, HostError
 from node_runtime.home import cache_folder
 from node_runtime.ports import ContainerSpec, ImageSource, Mount
 from node_runtime.task import Digest
-from tests.contract.engine_world import in_background, wait_until
+from tests.background import LIMIT, in_background, wait_until
 from tests.docker_engine import DockerHost
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -106,7 +106,7 @@ def test_images_are_built_and_run_on_an_engine_without_a_bridge(
         arguments=("import iniconfig, os; print(os.listdir('/sys/class/net'))",),
         cpus=1,
         memory=64 << 20,
-        timeout=60,
+        timeout=300,
         log=tmp_path / "run.log",
     )
     assert engine.run(spec, stop=threading.Event()).failure is None
@@ -121,7 +121,7 @@ def test_an_engine_outlives_who_started_it_and_is_ended_with_its_containers(
     script = "import sys; from pathlib import Path; from node_runtime.containers.dockerd import start_engine;"
     script += "start_engine(Path(sys.argv[1]), say=print, with_network=False)"
     before = addresses()
-    subprocess.run([sys.executable, "-c", script, tmp_path], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", script, tmp_path], check=True, capture_output=True, timeout=LIMIT)
     engine = started_engine(tmp_path)
     assert engine is not None
     assert answers(engine.url)
@@ -129,7 +129,7 @@ def test_an_engine_outlives_who_started_it_and_is_ended_with_its_containers(
     stop_engine(tmp_path)
     assert not answers(engine.url)
     assert not engine.runs()
-    assert not psutil.wait_procs(children, timeout=120)[1]
+    assert not psutil.wait_procs(children, timeout=LIMIT)[1]
     assert not Path(engine.url.removeprefix("unix://")).parent.exists()
     assert answers(docker_engine.url)
     assert addresses() == before
@@ -139,7 +139,7 @@ def ended(engine: StartedEngine, number: signal.Signals) -> None:
     """Its process, once the signal has ended it."""
     process = psutil.Process(engine.pid)  # before the signal: afterwards there may be none
     process.send_signal(number)
-    assert not psutil.wait_procs([process], timeout=120)[1]
+    assert not psutil.wait_procs([process], timeout=LIMIT)[1]
 
 
 @pytest.mark.usefixtures("docker_engine")
@@ -180,7 +180,7 @@ def test_a_run_that_ends_in_its_own_way_when_its_engine_ends_is_repeated_when_th
                 labels=(),
                 image=host.image_id(),
                 entrypoint=("sh", "-c"),
-                arguments=("test -e /once/begun && exit; touch /once/begun; trap 'exit 1' TERM; sleep 600 & wait",),
+                arguments=("test -e /once/begun && exit; trap 'exit 1' TERM; touch /once/begun; sleep 600 & wait",),
                 mounts=(Mount(source=once, target="/once", quota=1 << 20),),
                 cpus=1,
                 memory=64 << 20,
@@ -191,7 +191,7 @@ def test_a_run_that_ends_in_its_own_way_when_its_engine_ends_is_repeated_when_th
             wait_until((once / "begun").exists, "the run to begin")
             ended(started, signal.SIGTERM)
             with pytest.raises(EngineUnavailable):
-                running.result(timeout=120)
+                running.result(LIMIT)
             assert start_engine(folder, say=print, with_network=False).url == started.url
             with pytest.raises(HostError, match="as when the engine restarts"):
                 engine.run(spec, stop=threading.Event())
@@ -207,7 +207,7 @@ def test_without_root_nothing_is_started_and_the_remedy_is_said(tmp_path: Path) 
     script += "os.geteuid() or os.setuid(65534);"
     script += "start_engine(Path(sys.argv[1]), say=print)"
     ended = subprocess.run(
-        [sys.executable, "-c", script, tmp_path / "engine"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, tmp_path / "engine"], capture_output=True, text=True, timeout=LIMIT, check=False
     )
     assert ended.returncode == 1
     assert "needs root" in ended.stderr
