@@ -32,6 +32,7 @@ def nrt(desk: Desk, network: str, tmp_path: Path) -> Nrt:
             command,
             cwd=desk.folder,
             env=environment | changed,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=600,  # reached in a failure only

@@ -5,6 +5,7 @@ import secrets
 import pytest
 
 from node_runtime.admission import admitted_document
+from node_runtime.clock import current_time
 from node_runtime.creator.submit import Submitted
 from node_runtime.document import Document
 from node_runtime.errors import ChainRefused, InputError, SpecError, StorageError
@@ -63,13 +64,14 @@ def numbers(submitted: Submitted) -> list[TaskId]:
 
 
 def test_a_training_becomes_a_task_that_a_node_admits(desk: Desk) -> None:
+    before = current_time(desk.chain)
     (number,) = numbers(desk.submit(TRAINING + "deadline: 2h\nlimits: {timeout: 2500ms}\n"))
     document, task = admitted(desk, number), desk.chain.task(number)
     assert task is not None
     assert (document.kind, document.name, document.limits.timeout) == (Kind.TRAINING, "round-1", 3)
     assert len(document.data) == 2
     assert (task.state, task.terms.reward, task.held) == (TaskState.OPEN, 10 * UNIT, 10 * UNIT)
-    assert 7_100_000 < task.terms.deadline - task.created < 7_300_000
+    assert before <= task.terms.deadline - 7_200_000 <= current_time(desk.chain)
 
 
 def test_documents_of_one_file_refer_to_each_other(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from node_runtime.errors import FailureCategory, TaskFailed
 from node_runtime.stages import Inputs, Stage, inputs_of, stages_of
 from node_runtime.task import Account, Digest, Kind
 from node_runtime.workspace import Workspaces
+from tests.background import LIMIT
 from tests.unit.workspace_room import ALGO, ATTEMPT, OWNER, QUOTA, SAMPLE, run_python
 from tests.unit.workspace_room import docker_engine as docker_engine
 from tests.unit.workspace_room import engine as engine
@@ -40,7 +41,7 @@ def work_stage(bundle: Path) -> Stage:
         algo=Image(source=f"{OWNER}/{ALGO}"),
         bundle=f"{OWNER}/{BUNDLE}",
         data=(f"{OWNER}/{SAMPLE}",),
-        limits=Limits(outputs=QUOTA, timeout=60, memory=128 << 20),
+        limits=Limits(outputs=QUOTA, timeout=LIMIT, memory=128 << 20),
     )
     found = inputs_of(document, models=[], folder_of=lambda digest: bundle.parent / digest, worker=Account(OWNER))
     (stage,) = stages_of(document, found)

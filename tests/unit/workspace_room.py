@@ -14,6 +14,7 @@ from node_runtime.ports import ContainerRun
 from node_runtime.stages import Inputs, Stage, inputs_of, stages_of
 from node_runtime.task import Account, Digest, Kind, TaskId
 from node_runtime.workspace import AttemptId, Workspace, Workspaces
+from tests.background import LIMIT
 from tests.docker_engine import DockerHost
 from tests.docker_engine import docker_engine as docker_engine
 
@@ -73,7 +74,7 @@ def document(kind: Kind) -> Document:
         opener=f"{OWNER}/{OPENER}",
         data=(f"{OWNER}/{SAMPLE}",),
         models=(ModelOf(task=1),),
-        limits=Limits(outputs=QUOTA, timeout=60, memory=128 << 20),
+        limits=Limits(outputs=QUOTA, timeout=LIMIT, memory=128 << 20),
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from node_runtime.cli.commands import COMMANDS, Listed
 from node_runtime.cli.on_demand import command_of
+from tests.background import LIMIT
 
 LISTED = [command for commands in COMMANDS.values() for command in commands]
 HEAVY = {"docker", "numpy", "sklearn", "substrateinterface", "wasmtime", "yaml"}
@@ -25,7 +26,7 @@ app(sys.argv[1:-1])
 def read_by(told: Path, *arguments: str) -> set[str]:
     """The modules that a command has read when it ends; those that Python starts with are not counted."""
     command = [sys.executable, "-c", MODULES_AT_THE_END, *arguments, str(told)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, timeout=LIMIT)
     return set(json.loads(told.read_text()))
 
 
