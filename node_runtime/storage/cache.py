@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from node_runtime.errors import AssetUnavailable
 from node_runtime.ports import AssetStore
 from node_runtime.storage.cache_index import CacheIndex, this_process
 from node_runtime.storage.manifest import TreeRefused, check_digest
@@ -27,6 +28,8 @@ from node_runtime.storage.seal import make_read_only, seal_of
 from node_runtime.storage.walk import manifest_of
 from node_runtime.task import Digest
 from node_runtime.trouble import host_trouble
+
+_LOOK = 0.05  # seconds between looks at a lock that another has
 
 
 class Cache:
@@ -97,7 +100,7 @@ class Cache:
         if self._fits_its_seal(digest):
             self._index.touch(digest)
             return self._trees / digest
-        with self._locked(digest):
+        with self._locked(digest, stop):
             fetched = not (self._fits_its_seal(digest) or self._hashes_well(digest))
             if fetched:
                 self._fetch(digest, store, stop)
@@ -173,13 +176,16 @@ class Cache:
                     remove_tree(folder)
 
     @contextmanager
-    def _locked(self, digest: Digest) -> Iterator[None]:
-        """One thread of one process at a time, for this tree. The lock ends with the process that has it."""
+    def _locked(self, digest: Digest, stop: threading.Event | None = None) -> Iterator[None]:
+        """One thread of one process at a time, for this tree. The lock ends with the process that has it.
+
+        Who waits may wait as long as fetching it takes: raises `AssetUnavailable` once ``stop`` is set.
+        """
         path = self._locks / digest
         while True:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                _await_lock(descriptor, digest, stop or threading.Event())
                 if not _is_at(descriptor, path):
                     continue  # the owner before removed the file that was waited for
                 try:
@@ -199,6 +205,19 @@ class Cache:
         except BlockingIOError:
             return True
         return False
+
+
+def _await_lock(descriptor: int, digest: Digest, stop: threading.Event) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if stop.wait(_LOOK):
+                raise AssetUnavailable(
+                    f"tree {digest} is being fetched by another attempt, which was waited for until this one's end",
+                    remedy="repeat it",
+                ) from None
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -29,6 +29,8 @@ from node_runtime.task import Digest
 from node_runtime.trouble import host_trouble
 
 ABANDONED = 3600  # seconds without a write, after which nobody is writing it any more
+PATIENCE = 60.0  # seconds to wait for another who moves a file, which takes no time
+_LOOK = 0.01  # seconds between looks at that lock
 ONE_ENTRY = 2048  # bytes that a manifest of one entry has at most, its path being the longest
 
 
@@ -155,7 +157,7 @@ class LocalStore:
             try:
                 yield stream
             except AssetMismatch as error:
-                with suppress(OSError), self._moving():  # who only reads may not be able to
+                with suppress(OSError, HostError), self._moving():  # who only reads may not be able to
                     if os.fstat(stream.fileno()).st_ino == _inode(place):  # not a good copy that came meanwhile
                         self._put_aside(place)
                 raise AssetMismatch(f"tree {digest} in {place}: {error.message}", remedy=error.remedy) from error
@@ -183,9 +185,19 @@ class LocalStore:
 
     @contextmanager
     def _moving(self) -> Iterator[None]:
-        """One thread of one process at a time: what is looked at is still there when it is moved."""
-        with (self._trees.parent / "lock").open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        """One thread of one process at a time: what is looked at is still there when it is moved.
+
+        Raises `HostError` where another doesn't let go, e.g. one that was stopped.
+        """
+        path, give_up = self._trees.parent / "lock", time.monotonic() + PATIENCE
+        with path.open("ab") as lock:
+            while not _taken(lock):
+                if time.monotonic() > give_up:
+                    raise HostError(
+                        f"another process has held {path} for {PATIENCE:g} s, in which nothing can be stored",
+                        remedy=f"see which one it is (`fuser {path}`), and end it if it is stopped; then repeat",
+                    )
+                time.sleep(_LOOK)
             yield
 
     def _put_aside(self, place: Path) -> None:
@@ -199,6 +211,14 @@ class LocalStore:
                     left.unlink()
         with suppress(HostError):
             prune(self._quarantine, MONTH)
+
+
+def _taken(lock: BinaryIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _is_written(path: Path) -> bool:
