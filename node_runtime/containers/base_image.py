@@ -9,10 +9,9 @@ import tempfile
 from pathlib import Path
 
 import docker
-from docker.errors import APIError, DockerException
-from requests.exceptions import RequestException
+from docker.errors import APIError
 
-from node_runtime.containers.connection import connect, engine_trouble, explanation, image_id
+from node_runtime.containers.connection import TROUBLE, connect, engine_trouble, explanation, image_id
 from node_runtime.containers.packages import install_packages
 from node_runtime.containers.removal import remove_folder, unmount_below
 from node_runtime.errors import HostError
@@ -61,7 +60,7 @@ def ensure_base_image(url: str, cache: Path, *, say: Say) -> str:
                 _make_tarball(tarball, bundle, say)
             _import(url, tarball, name, say)
         return name
-    except (DockerException, RequestException) as error:
+    except TROUBLE as error:
         raise HostError(
             f"base image: the container engine at {url} failed: {error}", remedy="see the engine's log, then repeat"
         ) from error
@@ -120,7 +119,7 @@ def _pull(client: docker.APIClient, name: str, say: Say) -> bool:
         for line in client.pull(name, stream=True, decode=True):
             if "error" in line:
                 raise APIError(line["error"])
-    except (DockerException, RequestException) as error:
+    except TROUBLE as error:
         say(f"no image registry answers ({explanation(error)[:120]})")
         return False
     return True
@@ -150,7 +149,9 @@ def _make_tarball(tarball: Path, bundle: Path, say: Say) -> None:
 def _run(command: list[str], log: Path) -> None:
     environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin", "LC_ALL": "C"}
     with log.open("ab") as output:
-        ended = subprocess.run(command, stdout=output, stderr=output, env=environment, check=False)
+        ended = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, check=False
+        )
     if ended.returncode != 0:
         last = "\n  ".join(log.read_text(errors="replace").splitlines()[-5:])
         raise HostError(

@@ -18,10 +18,12 @@ from typing import IO, Any
 import docker
 import requests
 
+from node_runtime.containers.connection import without_limit
 from node_runtime.containers.ignored import MOST_BYTES, Pattern, left_out, read_patterns
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 
 KEPT_LINES = 12  # of the build's output, in the message of one that failed
+_FIRST_WORD = 300.0  # seconds, once the engine has the folder; only then the build can be stopped
 _LOOK = 0.5  # seconds between looks at clock and disk
 _OURS = ("failed to create endpoint", "no space left on device")  # errors that no Dockerfile is to blame for
 _LONGEST = 4096  # characters of a line of output
@@ -170,7 +172,7 @@ def _post(client: docker.APIClient, what: Build, context: IO[bytes]) -> requests
         data=context,
         headers={"Content-Type": "application/x-tar"},
         stream=True,
-        timeout=what.timeout + 60,
+        timeout=(client.timeout, _FIRST_WORD),
     )
     if not response.ok:
         said = response.text.strip()
@@ -179,6 +181,7 @@ def _post(client: docker.APIClient, what: Build, context: IO[bytes]) -> requests
         raise TaskFailed(
             FailureCategory.IMAGE_UNAVAILABLE, f"the image could not be built: {said}", remedy="mend the Dockerfile"
         )
+    without_limit(client, response)
     return response
 
 

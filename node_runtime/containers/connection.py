@@ -5,13 +5,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import docker
+import requests
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import ContainerConfig
-from requests.exceptions import RequestException
+from requests.exceptions import ReadTimeout, RequestException
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from node_runtime.errors import EngineUnavailable, HostError
 
 POOL = 64  # a running container uses up to three connections
+TROUBLE = (DockerException, RequestException, HTTPError)
+"""What the client raises: the last in the middle of a stream, as when what is pulled stops coming."""
 
 
 def connect(url: str, *, timeout: int = 120) -> docker.APIClient:
@@ -28,7 +32,7 @@ def engine_trouble(what: str) -> Iterator[None]:
         yield
     except APIError as error:
         raise HostError(f"{what}: {explanation(error)}", remedy=remedy) from error
-    except (DockerException, RequestException) as error:
+    except TROUBLE as error:
         raise EngineUnavailable(f"{what}: {explanation(error)}", remedy=remedy) from error
 
 
@@ -69,17 +73,28 @@ def remove_container(client: docker.APIClient, container: str) -> None:
         client.remove_container(container, force=True, v=True)
     except APIError as error:
         if status(error) == 409:  # somebody else is removing it
-            _await_removal(client, container)
+            await_removal(client, container)
         elif status(error) != 404:
             raise
 
 
-def _await_removal(client: docker.APIClient, container: str) -> None:
+def await_removal(client: docker.APIClient, container: str) -> None:
+    """Until whoever removes the container has done so. Raises `RequestException` when that is not heard of in time."""
     try:
-        client.wait(container, condition="removed")
+        client.wait(container, timeout=client.timeout, condition="removed")  # else it waits for ever
     except APIError as error:
         if status(error) != 404:
             raise
+
+
+def without_limit(client: docker.APIClient, response: requests.Response) -> None:
+    """From now on silence is no reason to stop reading: hours may lie between two lines."""
+    client._disable_socket_timeout(client._get_raw_response_socket(response))  # type: ignore[attr-defined]
+
+
+def was_silence(error: RequestException) -> bool:
+    """Whether the engine said nothing for as long as was given to it, rather than that it hung up."""
+    return isinstance(error, ReadTimeout) or any(isinstance(cause, ReadTimeoutError) for cause in error.args)
 
 
 def explanation(error: Exception) -> str:

@@ -22,6 +22,7 @@ from node_runtime.ports import ContainerRun, ContainerSpec, ImageSource, Running
 from node_runtime.task import Digest
 
 TASK_USER = (10001, 10001)
+LAST_SECONDS = 30  # for an answer when all is closed: what the engine doesn't hear now stays until the next start
 
 
 class DockerEngine:
@@ -115,6 +116,7 @@ class DockerEngine:
         self._room.stopped.clear(name)
 
     def close(self) -> None:
+        self._client.timeout = LAST_SECONDS
         with engine_trouble("closing the container engine"):
             self._holders.close()
         self._client.close()

@@ -57,13 +57,17 @@ class Holders:
 
         Those stay that a running container has joined: whoever takes that up asks whether its holder lasted.
         """
-        with self._guard:
+        if not self._guard.acquire(timeout=self._client.timeout):
+            raise HostError("the engine doesn't answer", remedy="see its log; the next start removes what stays")
+        try:
             ours = self._client.containers(all=True, filters={"label": f"{NODE_LABEL}={self._node}"})
             joined = {one["HostConfig"]["NetworkMode"] for one in ours if one["State"] == "running"}
             for one in ours:
                 if self._is_holder(one) and f"container:{one['Id']}" not in joined:
                     remove_container(self._client, one["Id"])
             self._ids.clear()
+        finally:
+            self._guard.release()
 
     def _is_holder(self, listed: dict[str, Any]) -> bool:
         """A task's container has the label too, empty, and any image may give it to its containers."""

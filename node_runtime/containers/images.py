@@ -6,13 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import docker
-from docker.errors import DockerException
-from requests.exceptions import RequestException
 
 from node_runtime.containers.base_image import missing_base_image
 from node_runtime.containers.build import Build, build, free_in, stopped
 from node_runtime.containers.build_lock import only_builder
-from node_runtime.containers.connection import connect, explanation, image_id, inspect_image, remove_image
+from node_runtime.containers.connection import TROUBLE, connect, explanation, image_id, inspect_image, remove_image
 from node_runtime.containers.dockerfile import BASE_ARGUMENT, mapped
 from node_runtime.containers.pip_settings import pip_arguments, proxy_arguments
 from node_runtime.containers.sandbox import BUILT_LABEL
@@ -101,7 +99,7 @@ class Images:
         client = connect(self._url, timeout=REGISTRY_ANSWER)
         try:
             client.inspect_distribution(name)  # type: ignore[no-untyped-call]
-        except (DockerException, RequestException):
+        except TROUBLE:
             return False
         finally:
             client.close()
@@ -121,7 +119,7 @@ class Images:
                 self._check_floor(name)
                 if stop.is_set():
                     break
-        except (DockerException, RequestException) as error:
+        except TROUBLE as error:
             log(explanation(error))
         finally:
             client.close()

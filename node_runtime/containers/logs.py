@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -16,8 +17,11 @@ import requests
 from docker.errors import create_api_error_from_http_exception
 from urllib3.exceptions import HTTPError
 
+from node_runtime.containers.connection import without_limit
+
 _FRAME = struct.Struct(">BxxxL")  # which stream, how many bytes
 _AROUND_A_LINE = 64  # bytes at most: length twice, source, time
+_CHUNK = 1 << 16  # bytes
 _RING = 4  # the engine's ring holds at most this many caps, whatever it says
 
 
@@ -70,16 +74,8 @@ class LogFile:
     def begin(self) -> None:
         """Attach, and write the head from now on. Called before the container starts, so that nothing is missed."""
         # the client's own `attach` cannot be ended, and a stream that nobody reads stops the container
-        response = self._client.post(
-            f"{self._client.base_url}/v{self._client.api_version}/containers/{self._container}/attach",
-            params={"stdout": "1", "stderr": "1", "stream": "1"},
-            stream=True,
-            timeout=None,
-        )
-        try:
-            response.raise_for_status()
-        except requests.HTTPError as error:
-            create_api_error_from_http_exception(error)
+        response = self._asked("post", "attach", stream="1")
+        without_limit(self._client, response)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         head = self._path.open("wb", buffering=0)
         self._line = socket.socket(fileno=os.dup(response.raw.fileno()))
@@ -99,6 +95,7 @@ class LogFile:
             self._reader.join(timeout=10)
         if self._complete:
             return
+        self.drop()  # where the connection was forgotten, its end is never heard of
         head = _read_head(self._path, self._cap // 2)
         lost = not attached and len(head) < self._cap // 2
         written = merge(head, self._ring(), cap=self._cap, head_lost=lost)
@@ -120,12 +117,35 @@ class LogFile:
             self._complete = True
 
     def _ring(self) -> bytes:
+        """Not by the client's own `logs`, which waits for ever for an engine that says nothing any more."""
         kept = bytearray()
-        for chunk in self._client.logs(self._container, stream=True):
-            kept += chunk
-            if len(kept) > _RING * self._cap:
-                del kept[: -_RING * self._cap]
+        terminal = self._client.inspect_container(self._container)["Config"]["Tty"]
+        with self._asked("get", "logs") as response:
+            for chunk in _unframed(response) if not terminal else response.iter_content(_CHUNK):
+                kept += chunk
+                if len(kept) > _RING * self._cap:
+                    del kept[: -_RING * self._cap]
         return bytes(kept)
+
+    def _asked(self, method: str, what: str, **more: str) -> requests.Response:
+        """What the engine begins to say about the container within the client's time. Raises `APIError`."""
+        response = self._client.request(
+            method,
+            f"{self._client.base_url}/v{self._client.api_version}/containers/{self._container}/{what}",
+            params={"stdout": "1", "stderr": "1", **more},
+            stream=True,
+            timeout=self._client.timeout,
+        )
+        try:
+            response.raise_for_status()
+        except requests.HTTPError as error:
+            create_api_error_from_http_exception(error)
+        return response
+
+
+def _unframed(response: requests.Response) -> Iterator[bytes]:
+    while size := _frame_size(response.raw.read(_FRAME.size)):
+        yield response.raw.read(size)
 
 
 def _frame_size(header: bytes) -> int:

@@ -17,7 +17,14 @@ def tool_path(name: str) -> str | None:
 def run_tool(command: Sequence[str], *, files: Sequence[int] = ()) -> subprocess.CompletedProcess[str]:
     """To its end, however that is. It sees the open files of these descriptors too."""
     program = tool_path(command[0]) or command[0]
-    return subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False, pass_fds=files)
+    return subprocess.run(
+        [program, *command[1:]],
+        stdin=subprocess.DEVNULL,  # one that asks something hears at once that nobody answers
+        capture_output=True,
+        text=True,
+        check=False,
+        pass_fds=files,
+    )
 
 
 def need_tool(command: Sequence[str], what: str, *, files: Sequence[int] = ()) -> None:

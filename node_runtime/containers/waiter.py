@@ -1,14 +1,22 @@
-"""When has a container ended, and with which exit code? The engine is asked once, from a thread that waits for it."""
+"""When has a container ended, and with which exit code? The engine is asked from a thread that waits for its answer."""
 
 import threading
 
 import docker
+from requests.exceptions import RequestException
 
+from node_runtime.containers.connection import was_silence
 from node_runtime.errors import HostError
+
+ASK_AGAIN = 60  # seconds
 
 
 class Waiter(threading.Thread):
-    """Asks the engine, once, to answer when the container has ended."""
+    """Asks the engine to answer when the container has ended.
+
+    Again and again: where something between us forgets a connection on which nothing was said for long, the answer
+    never comes. Who waits for `done` ends the container in time, and notices by that an engine that answers nobody.
+    """
 
     def __init__(self, client: docker.APIClient, container: str) -> None:
         super().__init__(daemon=True, name="wait")
@@ -21,11 +29,20 @@ class Waiter(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._exit_code = int(self._client.wait(self._container, timeout=None)["StatusCode"])
+            while self._exit_code is None:
+                self._exit_code = self._ask()
         except Exception as error:  # raised again where the run is
             self._error = error
         finally:
             self.done.set()
+
+    def _ask(self) -> int | None:
+        try:
+            return int(self._client.wait(self._container, timeout=ASK_AGAIN)["StatusCode"])
+        except RequestException as error:
+            if was_silence(error):
+                return None
+            raise
 
     def result(self) -> int:
         if self._error is not None:

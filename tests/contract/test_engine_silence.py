@@ -1,0 +1,94 @@
+"""Does anything wait for ever for an engine's answer that never comes? A relay forgets it, as real networks do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from requests.exceptions import RequestException
+
+from node_runtime.containers import DockerEngine
+from node_runtime.containers import build as build_module
+from node_runtime.containers import engine as engine_module
+from node_runtime.containers import waiter as waiter_module
+from node_runtime.containers.connection import await_removal
+from node_runtime.errors import EngineUnavailable
+from tests.background import LIMIT, in_background
+from tests.contract.engine_images import STEP, source
+from tests.contract.engine_world import EngineWorld
+from tests.contract.forgetful_engine import ForgetfulEngine, forgetful_engine
+
+pytestmark = pytest.mark.docker
+
+SOON = 5  # seconds: what else is asked before is answered within these
+MORE_THAN_THE_HEAD = "head -c 600000 /dev/zero"
+
+
+@contextmanager
+def behind_relay(world: EngineWorld, path: bytes) -> Iterator[tuple[EngineWorld, ForgetfulEngine]]:
+    """The same node's engine, reached through a relay that forgets the first answer to such a request."""
+    with (
+        TemporaryDirectory(dir="/tmp") as folder,  # a socket's path has to be short
+        forgetful_engine(world.host.url, Path(folder), path=path) as (url, relay),
+    ):
+        settings = world.host.settings(node=world.node, work=world.folder / "node", build=True)
+        yield replace(world, engine=DockerEngine(replace(settings, docker_host=url))), relay
+
+
+def test_the_end_of_a_run_is_heard_of_although_the_connection_that_waits_for_it_was_forgotten(
+    engine_world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiter_module, "ASK_AGAIN", 1)
+    with behind_relay(engine_world, b"/wait") as (world, relay):
+        run = in_background(lambda: world.run(world.spec("echo done; exit 3")))
+        assert run.result(LIMIT).exit_code == 3
+        assert relay.forgotten == 1
+
+
+@pytest.mark.parametrize("path", [b"/attach", b"/logs"])
+def test_an_engine_that_falls_silent_about_what_a_container_prints_is_told_not_to_answer(
+    engine_world: EngineWorld, path: bytes
+) -> None:
+    with behind_relay(engine_world, path) as (world, relay):
+        world.engine._client.timeout = SOON
+        run = in_background(lambda: world.run(world.spec(MORE_THAN_THE_HEAD)))
+        with pytest.raises(EngineUnavailable, match="timed out"):
+            run.result(LIMIT)
+        assert relay.forgotten == 1
+
+
+def test_an_engine_that_falls_silent_about_a_build_is_told_not_to_answer(
+    engine_world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_module, "_FIRST_WORD", 1.0)
+    with behind_relay(engine_world, b"/build") as (world, relay):
+        what = source(world, f"FROM {world.host.base_image}\n{STEP}")
+        image = in_background(lambda: world.engine.image(what, log=print))
+        with pytest.raises(EngineUnavailable, match="timed out"):
+            image.result(LIMIT)
+        assert relay.forgotten == 1
+
+
+def test_a_removal_by_somebody_else_whose_end_is_not_heard_of_is_told(engine_world: EngineWorld) -> None:
+    """A relay alone can't have two remove a container at once: what follows then is asked for here."""
+    engine_world.run(spec := engine_world.spec("true"))
+    with behind_relay(engine_world, b"condition=removed") as (world, relay):
+        world.engine._client.timeout = SOON
+        waiting = in_background(lambda: await_removal(world.engine._client, spec.name))
+        with pytest.raises(RequestException, match="timed out"):
+            waiting.result(LIMIT)
+        assert relay.forgotten == 1
+
+
+def test_who_closes_does_not_wait_long_for_an_engine_that_fell_silent(
+    engine_world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "LAST_SECONDS", 1)
+    with behind_relay(engine_world, b"/containers/json") as (world, relay):
+        world.engine._client.timeout = 100 * LIMIT
+        closing = in_background(world.engine.close)
+        with pytest.raises(EngineUnavailable, match="timed out"):
+            closing.result(LIMIT)
+        assert relay.forgotten == 1
