@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from node_runtime.errors import InputError
+from node_runtime.errors import InputError, StorageError
 from node_runtime.home import network_folder
 from node_runtime.processes import ProcessRecord
 
@@ -46,6 +46,17 @@ class NetworkFile(BaseModel):
 
     def running(self) -> tuple[ProcessRecord, ...]:
         return tuple(record for record in self.processes if record.process() is not None)
+
+    def storage_folder(self) -> Path:
+        """Where its assets are. `up` made it, so one that is gone was moved away or its disk isn't mounted: an empty
+        one in its place would hide what it holds. Raises `StorageError` then.
+        """
+        if not self.storage.is_dir():
+            raise StorageError(
+                f"the local network's storage {self.storage} isn't there any more",
+                remedy="put it back; or, to go on with an empty one, 'node-runtime down' and then 'node-runtime up'",
+            )
+        return self.storage
 
     def save(self, folder: Path) -> None:
         fresh = folder / f"{FILE_NAME}.new"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from node_runtime.errors import InputError
+from node_runtime.errors import InputError, StorageError
 from node_runtime.network_file import NetworkFile
 from node_runtime.ports import AssetStore, Chain
 
@@ -55,18 +55,18 @@ def open_session(chain: str | None, key: str | None, storage: str | None) -> Ses
     return Session(
         url=url,
         chain=open_chain(url, key or _of(network, "creator")),
-        store=existing_store(storage) if storage else open_store(_of(network, "storage")),
+        store=existing_store(storage) if storage else _network_store(network),
     )
 
 
 def open_storing_session(chain: str | None, key: str | None, storage: str | None) -> Session:
-    """The same for commands that store: a folder that isn't there becomes a storage."""
+    """The same for commands that store: a named folder that isn't there becomes a storage."""
     network = NetworkFile.load_running() if None in (chain, key, storage) else None
     url = chain or _of(network, "chain")
     return Session(
         url=url,
         chain=open_chain(url, key or _of(network, "creator")),
-        store=open_store(storage or _of(network, "storage")),
+        store=_begun_store(storage) if storage else _network_store(network),
     )
 
 
@@ -100,6 +100,25 @@ def existing_store(storage: str) -> AssetStore:
     return LocalStore.existing(_folder(storage))
 
 
+def _begun_store(storage: str) -> AssetStore:
+    """Said where an empty one begins: its name may have been mistyped, or its disk isn't mounted."""
+    from node_runtime.cli.text import warn
+
+    try:
+        return existing_store(storage)
+    except StorageError:
+        warn(f"there is no storage in {storage} yet: an empty one begins there")
+        return open_store(storage)
+
+
+def _network_store(network: NetworkFile | None) -> AssetStore:
+    from node_runtime.storage.local import LocalStore
+
+    if network is None:
+        raise _not_running("storage")
+    return LocalStore(network.storage_folder())
+
+
 def _folder(storage: str) -> Path:
     if "://" in storage:
         raise InputError(f"--storage {storage}: only folders are known as storage", remedy="name a folder")
@@ -108,8 +127,12 @@ def _folder(storage: str) -> Path:
 
 def _of(network: NetworkFile | None, name: str) -> str:
     if network is None:
-        raise InputError(
-            f"no --{name if name != 'creator' else 'key'} given, and no local network is running",
-            remedy="start one with 'node-runtime up', or name --chain, --key and --storage",
-        )
+        raise _not_running(name if name != "creator" else "key")
     return str(getattr(network, name))
+
+
+def _not_running(option: str) -> InputError:
+    return InputError(
+        f"no --{option} given, and no local network is running",
+        remedy="start one with 'node-runtime up', or name --chain, --key and --storage",
+    )

@@ -85,7 +85,8 @@ class Substrate:
 def connect(url: str | None = None, *, storage: str | Path | None = None) -> Substrate:
     """Connect to the chain at ``url`` (ws://…) and the storage in a folder; what isn't named is the local network's.
 
-    Raises `InputError` when something isn't named and no local network runs, `ChainUnavailable` at the first call.
+    Raises `InputError` when something isn't named and no local network runs, `StorageError` when that one's folder is
+    gone, `ChainUnavailable` at the first call.
     """
     network = NetworkFile.load_running() if url is None or storage is None else None
     if (url is None or storage is None) and network is None:
@@ -93,7 +94,7 @@ def connect(url: str | None = None, *, storage: str | Path | None = None) -> Sub
             "no local network is running", remedy="start one with 'node-runtime up', or name url and storage"
         )
     chain = url or (network.chain if network is not None else "")
-    folder = storage or (network.storage if network is not None else "")
+    folder = storage or (network.storage_folder() if network is not None else "")
     return Substrate(chain, LocalStore(Path(folder).expanduser()))
 
 
