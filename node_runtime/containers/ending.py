@@ -1,11 +1,22 @@
 """How did a container end? Pure: what was seen of it → the category of its failure, and a line for a person."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from node_runtime.errors import FailureCategory
 
 _SIGKILL = 128 + 9
+_PLACE = re.compile(r'error mounting "[^"]*" to rootfs at "(?P<place>[^"]*)"')
+# what is in the way of a mount when an image brings it, and what the engine says of an image that fits nowhere
+_IN_THE_WAY = ("not a directory", "too many levels of symbolic links", "because it is inside /proc")
+_UNFIT = {
+    ("No command specified",): "its image names no program, and neither does the task",
+    ("destination can't be '/'",): "its image declares / as a volume",
+    ("mount path must be absolute",): "its image declares a volume without a leading slash",
+    ("during container init: mkdir ", "no such file or directory"): "its image's working directory can't be made",
+    ("error reopening /dev/null",): "its image declares /dev as a volume",
+}
 
 
 class Stop(Enum):
@@ -60,6 +71,8 @@ def may_be_the_engines(ending: Ending) -> bool:
 
 def judge_start(reason: str) -> tuple[FailureCategory | None, int]:
     """Why the engine could not start it: the task's fault and an exit code as a shell gives it, or None: ours."""
+    if _unfit(reason) is not None:
+        return FailureCategory.TASK_ERROR, 125
     if "executable file not found" in reason or ("no such file or directory" in reason and "exec" in reason):
         return FailureCategory.TASK_ERROR, 127
     if ("permission denied" in reason and "exec" in reason) or "is a directory" in reason:
@@ -67,6 +80,19 @@ def judge_start(reason: str) -> tuple[FailureCategory | None, int]:
     if "OOM-killed" in reason or "memory limit too low" in reason:
         return FailureCategory.OUT_OF_MEMORY, 137
     return None, 128
+
+
+def told_of_start(reason: str) -> str:
+    """The engine's reason for a person who may be a stranger: this machine's own folders are left out."""
+    return _unfit(reason) or reason
+
+
+def _unfit(reason: str) -> str | None:
+    """What is wrong with the image itself: no node could start a container of it."""
+    mounted = _PLACE.search(reason)
+    if mounted is not None and any(sign in reason for sign in _IN_THE_WAY):
+        return f"its image has something in the way at {mounted['place']}, where a folder or file is mounted"
+    return next((told for signs, told in _UNFIT.items() if all(sign in reason for sign in signs)), None)
 
 
 def _meaning(exit_code: int) -> str:

@@ -19,7 +19,7 @@ from docker.errors import APIError
 
 from node_runtime.containers.afterwards import holder_lasted, look_back, moment
 from node_runtime.containers.connection import create_container, explanation, remove_container, status
-from node_runtime.containers.ending import Ending, judge, judge_start, may_be_the_engines
+from node_runtime.containers.ending import Ending, judge, judge_start, may_be_the_engines, told_of_start
 from node_runtime.containers.folders import Folders
 from node_runtime.containers.holder import Holders
 from node_runtime.containers.logs import LogFile
@@ -76,7 +76,12 @@ class _Run:
 
     def to_its_end(self) -> ContainerRun:
         while True:
-            container = self._create()
+            try:
+                container = self._create()
+            except APIError as error:
+                if judge_start(said := explanation(error))[0] is None:
+                    raise
+                return self._not_started(said)
             if container is not None:
                 return self._start(container)
             found = self._found()
@@ -141,7 +146,7 @@ class _Run:
             seconds=0.0,
             peak_memory=None,
             failure=category,
-            message=f"could not be started: {said}",
+            message=f"could not be started: {told_of_start(said)}",
         )
 
     def _found(self) -> dict[str, Any] | None:

@@ -8,9 +8,10 @@ import pytest
 from node_runtime.containers import DockerEngine
 from node_runtime.containers.images import MOST_TEXT
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
+from node_runtime.ports import Mount
 from tests.contract.engine_images import built, source
 from tests.contract.engine_registry import endless_image
-from tests.contract.engine_world import EngineWorld
+from tests.contract.engine_world import MIB, EngineWorld
 
 pytestmark = pytest.mark.docker
 
@@ -54,3 +55,32 @@ def test_a_dockerignore_made_to_take_for_ever_is_read_at_once(engine_world: Engi
     image, _ = built(engine_world, source(engine_world, dockerfile, **{".dockerignore": ignored, "a" * 200: "1"}))
     run = engine_world.run(engine_world.spec("test -f /copied", image=image))
     assert run.failure is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RUN echo > /sandbox",
+        "RUN mkdir /sandbox && echo > /sandbox/model",
+        "RUN mkdir /sandbox && ln -s /proc/self /sandbox/model",
+        "RUN ln -s /sandbox /sandbox",
+        "RUN rm -rf /tmp && echo > /tmp",
+        "VOLUME /",
+        "VOLUME data",
+        "WORKDIR /proc/nothing/there",
+    ],
+)
+def test_an_image_no_container_can_start_of_is_the_tasks_fault(engine_world: EngineWorld, line: str) -> None:
+    """A node that took it for its own would lose a fee, as would the next one, and the creator would not be told."""
+    out = engine_world.writable("out", MIB)
+    image, _ = built(engine_world, source(engine_world, f"FROM {engine_world.host.base_image}\n{line}"))
+    mounts = (Mount(source=out, target="/sandbox/model", quota=MIB),)
+    run = engine_world.run(engine_world.spec("true", image=image, mounts=mounts))
+    assert run.failure is FailureCategory.TASK_ERROR
+    assert str(engine_world.folder) not in run.message
+
+
+def test_an_image_without_a_program_is_the_tasks_fault(engine_world: EngineWorld) -> None:
+    image, _ = built(engine_world, source(engine_world, f"FROM {engine_world.host.base_image}\nCMD []"))
+    run = engine_world.run(replace(engine_world.spec("", image=image), entrypoint=None, arguments=()))
+    assert run.failure is FailureCategory.TASK_ERROR

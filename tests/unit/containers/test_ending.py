@@ -2,8 +2,10 @@
 
 import pytest
 
-from node_runtime.containers.ending import Ending, Stop, judge, judge_start, may_be_the_engines
+from node_runtime.containers.ending import Ending, Stop, judge, judge_start, may_be_the_engines, told_of_start
 from node_runtime.errors import FailureCategory
+
+UNFIT = 'during container init: error mounting "/node/out" to rootfs at "/sandbox/model"'
 
 
 def ended(
@@ -59,10 +61,22 @@ def test_what_nobody_ended_may_have_ended_with_its_engine(ending: Ending, *, pos
         ('exec: "train": executable file not found in $PATH: unknown', FailureCategory.TASK_ERROR, 127),
         ('exec: "/data": permission denied: unknown', FailureCategory.TASK_ERROR, 126),
         ("container init was OOM-killed (memory limit too low?): unknown", FailureCategory.OUT_OF_MEMORY, 137),
+        ("No command specified", FailureCategory.TASK_ERROR, 125),
+        (f"{UNFIT} procfd: open /data/merged/sandbox/model: not a directory", FailureCategory.TASK_ERROR, 125),
         ("error creating overlay mount: no space left on device", None, 128),
+        (f"{UNFIT}: permission denied", None, 128),
+        ("during container init: mkdir /data/merged/work: no space left on device", None, 128),
+        ('invalid mount config for type "bind": bind source path does not exist: /node/out', None, 128),
     ],
 )
 def test_a_start_that_failed_is_the_tasks_fault_or_ours(
     said: str, category: FailureCategory | None, exit_code: int
 ) -> None:
     assert judge_start(said) == (category, exit_code)
+
+
+def test_of_an_image_that_is_in_its_own_way_it_is_told_where_and_nothing_of_this_machine() -> None:
+    told = told_of_start(f"{UNFIT}: open /data/merged/sandbox/model: not a directory")
+    assert "/sandbox/model" in told
+    assert "/node" not in told
+    assert "/data" not in told
