@@ -29,12 +29,14 @@ from node_runtime.results import FILE_NAME, ResultDocument
 from node_runtime.spec import read_specs
 from node_runtime.storage.local import LocalStore
 from node_runtime.task import TaskId, TaskState
+from tests.background import wait_until
 
 NOOP = Path("assets/noop/train.yaml")
 COUNT = 50
 AT_ONCE = 4
 RUN, REMOVE = "run_train", "remove_containers"  # steps
 IDLE_SECONDS = 20.0
+PATIENCE = 900.0  # seconds: a node that is gone makes nothing final
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,21 +53,27 @@ class Bench:
 
     def wait_for(self, tasks: Sequence[TaskId]) -> None:
         waiting = set(tasks)
-        while waiting:
+
+        def done() -> bool:
             for number in tuple(waiting):
                 task = self.chain.task(number)
                 if task is not None and task.state.final:
                     assert task.state is TaskState.DONE, f"task {number} is {task.state}"
                     waiting.discard(number)
-            time.sleep(0.01)
+            return not waiting
+
+        wait_until(done, f"the end of {len(tasks)} tasks", within=PATIENCE)
 
     def timings(self, tasks: Sequence[TaskId]) -> list[Timings]:
         """The node's own books about these tasks; the last line of one is written just after its task is final."""
-        while True:
-            found = [one for one in TimingsFile(self.work / TIMINGS).read() if one.task in tasks]
-            if len(found) == len(tasks):
-                return found
-            time.sleep(0.05)
+        found: list[Timings] = []
+
+        def written() -> bool:
+            found[:] = [one for one in TimingsFile(self.work / TIMINGS).read() if one.task in tasks]
+            return len(found) == len(tasks)
+
+        wait_until(written, "the node's books")
+        return found
 
 
 def main() -> None:

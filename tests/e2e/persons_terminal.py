@@ -16,9 +16,10 @@ from pathlib import Path
 
 @dataclass(kw_only=True)
 class PersonsTerminal:
-    """``seen`` is all that was on the screen so far."""
+    """``seen`` is all that was on the screen so far; ``unused`` are the settings that the terminal began with."""
 
     hand: int
+    unused: list[object]
     process: subprocess.Popen[bytes]
     seen: str = ""
     nobody: int | None = None
@@ -83,6 +84,7 @@ class PersonsTerminal:
 def at_terminal(*arguments: str, folder: Path, environment: Mapping[str, str]) -> Iterator[PersonsTerminal]:
     """The command runs in `folder`, at a terminal of its own."""
     hand, terminal = pty.openpty()
+    unused = termios.tcgetattr(hand)
     process = subprocess.Popen(
         [sys.executable, "-m", "node_runtime", *arguments],
         cwd=folder,
@@ -94,7 +96,7 @@ def at_terminal(*arguments: str, folder: Path, environment: Mapping[str, str]) -
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(terminal)
-    person = PersonsTerminal(hand=hand, process=process)
+    person = PersonsTerminal(hand=hand, unused=unused, process=process)
     try:
         yield person
     finally:

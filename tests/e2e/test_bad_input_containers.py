@@ -112,7 +112,7 @@ def test_a_container_that_outlives_the_attempt_is_told_before_the_bond_is_lost(
     world: World, daemon: DaemonProcess
 ) -> None:
     world.submission(world.train())  # whose image is there from now on
-    world.attempt = 40
+    world.attempt = 60
     task = world.train("exec sleep 600")
     assert world.failure(daemon.account, task).category is FailureCategory.TIMEOUT
     assert "when the attempt's time was over" in said_of(daemon, task)

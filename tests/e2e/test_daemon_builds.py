@@ -52,14 +52,14 @@ def test_a_build_that_outlasts_its_attempt_is_told_as_a_failure_before_the_bond_
     world: World, start_daemon: StartDaemon
 ) -> None:
     daemon = start_daemon()
-    world.attempt, world.timeout = 40, 2
+    world.attempt, world.timeout = 60, 2
     build = SlowBuild(world, daemon)
     build.wait_until_it_runs()
     failed = world.failure(daemon.account, build.task)
     assert failed.category == "node_error"
     world.chain.cancel_task(build.task, abort=False)  # else the node tries once more after a rest
     build.wait_until_nothing_is_left()
-    world.attempt, world.timeout = 180, 60
+    world.attempt, world.timeout = 1800, 600
     assert world.submission(world.train()).state is SubmissionState.ACCEPTED
 
 

@@ -48,12 +48,11 @@ def test_in_the_container_a_question_is_answered_at_the_terminal_and_the_answer_
 ) -> None:
     before, task = desk.wealth(), desk.offer(ASKS)
     terminal = sit("work", str(task))
-    settings = terminal.settings()
     terminal.waits_for('Which animal? Is one.txt one of ["cat", "dog"]?')
-    assert terminal.settings() != settings
+    assert terminal.settings() != terminal.unused
     terminal.types("cat\r")
     terminal.waits_for("Send 1 file of outputs/")
-    assert terminal.settings() == settings
+    assert terminal.settings() == terminal.unused
     terminal.types("y\r")
     assert terminal.ends() == 0, terminal.seen
     assert desk.outputs(task) == CAT
