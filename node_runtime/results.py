@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
 from node_runtime.annotations import check_annotations
 from node_runtime.document import Document
@@ -34,6 +34,10 @@ MOST_FILES = FOUND_AFTER_RUN.entries  # of an output: nodes and people send no m
 FAILURE_FILE = "failure.txt"  # why an attempt failed, beside its logs, where creators look for it
 
 Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Word = Annotated[str, StringConstraints(max_length=128, pattern=r"^[ -~]*$")]
+"""A stage, an image or an account. People are shown what is in a document, and who wrote it may be hostile."""
+MOST_STAGES = 64
+MOST_SECONDS = 1e9  # thirty years
 
 
 class _Part(BaseModel):
@@ -43,11 +47,11 @@ class _Part(BaseModel):
 class StageRun(_Part):
     """How one container ended. ``peak_memory`` in bytes is the largest sample, absent when there was none."""
 
-    name: str
-    image: str  # image id
+    name: Word
+    image: Word  # image id
     exit_code: int | None = None
-    seconds: float
-    peak_memory: int | None = None
+    seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)]
+    peak_memory: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None
     adopted: bool = False
 
 
@@ -57,10 +61,10 @@ class ResultDocument(_Part):
     format: Literal["node-runtime/result/1"] = "node-runtime/result/1"
     task: int
     epoch: int
-    worker: str
+    worker: Word
     kind: Kind
     inputs: tuple[Hexadecimal, ...]  # algo, bundle, metric, opener, data, models: each once, in this order
-    stages: tuple[StageRun, ...]
+    stages: Annotated[tuple[StageRun, ...], Field(max_length=MOST_STAGES)]
     perf: dict[str, JsonValue] | None = None  # perf.json as it was
     outputs: dict[str, Hexadecimal]
     log: Hexadecimal

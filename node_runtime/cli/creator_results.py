@@ -13,7 +13,7 @@ from node_runtime.cli.text import console, line, paragraph, print_json, safe
 from node_runtime.cli.which import SubmissionOption, TaskArgument, WhichArgument, read_which
 from node_runtime.clock import current_time
 from node_runtime.creator.logs import FoundLog, Log, LogTrouble, PrivateLog, logs_of
-from node_runtime.creator.results import TaskResult, fetch_result, list_task_results
+from node_runtime.creator.results import TaskResult, fetch_result, list_task_results, numbers_beside, tables_beside
 from node_runtime.creator.review import accept as accept_result
 from node_runtime.creator.review import reject as reject_result
 from node_runtime.creator.tasks import TaskView, view_task, why_it_waits
@@ -145,10 +145,8 @@ def _print_details(result: TaskResult) -> None:
     if result.document is None:
         line(f"submission {number}: {result.trouble}", style="red")
         return
-    perf = result.document.perf or {}
-    numbers = {name: value for name, value in perf.items() if isinstance(value, int | float) and name != "all"}
-    tables = [name for name, value in perf.items() if isinstance(value, list | dict)]
-    told = [f"{name} {value:g}" for name, value in numbers.items()] + [f"{name} in perf.json" for name in tables]
+    told = [f"{name} {value:g}" for name, value in numbers_beside(result.document)]
+    told += [f"{name} in perf.json" for name in tables_beside(result.document)]
     outputs = ", ".join(f"{name} {digest[:12]}…" for name, digest in result.document.outputs.items())
     line(f"submission {number}: outputs {outputs}" + "".join(f"; {one}" for one in told))
 

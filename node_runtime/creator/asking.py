@@ -10,6 +10,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from node_runtime.creator.results import numbers_beside
 from node_runtime.creator.review import check_reason
 from node_runtime.creator.strategies import Judge, ManualAccept, Received, Strategy, Verdict
 from node_runtime.errors import InputError
@@ -61,9 +62,7 @@ def describe(received: Received) -> Iterator[str]:
     if one.score is not None:
         counts = one.score.standing.replace("_", " ")
         yield f"  score {one.score.number:.6g} ({counts}, vouched for by {one.score.voucher})"
-    for name, value in (document.perf or {}).items():
-        if isinstance(value, int | float) and name != "all":
-            yield f"  {name!r} {value:g}"
+    yield from (f"  {name!r} {value:g}" for name, value in numbers_beside(document))
     for run in document.stages:
         yield f"  container {run.name!r}: {run.seconds:.1f} s"
     for agreed in received.agreed:

@@ -6,7 +6,9 @@ they become paths, and a document that tells otherwise than the chain is refused
 
 import re
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from node_runtime.creator.folders import check_new, take_place
@@ -18,6 +20,8 @@ from node_runtime.task import Digest, Submission, TaskId
 from node_runtime.trouble import host_trouble
 
 MAX_DOCUMENT = 8 << 20  # bytes
+MOST_NUMBERS = 20  # shown of a perf.json
+_LONGEST_NAME = 60  # characters
 LOGS = "logs"
 _OUTPUT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _REMEDY = "reject the submission, or ask its worker"
@@ -70,6 +74,19 @@ def fetch_result(submission: Submission, store: AssetStore, target: Path) -> tup
             remove_tree(beside)
             raise
         return tuple(sorted(target.iterdir()))
+
+
+def numbers_beside(document: ResultDocument) -> Iterator[tuple[str, float]]:
+    """What perf.json tells beside the score, as far as anybody reads it: a worker may have written anything."""
+    every = (document.perf or {}).items()
+    numbers = ((name, value) for name, value in every if isinstance(value, int | float) and name != "all")
+    return ((name[:_LONGEST_NAME], value) for name, value in islice(numbers, MOST_NUMBERS))
+
+
+def tables_beside(document: ResultDocument) -> Iterator[str]:
+    """The names of the lists and objects in perf.json, as far as anybody reads them."""
+    tables = (name for name, value in (document.perf or {}).items() if isinstance(value, list | dict))
+    return (name[:_LONGEST_NAME] for name in islice(tables, MOST_NUMBERS))
 
 
 def _fetch_all(submission: Submission, document: ResultDocument, store: AssetStore, folder: Path) -> None:

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from node_runtime.creator.logs import MOST_READ, LogTrouble, logs_of
-from node_runtime.creator.results import MAX_DOCUMENT, fetch_result, list_task_results
+from node_runtime.creator.results import (
+    MAX_DOCUMENT,
+    MOST_NUMBERS,
+    fetch_result,
+    list_task_results,
+    numbers_beside,
+)
 from node_runtime.creator.review import accept, reject
 from node_runtime.creator.tasks import Role, list_tasks, view_task, why_it_waits
 from node_runtime.errors import FailureCategory, InputError
@@ -99,6 +105,24 @@ def test_a_document_that_tells_of_something_else_is_told_and_not_fetched(
     assert "tells of something else" in result.trouble
     with pytest.raises(InputError, match="tells of something else"):
         fetch_result(submission, desk.store, tmp_path / "fetched")
+
+
+def test_what_a_worker_wrote_to_be_shown_for_ever_is_told_or_cut_short(desk: Desk) -> None:
+    """A table with a word of megabytes in it would keep its creator's commands busy for minutes."""
+    task = submitted(desk)
+    run = StageRun(name="train", image="sha256:0", seconds=1.5).model_copy(update={"name": "x y" * (1 << 20)})
+    worked(desk, task, forge=lambda document: document.model_copy(update={"stages": (run,)}))
+    (result,) = list_task_results(desk.chain, desk.store, task)
+    assert result.document is None
+    assert "stages.0.name" in result.trouble
+    perf = {f"{number}{'x' * 1000}": number for number in range(1000)}
+    task = submitted(desk)
+    worked(desk, task, forge=lambda document: document.model_copy(update={"perf": perf}))
+    (result,) = list_task_results(desk.chain, desk.store, task)
+    assert result.document is not None
+    shown = list(numbers_beside(result.document))
+    assert len(shown) == MOST_NUMBERS
+    assert max(len(name) for name, _ in shown) < 100
 
 
 @pytest.mark.parametrize("name", ["../../escaped", "..", "logs", "result.json", "MODEL", ".ssh", "a b"])

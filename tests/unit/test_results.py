@@ -208,6 +208,10 @@ def test_the_document_is_canonical_json_and_reads_back(inputs: Inputs) -> None:
         ({"task": "12"}, "task"),
         ({"kind": "cooking"}, "kind"),
         ({"format": "something else"}, "format"),
+        ({"worker": "5C\x1b[2J"}, "worker"),
+        ({"stages": [{"name": "x" * 129, "image": "", "seconds": 1.0}]}, "stages.0.name"),
+        ({"stages": [{"name": "train", "image": "", "seconds": 1e308}]}, "stages.0.seconds"),
+        ({"stages": [{"name": "train", "image": "", "seconds": 1.0}] * 65}, "stages"),
     ],
 )
 def test_another_document_is_refused_with_the_place(inputs: Inputs, change: dict[str, object], place: str) -> None:
