@@ -7,10 +7,8 @@ from pathlib import Path
 from node_runtime.containers import DockerEngine
 from node_runtime.containers.connection import connect, remove_image
 from node_runtime.ports import ContainerRun, ContainerSpec, Mount
-from tests.background import in_background, wait_until
+from tests.background import wait_until
 from tests.docker_engine import DockerHost
-
-__all__ = ["MIB", "EngineWorld", "has_printed", "in_background", "wait_until"]
 
 MIB = 1 << 20
 
