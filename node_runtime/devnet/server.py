@@ -9,6 +9,7 @@ import json
 import re
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from websockets.asyncio.server import ServerConnection
@@ -31,6 +32,7 @@ from .subscriptions import Subscriptions
 RUNTIME = Path(__file__).parent / "runtime" / "chain_runtime.compressed.wasm"
 _MOST_CONNECTIONS = 100
 _GREETING_S = 60.0  # a disk that is slow to write may hold everything up for a while
+_FAREWELL_S = 3.0  # for all clients: one that says nothing, or reads nothing, holds up no end
 _LARGEST_MESSAGE = 15 * 1024 * 1024  # bytes, as a Substrate node
 _LONGEST_QUEUE = 4096
 """Messages a client may leave unread before it is disconnected."""
@@ -107,7 +109,7 @@ class DevnetServer:
             raise HostError(
                 f"cannot listen on {host}:{port}: {failure.strerror}", remedy="choose another port (0 takes a free one)"
             ) from failure
-        async with server:
+        try:
             sealing = asyncio.create_task(self._sealer.run())
             stopping = asyncio.create_task(stopped.wait())
             ready(_url(host, server.sockets[0].getsockname()[1]))
@@ -116,6 +118,11 @@ class DevnetServer:
                 task.cancel()
             if not stopped.is_set():
                 sealing.result()  # a sealer never ends by itself: this raises what ended it
+        finally:
+            server.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FAREWELL_S):
+                    await server.wait_closed()
 
     async def _serve_client(self, socket: ServerConnection) -> None:
         if self._connections >= _MOST_CONNECTIONS:
