@@ -94,7 +94,7 @@ def _stop(folder: Path, say: Say) -> bool:
         return False
     network.model_copy(update={"stopping": True}).save(folder)
     for record in reversed(network.processes):
-        if processes.stop(record, grace=NODE_GRACE):
+        if processes.stop(record, grace=NODE_GRACE, say=say):
             say(f"stopped {record.name}")
     _end_left_over(network, folder, say)
     if network.started_engine:

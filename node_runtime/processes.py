@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from node_runtime.errors import HostError
 
+SAID_AFTER = 3.0  # seconds
 KILL_SECONDS = 60.0  # a busy machine needs to take a killed process apart
 _START_TICKS = 19  # proc(5): the 22nd field of stat, the 20th after the command's name, which may hold anything
 
@@ -82,17 +83,20 @@ def start(name: str, command: Sequence[str], *, log: Path) -> tuple[ProcessRecor
     return ProcessRecord(name=name, pid=child.pid, birth=birth(child.pid), log=log), child
 
 
-def stop(record: ProcessRecord, *, grace: float) -> bool:
+def stop(record: ProcessRecord, *, grace: float, say: Callable[[str], None] = lambda _: None) -> bool:
     """Ask the process to end, and kill it after `grace` seconds. Answers whether it was running.
 
-    Raises `HostError` for one that even then doesn't end.
+    ``say`` is told when that takes a while. Raises `HostError` for one that even then doesn't end.
     """
     process = record.process()
     if process is None:
         return False
     with suppress(psutil.NoSuchProcess):
         process.terminate()
-        if _ends(record, grace):
+        if _ends(record, min(SAID_AFTER, grace)):
+            return True
+        say(f"waiting for {record.name} to end, process {record.pid}; in {grace:g} s at the latest it is killed")
+        if _ends(record, grace - SAID_AFTER):
             return True
         process.kill()
         if not _ends(record, KILL_SECONDS):

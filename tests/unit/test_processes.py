@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from node_runtime import processes
 from node_runtime.processes import ProcessRecord, birth, stop
 from tests.background import LIMIT, ended
 
@@ -55,13 +56,17 @@ def test_stopping_does_not_wait_for_the_parent_to_take_note() -> None:
         assert child.wait() == -signal.SIGTERM
 
 
-def test_who_does_not_listen_is_killed() -> None:
+def test_who_does_not_listen_is_waited_for_aloud_and_then_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "SAID_AFTER", 0.05)
+    said: list[str] = []
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); input()"
     with ended(subprocess.Popen([sys.executable, "-c", deaf], stdin=subprocess.PIPE, stdout=subprocess.PIPE)) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"deaf\n"
-        assert stop(record(child.pid, birth(child.pid)), grace=0.1)
+        assert stop(record(child.pid, birth(child.pid)), grace=0.1, say=said.append)
         assert child.wait() == -signal.SIGKILL
+        (line,) = said
+        assert f"process {child.pid}; in 0.1 s at the latest it is killed" in line
 
 
 def test_a_clock_that_is_set_makes_no_stranger_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
