@@ -13,6 +13,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from node_runtime.trouble import host_trouble
 ABANDONED = 3600  # seconds without a write, after which nobody is writing it any more
 PATIENCE = 60.0  # seconds to wait for another who moves a file, which takes no time
 _LOOK = 0.01  # seconds between looks at that lock
+_AT_ONCE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # opening waits for nobody
 ONE_ENTRY = 2048  # bytes that a manifest of one entry has at most, its path being the longest
 
 
@@ -105,7 +107,7 @@ class LocalStore:
         """Whether the tree is here, whole as far as its length tells; `fetch` looks at every byte."""
         with host_trouble(self._trees):
             try:
-                with self._place(digest).open("rb") as stream:
+                with _open_stored(self._place(digest)) as stream:
                     return os.fstat(stream.fileno()).st_size == packed_size(read_manifest(stream, digest))
             except (FileNotFoundError, AssetMismatch):
                 return False
@@ -147,7 +149,7 @@ class LocalStore:
     def _opened(self, digest: Digest) -> Iterator[BinaryIO]:
         place = self._place(digest)
         try:
-            stream = place.open("rb")
+            stream = _open_stored(place)
         except FileNotFoundError:
             raise AssetUnavailable(
                 f"nothing is stored under {digest} in {self._trees.parent}",
@@ -221,9 +223,21 @@ def _taken(lock: BinaryIO) -> bool:
     return True
 
 
+def _open_stored(place: Path) -> BinaryIO:
+    """Raises `AssetMismatch` for anything but a file: whoever shares the folder may have put a pipe or a device there.
+
+    Reading those would never end, and with it every node that only looks whether the tree is there.
+    """
+    descriptor = os.open(place, _AT_ONCE)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise AssetMismatch(f"{place} is not a regular file", remedy="let the tree's owner store it again")
+    return os.fdopen(descriptor, "rb")
+
+
 def _is_written(path: Path) -> bool:
     """Whether a process is still writing the file, e.g. one that was stopped for hours."""
-    with path.open("rb") as file:
+    with os.fdopen(os.open(path, _AT_ONCE), "rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -60,6 +60,41 @@ def test_a_tampered_byte_is_noticed_put_aside_and_can_be_stored_again(
     store.fetch(digest, tmp_path / "back")
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "terminal", "folder"])
+def test_what_can_be_no_tree_in_a_trees_place_holds_nobody_up(
+    root: Path, tree: Path, tmp_path: Path, kind: str
+) -> None:
+    """Opening a pipe waits for its other end, an endless device is never read through."""
+    store = LocalStore(root)
+    digest = store.put(tree)
+    place = stored_file(root)
+    place.unlink()
+    match kind:
+        case "pipe":
+            os.mkfifo(place)
+        case "device":
+            place.symlink_to("/dev/zero")
+        case "terminal":
+            place.symlink_to("/dev/ptmx")
+        case _:
+            place.mkdir()
+    assert not store.has(digest)
+    for look in (lambda: store.size(digest), lambda: store.fetch(digest, tmp_path / "back")):
+        with pytest.raises(AssetMismatch, match="not a regular file"):
+            look()
+    assert store.put(tree) == digest
+    store.fetch(digest, tmp_path / "back")
+
+
+def test_a_pipe_among_what_killed_writers_left_keeps_no_store_from_opening(root: Path) -> None:
+    LocalStore(root)
+    pipe = root / "incoming" / "left"
+    os.mkfifo(pipe)
+    os.utime(pipe, (0, 0))
+    LocalStore(root)
+    assert not os.path.lexists(pipe)
+
+
 @pytest.mark.parametrize("change", [-1, 1], ids=["cut short", "grown"])
 def test_another_length_is_noticed_at_the_latest_when_it_is_stored_again(
     root: Path, tree: Path, tmp_path: Path, change: int
