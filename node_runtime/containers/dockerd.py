@@ -23,6 +23,7 @@ from node_runtime.errors import HostError
 from node_runtime.ports import Say
 from node_runtime.processes import birth
 from node_runtime.turns import in_turn
+from node_runtime.uninterrupted import uninterrupted
 
 _STARTS_WITHIN = 120.0  # seconds; one whose process ends is noticed at once
 _LOOK = 5  # seconds for one answer of an engine that may not be ready yet
@@ -118,16 +119,16 @@ def _start_one_way(folder: Path, ways: Iterable[_Networking], say: Say) -> Start
     for way in ways:
         say(f"starting a Docker Engine (data in {folder})")
         url = f"unix://{run_folder(folder)}/docker.sock"
-        process = _spawn(folder, url, way, log)
-        engine = StartedEngine(
-            url=url,
-            pid=process.pid,
-            birth=birth(process.pid),
-            log=str(log),
-            build_network=way.build_network,
-        )
-        _write_down(engine, folder)
-        if _comes_up(engine):
+        try:
+            with uninterrupted():
+                process = _spawn(folder, url, way, log)
+                engine = _engine_of(process, url, way, log)
+                _write_down(engine, folder)
+            comes_up = _comes_up(engine)
+        except BaseException:
+            _end(folder)
+            raise
+        if comes_up:
             if way.told:
                 say(way.told)
             return engine
@@ -164,6 +165,11 @@ def _spawn(folder: Path, url: str, way: _Networking, log: Path) -> "subprocess.P
             env=environment,
             start_new_session=True,  # a Ctrl-C is for us, not for the engine
         )
+
+
+def _engine_of(process: "subprocess.Popen[bytes]", url: str, way: _Networking, log: Path) -> StartedEngine:
+    born = birth(process.pid)
+    return StartedEngine(url=url, pid=process.pid, birth=born, log=str(log), build_network=way.build_network)
 
 
 def _write_down(engine: StartedEngine, folder: Path) -> None:

@@ -135,6 +135,36 @@ def test_an_engine_outlives_who_started_it_and_is_ended_with_its_containers(
     assert addresses() == before
 
 
+@pytest.mark.usefixtures("docker_engine")
+@pytest.mark.parametrize("after", ["_spawn", "_comes_up"])
+def test_who_is_interrupted_while_an_engine_starts_leaves_none(tmp_path: Path, after: str) -> None:
+    script = f"""
+import signal, sys
+from pathlib import Path
+from node_runtime.containers import dockerd
+step = dockerd.{after}
+def interrupted(*words):
+    made = step(*words)
+    signal.raise_signal(signal.SIGINT)
+    return made
+dockerd.{after} = interrupted
+dockerd.start_engine(Path(sys.argv[1]), say=print, with_network=False)
+"""
+    command = [sys.executable, "-c", script, tmp_path]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+        assert "KeyboardInterrupt" in told.stderr
+        assert started_engine(tmp_path) is None
+        data = f"--data-root={tmp_path}/data"
+        assert not [one for one in psutil.process_iter(["cmdline"]) if data in command_of(one)]
+    finally:
+        stop_engine(tmp_path)
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    return process.info["cmdline"] or []
+
+
 def ended(engine: StartedEngine, number: signal.Signals) -> None:
     """Its process, once the signal has ended it."""
     process = psutil.Process(engine.pid)  # before the signal: afterwards there may be none
@@ -156,9 +186,7 @@ def test_an_engine_that_was_killed_is_started_again_with_its_images_and_ended_wh
         os.kill(again.pid, signal.SIGKILL)
     finally:
         stop_engine(tmp_path)
-    assert not [
-        process for process in psutil.process_iter(["cmdline"]) if run in " ".join(process.info["cmdline"] or ())
-    ]
+    assert not [process for process in psutil.process_iter(["cmdline"]) if run in " ".join(command_of(process))]
     assert not [
         mount for mount in psutil.disk_partitions(all=True) if mount.mountpoint.startswith((run, str(tmp_path)))
     ]
