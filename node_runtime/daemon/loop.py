@@ -10,6 +10,7 @@ import structlog
 
 from node_runtime.daemon.attempt import Attempt, StopReason, last_moment
 from node_runtime.daemon.audit import Deed
+from node_runtime.daemon.last_word import wait_for_last_words
 from node_runtime.daemon.loose import LooseHolds
 from node_runtime.daemon.node import Node
 from node_runtime.daemon.outage import Outage
@@ -27,7 +28,6 @@ log = structlog.get_logger()
 
 FULL_LOOK = 10.0  # seconds after which the chain is looked through although its head hasn't moved
 REVIEWS_A_LOOK = 10
-LAST_WORD = 60.0  # seconds all stopped attempts may take to remove their containers and hand their tasks back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,11 @@ class Pace:
 
 
 class Daemon:
-    """One account's daemon. `run` blocks; `stop` may be called from any thread or signal."""
+    """One account's daemon. `run` blocks; `stop` may be called from any other thread.
+
+    The chain is looked at in a thread of its own, because a look may wait for a chain or an engine that doesn't answer:
+    to stop, what runs is ended all the same.
+    """
 
     def __init__(self, node: Node, seeker: Seeker, pace: Pace) -> None:
         self._node = node
@@ -54,6 +58,7 @@ class Daemon:
         self._head: int | None = None
         self._looked = 0.0
         self._turn = 0
+        self._fault: BaseException | None = None
 
     def stop(self) -> None:
         """Stop in good order; asked a second time, without waiting for what runs."""
@@ -64,6 +69,21 @@ class Daemon:
 
     def run(self, ready: Callable[[], None]) -> None:
         """Until `stop`. ``ready`` is called once the chain has answered and it is known what was left over."""
+        looking = threading.Thread(target=self._look, args=(ready,), daemon=True, name="look at the chain")
+        looking.start()
+        self._stopping.wait()
+        self._drain(looking)
+        if self._fault is not None:
+            raise self._fault
+
+    def _look(self, ready: Callable[[], None]) -> None:
+        try:
+            self._look_until_stopped(ready)
+        except BaseException as error:  # told where `run` is; without looks nothing would happen any more
+            self._fault = error
+            self._stopping.set()
+
+    def _look_until_stopped(self, ready: Callable[[], None]) -> None:
         told = False
         outage = Outage()
         while not self._stopping.is_set():
@@ -78,7 +98,6 @@ class Daemon:
                 outage.again(error)
                 self._head = None
             self._pause(outage.times)
-        self._drain()
 
     def _pause(self, waits: int) -> None:
         """The poll interval, jittered so that many nodes don't ask in step; longer while the chain doesn't answer."""
@@ -272,18 +291,20 @@ class Daemon:
     def _attempts_running(self) -> list[AttemptId]:
         return [attempt.id for attempt in self._running]
 
-    def _drain(self) -> None:
+    def _drain(self, looking: threading.Thread) -> None:
         """Let what runs finish within the grace, then hand it back; what can't be delivered stays in the outbox."""
         log.info("stopping", running=len(self._running), grace_seconds=self._pace.grace)
         end = time.monotonic() + self._pace.grace
-        while any(thread.is_alive() for thread in self._running.values()) and time.monotonic() < end:
+        while any(thread.is_alive() for thread in tuple(self._running.values())) and time.monotonic() < end:
             if self._hurry.wait(0.05):
                 break
-        for attempt, thread in self._running.items():
-            if thread.is_alive():
-                attempt.ending.request(StopReason.HAND_BACK)
         self._node.quitting.set()
-        end = time.monotonic() + LAST_WORD
-        for thread in [*self._running.values(), *self._couriers.values()]:
-            thread.join(max(0.0, end - time.monotonic()))
+        wait_for_last_words(self._at_work, looking, ask=self._ask_to_hand_back)
         log.info("stopped")
+
+    def _ask_to_hand_back(self) -> None:
+        for attempt in tuple(self._running):  # also one that a look under way has only just begun
+            attempt.ending.request(StopReason.HAND_BACK)
+
+    def _at_work(self) -> list[threading.Thread]:
+        return [*self._running.values(), *self._couriers.values()]
