@@ -31,7 +31,7 @@ START_SECONDS = 180.0  # of a busy machine; a process that ends by itself is tol
 STORE = "store"  # the storage of everybody in the network, in its folder
 NODES = "nodes"  # in the network's folder, one each
 LOGS = "logs"  # in the network's folder, each process's own since its last start
-NODE_GRACE = 90.0  # seconds: a node lets its tasks finish, or hands them back, before it ends
+NODE_GRACE = 120.0  # seconds: a node lets its tasks finish, or hands them back, before it ends; also one that is stuck
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ def _with_node(network: NetworkFile, settings: NetworkSettings, name: str, say: 
     config.write_text(_node_yaml(network, settings, name, config.parent))
     command = [sys.executable, "-m", "node_runtime", "daemon", "--config", str(config)]
     network, _ = _start(f"node {name}", command, settings.folder, network)
-    say(f"node    {name}, {settings.slots} slots, log {network.processes[-1].log}")
+    say(f"node    {name}, {settings.slots} slot{'s' * (settings.slots > 1)}, log {network.processes[-1].log}")
     return network
 
 
