@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import io
 import sys
 from typing import Annotated
 
@@ -40,6 +41,7 @@ def _options(
 def main() -> None:
     """Run the command line; errors of ours end as two lines on standard error and their exit code."""
     _look_for_garbage_rarely()
+    _print_whatever_comes()
     try:
         app()
     except NodeRuntimeError as error:
@@ -63,6 +65,12 @@ def _print_error(error: NodeRuntimeError) -> None:
         remedy = Text(safe(wrapped(error.remedy, console, first="try:   ", rest=rest)))
         remedy.stylize("bold", 0, len("try:"))
         console.print(remedy)
+
+
+def _print_whatever_comes() -> None:
+    """Names of files and words of strangers hold what a terminal's encoding may lack: no reason to end a command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _look_for_garbage_rarely() -> None:
