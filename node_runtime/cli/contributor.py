@@ -119,7 +119,7 @@ def hand_back_task(task: TaskArgument, chain: ChainOption = None, key: KeyOption
 
 def report(
     task: TaskArgument,
-    category: Annotated[FailureCategory, typer.Argument(help="What kind of failure it is.")],
+    category: Annotated[FailureCategory, typer.Argument(metavar="CATEGORY", help="What kind of failure it is.")],
     reason: Annotated[str, typer.Option("--reason", "-r", help="One sentence; the creator reads it.")],
     into: Annotated[Path | None, typer.Option("--folder", help="The task's folder (default: task-TASK)")] = None,
     chain: ChainOption = None,

@@ -14,7 +14,7 @@ from node_runtime.cli.session import (
     open_session,
     open_storing_session,
 )
-from node_runtime.cli.text import console, line, print_json, progress, safe, table
+from node_runtime.cli.text import console, line, one_of, print_json, progress, safe, table
 from node_runtime.creator.assets import add_asset
 from node_runtime.creator.begun import Notes
 from node_runtime.creator.submit import create_objective
@@ -33,7 +33,7 @@ objective = typer.Typer(help="Objectives: what models are measured by.", no_args
 @asset.command("add")
 def asset_add(
     path: Annotated[Path, typer.Argument(help="A file or folder.")],
-    kind: Annotated[AssetKind, typer.Option(help="What it is, for ever.")],
+    kind: Annotated[AssetKind, typer.Option(metavar="KIND", help=f"What it is, for ever: {one_of(AssetKind)}.")],
     label: Annotated[Label | None, typer.Option(help="Of a data sample: what it may be used for, for ever.")] = None,
     as_json: JsonOption = False,
     chain: ChainOption = None,
@@ -52,7 +52,9 @@ def asset_add(
 @asset.command("list")
 def asset_list(
     owner: OwnerOption = None,
-    kind: Annotated[AssetKind | None, typer.Option(help="Only assets of this kind.")] = None,
+    kind: Annotated[
+        AssetKind | None, typer.Option(metavar="KIND", help=f"Only of this kind: {one_of(AssetKind)}.")
+    ] = None,
     as_json: JsonOption = False,
     chain: ChainOption = None,
     key: KeyOption = None,

@@ -6,7 +6,7 @@ import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
 from node_runtime.cli.task_tables import print_task, task_table
-from node_runtime.cli.text import console, line, print_json
+from node_runtime.cli.text import console, line, one_of, print_json
 from node_runtime.cli.which import TaskArgument
 from node_runtime.clock import current_time
 from node_runtime.creator.results import list_task_results
@@ -21,8 +21,10 @@ def list_(
     role: Annotated[
         Role, typer.Option(help="Yours, those to be taken, those you took, or those with results for you to judge.")
     ] = Role.MINE,
-    kind: Annotated[Kind | None, typer.Option(help="Only tasks of this kind.")] = None,
-    status: Annotated[TaskState | None, typer.Option(help="Only tasks in this status.")] = None,
+    kind: Annotated[Kind | None, typer.Option(metavar="KIND", help=f"Only {one_of(Kind)} tasks.")] = None,
+    status: Annotated[
+        TaskState | None, typer.Option(metavar="STATUS", help=f"Only tasks that are {one_of(TaskState)}.")
+    ] = None,
     as_json: JsonOption = False,
     chain: ChainOption = None,
     key: KeyOption = None,

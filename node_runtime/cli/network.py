@@ -12,6 +12,7 @@ from rich.console import Console
 
 from node_runtime.cli.session import JsonOption
 from node_runtime.cli.stopping import end_by_any_signal, let_nothing_interrupt
+from node_runtime.cli.text import one_of
 from node_runtime.devnet.block_time import BlockTime
 from node_runtime.errors import InputError
 from node_runtime.home import home, network_folder
@@ -86,7 +87,9 @@ def devnet(
     block_time: Annotated[
         BlockTime, typer.Option(help="A block for each transaction, or one every 2 s.")
     ] = BlockTime.INSTANT,
-    preset: Annotated[Preset, typer.Option(help="Which accounts have money at the beginning.")] = Preset.DEVELOPMENT,
+    preset: Annotated[
+        Preset, typer.Option(metavar="PRESET", help=f"Which accounts begin with money: {one_of(Preset)}.")
+    ] = Preset.DEVELOPMENT,
     fresh: FreshOption = False,
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Let other machines connect.")] = False,
 ) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from node_runtime.cli.session import JsonOption
 from node_runtime.cli.text import print_json
+from node_runtime.cli.which import TaskArgument
 from node_runtime.errors import InputError, NoSuchTask
 from node_runtime.network_file import NetworkFile
 from node_runtime.task import Label
@@ -72,9 +73,7 @@ def daemon(
         running.run(ready=lambda: print(f"ready {node.chain.account}", flush=True))
 
 
-def approve(
-    task: Annotated[int, typer.Argument(help="The task's number.")], config: ConfigOption = DEFAULT_CONFIG
-) -> None:
+def approve(task: TaskArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Let a task in where the policy says 'approve: manual'. It holds for the document that is on chain now."""
     from node_runtime.cli.node import connect_node
     from node_runtime.config import load_config

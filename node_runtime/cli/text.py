@@ -4,6 +4,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable
+from enum import StrEnum
 
 from pydantic_core import to_json
 from rich.console import Console, JustifyMethod
@@ -47,6 +48,12 @@ def short(identity: str) -> str:
 
 def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def one_of(values: type[StrEnum]) -> str:
+    """What an option may be, for its help: in the column of types long lists are broken within a word."""
+    *others, last = values
+    return f"{', '.join(others)} or {last}"
 
 
 def score(given: Score | None) -> str:
