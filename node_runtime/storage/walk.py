@@ -27,6 +27,7 @@ from node_runtime.storage.manifest import (
     manifest,
     shown,
 )
+from node_runtime.units import size
 
 CHUNK = 1 << 20  # bytes read at once
 
@@ -194,8 +195,8 @@ class _Walk:
         self.bytes += status.st_size
         if self.bytes > self.caps.bytes:
             raise TreeTooLarge(
-                f"{self._place(path)}: the files claim more than {self.caps.bytes} bytes together",
-                remedy="write less, or raise the limit",
+                f"{self._place(path)}: the files claim more than {size(self.caps.bytes)} together",
+                remedy="write less, or let the creator raise the task's limits.outputs",
             )
         if status.st_nlink > 1:
             identity = (status.st_dev, status.st_ino)

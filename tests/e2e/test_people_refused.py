@@ -29,7 +29,7 @@ def test_outputs_that_are_not_what_was_asked_are_named_and_not_sent(desk: Desk) 
     assert "annotations[0].label: 'coyn' is none of the task's class_labels; did you mean 'coin'?" in told
     with (outputs / "huge.bin").open("wb") as sparse:
         sparse.truncate(5 << 30)
-    assert "huge.bin: the files claim more than 8388608 bytes" in desk.refused(*send, code=2)
+    assert "huge.bin: the files claim more than 8 MiB together" in desk.refused(*send, code=2)
     (outputs / "huge.bin").unlink()
     (outputs / "passwords").symlink_to("/etc/passwd")
     assert "passwords is a symbolic link" in desk.refused(*send, code=2)
