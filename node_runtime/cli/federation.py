@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
-from node_runtime.cli.text import line, print_json
+from node_runtime.cli.text import counted, line, print_json
 from node_runtime.cli.which import read_which
 
 
@@ -25,8 +25,8 @@ def federate(
 ) -> None:
     """Average the models of results, each weighted by the examples it was trained on (FedAvg).
 
-    They are fetched verified. Models whose structures differ are refused, naming the layer. An aggregation task does
-    the same on a node.
+    They are fetched verified. Models whose structures differ are refused,
+    naming the layer. An aggregation task does the same on a node.
     """
     from node_runtime.creator.federation import Chosen
     from node_runtime.creator.federation import federate as average
@@ -40,4 +40,4 @@ def federate(
         return
     for one in made.submissions:
         line(f"result {one.task}/{one.id} of {one.worker}: {one.state.replace('_', ' ')}")
-    line(f"{made.folder}/: the model of {len(made.submissions)} results, trained on {made.samples} examples")
+    line(f"{made.folder}/: the model of {counted(len(made.submissions), 'result')}, trained on {made.samples} examples")

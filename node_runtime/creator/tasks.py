@@ -191,4 +191,5 @@ def _earlier(view: TaskView) -> Iterator[str]:
     for attempt in view.attempts:
         if attempt.state in (AssignmentState.FAILED, AssignmentState.LAPSED, AssignmentState.HANDED_BACK):
             cause = f" ({attempt.category})" if attempt.category is not None else ""
-            yield f"{attempt.worker} took it, but its attempt {attempt.state.replace('_', ' ')}{cause}"
+            look = f": see 'node-runtime logs {attempt.task}'" if attempt.state is AssignmentState.FAILED else ""
+            yield f"{attempt.worker} took it, but its attempt {attempt.state.replace('_', ' ')}{cause}{look}"
