@@ -11,6 +11,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError
 
+from node_runtime.containers.arrival import import_image, pull
 from node_runtime.containers.connection import TROUBLE, connect, engine_trouble, explanation, image_id
 from node_runtime.containers.packages import install_packages
 from node_runtime.containers.removal import remove_folder, unmount_below
@@ -21,7 +22,7 @@ from node_runtime.turns import in_turn
 OFFICIAL = "python:3.11-slim-bookworm"
 """What a registry offers, and what Dockerfiles name."""
 
-PULL_SILENCE = 15  # seconds without a word from the registry before doing without it
+PULL_SILENCE = 60  # seconds without a word from the registry before doing without it
 
 _RECIPE = Path(__file__).with_suffix(".sh")
 _SCRATCH = "node-runtime-base-"
@@ -116,7 +117,7 @@ def _pull(client: docker.APIClient, name: str, say: Say) -> bool:
     """True when the image could be pulled. A registry that cannot be reached is no error here."""
     say(f"pulling {name}")
     try:
-        for line in client.pull(name, stream=True, decode=True):
+        for line in pull(client, name):
             if "error" in line:
                 raise APIError(line["error"])
     except TROUBLE as error:
@@ -162,10 +163,10 @@ def _run(command: list[str], log: Path) -> None:
 
 def _import(url: str, tarball: Path, name: str, say: Say) -> None:
     say(f"importing the base image as {name}")
-    repository, tag = name.split(":")
     client = docker.APIClient(base_url=url, version="auto", timeout=300)
     try:
-        client.import_image_from_file(str(tarball), repository=repository, tag=tag, changes=list(_CONFIG))
+        with tarball.open("rb") as tar:
+            import_image(client, tar, name, changes=_CONFIG)
         if not image_id(client, name):
             raise HostError(f"base image: the engine refused {tarball}", remedy=f"delete {tarball}, then repeat")
     finally:

@@ -6,7 +6,7 @@ from typing import Any
 
 import docker
 import requests
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound, create_api_error_from_http_exception
 from docker.types import ContainerConfig
 from requests.exceptions import ReadTimeout, RequestException
 from urllib3.exceptions import HTTPError, ReadTimeoutError
@@ -85,6 +85,15 @@ def await_removal(client: docker.APIClient, container: str) -> None:
     except APIError as error:
         if status(error) != 404:
             raise
+
+
+def checked(response: requests.Response) -> requests.Response:
+    """Raises `APIError` for one that tells an error."""
+    try:
+        response.raise_for_status()
+    except requests.HTTPError as error:
+        create_api_error_from_http_exception(error)
+    return response
 
 
 def without_limit(client: docker.APIClient, response: requests.Response) -> None:

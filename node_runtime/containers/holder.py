@@ -14,6 +14,7 @@ import docker
 from docker.errors import APIError
 from docker.types import ContainerConfig, HostConfig, LogConfig
 
+from node_runtime.containers.arrival import import_image
 from node_runtime.containers.connection import create_container, image_id, remove_container, status
 from node_runtime.containers.sandbox import HOLDER_LABEL, NODE_LABEL
 from node_runtime.errors import HostError
@@ -117,8 +118,7 @@ class Holders:
 
 def _ensure_image(client: docker.APIClient, architecture: str) -> None:
     if image_id(client, IMAGE) is None:
-        repository, tag = IMAGE.split(":")
-        client.import_image_from_data(holder_tar(architecture), repository=repository, tag=tag)
+        import_image(client, holder_tar(architecture), IMAGE)
 
 
 def holder_tar(architecture: str) -> bytes:

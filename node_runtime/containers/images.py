@@ -7,6 +7,7 @@ from pathlib import Path
 
 import docker
 
+from node_runtime.containers.arrival import pull
 from node_runtime.containers.base_image import missing_base_image
 from node_runtime.containers.build import Build, build, free_in, stopped
 from node_runtime.containers.build_lock import only_builder
@@ -113,7 +114,7 @@ class Images:
         log(f"pulling {name}")
         client = connect(self._url, timeout=self._settings.pull_silence)
         try:
-            for said in client.pull(name, stream=True, decode=True):
+            for said in pull(client, name):
                 if "error" in said:
                     log(str(said["error"]))
                 self._check_floor(name)

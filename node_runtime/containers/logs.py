@@ -14,10 +14,9 @@ from typing import IO
 
 import docker
 import requests
-from docker.errors import create_api_error_from_http_exception
 from urllib3.exceptions import HTTPError
 
-from node_runtime.containers.connection import without_limit
+from node_runtime.containers.connection import checked, without_limit
 
 _FRAME = struct.Struct(">BxxxL")  # which stream, how many bytes
 _AROUND_A_LINE = 64  # bytes at most: length twice, source, time
@@ -136,11 +135,7 @@ class LogFile:
             stream=True,
             timeout=self._client.timeout,
         )
-        try:
-            response.raise_for_status()
-        except requests.HTTPError as error:
-            create_api_error_from_http_exception(error)
-        return response
+        return checked(response)
 
 
 def _unframed(response: requests.Response) -> Iterator[bytes]:

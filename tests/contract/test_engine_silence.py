@@ -1,5 +1,6 @@
 """Does anything wait for ever for an engine's answer that never comes? A relay forgets it, as real networks do."""
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,9 @@ from node_runtime.containers import DockerEngine
 from node_runtime.containers import build as build_module
 from node_runtime.containers import engine as engine_module
 from node_runtime.containers import waiter as waiter_module
+from node_runtime.containers.arrival import import_image
 from node_runtime.containers.connection import await_removal
+from node_runtime.containers.holder import holder_tar
 from node_runtime.errors import EngineUnavailable
 from tests.background import LIMIT, in_background, wait_until
 from tests.contract.engine_images import STEP, source
@@ -92,6 +95,18 @@ def test_a_removal_by_somebody_else_whose_end_is_not_heard_of_is_told(engine_wor
         waiting = in_background(lambda: await_removal(world.engine._client, spec.name))
         with pytest.raises(RequestException, match="timed out"):
             waiting.result(LIMIT)
+        forgot_one(relay)
+
+
+def test_an_engine_that_falls_silent_about_an_import_is_told(engine_world: EngineWorld) -> None:
+    name = f"node-runtime/{engine_world.node}:1"
+    engine_world.tags.append(name)
+    with behind_relay(engine_world, b"/images/create") as (world, relay):
+        client = world.engine._client
+        client.timeout = SOON
+        importing = in_background(lambda: import_image(client, holder_tar(platform.machine()), name))
+        with pytest.raises(RequestException, match="timed out"):
+            importing.result(LIMIT)
         forgot_one(relay)
 
 
