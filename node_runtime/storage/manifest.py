@@ -9,6 +9,7 @@ file is a tree with one entry, its name. Names are part of the digest.
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -23,6 +24,8 @@ MAX_ENTRIES = 1_000_000
 MAX_MANIFEST = 256 << 20  # bytes
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+# an entry as it is encoded; never turns back, and a path has no more that needs a backslash than it has bytes
+_ENTRY = re.compile(rb'\[("[^"\\]*+(?:\\.[^"\\]*+){0,%d}+"),"([x-])",([0-9]{1,19}),"([0-9a-f]{64})"\]' % MAX_PATH)
 # C0, DEL, C1, line and paragraph separators, and the surrogates Python gives for bytes that are not UTF-8
 _ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -80,7 +83,7 @@ def decode(encoded: bytes, digest: Digest) -> Manifest:
     if hashlib.sha256(encoded).hexdigest() != digest:
         raise AssetMismatch(f"tree {digest}: its manifest has another digest", remedy="store the tree again")
     try:
-        found = Manifest(entries=tuple(_entry(row) for row in json.loads(encoded)))
+        found = Manifest(entries=tuple(_entries(encoded)))
     except (ValueError, TypeError, RecursionError, TreeRefused) as error:
         raise AssetMismatch(
             f"tree {digest} is not a tree: {error}", remedy="ask its owner to store it again"
@@ -121,16 +124,32 @@ def shown(path: str) -> str:
     return path if path.isprintable() else ascii(path)[1:-1]
 
 
-def _entry(row: object) -> Entry:
-    if not isinstance(row, list) or len(row) != 4:
-        raise ValueError("an entry is not [path, mode, size, sha256]")
-    path, mode, size, sha256 = row
-    if not (isinstance(path, str) and isinstance(sha256, str) and _DIGEST.fullmatch(sha256)):
-        raise ValueError("an entry has no path or no sha256")
-    if mode not in ("x", "-") or type(size) is not int or not 0 <= size < 1 << 63:
-        raise ValueError("an entry has no mode or no size")
-    check_path(path)
-    return Entry(path=path, executable=mode == "x", size=size, sha256=sha256)
+def _entries(encoded: bytes) -> Iterator[Entry]:
+    """One after the other: whatever else JSON may hold would become many times as large in memory as it is here.
+
+    Raises `ValueError` or `TreeRefused` at the first that is none.
+    """
+    if encoded == b"[]":
+        return
+    place, count = 0, 0
+    while place < len(encoded) - 1:
+        row = _ENTRY.match(encoded, place + 1) if encoded[place : place + 1] == (b"," if count else b"[") else None
+        if row is None or (count := count + 1) > MAX_ENTRIES:
+            raise ValueError("an entry is not [path, mode, size, sha256], or there are too many")
+        yield _entry(*row.groups())
+        place = row.end()
+    if not count or encoded[place:] != b"]":
+        raise ValueError("it doesn't end as a list of entries")
+
+
+def _entry(path: bytes, mode: bytes, size: bytes, sha256: bytes) -> Entry:
+    if len(path) > 2 * MAX_PATH + 2:  # a backslash before each, and the quotation marks
+        raise ValueError(f"a path is longer than {MAX_PATH} bytes")
+    name = json.loads(path)
+    check_path(name)
+    if int(size) >= 1 << 63:
+        raise ValueError("an entry has no size")
+    return Entry(path=name, executable=mode == b"x", size=int(size), sha256=sha256.decode())
 
 
 def _in_order(found: Manifest) -> bool:
@@ -139,5 +158,5 @@ def _in_order(found: Manifest) -> bool:
     if len(keys) > MAX_ENTRIES or any(earlier >= later for earlier, later in pairwise(keys)):
         return False
     files = set(keys)
-    folders = {key[:at] for key in keys for at, byte in enumerate(key) if byte == ord("/")}
-    return not files & folders
+    # not a set of all folders: deep paths would make it far larger than the manifest
+    return not any(key[:at] in files for key in keys for at, byte in enumerate(key) if byte == ord("/"))

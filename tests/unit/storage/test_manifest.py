@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
@@ -104,6 +107,44 @@ def test_what_is_not_a_tree_is_refused_though_its_digest_fits(rows: object) -> N
     encoded = json.dumps(rows, separators=(",", ":"), ensure_ascii=False).encode()
     with pytest.raises(AssetMismatch):
         decode(encoded, digest_of(encoded))
+
+
+@contextmanager
+def no_more_memory_than(most: int) -> Iterator[None]:
+    """Bytes, at any moment in the ``with``."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < most
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        b"[" + b"[]," * 100_000 + b"[]]",
+        b"[" + b"{}," * 100_000 + b"{}]",
+        b"[" + b"1.5," * 100_000 + b"1.5]",
+        b'[["a\\n' + b"a" * 300_000 + b'","-",0,"' + SHA.encode() + b'"]]',
+        b'[["' + b"\\\\" * 150_000 + b'","-",0,"' + SHA.encode() + b'"]]',
+    ],
+    ids=["lists", "objects", "numbers", "long path", "backslashes"],
+)
+def test_what_is_no_tree_takes_no_more_memory_than_its_bytes(encoded: bytes) -> None:
+    """A stranger's manifest may have 256 MiB: as JSON they could fill all memory of a node that only looks at it."""
+    digest = digest_of(encoded)
+    with no_more_memory_than(2 * len(encoded)), pytest.raises(AssetMismatch) as caught:
+        decode(encoded, digest)
+    assert len(str(caught.value)) < 1000
+
+
+def test_deep_paths_take_little_more_memory_than_their_bytes() -> None:
+    paths = [f"{number:04}" + "/folder-name" * 60 for number in range(1000)]
+    made = manifest([Entry(path=path, executable=False, size=0, sha256=SHA) for path in paths])
+    with no_more_memory_than(10 * len(made.encoded)):
+        found = decode(made.encoded, made.digest)
+    assert found == made
 
 
 @pytest.mark.parametrize(
