@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
+from node_runtime.chain import connection
 from tests.background import LIMIT
 
 SUBMIT = "author_submitExtrinsic"
@@ -84,6 +86,13 @@ def forgetful_chain(upstream: str) -> Iterator[tuple[str, ForgetfulChain]]:
     forgetful.forgetting.set()
     with served(forgetful.relay) as url:
         yield url, forgetful
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken connection is made again however long that takes here."""
+    monkeypatch.setattr(connection, "FIRST_PATIENCE", LIMIT)
+    monkeypatch.setattr(connection, "PATIENCE", LIMIT)
 
 
 @contextmanager

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.chain import connection as connection_module
 from node_runtime.chain import sender
 from node_runtime.chain.client import SubstrateChain, connect
 from node_runtime.chain.transaction import LIFETIME
 from node_runtime.errors import ChainRefused
 from node_runtime.task import UNIT, PlanId
 from tests.background import LIMIT, all_at_once, in_background
-from tests.contract.lossy_chain import forgetful_chain, lossy_chain
+from tests.contract.lossy_chain import forgetful_chain, lossy_chain, patience
 from tests.devnet import running_devnet
+
+__all__ = ["patience"]
+
+pytestmark = pytest.mark.usefixtures("patience")
 
 EXISTENTIAL_DEPOSIT = UNIT // 1000
 
@@ -104,9 +107,8 @@ def test_a_call_whose_fee_another_one_spent_in_the_same_block_is_told_so(
 
 
 def test_calls_under_way_when_the_chain_is_killed_happen_exactly_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(connection_module, "PATIENCE", LIMIT)  # however long a restart takes here
     made: list[int] = []
 
     def work() -> None:

@@ -17,13 +17,16 @@ from node_runtime.devnet.server import RUNTIME
 from node_runtime.errors import ChainError, ChainRefused, ChainUnavailable, InputError
 from node_runtime.task import Account, AssetKind, TaskId
 from tests.contract.chain_world import open_world
-from tests.contract.lossy_chain import lossy_chain, served
+from tests.contract.lossy_chain import lossy_chain, patience, served
 from tests.devnet import RpcConnection, hexed, running_devnet, unhexed
 from tests.transfers import Signer, development_keys
+
+__all__ = ["patience"]
 
 SUDO, SYSTEM, SET_CODE_WITHOUT_CHECKS = 6, 0, 3
 
 
+@pytest.mark.usefixtures("patience")
 def test_a_chain_that_hangs_up_before_its_first_answer_is_asked_again(url: str) -> None:
     first = lossy_chain(url, method="chain_getBlockHash", loses=lambda number: number == 1, before=True)
     with first as (address, lossy):
@@ -33,6 +36,7 @@ def test_a_chain_that_hangs_up_before_its_first_answer_is_asked_again(url: str) 
         chain.close()
 
 
+@pytest.mark.usefixtures("patience")
 def test_a_chain_that_starts_afresh_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
     with running_devnet(tmp_path / "chain") as first:
         chain = connect(first.url, "//Alice")
