@@ -39,6 +39,8 @@ IntoOption = Annotated[
     Path | None, typer.Option("--into", help="The folder to work in, a new one (default: task-TASK)")
 ]
 
+_INDENT = " " * 10  # as far as what is said of a task stands from the left
+
 
 def assign_task(
     task: TaskArgument,
@@ -169,14 +171,15 @@ def _ask(assigned: Assigned) -> None:
     line(f"task {task.id}  {_indented(document.name)}  {document.kind}  of {short(task.creator)}", style="bold")
     question = asked.question if asked is not None else document.question
     if question is not None:
-        line(f"question  {_indented(question)}")
+        paragraph(_indented(question), first="question  ", rest=_INDENT)
     if asked is not None:
-        line(f"labels    {', '.join(asked.labels)}")
-        line(f"answers   {asked.type}, one {OUTPUTS}/…_annotations.json for each file of annotation_files/")
+        paragraph(", ".join(asked.labels), first="labels    ", rest=_INDENT)
+        answers = f"{asked.type}, one {OUTPUTS}/…_annotations.json for each file of annotation_files/"
+        paragraph(answers, first="answers   ", rest=_INDENT)
 
 
 def _indented(text: str) -> str:
-    return "\n          ".join(text.splitlines())
+    return f"\n{_INDENT}".join(text.splitlines())
 
 
 def _greet(assigned: Assigned, session: Session) -> None:
