@@ -31,7 +31,8 @@ class ForgetfulEngine:
         threading.Thread(target=self._answers, args=(engine, client, forgets), daemon=True).start()
         with suppress(OSError):
             while asked := client.recv(_CHUNK):
-                if self.path in asked.split(b"\r\n")[0] and self.forgotten < self.times:
+                line = asked.partition(b"\r\n")[0]  # of a request; what it carries may come by itself
+                if line.endswith(b" HTTP/1.1") and self.path in line and self.forgotten < self.times:
                     self.forgotten += 1
                     forgets.set()
                 engine.sendall(asked)
