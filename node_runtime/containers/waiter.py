@@ -37,8 +37,9 @@ class Waiter(threading.Thread):
             self.done.set()
 
     def _ask(self) -> int | None:
+        timeout = (self._client.timeout, ASK_AGAIN)  # to be heard, and for the answer
         try:
-            return int(self._client.wait(self._container, timeout=ASK_AGAIN)["StatusCode"])
+            return int(self._client.wait(self._container, timeout=timeout)["StatusCode"])  # type: ignore[arg-type]
         except RequestException as error:
             if was_silence(error):
                 return None
