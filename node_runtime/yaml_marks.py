@@ -151,6 +151,9 @@ def _syntax(path: Path, error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or "not readable as YAML"
     if "'\\t'" in problem:
         problem = "a tab can't indent YAML; use spaces"
+    elif "stream" in problem:  # its end, in the words of the YAML library
+        opened = f", opened in line {error.context_mark.line + 1}" if error.context_mark else ""
+        problem = f"the file ends before a bracket or a quote is closed{opened}"
     return f"{place}: {problem}"
 
 

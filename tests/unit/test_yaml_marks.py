@@ -90,6 +90,8 @@ def test_scalars_are_what_they_look_like(tmp_path: Path, text: str, value: objec
         ("1: a\n", "task.yaml:1:1: a key must be text"),
         ("a: &x {b: 1}\nc:\n  <<: *x\n", "task.yaml:3:3: merge keys"),
         ("a: [1\nb: 2\n", "task.yaml:2:2: "),
+        ("a: 1\nb: [2\n", "task.yaml:3:1: the file ends before a bracket or a quote is closed, opened in line 2"),
+        ("a: 'b\n", "task.yaml:2:1: the file ends before a bracket or a quote is closed, opened in line 1"),
         (b"a: 1\nb: \xff\n", "task.yaml:2:4: not UTF-8 text"),
         ("a: \x00\n", "task.yaml:1:1: not readable as YAML"),
         ("a: &a [*a]\n", "task.yaml:1:"),
