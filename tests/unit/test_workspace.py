@@ -12,6 +12,7 @@ from node_runtime.errors import FailureCategory, TaskFailed
 from node_runtime.stages import Inputs
 from node_runtime.task import Digest, PlanId, TaskId
 from node_runtime.workspace import AttemptId, Workspaces
+from tests.background import LIMIT
 from tests.unit.workspace_room import ATTEMPT, MODEL, QUOTA, SAMPLE, run_python, scoring_stages, train_stage
 from tests.unit.workspace_room import docker_engine as docker_engine
 from tests.unit.workspace_room import engine as engine
@@ -51,7 +52,7 @@ def test_the_container_is_named_and_labelled_after_the_attempt_and_bound_by_the_
     spec = workspace.prepare(train, image="sha256:0", slot=2)
     assert spec.name.endswith("task-12-epoch-3-train")
     assert dict(spec.labels) == {"task": "12", "epoch": "3", "stage": "train", "slot": "2"}
-    assert (spec.memory, spec.cpus, spec.timeout, spec.slot) == (128 << 20, 1.0, 60.0, 2)
+    assert (spec.memory, spec.cpus, spec.timeout, spec.slot) == (128 << 20, 1.0, LIMIT, 2)
     assert spec.log == workspace.folder / "logs" / "train.log"
     assert [(mount.target, mount.quota) for mount in spec.mounts] == [
         ("/sandbox/model", QUOTA),
