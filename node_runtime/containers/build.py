@@ -71,7 +71,7 @@ def build(client: docker.APIClient, what: Build, log: Callable[[str], None], sto
         said = "\n  ".join(last)
         raise TaskFailed(
             FailureCategory.IMAGE_UNAVAILABLE,
-            f"the image could not be built: {reason}; its last output:\n  {said}",
+            f"the image could not be built: {reason}\nits last output:\n  {said}",
             remedy="mend the Dockerfile (try `docker build` on its folder), and submit again",
         )
 
