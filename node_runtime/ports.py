@@ -235,6 +235,10 @@ class ContainerEngine(Protocol):
         """
         ...
 
+    def answers(self) -> bool:
+        """Whether it answers now, within seconds: without it nothing can be run."""
+        ...
+
     def can_have_image(self, digest: Digest, ready: str | None) -> bool:
         """Whether `image` may answer for a folder of this digest with that ready image, as far as it can be known now.
 

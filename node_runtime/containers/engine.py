@@ -17,11 +17,12 @@ from node_runtime.containers.sandbox import HOLDER_LABEL, NODE_LABEL, Sandbox, l
 from node_runtime.containers.settings import EngineSettings
 from node_runtime.containers.stopped import StoppedMarks
 from node_runtime.containers.terminal import PersonsTerminal
-from node_runtime.containers.which_engine import require_engine
+from node_runtime.containers.which_engine import answers, require_engine
 from node_runtime.ports import ContainerRun, ContainerSpec, ImageSource, RunningContainer
 from node_runtime.task import Digest
 
 TASK_USER = (10001, 10001)
+LOOK_SECONDS = 5  # for an answer to whoever wants to know before anything is begun
 LAST_SECONDS = 30  # for an answer when all is closed: what the engine doesn't hear now stays until the next start
 
 
@@ -29,7 +30,7 @@ class DockerEngine:
     """A `ContainerEngine` on a Docker Engine (API 1.40 or later). Raises `HostError` when none answers."""
 
     def __init__(self, settings: EngineSettings) -> None:
-        url = settings.docker_host or require_engine()
+        url = self._url = settings.docker_host or require_engine()
         self._client = connect(url)
         with engine_trouble(f"the container engine at {url}"):
             info = self._client.info()
@@ -68,6 +69,9 @@ class DockerEngine:
     def image(self, source: ImageSource, *, log: Callable[[str], None], stop: threading.Event | None = None) -> str:
         with engine_trouble(f"image of {source.digest}"):
             return self._images.image(source, log, stop or threading.Event())
+
+    def answers(self) -> bool:
+        return answers(self._url, within=LOOK_SECONDS)
 
     def can_have_image(self, digest: Digest, ready: str | None) -> bool:
         with engine_trouble(f"image of {digest}"):

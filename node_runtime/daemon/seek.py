@@ -94,6 +94,7 @@ class Seeker:
         self._audit = audit
         self._metrics = metrics
         self._refused: dict[TaskId, _Refused] = {}
+        self._engine_answered = True
         self.has_more = False  # whether the last look ended before everything was judged
 
     def finds(self, *, busy: frozenset[TaskId]) -> Iterator[Find]:
@@ -110,6 +111,8 @@ class Seeker:
                 continue
             if judged == ONE_LOOK or (judged and time.monotonic() > seen + LONGEST_LOOK):
                 self.has_more = True
+                return
+            if not judged and not self._engine_answers():
                 return
             judged += 1
             find = self._judge_safely(task, seen=seen, now=now)
@@ -147,6 +150,16 @@ class Seeker:
             task: replace(known, again=0.0) if known.reason is Reason.NO_ROOM else known
             for task, known in self._refused.items()
         }
+
+    def _engine_answers(self) -> bool:
+        """Else tasks would be taken, for a fee, that nothing here can work on. Told when it changes."""
+        now, before = self._engine.answers(), self._engine_answered
+        self._engine_answered = now
+        if before and not now:
+            log.warning("nothing_taken", reason="the container engine doesn't answer", remedy="see `docker info`")
+        if now and not before:
+            log.info("engine_answers")
+        return now
 
     def _named(self) -> dict[TaskId, None]:
         offers = sorted(self._chain.offers(self._chain.account))

@@ -40,8 +40,8 @@ def start_daemon(world: World, tmp_path: Path, docker_engine: DockerHost) -> Ite
     started: list[DaemonProcess] = []
 
     def start_one(*, folder: str = "node", wait: bool = True, **settings: object) -> DaemonProcess:
-        where = {"chain": world.devnet.url, "storage": world.storage}
-        given = DaemonSettings(engine=docker_engine, **{**where, **settings})
+        where = {"chain": world.devnet.url, "storage": world.storage, "engine": docker_engine}
+        given = DaemonSettings(**{**where, **settings})
         daemon = start(given, tmp_path / folder, view=world.chain)
         started.append(daemon)
         if wait:
