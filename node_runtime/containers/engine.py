@@ -71,7 +71,7 @@ class DockerEngine:
             return self._images.image(source, log, stop or threading.Event())
 
     def answers(self) -> bool:
-        return answers(self._url, within=LOOK_SECONDS)
+        return answers(self._url, within=LOOK_SECONDS, version=self._client.api_version)
 
     def can_have_image(self, digest: Digest, ready: str | None) -> bool:
         with engine_trouble(f"image of {digest}"):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import docker
@@ -56,14 +56,13 @@ def require_engine() -> str:
     return url
 
 
-def answers(url: str, *, within: int = _ANSWERS_WITHIN) -> bool:
-    """Whether an engine answers there, within so many seconds."""
+def answers(url: str, *, within: int = _ANSWERS_WITHIN, version: str = "auto") -> bool:
+    """Whether an engine answers there, within so many seconds. Who knows its API's version is told sooner."""
     try:
-        client = docker.APIClient(base_url=url, version="auto", timeout=within)
+        with closing(docker.APIClient(base_url=url, version=version, timeout=within)) as client:
+            return bool(client.ping())
     except (DockerException, RequestException, ValueError):
         return False
-    client.close()
-    return True
 
 
 def _candidates() -> Iterator[str]:
