@@ -3,26 +3,35 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: demo story-model-update story-annotation test lint format bench chain lock up clean help
+.PHONY: check unit demo story-model-update story-annotation test test-peers lint format bench chain weights lock up clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: .venv/local ## the main job on this machine: chain, node, containers, real data
-	@$(BIN)/node-runtime demo
+	@$(BIN)/python -m examples.demo
 
 story-model-update: .venv/local ## a model made, restructured, trained on by three, federated: TensorFlow, six accounts
-	@$(BIN)/python assets/stories/model-update/story.py
+	@$(BIN)/python -m assets.stories.model-update.story
 
 story-annotation: .venv/local ## pictures annotated, checked, compared and paid for
-	@$(BIN)/python assets/stories/annotation/story.py
+	@$(BIN)/python -m assets.stories.annotation.story
 
-test: .venv/dev ## every test: pallets' rules through the embedded chain, contracts, containers, end to end
-	@$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+check: .venv/dev ## lint, types, unit and contract tests without Docker, root or network, and the daemon's coverage: a minute
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line lint unit
 
-lint: .venv/dev ## ruff, ruff format and mypy
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+unit: .venv/dev ## the tests of `make check` alone; they compute, so each processor has one worker
+	@$(BIN)/pytest -m "unit or twin" --numprocesses logical --dist worksteal --max-worker-restart 0 --cov --cov-report term tests/unit tests/contract
+
+test: .venv/dev ## every test of our own: pallets' rules through the embedded chain, contracts, containers, end to end
+	@$(BIN)/pytest -m "not peers" --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+
+test-peers: .venv/dev ## tests against other people's programs (fetched from PyPI and npm): polkadot.js, papi
+	@$(BIN)/pytest -m peers
+
+lint: .venv/dev ## ruff, ruff format, mypy (of the examples too), and whether what is imported is declared
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/deptry node_runtime
 
 format: .venv/dev ## let ruff rewrite the Python sources
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
@@ -33,9 +42,12 @@ bench: .venv/dev ## what a task costs, against bare `docker run` in the same min
 chain: .venv/dev ## rebuild the chain's wasm from images/chain and put it inside the package
 	@$(BIN)/python images/chain/build.py
 
-lock: .venv/dev ## resolve the dependencies anew
-	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --extra local -o requirements.lock
-	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --extra dev -o requirements-dev.lock
+weights: .venv/dev ## measure the pallets' benchmarks anew and write their weights.rs; `make chain` comes after it
+	@$(BIN)/python images/chain/benchmark.py
+
+lock: .venv/dev ## write the lock files again after a change of pyproject.toml; pins stay where they can
+	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local -o requirements.lock
+	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev -o requirements-dev.lock
 
 clean: ## remove the environment and what runs left behind
 	@rm -rf .venv .state assets/digits/data assets/stories/*/shards assets/stories/*/results

@@ -1,3 +1,3 @@
 """The worker-node runtime for decentralised machine learning."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,14 +1,14 @@
-"""What can go wrong: one tree, where every error has an exit code and says the remedy."""
+"""The tree of errors: each has a message, a remedy and an exit code."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 
 
 class NodeRuntimeError(Exception):
-    """Something a person has to know about: what happened, where, and what to do next.
+    """The base of all expected errors.
 
-    ``message`` names the place and the reason, ``remedy`` the next thing to try. Subclasses differ only in the exit
-    code of the command that ends with them.
+    ``message`` states the place and the reason, ``remedy`` the next step. ``exit_code`` is that of a command that ends
+    with the error.
     """
 
     exit_code = 1
@@ -33,20 +33,20 @@ class TaskFailed(NodeRuntimeError):
 
 
 class InputError(NodeRuntimeError):
-    """What a person or a file supplied is wrong (exit code 2)."""
+    """Invalid input in an argument or a file (exit code 2)."""
 
     exit_code = 2
 
 
 class NoSuchTask(InputError):
-    """A number that somebody named is no task's."""
+    """No task has the given number."""
 
     def __init__(self, number: int, *, remedy: str = "see 'node-runtime list' for yours") -> None:
         super().__init__(f"there is no task {number} on this chain", remedy=remedy)
 
 
 class NoSuchSubmission(InputError):
-    """A task has no submission of the number that somebody named; ``known`` are those it has."""
+    """The task has no submission with the given number; ``known`` are the numbers it has."""
 
     def __init__(self, task: int, number: int, known: Iterable[int]) -> None:
         has = ", ".join(f"{task}/{one}" for one in known) or "none"
@@ -62,13 +62,13 @@ class ConfigError(InputError):
 
 
 class ChainError(NodeRuntimeError):
-    """The chain could not be reached, or refused (exit code 3)."""
+    """The chain is unavailable or refused a call (exit code 3)."""
 
     exit_code = 3
 
 
 class ChainUnavailable(ChainError):
-    """No answer from the chain (exit code 4: it is the network that isn't able); the same call may succeed later."""
+    """No answer from the chain; the call may succeed later (exit code 4, as for other errors of the machine)."""
 
     exit_code = 4
 
@@ -82,31 +82,31 @@ class ChainRefused(ChainError):
 
 
 class StorageError(NodeRuntimeError):
-    """Storage could not be reached, or refused (exit code 3)."""
+    """Storage is unavailable or refused (exit code 3)."""
 
     exit_code = 3
 
 
 class AssetUnavailable(StorageError):
-    """Nothing is stored under this digest, or the store does not answer; it may later."""
+    """Nothing is stored under this digest, or the store does not answer; a retry may succeed."""
 
 
 class AssetMismatch(StorageError):
-    """The stored bytes are not what their digest says."""
+    """The stored bytes don't match their digest."""
 
 
 class HostError(NodeRuntimeError):
-    """The machine is not able: Docker, disk, network (exit code 4)."""
+    """An error of this machine: engine, disk, network (exit code 4)."""
 
     exit_code = 4
 
 
 class EngineUnavailable(HostError):
-    """The container engine doesn't answer; it may be back soon, with the containers it had."""
+    """The container engine doesn't answer; after a restart it may still have its containers."""
 
 
 class FailureCategory(StrEnum):
-    """Why a task's attempt failed: the same words on chain, in logs, metrics and on the command line."""
+    """Why an attempt failed: the same codes on chain, in logs, metrics and on the command line."""
 
     TASK_ERROR = "task_error"
     TIMEOUT = "timeout"
@@ -119,3 +119,5 @@ class FailureCategory(StrEnum):
     IMAGE_REFUSED = "image_refused"
     POLICY = "policy"
     NODE_ERROR = "node_error"
+    BUILD_FAILED = "build_failed"
+    IMAGE_UNFIT = "image_unfit"

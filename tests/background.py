@@ -1,4 +1,4 @@
-"""How do tests let something happen meanwhile? In threads and processes that hold nobody up for ever."""
+"""Concurrent work of tests: threads, processes and bounded waits."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def in_background(work: Callable[[], T]) -> "Future[T]":
-    """What it returns or raises. A pool of threads would be waited for at its end, also by a test that has failed."""
+    """Run `work` in a thread; a pool would be waited for at its end, also by a test that has failed."""
     future: Future[T] = Future()
 
     def run() -> None:
@@ -29,11 +29,12 @@ def in_background(work: Callable[[], T]) -> "Future[T]":
 
 
 def all_at_once(works: Iterable[Callable[[], T]]) -> list[T]:
-    """What they return, in their order. Raises what one of them raised."""
+    """Run all at once and return their results in order. Raises what one of them raised."""
     return [each.result(LIMIT) for each in [in_background(work) for work in works]]
 
 
 def wait_until(true: Callable[[], bool], what: str, *, within: float = LIMIT) -> None:
+    """Poll until `true` holds; fail the test after ``within`` seconds."""
     give_up = time.monotonic() + within
     while not true():
         assert time.monotonic() < give_up, f"waited {within} s for {what}"
@@ -42,7 +43,7 @@ def wait_until(true: Callable[[], bool], what: str, *, within: float = LIMIT) ->
 
 @contextmanager
 def in_time(process: "Popen[AnyStr]") -> Iterator[None]:
-    """It is killed when the ``with`` takes too long, so that whoever reads from it, or waits for its end, goes on."""
+    """Kill the process when the ``with`` takes too long, so that reads from it and waits for its end return."""
     late = threading.Timer(LIMIT, process.kill)
     late.daemon = True
     late.start()
@@ -54,8 +55,8 @@ def in_time(process: "Popen[AnyStr]") -> Iterator[None]:
 
 @contextmanager
 def ended(process: "Popen[AnyStr]") -> Iterator["Popen[AnyStr]"]:
-    """As `in_time`, and it is gone after the ``with``, whatever happened in it."""
-    with process, in_time(process):  # which waits for its end, for ever if need be
+    """As `in_time`, and kill the process at the end of the ``with`` in any case."""
+    with process, in_time(process):  # leaving the process waits for its end without a limit
         try:
             yield process
         finally:

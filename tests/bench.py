@@ -19,16 +19,16 @@ from pathlib import Path
 import docker
 import psutil
 
-from node_runtime.chain.client import SubstrateChain, connect
 from node_runtime.creator.submit import submit
-from node_runtime.daemon.timings import EXIT_TO_CHAIN, SEEN_TO_STARTED, WHOLE, Timings, TimingsFile
-from node_runtime.daemon.timings import FILE_NAME as TIMINGS
-from node_runtime.network import NetworkSettings, bring_up, take_down
-from node_runtime.network_file import CREATOR, NetworkFile
-from node_runtime.results import FILE_NAME, ResultDocument
-from node_runtime.spec import read_specs
-from node_runtime.storage.local import LocalStore
-from node_runtime.task import TaskId, TaskState
+from node_runtime.domain.task import TaskId, TaskState
+from node_runtime.localnet.network import NetworkSettings, bring_up, take_down
+from node_runtime.localnet.record import CREATOR, NetworkFile
+from node_runtime.runner.result_document import FILE_NAME, ResultDocument
+from node_runtime.spec.read import read_specs
+from node_runtime.stores.local import LocalStore
+from node_runtime.substrate.client import SubstrateChain, connect
+from node_runtime.worker.metrics import EXIT_TO_CHAIN, SEEN_TO_STARTED, WHOLE, Timings, TimingsFile
+from node_runtime.worker.metrics import TIMINGS_FILE as TIMINGS
 from tests.background import wait_until
 
 NOOP = Path("assets/noop/train.yaml")
@@ -36,7 +36,7 @@ COUNT = 50
 AT_ONCE = 4
 RUN, REMOVE = "run_train", "remove_containers"  # steps
 IDLE_SECONDS = 20.0
-PATIENCE = 900.0  # seconds: a node that is gone makes nothing final
+TIMEOUT = 900.0  # seconds: a node that is gone makes nothing final
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class Bench:
                     waiting.discard(number)
             return not waiting
 
-        wait_until(done, f"the end of {len(tasks)} tasks", within=PATIENCE)
+        wait_until(done, f"the end of {len(tasks)} tasks", within=TIMEOUT)
 
     def timings(self, tasks: Sequence[TaskId]) -> list[Timings]:
         """The node's own books about these tasks; the last line of one is written just after its task is final."""

@@ -1,4 +1,4 @@
-"""How do the tests of one session share this machine? Its processors, bytecode, signals, user's folder and engine."""
+"""The shared machine of one test session: processors, bytecode, signals, home folder and engine."""
 
 import os
 import shutil
@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from node_runtime.containers.dockerd import started_engine, stop_engine
-from node_runtime.home import cache_folder, engine_folder
+from node_runtime.localnet.provision.dockerd import started_engine, stop_engine
+from node_runtime.platform.paths import cache_folder, engine_folder
 
 _THERE_BEFORE = pytest.StashKey[bool]()
 _HOME = pytest.StashKey[Path]()
+_UNIT = Path(__file__).parent / "unit"
 
 settings.load_profile("ci")  # Hypothesis's own: the same examples in every run, however long one takes
 
@@ -25,13 +26,13 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # commands under test have to hear Ctrl-C
     if not hasattr(config, "workerinput"):  # of the process that the others, if any, report to
         config.stash[_THERE_BEFORE] = started_engine(engine_folder()) is not None
-        config.stash[_HOME] = _leave_the_users_own()
+        config.stash[_HOME] = _session_home()
 
 
-def _leave_the_users_own() -> Path:
-    """A home for this session, and no setting of the user's: tests write to no folder of theirs, and pay with no key.
+def _session_home() -> Path:
+    """Make a home for this session, without the user's settings, folders and keys.
 
-    Only what takes long to make is shared: the engine with its images, and the base image.
+    Shared is only what takes long to make: the engine with its images, and the base image.
     """
     folder = Path(tempfile.mkdtemp(prefix="node-runtime-tests-"))
     for shared in (engine_folder(), cache_folder()):
@@ -42,15 +43,33 @@ def _leave_the_users_own() -> Path:
     return folder
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(_UNIT):
+            item.add_marker("unit")
+        if not item.path.is_relative_to(_UNIT / "worker"):
+            item.add_marker("no_cover")  # pytest-cov's: tracing doubles a test's time
+
+
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Three workers for two processors: tests wait about as long as they compute, for containers and for limits."""
-    return max(1, len(os.sched_getaffinity(0)) * 3 // 2)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return three workers for two processors, since tests also wait for containers; by `logical` one for each."""
+    processors = len(os.sched_getaffinity(0))
+    return processors if config.getoption("numprocesses") == "logical" else max(1, processors * 3 // 2)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """No Docker Engine is left that the tests started; one that answered before stays as it was. Nor is their home."""
+    """Stop the Docker Engine that the tests started, not one that answered before, and remove their home."""
     if not config.stash.get(_THERE_BEFORE, True) and started_engine(engine_folder()) is not None:
         stop_engine(engine_folder())
     if _HOME in config.stash:
         shutil.rmtree(config.stash[_HOME], ignore_errors=True)
+
+
+@pytest.fixture
+def password(tmp_path: Path) -> Path:
+    """A file with a password for a key, closed to others."""
+    path = tmp_path / "password"
+    path.touch(mode=0o600)
+    path.write_text("a good one\n")
+    return path

@@ -1,4 +1,4 @@
-"""How do tests get a real chain? The devnet as a process of its own, on a free port, in the test's folder."""
+"""A real chain for tests: the devnet as a process of its own, on a free port, in the test's folder."""
 
 import json
 import re
@@ -15,12 +15,12 @@ from typing import Any, Self
 
 from websockets.sync.client import ClientConnection, connect
 
-from node_runtime.devnet.chain import Chain
-from node_runtime.devnet.header import Header
+from node_runtime.devnet.blocks import Header
+from node_runtime.devnet.chain import EmbeddedChain
 from node_runtime.devnet.scale import compact
 from tests.background import LIMIT, in_time
 
-OpenChain = Callable[..., Chain]
+OpenChain = Callable[..., EmbeddedChain]
 """Opens a chain without a server, in this process; see the fixture ``open_chain``."""
 
 
@@ -76,11 +76,11 @@ def launch_devnet(
     port = port or _free_port()
     where = ("--base-path", str(base_path), "--port", str(port.getsockname()[1]))
     errors = base_path.with_name(f"{base_path.name}-{secrets.token_hex(4)}.errors")
-    with errors.open("w") as told:
+    with errors.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "node_runtime.devnet", *where, *options],
             stdout=subprocess.PIPE,
-            stderr=told,
+            stderr=output,
             text=True,
             preexec_fn=before_start,
         )
@@ -92,10 +92,13 @@ def launch_devnet(
 
 
 def _ready(process: subprocess.Popen[str], errors: Path) -> str:
-    """The address that it tells once clients may come."""
+    """Wait for the line with its address, which it prints once it accepts connections."""
     assert process.stdout is not None
     with in_time(process):
-        found = re.fullmatch(r"ready (ws://\S+)\n", process.stdout.readline())
+        line = process.stdout.readline()
+        while line.startswith("note "):  # what became of a stored chain
+            line = process.stdout.readline()
+        found = re.fullmatch(r"ready (ws://\S+)\n", line)
         assert found, f"the devnet did not start (exit code {process.wait()}): {errors.read_text()}"
     return found.group(1)
 
@@ -107,7 +110,7 @@ def _kill(process: subprocess.Popen[str]) -> None:
 
 
 def _free_port() -> socket.socket:
-    """Bound, so that the system gives its port to nobody else; who asks for this very port may listen there."""
+    """Bind a free port, so that the system assigns it to no other; a process that names it may still listen there."""
     port = socket.socket()
     port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     port.bind(("127.0.0.1", 0))
@@ -121,7 +124,7 @@ def running_devnet(
     before_start: Callable[[], None] | None = None,
     port: socket.socket | None = None,
 ) -> Iterator[RunningDevnet]:
-    """As `launch_devnet`, and gone after the ``with``, whatever happened in it."""
+    """As `launch_devnet`, and end it after the ``with`` in any case."""
     running = launch_devnet(base_path, *options, before_start=before_start, port=port)
     try:
         yield running

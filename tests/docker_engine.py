@@ -1,4 +1,4 @@
-"""How do tests get a real Docker Engine and a base image? As `node-runtime up` does: what is there is used."""
+"""A real Docker Engine and a base image for tests, provisioned as by `node-runtime up`: what is there is used."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.containers import DockerEngine, EngineSettings
-from node_runtime.containers.base_image import ensure_base_image
-from node_runtime.containers.connection import connect
-from node_runtime.containers.dockerd import ensure_engine
-from node_runtime.home import cache_folder, engine_folder
+from node_runtime.engines.docker.build_environment import build_settings
+from node_runtime.engines.docker.client import connect
+from node_runtime.engines.docker.engine import DockerEngine
+from node_runtime.engines.docker.settings import EngineSettings
+from node_runtime.localnet.provision.base_image import ensure_base_image
+from node_runtime.localnet.provision.dockerd import ensure_engine
+from node_runtime.platform.paths import cache_folder, engine_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,7 @@ class DockerHost:
     build_network: str | None
 
     def image_id(self) -> str:
-        """The base image's id, for a `ContainerSpec`: Debian with a shell, coreutils and Python 3.11."""
+        """Return the base image's id, for a `ContainerSpec`: Debian with a shell, coreutils and Python 3.11."""
         client = connect(self.url)
         try:
             return str(client.images(self.base_image)[0]["Id"])
@@ -38,11 +40,12 @@ class DockerHost:
             base_image=self.base_image,
             build=build,
             build_network=self.build_network,
+            build_arguments=build_settings(),
         )
 
     @contextmanager
     def engine(self, *, node: str, work: Path, build: bool = False) -> Iterator[DockerEngine]:
-        """A node's engine; what is left of the node's containers is removed at the end. ``node`` is the test's own."""
+        """Open a node's engine; remove its remaining containers at the end. ``node`` is the test's own."""
         engine = DockerEngine(self.settings(node=node, work=work, build=build))
         try:
             yield engine
@@ -54,7 +57,7 @@ class DockerHost:
 
 @pytest.fixture(scope="session")
 def docker_engine() -> DockerHost:
-    """A Docker Engine and a base image for the whole session, made by the product's own provisioning.
+    """Provide a Docker Engine and a base image for the whole session, by the product's own provisioning.
 
     An engine that answers is used and left running; where none does, one is started as root (Docker is installed from
     Debian's packages when it is missing), which ``tests/conftest.py`` ends with the session. The base image takes about

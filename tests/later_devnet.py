@@ -1,6 +1,6 @@
-"""How do tests let hours pass? A devnet whose clock stands in a file: so many ms after this machine's.
+"""A devnet whose clock is set through a file, in ms after this machine's, so that hours can pass.
 
-python -m tests.later_devnet FOLDER CLOCK
+python -m tests.later_devnet FOLDER CLOCK CODE
 """
 
 import asyncio
@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from node_runtime.devnet.block_time import BlockTime
-from node_runtime.devnet.chain import Chain
-from node_runtime.devnet.compiled import default_cache
+from node_runtime.devnet import BlockTime
+from node_runtime.devnet.chain import EmbeddedChain
+from node_runtime.devnet.rpc.subscriptions import Subscriptions
 from node_runtime.devnet.sealing import wall_clock
-from node_runtime.devnet.server import RUNTIME, DevnetServer
-from node_runtime.devnet.store import Store
-from node_runtime.devnet.subscriptions import Subscriptions
+from node_runtime.devnet.server.server import RUNTIME, DevnetServer
+from node_runtime.devnet.state.store import Store
+from node_runtime.devnet.upgrade import follow_package
+from node_runtime.devnet.wasm.compiled import default_cache
 from tests.background import in_time
 
 
@@ -35,12 +36,16 @@ class LaterDevnet:
 
 
 @contextmanager
-def later_devnet(folder: Path) -> Iterator[LaterDevnet]:
-    """Gone after the ``with``, whatever happened in it."""
-    folder.mkdir()
+def later_devnet(folder: Path, *, begins: int | None = None, code: Path = RUNTIME) -> Iterator[LaterDevnet]:
+    """Run the devnet for a ``with``. A chain that is stored in the folder goes on.
+
+    The clock shows ``begins``, in ms since 1970, when it starts; by default this machine's time. ``code`` takes the
+    place of the packaged runtime.
+    """
+    folder.mkdir(exist_ok=True)
     clock = folder / "clock"
-    clock.write_text("0")
-    command = [sys.executable, "-m", "tests.later_devnet", str(folder), str(clock)]
+    clock.write_text(str(0 if begins is None else begins - wall_clock()))
+    command = [sys.executable, "-m", "tests.later_devnet", str(folder), str(clock), str(code)]
     with subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -52,19 +57,20 @@ def later_devnet(folder: Path) -> Iterator[LaterDevnet]:
             process.kill()
 
 
-def _serve(folder: Path, clock: Path) -> None:
+def _serve(folder: Path, clock: Path, code: Path) -> None:
     subscriptions = Subscriptions()
-    chain = Chain(
+    chain = EmbeddedChain(
         Store(folder / "chain.sqlite"),
-        code=RUNTIME.read_bytes(),
+        code=code.read_bytes(),
         preset="development",
         cache_folder=default_cache(),
         wall_clock=lambda: wall_clock() + int(clock.read_text()),
         notify=subscriptions.transaction_changed,
     )
+    follow_package(chain, code.read_bytes(), same_version=False, say=lambda line: print(line, file=sys.stderr))
     server = DevnetServer(chain, subscriptions, BlockTime.INSTANT)
     asyncio.run(server.run("127.0.0.1", 0, lambda url: print(f"ready {url}", flush=True)))
 
 
 if __name__ == "__main__":
-    _serve(Path(sys.argv[1]), Path(sys.argv[2]))
+    _serve(*map(Path, sys.argv[1:4]))

@@ -51,7 +51,8 @@ def read_samples(folder: Path) -> list[tuple[str, Grey]]:
 def read_grey(path: Path) -> Grey:
     """Grey values from 0 to 1."""
     picture = io.imread(path)
-    return color.rgb2gray(picture[..., :3]) if picture.ndim == 3 else picture / 255
+    grey: Grey = color.rgb2gray(picture[..., :3]) if picture.ndim == 3 else picture / 255
+    return grey
 
 
 def matches(picture: Grey, samples: list[tuple[str, Grey]]) -> Iterator[Found]:

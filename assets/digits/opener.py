@@ -25,7 +25,8 @@ def save_predictions(digits: list[int], path: Path) -> None:
 
 
 def get_predictions(path: Path) -> list[int]:
-    return json.loads(path.read_text())
+    digits: list[int] = json.loads(path.read_text())
+    return digits
 
 
 def _rows(folders: list[Path] | None) -> list[list[int]]:

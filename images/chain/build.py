@@ -1,7 +1,7 @@
-"""How does the chain's wasm come to be? From these sources, with Debian's Rust, the same bits on every machine.
+"""Build of the chain's wasm from these sources with Debian's Rust: the same bits on every machine.
 
     build.py            build the wasm and put it, compressed, into the package
-    build.py --check    are the committed wasm and the sources beside it of one piece? (no compiler needed)
+    build.py --check    check that the committed wasm was built from these sources (no compiler needed)
     build.py --verify   build again: the same compiler must give the committed bits, another one only warns
 
 Debian's packages are the one source of a standard library for wasm32v1-none that needs no rustup.
@@ -87,13 +87,14 @@ def packaged_wasm() -> bytes:
     return zstandard.decompress(blob[len(MAGIC) :], max_output_size=64 * 2**20)
 
 
-def build() -> bytes:
+def build(*features: str) -> bytes:
     """The linked wasm of the runtime, checked for what it imports and for traces of this machine."""
     install_toolchain()
     flags = ["--cfg=substrate_runtime", "-Cembed-bitcode=yes", f"--sysroot={standard_library()}"]
     flags += LINK_FLAGS + remappings()
     cargo("rustc", "--release", "--locked", "--target", TRIPLE, "-p", "chain-runtime", "--no-default-features",
-          "--crate-type", "cdylib", folder=WORKSPACE, target=TARGET, flags=flags)  # fmt: skip
+          "--crate-type", "cdylib", f"--features={','.join(features)}",
+          folder=WORKSPACE, target=TARGET, flags=flags)  # fmt: skip
     wasm = (TARGET / TRIPLE / "release" / "chain_runtime.wasm").read_bytes()
     refuse_foreign_imports(wasm)
     refuse_traces(wasm)
@@ -185,10 +186,26 @@ def refuse_traces(wasm: bytes) -> None:
         sys.exit(f"the wasm carries paths of this machine: {', '.join(found)}; see remappings()")
 
 
+def constants(wasm: bytes) -> dict[str, dict[str, int]]:
+    """The constants of our pallets, from the runtime's metadata; `check` reads them in the record."""
+    from node_runtime.devnet import runtime_api
+    from node_runtime.devnet.state.state import EmptyView, Overlay
+    from node_runtime.devnet.wasm.compiled import default_cache
+    from node_runtime.devnet.wasm.host import Runtime
+    from node_runtime.substrate.codec import Codec, RuntimeVersion
+
+    runtime, nothing = Runtime(wasm, default_cache()), Overlay(EmptyView(), lambda: None)
+    version = runtime_api.version(runtime, nothing)
+    known = RuntimeVersion(genesis="", code="", spec=version.spec_version, transaction=version.transaction_version)
+    codec = Codec(known, runtime_api.metadata(runtime, nothing))
+    return {pallet: codec.constants(pallet) for pallet in ("Registry", "Tasks")}
+
+
 def publish(wasm: bytes) -> None:
     """Writes the compressed wasm and its record into the package."""
     PACKAGED.mkdir(parents=True, exist_ok=True)
-    record = {"sources_sha256": sources_digest(), "wasm_sha256": hashlib.sha256(wasm).hexdigest()}
+    record: dict[str, object] = {"sources_sha256": sources_digest(), "wasm_sha256": hashlib.sha256(wasm).hexdigest()}
+    record["constants"] = constants(wasm)
     BLOB.write_bytes(MAGIC + zstandard.compress(wasm, level=19))
     RECORD.write_text(json.dumps(record | compiler_versions(), indent=2) + "\n")
     print(f"chain: {len(wasm):,} bytes of wasm, {BLOB.stat().st_size:,} compressed, in {PACKAGED}")

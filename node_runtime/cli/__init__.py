@@ -1,16 +1,21 @@
-"""The command `node-runtime`: how it begins, and how an error ends it. Its commands stand in `commands`."""
+"""The entry point of the command `node-runtime`: start-up and top-level error handling. See `lazy_group`."""
 
 import atexit
 import gc
 import io
+import logging
 import sys
+import traceback
 from typing import Annotated
 
 import typer
 
-from node_runtime.cli.on_demand import OnDemand, list_commands
-from node_runtime.cli.version import version
+import node_runtime
 from node_runtime.errors import NodeRuntimeError
+from node_runtime.platform.files import host_error_boundary
+from node_runtime.platform.printable import OneRecordFormatter, print_line
+
+from .lazy_group import OnDemand, list_commands
 
 app = typer.Typer(
     name="node-runtime",
@@ -22,6 +27,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 list_commands(app)
+
+
+def version() -> None:
+    """Print the version."""
+    print_line(node_runtime.__version__)
 
 
 def _print_version(wanted: bool) -> None:
@@ -39,41 +49,40 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; errors of ours end as two lines on standard error and their exit code."""
-    _look_for_garbage_rarely()
-    _print_whatever_comes()
+    """Run the command line; print a `NodeRuntimeError` on standard error and exit with its code."""
+    _relax_garbage_collection()
+    _replace_unencodable_characters()
+    _escape_library_logs()
     try:
-        app()
+        with host_error_boundary():
+            app()
     except NodeRuntimeError as error:
-        _print_error(error)
+        from .output import print_error  # imported on errors only
+
+        print_error(error.message, error.remedy)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception:
+        from .output import print_trace  # its message may be untrusted
+
+        print_trace(traceback.format_exc())
+        sys.exit(1)
 
 
-def _print_error(error: NodeRuntimeError) -> None:
-    from rich.console import Console  # what goes well needs neither
-    from rich.text import Text
-
-    from node_runtime.cli.text import safe, wrapped
-
-    console, rest = Console(stderr=True, highlight=False, soft_wrap=True), " " * 7
-    told = Text(safe(wrapped(error.message, console, first="error: ", rest=rest)))
-    told.stylize("bold red", 0, len("error:"))
-    console.print(told)
-    if error.remedy:
-        remedy = Text(safe(wrapped(error.remedy, console, first="try:   ", rest=rest)))
-        remedy.stylize("bold", 0, len("try:"))
-        console.print(remedy)
-
-
-def _print_whatever_comes() -> None:
-    """Names of files and words of strangers hold what a terminal's encoding may lack: no reason to end a command."""
+def _replace_unencodable_characters() -> None:
+    """Replace characters that the terminal's encoding lacks instead of raising: file names and texts are untrusted."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
 
 
-def _look_for_garbage_rarely() -> None:
-    """It takes a fifth of a short command's time: reading modules makes many objects, which all stay until the end."""
+def _escape_library_logs() -> None:
+    """Escape log records of libraries, which may contain untrusted text, e.g. from clients of a server."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(OneRecordFormatter())
+
+
+def _relax_garbage_collection() -> None:
+    """Raise the threshold of the garbage collector, which takes a fifth of a short command's time during imports."""
     gc.set_threshold(50_000)
-    atexit.register(gc.freeze)  # the system takes everything back at once
+    atexit.register(gc.freeze)  # skip the collection at exit

@@ -1,26 +1,31 @@
-"""Commands about money: what an account has, and sending some to another, e.g. to fund a node's key."""
+"""Commands for balances and payments."""
 
 from typing import Annotated
 
 import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, open_account
-from node_runtime.cli.text import line, print_json, warn
+from node_runtime.domain.assets import Account
+from node_runtime.domain.units import amount, read_amount
 from node_runtime.errors import ChainUnavailable, InputError
-from node_runtime.spec_fields import read_account
-from node_runtime.task import Account
-from node_runtime.units import amount, read_amount
+from node_runtime.spec.fields import read_account
+
+from .output import line, print_json, warn
 
 
 def balance(
-    account: Annotated[str | None, typer.Argument(help="An account's address (default: yours)")] = None,
+    account: Annotated[str | None, typer.Argument(help="An address, or e.g. //Alice (default: yours).")] = None,
     as_json: JsonOption = False,
     chain: ChainOption = None,
     key: KeyOption = None,
 ) -> None:
     """Show what an account has: free, and held for its tasks and bonds."""
-    view = open_account(chain, key)
-    whose = _account(account) if account is not None else view.account
+    if account is not None and account.startswith("//"):
+        view = open_account(chain, account)  # refused outside development chains
+        whose = view.account
+    else:
+        view = open_account(chain, key)
+        whose = _account(account) if account is not None else view.account
     found = view.balance(whose)
     if as_json:
         print_json({"account": whose, "free": found.free, "held": found.held})
@@ -29,7 +34,7 @@ def balance(
 
 
 def pay(
-    account: Annotated[str, typer.Argument(help="Who gets it: an account's address.")],
+    account: Annotated[str, typer.Argument(help="The receiver: an account's address.")],
     units: Annotated[str, typer.Argument(metavar="UNIT", help="How much, e.g. 10 or 0.25.")],
     chain: ChainOption = None,
     key: KeyOption = None,

@@ -1,4 +1,4 @@
-"""Commands for people who work on tasks themselves: take one, work on it, send what came of it, or give it up."""
+"""Commands of contributors: assign, work, send-result, decline, hand-back, report-failure."""
 
 import shlex
 from pathlib import Path
@@ -7,9 +7,6 @@ from typing import Annotated
 import typer
 
 from node_runtime.cli.session import ChainOption, Session, StorageOption, open_session, open_storing_session
-from node_runtime.cli.text import line, paragraph, progress, short, warn
-from node_runtime.cli.which import TaskArgument
-from node_runtime.clock import current_time
 from node_runtime.contributor import (
     BY_HAND_ONLY,
     Assigned,
@@ -24,10 +21,16 @@ from node_runtime.contributor import (
     work,
 )
 from node_runtime.contributor.folder import ENVIRONMENT, default_folder
+from node_runtime.domain.clock import time_left, wall_clock
+from node_runtime.domain.price import attempt_price
+from node_runtime.domain.task import Assignment, SubmissionState, TaskId
+from node_runtime.domain.units import amount, moment, since
 from node_runtime.errors import ChainRefused, FailureCategory, InputError, NodeRuntimeError
-from node_runtime.stages.bundle import OUTPUTS
-from node_runtime.task import SubmissionState, TaskId
-from node_runtime.units import amount, moment, since
+from node_runtime.kinds.layouts.bundle import OUTPUTS
+from node_runtime.ports.chain import ChainReads
+
+from .output import is_confirmed, line, one_of, paragraph, progress, short, warn
+from .session import TaskArgument
 
 KeyOption = Annotated[
     str | None,
@@ -39,7 +42,7 @@ IntoOption = Annotated[
     Path | None, typer.Option("--into", help="The folder to work in, a new one (default: task-TASK)")
 ]
 
-_INDENT = " " * 10  # as far as what is said of a task stands from the left
+_INDENT = " " * 10  # of the texts of a task
 
 
 def assign_task(
@@ -49,9 +52,10 @@ def assign_task(
     key: KeyOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Take a task and fetch its bundle, data and models into a folder, verified. Nothing in it is run.
+    """Take a task and fetch its bundle, data and models, verified, into a folder. Nothing is executed.
 
-    Again, it completes the folder. The bond is held until the result is accepted or the task is handed back.
+    Repeat it to complete the folder. The bond is held until the result is accepted; giving the task up costs a part of
+    it, by the time you held it.
     """
     session = open_session(chain, _own(key), storage)
     _tell(assign(session.chain, session.store, TaskId(task), into=into, say=paragraph), session)
@@ -67,12 +71,12 @@ def work_on(
 ) -> None:
     """Take a task, unless you hold it, and run its start_task.sh in a sandboxed container at this terminal.
 
-    It works in a copy of the folder, without network. What it leaves in
-    outputs/ comes back, is checked, and sent when you say so, with what was
-    printed as its log. Builds the task's image: its Dockerfile runs with
-    network, as root inside the build. Without a terminal it runs unattended.
+    The script runs on a copy of the folder, without network. Its outputs/ are
+    copied back, checked, and submitted on confirmation, with its output as the
+    log. The task's image is built: its Dockerfile runs with network, as root
+    inside the build. Without a terminal the script runs unattended.
     """
-    from node_runtime.cli.workbench import open_workbench, seat, stopped_by_hangup
+    from node_runtime.contributor.interactive import open_workbench, seat, stopped_by_hangup
 
     session = open_storing_session(chain, _own(key), storage)
     assigned = assign(session.chain, session.store, TaskId(task), into=into, say=paragraph)
@@ -80,7 +84,7 @@ def work_on(
     try:
         with stopped_by_hangup() as stop, open_workbench(assigned, session.store, say=progress(quiet=False)) as bench:
             _greet(assigned, session)
-            worked = work(assigned, bench, stop=stop)
+            worked = work(assigned, bench, session.chain, stop=stop)
         _check_ended_well(worked)
         files = check_result(session.chain, session.store, TaskId(task), outputs)
         if yes or (seat() is not None and _confirms(files, TaskId(task))):
@@ -104,42 +108,59 @@ def send(
     key: KeyOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Check the outputs of a task that you hold, store them and send them. The same outputs again are no mistake."""
+    """Check the outputs of your task, store and submit them. Sending the same outputs again does nothing."""
     session = open_storing_session(chain, _own(key), storage)
     _send(session, TaskId(task), path or default_folder(TaskId(task)) / OUTPUTS, BY_HAND_ONLY)
 
 
+def decline_task(task: TaskArgument, chain: ChainOption = None, key: KeyOption = None) -> None:
+    """Decline a task that is offered to you only: it closes, its escrow returns to the creator. Costs nothing.
+
+    This is final. For a task that you hold use 'hand-back' instead.
+    """
+    from node_runtime.cli.session import open_account
+
+    open_account(chain, _own(key)).decline_offer(TaskId(task))
+    line(f"task {task} is declined, and closed", style="green")
+
+
 def hand_back_task(task: TaskArgument, chain: ChainOption = None, key: KeyOption = None) -> None:
-    """Give a task back: somebody else may have it, your bond returns. Free once per task."""
+    """Hand a task back, which frees its slot. Costs a part of your bond, by the time you held it."""
     from node_runtime.cli.session import open_account
 
     view = open_account(chain, _own(key))
-    hold = hand_back(view, TaskId(task))
-    left = hold.bond - (after.bond if (after := view.assignment(view.account, hold.task)) else 0)
-    line(f"task {task} is handed back" + (f"; {amount(left)} of bond are yours again" if left else ""), style="green")
+    attempt = hand_back(view, TaskId(task))
+    cost = f"it cost {amount(attempt.price)}" if attempt.price else "it cost nothing"
+    line(f"task {task} is handed back; {cost}, the rest of your bond is yours again", style="green")
 
 
 def report(
     task: TaskArgument,
-    category: Annotated[FailureCategory, typer.Argument(metavar="CATEGORY", help="What kind of failure it is.")],
+    category: Annotated[FailureCategory, typer.Argument(metavar="CATEGORY", help=f"{one_of(FailureCategory)}.")],
     reason: Annotated[str, typer.Option("--reason", "-r", help="One sentence; the creator reads it.")],
     into: Annotated[Path | None, typer.Option("--folder", help="The task's folder (default: task-TASK)")] = None,
     chain: ChainOption = None,
     key: KeyOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Tell that a task can't be done, and why: ends your attempt, for a small fee unless the task is at fault.
+    """Report that a task can't be done, and why; ends your attempt. A part of your bond stays held as its fee.
 
+    It comes back when the creator confirms your report, or when the task ends without any accepted result.
     The log of the last run in its container goes along, if there was one.
     """
     session = open_storing_session(chain, _own(key), storage)
     folder = into or default_folder(TaskId(task))
-    report_failure(session.chain, session.store, TaskId(task), category, reason, folder=folder)
+    attempt = report_failure(session.chain, session.store, TaskId(task), category, reason, folder=folder)
     line(f"task {task} is reported as failed: {category}")
+    if attempt.fees:
+        paragraph(
+            f"{amount(attempt.fees)} of yours stay held for it. They come back when its creator confirms the report or "
+            "the task ends without any accepted result; they are lost when somebody else brings one"
+        )
 
 
 def _own(key: str | None) -> str:
-    """A contributor's account is never guessed: the local network's is its creator's."""
+    """Return the contributor's key; there is no default, since the local network's is the creator's."""
     if key is None:
         raise InputError(
             "no --key given: who works is paid, so the task is taken with a key of your own",
@@ -149,11 +170,11 @@ def _own(key: str | None) -> str:
 
 
 def _tell(assigned: Assigned, session: Session) -> None:
-    task, hold, number = assigned.task, assigned.assignment, assigned.task.id
+    task, assignment, number = assigned.task, assigned.assignment, assigned.task.id
     _ask(assigned)
-    left = since(hold.due, now=current_time(session.chain))
-    line(f"pays      {amount(task.terms.reward)} when it is accepted; {amount(hold.bond)} of yours are held until then")
-    line(f"send by   {moment(hold.due)}, {left}: later the bond is lost", style="yellow")
+    bond = amount(assignment.bond)
+    line(f"pays      {amount(task.terms.reward)} when it is accepted; {bond} of yours are held until then")
+    line(f"send by   {_due(assignment, session.chain)}: later the bond is lost", style="yellow")
     folder = _shown(assigned.folder)
     line(f"folder    {folder}/")
     line("next, one of", style="dim")
@@ -162,20 +183,23 @@ def _tell(assigned: Assigned, session: Session) -> None:
     line("then", style="dim")
     line(f"  node-runtime send-result {number}{_path(assigned)}")
     line("or, when you can't do it", style="dim")
-    line(f"  node-runtime hand-back {number}")
+    most = amount(attempt_price(assignment, now=assignment.due))
+    line(f"  node-runtime hand-back {number}    # costs a part of {most}, by the time you held it")
 
 
 def _ask(assigned: Assigned) -> None:
-    """What its creator says, which may have lines of its own but none that look like ours."""
-    task, document, asked = assigned.task, assigned.document, assigned.document.annotation
+    """Print the creator's texts, indented so that none of their lines looks like one of this program."""
+    task, document = assigned.task, assigned.document
     line(f"task {task.id}  {_indented(document.name)}  {document.kind}  of {short(task.creator)}", style="bold")
-    question = asked.question if asked is not None else document.question
-    if question is not None:
-        paragraph(_indented(question), first="question  ", rest=_INDENT)
-    if asked is not None:
-        paragraph(", ".join(asked.labels), first="labels    ", rest=_INDENT)
-        answers = f"{asked.type}, one {OUTPUTS}/…_annotations.json for each file of annotation_files/"
-        paragraph(answers, first="answers   ", rest=_INDENT)
+    if document.asked is not None:
+        paragraph(_indented(document.asked), first="question  ", rest=_INDENT)
+    for word, text in document.instructions():
+        paragraph(text, first=f"{word:<10}", rest=_INDENT)
+
+
+def _due(assignment: Assignment, chain: ChainReads) -> str:
+    left = time_left(assignment, estimate=wall_clock(), head=chain.now())
+    return f"{moment(assignment.due)}, {since(left, now=0)}"
 
 
 def _indented(text: str) -> str:
@@ -184,8 +208,7 @@ def _indented(text: str) -> str:
 
 def _greet(assigned: Assigned, session: Session) -> None:
     _ask(assigned)
-    due = assigned.assignment.due
-    line(f"send by   {moment(due)}, {since(due, now=current_time(session.chain))}", style="yellow")
+    line(f"send by   {_due(assigned.assignment, session.chain)}", style="yellow")
     line(f"start_task.sh begins; what it leaves in {OUTPUTS}/ comes back to {_shown(assigned.folder)}/", style="dim")
     line("Ctrl-C interrupts it; Ctrl-] three times ends it whatever it does", style="dim")
 
@@ -198,7 +221,7 @@ def _check_ended_well(worked: Worked) -> None:
 def _confirms(files: int, task: TaskId) -> bool:
     question = f"Send {files} {'file' if files == 1 else 'files'} of {OUTPUTS}/ as the result of task {task}?"
     try:
-        return typer.confirm(question, default=True)
+        return is_confirmed(question, default=True)
     except typer.Abort:
         return False
 
@@ -225,7 +248,7 @@ def _tell_sent(session: Session, number: TaskId, sent: Sent) -> None:
 
 
 def _ways_on(assigned: Assigned, error: BaseException) -> str:
-    """The hold stays whatever happened: told, because nothing sent in time costs the bond."""
+    """Return the next commands after a failure: the assignment is still live, and the bond is lost at its due time."""
     number, category = assigned.task.id, getattr(error, "category", FailureCategory.TASK_ERROR)
     folder = "" if _is_default(assigned) else f" --folder {_shown(assigned.folder)}"
     ways = (

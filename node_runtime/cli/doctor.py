@@ -1,29 +1,102 @@
-"""`node-runtime doctor`: does this machine have what is needed, and what to do where it hasn't."""
+"""`node-runtime doctor`: checks of this machine, with a remedy for each finding."""
 
-import json
 import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
-from rich.console import Console
-from rich.table import Table
 
 import node_runtime
-from node_runtime.containers import DockerEngine, EngineSettings
-from node_runtime.containers.base_image import OFFICIAL
-from node_runtime.containers.connection import connect, engine_trouble
-from node_runtime.containers.dockerd import started_engine
-from node_runtime.containers.which_engine import find_engine
+from node_runtime.config import MOST_SLOTS, UID_BASE, NodeConfig, load_config
+from node_runtime.domain.clock import CLOCK_REMEDY, TOLD, wall_clock
+from node_runtime.domain.units import amount, duration
+from node_runtime.engines import open_engine
+from node_runtime.engines.docker.client import connect, engine_trouble
+from node_runtime.engines.docker.discovery import find_engine
+from node_runtime.engines.docker.settings import (
+    NODE_LABEL,
+    PAUSE_LABEL,
+    USER_LABEL,
+    EngineSettings,
+    UidRange,
+    collisions,
+)
 from node_runtime.errors import HostError, NodeRuntimeError
-from node_runtime.home import engine_folder, home
-from node_runtime.network_file import NetworkFile
-from node_runtime.trouble import host_trouble
+from node_runtime.localnet.network import NODES
+from node_runtime.localnet.provision.base_image import OFFICIAL
+from node_runtime.localnet.provision.dockerd import started_engine
+from node_runtime.localnet.record import NetworkFile
+from node_runtime.platform.files import host_errors
+from node_runtime.platform.paths import engine_folder, home, network_folder
+from node_runtime.ports.engine import Confinement, ContainerEngine
+from node_runtime.worker.funding import pay_command, read_balance
+from node_runtime.worker.state_dir import ID
+
+from .output import print_json, render, styled, table
+
+_PASSWD, _SUBUID = Path("/etc/passwd"), Path("/etc/subuid")
+
+
+def describe_isolation(confined: Confinement) -> str:
+    """Describe the isolation between the containers of one node."""
+    uid, _ = confined.user
+    if confined.user_per_slot:
+        return f"containers of slot N run as uid {uid} + N"
+    return (
+        f"all containers of a node run as uid {uid}: limits that the kernel counts per user (inotify, pending signals) "
+        "are shared, so one task can use up another's; a daemon of root gives each slot a uid of its own"
+    )
+
+
+def ranges_of(configs: Sequence[Path]) -> tuple[UidRange, ...]:
+    """Return the uid ranges of these configurations, else of the local network's nodes, else the default of a new node.
+
+    Raises `ConfigError` for an invalid configuration.
+    """
+    named = configs or sorted(network_folder().glob(f"{NODES}/*/node.yaml"))
+    found = tuple(_range(load_config(path)) for path in named)
+    return found or (UidRange(node="", first=UID_BASE, count=MOST_SLOTS),)
+
+
+def collisions_of(ranges: Sequence[UidRange], *, engine: str) -> Iterator[str]:
+    """Yield collisions of the ranges with this machine's users, other nodes on the engine, and each other."""
+    with closing(connect(engine, timeout=30)) as client, engine_trouble(f"the engine at {engine}"):
+        holders = [
+            {"node": labels[NODE_LABEL], "user": labels.get(USER_LABEL, "")}
+            for labels in _labels(client.containers(filters={"label": PAUSE_LABEL}))
+            if labels.get(PAUSE_LABEL) and NODE_LABEL in labels
+        ]
+    passwd, subuid = _read(_PASSWD), _read(_SUBUID)
+    for mine in ranges:
+        others = [one for one in ranges if one is not mine]
+        known = collisions(mine, passwd=passwd, subuid=subuid, holders=holders, others=others)
+        yield from (f"{mine}: {collision}" for collision in known)
+
+
+def _range(config: NodeConfig) -> UidRange:
+    with suppress(OSError):
+        name = f"{config.node}-{(config.work / ID).read_text(encoding='ascii').strip()}"
+        return UidRange(node=name, first=config.sandbox.uid_base, count=config.slots)
+    return UidRange(node=config.node, first=config.sandbox.uid_base, count=config.slots)
+
+
+def _labels(listed: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
+    return (one.get("Labels") or {} for one in listed)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
 
 GIB = 1 << 30
 LITTLE_DISK = 5 * GIB
@@ -31,7 +104,7 @@ LITTLE_DISK = 5 * GIB
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What was looked at, what was seen, and what to do when it isn't well."""
+    """The outcome of one check; with a remedy if it failed."""
 
     name: str
     well: bool
@@ -39,21 +112,23 @@ class Finding:
     remedy: str = ""
 
 
-def run_doctor(console: Console, *, as_json: bool) -> int:
-    """Print the findings; answers the exit code, 4 when something is missing."""
-    findings = list(_findings())
+def run_doctor(configs: Sequence[Path] = (), *, as_json: bool) -> int:
+    """Print the findings; return the exit code, 4 if a check failed."""
+    findings = list(_findings(configs))
     if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+        print_json(findings)
     else:
-        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        found = table("", "", "")
+        found.show_header = False
         for finding in findings:
-            mark = "[green]ok[/]" if finding.well else "[red]no[/]"
-            table.add_row(mark, finding.name, finding.seen + (f"\n→ {finding.remedy}" if finding.remedy else ""))
-        console.print(table)
+            found.add_row(styled(("ok", "green") if finding.well else ("no", "red")), finding.name, finding.seen)
+            if finding.remedy:
+                found.add_row("", "", f"→ {finding.remedy}")
+        render(found)
     return 0 if all(finding.well for finding in findings) else HostError.exit_code
 
 
-def _findings() -> Iterator[Finding]:
+def _findings(configs: Sequence[Path]) -> Iterator[Finding]:
     yield Finding(
         name="node-runtime",
         well=True,
@@ -68,7 +143,11 @@ def _findings() -> Iterator[Finding]:
     yield _looked_at("disk", _disk)
     yield _looked_at("docker", _docker)
     yield _looked_at("sandbox", _sandbox)
+    yield _looked_at("users", lambda: _users(configs))
     yield _looked_at("local network", _network)
+    yield _looked_at("clock", lambda: _clock(configs))
+    for path in configs:
+        yield _looked_at("funds", partial(_funds, path))
 
 
 def _looked_at(name: str, look: Callable[[], Finding]) -> Finding:
@@ -104,18 +183,71 @@ def _docker() -> Finding:
         info = client.info()
         has_base = bool(client.images(name=OFFICIAL)) or bool(client.images(name="node-runtime/base"))
     seen = f"{info['ServerVersion']} at {url}, {info['Driver']}, cgroup v{info.get('CgroupVersion', '1')}"
+    if not any("name=seccomp" in option for option in info.get("SecurityOptions") or ()):
+        remedy = "use a kernel and an engine with seccomp: the system calls of containers are filtered by it"
+        return Finding(name="docker", well=False, seen=f"{seen}, without seccomp", remedy=remedy)
     return Finding(name="docker", well=True, seen=seen + (", base image there" if has_base else ", no base image yet"))
 
 
 def _sandbox() -> Finding:
-    with host_trouble(home()):
+    with _trial_engine() as engine:
+        confined = engine.confinement()
+    obstacle = confined.build_obstacle
+    processes = f"not limited ({obstacle}; see `sandbox.build_cgroup` in node.yaml)" if obstacle else "limited"
+    seen = f"output quotas are {confined.quotas}, processes of image builds {processes}"
+    return Finding(name="sandbox", well=True, seen=seen)
+
+
+def _clock(configs: Sequence[Path]) -> Finding:
+    """Check that the clock is not behind the newest block. Only a node that sends claims can detect one ahead."""
+    network = NetworkFile.load_running()
+    chains = {load_config(path).chain for path in configs} | ({network.chain} if network is not None else set())
+    if not chains:
+        return Finding(name="clock", well=True, seen="no chain to compare it with; name a node by --config")
+    from node_runtime.substrate.client import newest_stamp  # slow to import
+
+    ages = {chain: wall_clock() - newest_stamp(chain) for chain in sorted(chains)}
+    behind = [f"{duration(-age)} behind the newest block at {chain}" for chain, age in ages.items() if age < -TOLD]
+    if behind:
+        return Finding(name="clock", well=False, seen="; ".join(behind), remedy=CLOCK_REMEDY)
+    told = [f"the newest block at {chain} is {duration(max(age, 0))} old" for chain, age in ages.items()]
+    return Finding(name="clock", well=True, seen="; ".join(told))
+
+
+def _funds(file: Path) -> Finding:
+    """Check that the node's account can pay a bond."""
+    from node_runtime.substrate.keys import account_of  # slow to import
+
+    config = load_config(file)
+    account = account_of(config.key)
+    balance, lack = read_balance(account, config.chain)
+    seen = f"{account}, the account of {config.node}, has {amount(balance.free)} free"
+    remedy = "" if lack is None else pay_command(account, config.chain)
+    return Finding(name="funds", well=lack is None, seen=seen, remedy=remedy)
+
+
+def _users(configs: Sequence[Path]) -> Finding:
+    """Check the uid range. A collision fails the check only for a configured range, not for a default."""
+    url = _engine_url()
+    ranges = ranges_of(configs)
+    with _trial_engine(uid_base=ranges[0].first) as engine:
+        confined = engine.confinement()
+    seen = describe_isolation(confined)
+    collided = tuple(collisions_of(ranges, engine=url)) if confined.user_per_slot else ()
+    if not collided:
+        return Finding(name="users", well=True, seen=seen)
+    remedy = "give the node another sandbox.uid_base in its node.yaml, far from these"
+    return Finding(name="users", well=not configs, seen="; ".join((seen, *collided)), remedy=remedy)
+
+
+@contextmanager
+def _trial_engine(*, uid_base: int | None = None) -> Iterator[ContainerEngine]:
+    with host_errors(home()):
         home().mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="doctor-", dir=home()) as work,
-        closing(DockerEngine(EngineSettings(node="doctor", work=Path(work), docker_host=_engine_url()))) as engine,
-    ):
-        mode = engine.quota_mode()
-    return Finding(name="sandbox", well=True, seen=f"output quotas are {mode}")
+    with tempfile.TemporaryDirectory(prefix="doctor-", dir=home()) as work:
+        settings = EngineSettings(node="doctor", work=Path(work), docker_host=_engine_url(), uid_base=uid_base)
+        with closing(open_engine(settings)) as engine:
+            yield engine
 
 
 def _network() -> Finding:

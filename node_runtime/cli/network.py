@@ -1,29 +1,38 @@
-"""Commands for anyone: bring the local network up and down, run the embedded chain, look after the machine."""
+"""Commands of the local network and this machine: up, down, devnet, doctor."""
 
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import psutil
 import typer
-from rich.console import Console
 
 from node_runtime.cli.session import JsonOption
-from node_runtime.cli.stopping import end_by_any_signal, let_nothing_interrupt
-from node_runtime.cli.text import one_of
-from node_runtime.devnet.block_time import BlockTime
+from node_runtime.devnet import BlockTime
 from node_runtime.errors import InputError
-from node_runtime.home import home, network_folder
-from node_runtime.network_file import NetworkFile
+from node_runtime.localnet.record import NetworkFile
+from node_runtime.platform.paths import home, network_folder
+from node_runtime.platform.signals import ignore_closed_output, ignore_further_signals, interrupt_on_signals
+from node_runtime.stores import open_store
 
-console = Console(highlight=False, soft_wrap=True)
-FreshOption = Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs left: chain, storage, results.")]
+from .output import line, lines, one_of, redrawn, render, styled
+from .progress import NodesStatus
+
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Delete the chain, storage and results of earlier runs.")]
+UpgradeOption = Annotated[
+    bool, typer.Option("--upgrade", help="Continue the stored chain with other code of the same runtime version.")
+]
+CutOption = Annotated[
+    bool, typer.Option("--cut-future", help="Drop the stored chain's blocks later than the clock, after a copy.")
+]
 
 
 class Preset(StrEnum):
-    """The beginnings of a chain that its runtime knows."""
+    """The genesis presets of the chain's runtime."""
 
     DEVELOPMENT = "development"
     LOCAL_TESTNET = "local_testnet"
@@ -41,39 +50,49 @@ def up(
         BlockTime, typer.Option(help="A block for each transaction, or one every 2 s.")
     ] = BlockTime.INSTANT,
     fresh: FreshOption = False,
+    upgrade: UpgradeOption = False,
+    cut_future: CutOption = False,
 ) -> None:
     """Bring up a local network: the embedded chain, a store and node daemons that run tasks in Docker."""
-    from node_runtime.network import NetworkSettings, bring_up, take_down
+    from node_runtime.localnet.network import NetworkSettings, bring_up, take_down
 
     names = ("bob", "charlie", "dave", "eve", "ferdie", "alice")[:nodes]
-    settings = NetworkSettings(folder=network_folder(), port=port, block_time=block_time, nodes=names, fresh=fresh)
-    end_by_any_signal()  # whichever way it is stopped, nothing is left running
+    settings = NetworkSettings(
+        folder=network_folder(),
+        port=port,
+        block_time=block_time,
+        nodes=names,
+        fresh=fresh,
+        upgrade=upgrade,
+        cut_future=cut_future,
+    )
+    interrupt_on_signals()  # no process is left running on any signal
     try:
-        network = bring_up(settings, console.print)
-    except KeyboardInterrupt:  # all may have been up already
+        network = bring_up(settings, line)
+    except KeyboardInterrupt:  # the network may have been up already
         if _started_here(settings.folder):
-            take_down(settings.folder, console.print)
+            take_down(settings.folder, ignore_closed_output(line))
         raise
     if detach:
         _say_how_to_go_on(network)
         return
     try:
         _say_how_to_go_on(network)
-        console.print("Ctrl-C stops the network.")
-        _wait_until_ended(settings.folder)
+        line("Ctrl-C stops the network.")
+        _wait_until_ended(settings.folder, network, names)
     except KeyboardInterrupt:
-        console.print("stopping")
+        ignore_closed_output(line)("stopping")
     finally:
-        let_nothing_interrupt()
-        take_down(settings.folder, console.print)
+        ignore_further_signals()
+        take_down(settings.folder, ignore_closed_output(line))
 
 
 def down() -> None:
     """Stop the local network; its chain, storage and results stay on disk."""
-    from node_runtime.network import take_down
+    from node_runtime.localnet.network import take_down
 
-    if not take_down(network_folder(), console.print):
-        console.print("no local network is running")
+    if not take_down(network_folder(), line):
+        line("no local network is running")
 
 
 def devnet(
@@ -92,9 +111,11 @@ def devnet(
     ] = Preset.DEVELOPMENT,
     fresh: FreshOption = False,
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Let other machines connect.")] = False,
+    upgrade: UpgradeOption = False,
+    cut_future: CutOption = False,
 ) -> None:
     """Run the embedded chain alone, in this terminal."""
-    from node_runtime.devnet.server import serve
+    from node_runtime.devnet.server.server import serve
 
     serve(
         base_path=base_path or home() / "devnet",
@@ -102,56 +123,70 @@ def devnet(
         port=port,
         block_time=block_time,
         preset=preset,
-        ready=lambda url: console.print(f"ready {url}"),
+        ready=lambda url: line(f"ready {url}"),
         fresh=fresh,
         allow_remote=allow_remote,
+        upgrade=upgrade,
+        cut_future=cut_future,
+        say=line,
     )
 
 
-def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the demo's chain and storage on disk afterwards.")] = False,
+def doctor(
+    config: Annotated[
+        list[Path] | None, typer.Option("--config", "-c", help="A node's configuration; may be given several times.")
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """The main job once, from a checkout: submit, train, score, pay; leaves nothing running."""
-    from node_runtime.cli.demo import run_demo
-
-    run_demo(Path.cwd(), console, keep=keep)
-
-
-def doctor(as_json: JsonOption = False) -> None:
-    """Check what this machine needs: Python, Docker, disk quotas, base image, the local network."""
+    """Check what this machine needs: Python, Docker, disk quotas, base image, uids, the local network, the clock."""
     from node_runtime.cli.doctor import run_doctor
 
-    sys.exit(run_doctor(console, as_json=as_json))
+    sys.exit(run_doctor(config or (), as_json=as_json))
 
 
 def _say_how_to_go_on(network: NetworkFile) -> None:
-    console.print(
-        f"\n[bold green]the network is up[/]: chain {network.chain}, storage {network.storage}\n"
+    line("")
+    render(styled(("the network is up", "bold green"), f": chain {network.chain}, storage {network.storage}"))
+    lines(
         "in another terminal:\n"
-        "  node-runtime submit assets/digits/train-and-score.yaml\n"
+        "  node-runtime new training my-task\n"
+        "  node-runtime submit my-task/task.yaml\n"
         "  node-runtime list\n"
         "  node-runtime down\n"
     )
 
 
 def _started_here(folder: Path) -> bool:
-    """Whether this very process brought up what runs: another terminal's network isn't ours to stop."""
+    """Return whether this process started the running network; one of another terminal is not stopped."""
     network = NetworkFile.load(folder)
     own = {child.pid for child in psutil.Process().children()}
     return network is not None and any(record.pid in own for record in network.running())
 
 
-def _wait_until_ended(folder: Path) -> None:
-    """Until `down` in another terminal has ended it; a process that ends by itself is an error."""
-    while True:
-        time.sleep(1.0)
-        known = NetworkFile.load(folder)
-        ended = [record for record in known.processes if record.process() is None] if known is not None else []
-        network = NetworkFile.load(folder)  # again: `down` may have come between the look at it and at the processes
-        if network is None or network.stopping:
-            return
-        if ended:
-            raise InputError(
-                f"{ended[0].name} has ended by itself; the end of {ended[0].log}:\n{ended[0].last_lines()}",
-                remedy="mend what it says and run 'node-runtime up' again",
-            )
+def _wait_until_ended(folder: Path, network: NetworkFile, nodes: Sequence[str]) -> None:
+    """Wait until `down` stops the network from another terminal, and tell what its nodes are at.
+
+    Raises `InputError` if a process exits by itself.
+    """
+    from node_runtime.substrate.client import connect
+
+    with closing(connect(network.chain, network.creator)) as chain, redrawn() as show:
+        status = NodesStatus(chain, open_store(network.storage), nodes)
+        while not _has_ended(folder):
+            show(status.lines())
+            time.sleep(1.0)
+
+
+def _has_ended(folder: Path) -> bool:
+    """Return whether `down` stops the network. Raises `InputError` if a process has exited by itself."""
+    known = NetworkFile.load(folder)
+    ended = [record for record in known.processes if record.process() is None] if known is not None else []
+    network = NetworkFile.load(folder)  # read again: `down` may have run between the two checks
+    if network is None or network.stopping:
+        return True
+    if ended:
+        raise InputError(
+            f"{ended[0].name} has ended by itself; the end of {ended[0].log}:\n{ended[0].last_lines()}",
+            remedy="mend what it says and run 'node-runtime up' again",
+        )
+    return False

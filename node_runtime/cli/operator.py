@@ -1,32 +1,121 @@
-"""Commands for operators: make a node, run its daemon, decide what it takes, look after its folder."""
+"""Commands of operators: init, daemon, approve, audit, gc, data."""
 
-import signal
+import re
+import shlex
+import socket
+import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from node_runtime.cli.session import JsonOption
-from node_runtime.cli.text import print_json
-from node_runtime.cli.which import TaskArgument
-from node_runtime.errors import InputError, NoSuchTask
-from node_runtime.network_file import NetworkFile
-from node_runtime.task import Label
+from node_runtime.domain.assets import Account
+from node_runtime.errors import ConfigError, InputError
+from node_runtime.localnet.record import NetworkFile
+from node_runtime.platform.files import write_private
+from node_runtime.platform.printable import print_line
+from node_runtime.platform.signals import ending_signals
+from node_runtime.worker.funding import FUNDS, warn_if_unfunded
 
-console = Console(highlight=False, soft_wrap=True)
+from .output import line, lines, print_json
+
+CONFIG, KEY = "node.yaml", "key.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewNode:
+    account: Account
+    key: Path
+    config: Path
+
+
+def make_node(folder: Path, password_file: Path | None, network: NetworkFile | None) -> NewNode:
+    """Write ``node.yaml`` and ``key.json`` into `folder`, for the local network if one runs.
+
+    Nothing is overwritten, since a key may be the only copy. A key without a configuration, left by an interrupted
+    `init`, is reused. Raises `InputError`.
+    """
+    from node_runtime.config.example import example
+    from node_runtime.substrate.keys import create_key, load_key  # slow to import
+
+    config, key = folder / CONFIG, folder / KEY
+    if config.exists():
+        raise InputError(f"{config} exists already", remedy="use it, or name another folder for the new node")
+    if password_file is not None:
+        _check_stays(password_file)
+    if key.exists():
+        account = Account(load_key(str(key), password_file=password_file, development=False).ss58_address)
+    else:
+        account = create_key(key, _password(password_file))
+    password = str(password_file.absolute()) if password_file else None
+    if network is None:
+        text = example(node=_node_name(), key=KEY, password_file=password)
+    else:
+        text = example(
+            node=_node_name(),
+            key=KEY,
+            password_file=password,
+            chain=network.chain,
+            storage=str(network.storage),
+            base_image=network.base_image,
+        )
+    write_private(config, text)
+    return NewNode(account=account, key=key, config=config)
+
+
+def next_commands(made: NewNode, network: NetworkFile | None) -> str:
+    """Return the next commands up to the running node, one a line. The local network's account pays by default."""
+    config = shlex.quote(str(made.config))
+    payer = "" if network else " --chain CHAIN --key KEY"
+    fill = "policy: who and what is let in" if network else "chain, storage, and policy: who and what is let in"
+    commands = (
+        (f"node-runtime pay {made.account} {FUNDS}{payer}", "for bonds and fees"),
+        (f"$EDITOR {config}", fill),
+        (f"node-runtime daemon --config {config}", ""),
+    )
+    return "\n".join(f"  {command}" + (f"    # {why}" if why else "") for command, why in commands)
+
+
+def _check_stays(file: Path) -> None:
+    """Raise `InputError` unless the password file persists: the daemon reads it at each start."""
+    if file.exists() and not file.is_file():
+        raise InputError(
+            f"password file {file} is no regular file, and won't be there when the daemon reads it",
+            remedy="put the password into a file of mode 0600 and name that",
+        )
+
+
+def _password(file: Path | None) -> str:
+    if file is not None:
+        from node_runtime.substrate.keys import read_password
+
+        return read_password(file)
+    if not sys.stdin.isatty():
+        raise InputError(
+            "the new key needs a password, and there is no terminal to ask for it",
+            remedy="put the password into a file of mode 0600 and name it with --password-file",
+        )
+    password: str = typer.prompt("password for the new key", hide_input=True, confirmation_prompt=True)
+    return password
+
+
+def _node_name() -> str:
+    """Return the host name with the characters that a node's name allows."""
+    return re.sub(r"[^a-z0-9-]+", "-", socket.gethostname().lower()).strip("-")[:32].strip("-") or "my-node"
+
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", envvar="NODE_RUNTIME_CONFIG", help="The node's configuration.")
 ]
 DEFAULT_CONFIG = Path("node.yaml")
-data = typer.Typer(help="This node's private data samples.", no_args_is_help=True)
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where node.yaml and the key are written.")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="The folder for node.yaml and the key.")] = Path(),
     password_file: Annotated[
         Path | None,
         typer.Option(
@@ -35,15 +124,16 @@ def init(
         ),
     ] = None,
 ) -> None:
-    """Make a node: a key of its own, and a node.yaml that allows nothing until you say so."""
-    from node_runtime.cli.new_node import make_node, next_commands
+    """Create a node: its key, and a node.yaml whose policy allows no task yet."""
 
     network = NetworkFile.load_running()
     made = make_node(folder, password_file, network)
-    console.print(f"account  {made.account}\nkey      {made.key}\nconfig   {made.config}", markup=False)
+    line(f"account  {made.account}")
+    line(f"key      {made.key}")
+    line(f"config   {made.config}")
     if network is not None:
-        console.print(f"chain    {network.chain}, with its storage and base image: the local network's", markup=False)
-    console.print(f"next:\n{next_commands(made, network)}", markup=False)
+        line(f"chain    {network.chain}, with its storage and base image: the local network's")
+    lines(f"next:\n{next_commands(made, network)}")
 
 
 def daemon(
@@ -52,96 +142,84 @@ def daemon(
 ) -> None:
     """Run this node: take tasks within its policy, run them in containers, send the results.
 
-    Ctrl-C or SIGTERM stops it in order: what runs may finish within the configured grace, the rest is handed back.
+    SIGINT, SIGTERM and SIGHUP stop it gracefully: running attempts may finish within the configured grace period, the
+    others are handed back.
     """
-    from node_runtime.cli.node import connect_patiently, open_node, seeker_of
-    from node_runtime.cli.start import look_before_start
-    from node_runtime.cli.stopping import told_of
     from node_runtime.config import load_config
-    from node_runtime.daemon.logs import configure
-    from node_runtime.daemon.loop import Daemon, Pace
+    from node_runtime.platform.signals import on_signals
+    from node_runtime.worker.assembly import check_before_start, connect_with_retry, open_node, selector_of
+    from node_runtime.worker.daemon import Daemon
+    from node_runtime.worker.logging import configure
+    from node_runtime.worker.times import Pace
 
     settings = load_config(config)
     configure(settings.log_format, verbose=verbose)
-    look_before_start(settings, config)
-    # what is closed at the end is closed in peace: signals are heard longer than the node is open
-    with ExitStack() as heard, open_node(settings, connect_patiently(settings)) as node:
-        running = Daemon(node, seeker_of(node, settings), Pace(poll=settings.poll, grace=settings.grace))
-        heard.enter_context(told_of((signal.SIGTERM, signal.SIGINT), running.stop))
+    check_before_start(settings, config)
+    # signals are handled until the node is closed, so that they can't interrupt the shutdown
+    with ExitStack() as heard, open_node(settings, connect_with_retry(settings)) as node:
+        running = Daemon(node, selector_of(node, settings), Pace(poll=settings.poll, grace=settings.grace))
+        heard.enter_context(on_signals(ending_signals(), running.stop))
         if settings.metrics_port is not None:
             node.metrics.serve(settings.metrics_port)
-        running.run(ready=lambda: print(f"ready {node.chain.account}", flush=True))
+
+        def ready() -> None:
+            warn_if_unfunded(node.chain, settings.chain)
+            print_line(f"ready {node.chain.account}")
+
+        running.run(ready)
 
 
-def approve(task: TaskArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Let a task in where the policy says 'approve: manual'. It holds for the document that is on chain now."""
-    from node_runtime.cli.node import connect_node
+def audit(
+    config: ConfigOption = DEFAULT_CONFIG,
+    signer: Annotated[
+        list[str] | None, typer.Option("--signer", help="An account whose key the node had before.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify that the audit file was changed only with the node's key, and print its events.
+
+    Truncation at the end while no daemon ran can't be detected: keep the printed digest in another place.
+    """
     from node_runtime.config import load_config
-    from node_runtime.daemon.chain_files import approvals_of, mark_of
-    from node_runtime.task import TaskId
+    from node_runtime.substrate.keys import account_of
+    from node_runtime.worker.assembly import AUDIT
+    from node_runtime.worker.audit_check import mark, summary, verified
 
     settings = load_config(config)
-    chain = connect_node(settings)
-    spec = chain.spec(TaskId(task))
-    if spec is None:
-        raise NoSuchTask(task, remedy="see 'node-runtime list --role open'")
-    folder = approvals_of(settings.work, mark_of(chain.genesis))
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (folder / str(task)).write_text(spec.digest + "\n")
-    console.print(f"task {task} is approved, document {spec.digest}")
-
-
-def audit(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """Check that nobody changed this node's audit file, and print its lines."""
-    from node_runtime.cli.node import AUDIT
-    from node_runtime.config import load_config
-    from node_runtime.daemon.audit import verified
-
-    path = load_config(config).work / AUDIT
+    path = settings.work / AUDIT
     if not path.exists():
         raise InputError(f"{path} isn't there", remedy="this node has done nothing yet; start its daemon")
-    entries = verified(path)
+    entries = verified(path, {account_of(settings.key), *map(Account, signer or ())})
     if as_json:
         print_json(entries)
         return
     for entry in entries:
         moment = datetime.fromtimestamp(entry.at / 1000).strftime("%Y-%m-%d %H:%M:%S")
-        attempt = f"task {entry.task}" + (f" epoch {entry.epoch}" if entry.epoch is not None else "")
-        console.print(f"{moment}  {entry.deed:<10}  {attempt:<18}  {entry.detail}", markup=False)
-    console.print(f"{len(entries)} lines, each follows from the one before")
+        attempt = f"task {entry.task}" if entry.task is not None else ""
+        attempt += f" epoch {entry.epoch}" if entry.epoch is not None else ""
+        line(f"{moment}  {entry.deed:<10}  {attempt:<18}  {mark(entry)}{entry.detail}")
+    lines(summary(entries))
 
 
 def gc(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Remove what no live attempt needs: containers, workspaces, cached inputs, images. Stop the daemon first."""
-    from node_runtime.cli.node import connect_node, open_node
     from node_runtime.config import load_config
-    from node_runtime.containers.own_room import sweep_rooms
-    from node_runtime.daemon.recover import sweep
+    from node_runtime.engines.session import remove_stale_sessions
+    from node_runtime.worker.assembly import connect_node, open_node
+    from node_runtime.worker.recovery import collect_garbage
+    from node_runtime.worker.state_dir import daemon_process
 
     settings = load_config(config)
+    running = daemon_process(settings.work)
+    if running is not None:
+        raise ConfigError(
+            f"this node's daemon already runs on this machine (process {running})",
+            remedy=f"it removes what its attempts leave itself; for images and caches, stop it first: kill {running}",
+        )
     with open_node(settings, connect_node(settings)) as node:
-        swept = sweep(node)
-        images = node.engine.prune()
-        before = node.cache.size()
-        node.cache.shrink(0)
-        freed = before - node.cache.size()
-    console.print(f"removed {swept.containers} containers, {swept.workspaces} workspaces, {freed >> 20} MiB of inputs")
-    console.print(f"removed {images} built images; the disk they freed is the engine's to tell (docker system df)")
-    if rooms := sweep_rooms(say=console.print):
-        console.print(f"removed what {rooms} commands left that were killed (run, validate --script)")
-
-
-@data.command("add")
-def data_add(
-    folder: Annotated[Path, typer.Argument(help="A folder; it is one data sample.")],
-    label: Annotated[Label, typer.Option(help="What the sample is for; it never changes.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Register a private data sample: digest and label go on chain, the bytes stay on this node."""
-    from node_runtime.cli.node import add_private_sample
-    from node_runtime.config import load_config
-
-    if not folder.exists():
-        raise InputError(f"{folder} doesn't exist", remedy="name the folder of one data sample")
-    asset = add_private_sample(load_config(config), folder, label)
-    console.print(f"private sample {asset.ref}\nname it under 'data' in a task; only this node can run that task")
+        removed = collect_garbage(node)
+    freed = f"{removed.inputs >> 20} MiB of inputs"
+    line(f"removed {removed.containers} containers, {removed.workspaces} workspaces, {freed}")
+    line(f"removed {removed.images} built images; the disk they freed is the engine's to tell (docker system df)")
+    if commands := remove_stale_sessions(say=line):
+        line(f"removed the leftovers of {commands} killed commands (run, validate --script)")

@@ -1,44 +1,62 @@
-"""Which chain, key and storage a command talks to: what is named in options, else the local network's."""
+"""Options and arguments shared by commands, and what they select: chain, key, storage, and the engine of `run`."""
 
+import atexit
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from node_runtime.domain.assets import SubmissionId
+from node_runtime.domain.task import TaskId
+from node_runtime.domain.units import at_most
 from node_runtime.errors import InputError, StorageError
-from node_runtime.network_file import NetworkFile
-from node_runtime.ports import AssetStore, Chain
+from node_runtime.localnet.record import NetworkFile
+from node_runtime.platform.printable import Say
+from node_runtime.ports.chain import Chain
+from node_runtime.ports.store import AssetStore
+from node_runtime.stores import existing_store, open_store
+
+if TYPE_CHECKING:
+    from node_runtime.creator.local_run import Bench
+    from node_runtime.substrate.sender import TellFee
 
 ChainOption = Annotated[
     str | None,
     typer.Option(
-        "--chain", envvar="NODE_RUNTIME_CHAIN", help="Where the chain answers, ws://… (default: the local network)"
+        "--chain", metavar="URL", envvar="NODE_RUNTIME_CHAIN", help="The chain's ws://… (default: the local network)"
     ),
 ]
 KeyOption = Annotated[
     str | None,
     typer.Option(
         "--key",
+        metavar="KEY",
         envvar="NODE_RUNTIME_KEY",
         help="Keystore file, or a development account like //Alice (default: the local network's creator)",
     ),
 ]
 StorageOption = Annotated[
     str | None,
-    typer.Option("--storage", envvar="NODE_RUNTIME_STORAGE", help="Storage folder (default: the local network's)"),
+    typer.Option(
+        "--storage", metavar="FOLDER", envvar="NODE_RUNTIME_STORAGE", help="The storage (default: the local network's)"
+    ),
 ]
 JsonOption = Annotated[
     bool,
     typer.Option("--json", help="Print JSON: amounts in base units (10⁻¹² UNIT), moments in ms, sizes in bytes."),
 ]
 _NAME = re.compile(r"[A-Za-z]+")
+_CACHE = 20 << 30  # bytes of inputs that `run` keeps
 
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """An account's open connections. ``url`` is where the chain answers."""
+    """An account's connection to the chain at ``url``, and a storage."""
 
     url: str
     chain: Chain
@@ -46,9 +64,9 @@ class Session:
 
 
 def open_session(chain: str | None, key: str | None, storage: str | None) -> Session:
-    """Connect to what is named; what is not named comes from the running local network.
+    """Connect to the named chain and storage, by default those of the running local network.
 
-    For commands that read: a storage that is named has to be there.
+    For commands that read: a named storage must exist.
     """
     network = NetworkFile.load_running() if None in (chain, key, storage) else None
     url = chain or _of(network, "chain")
@@ -59,50 +77,89 @@ def open_session(chain: str | None, key: str | None, storage: str | None) -> Ses
     )
 
 
-def open_storing_session(chain: str | None, key: str | None, storage: str | None) -> Session:
-    """The same for commands that store: a named folder that isn't there becomes a storage."""
+def open_storing_session(chain: str | None, key: str | None, storage: str | None, *, priced: bool = False) -> Session:
+    """Connect as `open_session` does, for commands that store: a named storage is created if it is missing.
+
+    ``priced`` commands print the whole price beforehand, so no fees are printed at the end.
+    """
     network = NetworkFile.load_running() if None in (chain, key, storage) else None
     url = chain or _of(network, "chain")
     return Session(
         url=url,
-        chain=open_chain(url, key or _of(network, "creator")),
+        chain=open_chain(url, key or _of(network, "creator"), priced=priced),
         store=_begun_store(storage) if storage else _network_store(network),
     )
 
 
 def open_account(chain: str | None, key: str | None) -> Chain:
-    """The chain alone, for commands that need no storage."""
+    """Connect to the chain only, for commands without storage."""
     network = NetworkFile.load_running() if None in (chain, key) else None
     return open_chain(chain or _of(network, "chain"), key or _of(network, "creator"))
 
 
-def open_chain(url: str, key: str) -> Chain:
-    from node_runtime.chain.client import connect
+def open_chain(url: str, key: str, *, priced: bool = False) -> Chain:
+    from node_runtime.substrate.client import connect
 
     if _NAME.fullmatch(key) and not Path(key).exists():
         raise InputError(
             f"--key {key}: there is no such file",
             remedy=f"the development account of that name is //{key.capitalize()}",
         )
-    return connect(url, key)
+    return connect(url, key, tell_fee=None if priced else _fees_told())
 
 
-def open_store(storage: str) -> AssetStore:
-    from node_runtime.storage.local import LocalStore
+@contextmanager
+def open_bench(target: Path, *, say: Say) -> Iterator["Bench"]:
+    """Yield the dependencies of a local run; only the cache and `target` persist. Builds the user's own Dockerfiles."""
+    # the command `run` alone needs an engine
+    from node_runtime.creator.local_run import Bench
+    from node_runtime.engines.session import ephemeral_session, sessions_folder
+    from node_runtime.runner.workspace import Workspaces
+    from node_runtime.stores.cache import Cache
 
-    return LocalStore(_folder(storage))
+    with ExitStack() as stack:
+        session = stack.enter_context(ephemeral_session("run", say=say))
+        cache = Cache(sessions_folder() / "cache", limit=_CACHE)
+        stack.callback(cache.close)
+        workspaces = Workspaces(session.folder / "attempts", engine=session.engine, node=session.name)
+        store = open_store(session.folder / "store")
+        yield Bench(engine=session.engine, workspaces=workspaces, store=store, cache=cache, target=target, say=say)
 
 
-def existing_store(storage: str) -> AssetStore:
-    """Raises `StorageError` where there is none."""
-    from node_runtime.storage.local import LocalStore
+class Fees:
+    """The upper bound of the fees of a command's transactions, printed as one line at its end."""
 
-    return LocalStore.existing(_folder(storage))
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._most: list[tuple[str, int]] = []
+
+    def add(self, doing: str, most: int) -> None:
+        with self._guard:
+            self._most.append((doing, most))
+
+    def told(self) -> str:
+        """Return the line; empty if no transaction was sent."""
+        with self._guard:
+            total = sum(most for _, most in self._most)
+            if len(self._most) > 1:
+                return f"fees of at most {at_most(total)} for {len(self._most)} transactions"
+            return "".join(f"fee of at most {at_most(total)} to {doing}" for doing, _ in self._most)
+
+
+def _fees_told() -> "TellFee | None":
+    """Return a recorder of fees if standard error is a terminal; otherwise no fees are queried."""
+    from .output import is_seen, note
+
+    if not is_seen():
+        return None
+    fees = Fees()
+    atexit.register(lambda: note(told) if (told := fees.told()) else None)
+    return fees.add
 
 
 def _begun_store(storage: str) -> AssetStore:
-    """Said where an empty one begins: its name may have been mistyped, or its disk isn't mounted."""
-    from node_runtime.cli.text import warn
+    """Open the storage; warn if it is created, since the path may be mistyped or not mounted."""
+    from .output import warn
 
     try:
         return existing_store(storage)
@@ -112,17 +169,9 @@ def _begun_store(storage: str) -> AssetStore:
 
 
 def _network_store(network: NetworkFile | None) -> AssetStore:
-    from node_runtime.storage.local import LocalStore
-
     if network is None:
         raise _not_running("storage")
-    return LocalStore(network.storage_folder())
-
-
-def _folder(storage: str) -> Path:
-    if "://" in storage:
-        raise InputError(f"--storage {storage}: only folders are known as storage", remedy="name a folder")
-    return Path(storage)
+    return open_store(network.storage_folder())
 
 
 def _of(network: NetworkFile | None, name: str) -> str:
@@ -136,3 +185,31 @@ def _not_running(option: str) -> InputError:
         f"no --{option} given, and no local network is running",
         remedy="start one with 'node-runtime up', or name --chain, --key and --storage",
     )
+
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+def read_task(text: str) -> TaskId:
+    """Parse a task's number. Raises `InputError`."""
+    if not _NUMBER.fullmatch(text):
+        raise InputError(f"'{text}' is no task's number", remedy="see 'node-runtime list' for the numbers of yours")
+    return TaskId(int(text))
+
+
+def read_which(which: str, option: int | None) -> tuple[TaskId, SubmissionId | None]:
+    """Parse ``12`` or ``12/3``; the option may name the submission instead. Raises `InputError`."""
+    task, slash, named = which.partition("/")
+    if not _NUMBER.fullmatch(task) or (slash and not _NUMBER.fullmatch(named)):
+        raise InputError(f"'{which}' names no task", remedy="write its number, e.g. 12, or 12/3 for submission 3 of it")
+    submission = int(named) if named else option
+    if option not in (None, submission):
+        raise InputError(f"'{which}' and --submission {option} name two submissions", remedy="leave one of them out")
+    return TaskId(int(task)), SubmissionId(submission) if submission is not None else None
+
+
+TaskArgument = Annotated[int, typer.Argument(metavar="TASK", parser=read_task, help="The task's number.")]
+WhichArgument = Annotated[
+    str, typer.Argument(metavar="TASK[/SUBMISSION]", help="E.g. 12, or 12/3 for submission 3 of it.")
+]
+SubmissionOption = Annotated[int | None, typer.Option("--submission", "-s", help="12 -s 3 is the same as 12/3.")]

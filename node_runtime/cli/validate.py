@@ -1,4 +1,4 @@
-"""The command `validate`: go through a task's results, and accept or reject each by a person, a rule or a script."""
+"""The command `validate`: apply a validation strategy to a task's results."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
-from node_runtime.cli.text import line, paragraph, print_json, progress, warn
-from node_runtime.cli.which import TaskArgument
-from node_runtime.creator.asking import person_for
-from node_runtime.creator.judging import open_judge
-from node_runtime.creator.strategies import AutoAccept, CustomAccept, ManualAccept, Strategy
-from node_runtime.creator.validate import Desk, Outcome, Validated, validate
+from node_runtime.creator.validation.judges import open_judge, person_for
+from node_runtime.creator.validation.strategies import AutoAccept, CustomAccept, ManualAccept, Strategy
+from node_runtime.creator.validation.validate import Desk, Outcome, Validated, validate
+from node_runtime.domain.assets import SubmissionId
+from node_runtime.domain.task import TaskId
+from node_runtime.domain.units import read_duration
 from node_runtime.errors import InputError
-from node_runtime.task import SubmissionId, TaskId
-from node_runtime.units import read_duration
+
+from .output import line, paragraph, print_json, progress, warn
+from .session import TaskArgument
 
 _COLOURS = {
     Outcome.ACCEPTED: "green",
@@ -28,16 +29,16 @@ _COLOURS = {
 
 def validate_results(
     task: TaskArgument,
-    auto: Annotated[bool, typer.Option("--auto", help="Accept whatever came whole.")] = False,
+    auto: Annotated[bool, typer.Option("--auto", help="Accept every complete, valid result.")] = False,
     accept: Annotated[list[int] | None, typer.Option(help="Accept this submission. May be repeated.")] = None,
     reject: Annotated[list[int] | None, typer.Option(help="Reject this submission. May be repeated.")] = None,
     reason: Annotated[str, typer.Option("--reason", "-r", help="Of --reject: a sentence its worker reads.")] = "",
     script: Annotated[
-        Path | None, typer.Option(help="Judge by this program, or by validate.py or validate.sh of this folder.")
+        Path | None, typer.Option(help="Judge by this script, or by validate.py or validate.sh in this folder.")
     ] = None,
     timeout: Annotated[str, typer.Option(help="How long the script may take for one result.")] = "10m",
     into: Annotated[Path | None, typer.Option(help="Keep the results in this folder, as submission-ID/.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", "-w", help="Also judge what is still to come.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Also judge later results.")] = False,
     as_json: JsonOption = False,
     chain: ChainOption = None,
     key: KeyOption = None,
@@ -45,11 +46,10 @@ def validate_results(
 ) -> None:
     """Judge a task's results, as its creator or its judge: download each, verified, look at it, accept or reject.
 
-    Without options the terminal asks about each. A script runs in a container
-    without network, which sees the result in /result and writes {"accept": true
-    or false, "reason": "…"} to /verdict/verdict.json; one that crashes, hangs
-    or writes something else decides nothing. Ends with 1 when something was
-    left undecided so.
+    Without options prompt for each. A script runs in a container without
+    network; it reads the result from /result and writes {"accept": true or
+    false, "reason": "…"} to /verdict/verdict.json. If it crashes, hangs or
+    writes anything else, the result stays undecided and the exit code is 1.
     """
     strategy = _strategy(auto, accept or [], reject or [], reason, script, timeout)
     session = open_session(chain, key, storage)

@@ -1,9 +1,10 @@
-"""People who work on tasks without a daemon: take one, work on it in a folder of theirs, send what came of it."""
+"""The contributor's use cases without a daemon: claim a task, work on it in a folder, send the result."""
 
 from node_runtime.contributor.assign import Assigned, assign
-from node_runtime.contributor.give_up import hand_back, report_failure
 from node_runtime.contributor.send import BY_HAND_ONLY, Sent, Witnessed, check_result, send_result
 from node_runtime.contributor.work import Seat, Workbench, Worked, work
+
+from .attempts import hand_back, report_failure
 
 __all__ = [
     "BY_HAND_ONLY",

@@ -1,32 +1,37 @@
-"""How does a person take a task? Look whether it can be worked on, claim it, lay everything it needs into a folder.
+"""Claim of a task by a person: check the task, claim it, download its inputs into a folder.
 
-Nothing of a bundle is executed here.
+No file of the bundle is executed.
 """
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from node_runtime.admission import admitted_document, check_roles, model_digests
 from node_runtime.contributor.folder import OWN, TaskFolder, default_folder
-from node_runtime.contributor.holds import AGAIN, check_live, existing_task
-from node_runtime.document import Document, asset_ref
+from node_runtime.domain.admission import admit, admitted_document
+from node_runtime.domain.assets import Account, AssetKind, Digest, Visibility
+from node_runtime.domain.document import Document, asset_ref
+from node_runtime.domain.parameters import FILE_NAME as PARAMETERS
+from node_runtime.domain.parameters import encode_parameters
+from node_runtime.domain.task import Assignment, Spec, Task, TaskId, TaskState
+from node_runtime.domain.units import amount, size
 from node_runtime.errors import AssetUnavailable, HostError, InputError
-from node_runtime.ports import AssetStore, Chain, Say
-from node_runtime.stages.bundle import OUTPUTS, START, check_bundle, environment
-from node_runtime.stages.inputs import Inputs, input_in, model_entry
-from node_runtime.storage.removal import remove_tree
-from node_runtime.task import Assignment, Digest, Task, TaskId, TaskState, Visibility
-from node_runtime.trouble import host_trouble
-from node_runtime.units import amount, size
+from node_runtime.kinds.layouts.bundle import OUTPUTS, START, check_bundle, environment
+from node_runtime.kinds.stage import Inputs, input_in, model_entry
+from node_runtime.platform.files import host_errors, scratch_folder, write_atomically
+from node_runtime.platform.printable import Say
+from node_runtime.ports.chain import WorkerCalls
+from node_runtime.ports.store import AssetStore
+from node_runtime.stores.tree.folders import remove_tree
+
+from .attempts import AGAIN, check_live, existing_task
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assigned:
-    """A task that this account holds, and the folder to work on it. ``models`` are its in-models' digests."""
+    """A task assigned to this account, and its folder. ``models`` are the digests of its in-models."""
 
     folder: Path
     task: Task
@@ -36,73 +41,81 @@ class Assigned:
 
 
 def assign(
-    chain: Chain, store: AssetStore, number: TaskId, *, into: Path | None = None, say: Say = lambda _: None
+    chain: WorkerCalls, store: AssetStore, number: TaskId, *, into: Path | None = None, say: Say = lambda _: None
 ) -> Assigned:
-    """Take the task unless this account holds it already, and fetch its bundle, data and models, verified.
+    """Claim the task unless it is assigned to this account; download and verify its bundle, data and models.
 
-    The folder is ``into``, else ``task-NUMBER`` here. May be repeated: what is missing is completed, what the person
-    has changed stays. Raises `InputError`, `TaskFailed` for a task that can't be worked on, `ChainRefused`,
+    The folder is ``into``, by default ``task-NUMBER`` in the working directory. Idempotent: missing inputs are
+    completed, changed files are kept. Raises `InputError`, `TaskFailed` for an invalid task, `ChainRefused`,
     `StorageError`, `HostError`.
     """
     folder = TaskFolder(into or default_folder(number))
     task, spec = existing_task(chain, number)
     document = admitted_document(task, spec, store)
     check_for_people(document, number)
-    hold = chain.assignment(chain.account, number)
-    if hold is None or hold.state in AGAIN:
-        check_free(folder, number)
-        _look(chain, store, task, document, folder.path)
-        hold = _claim(chain, task, say)
-    check_live(hold)
-    if folder.hold() is None:
-        check_free(folder, number)
-    folder.check_is_of(hold)
-    models = model_digests(document, chain)
-    _fill(folder, store, document, models, hold)
-    return Assigned(folder=folder.path, task=task, assignment=hold, document=document, models=models)
+    assignment = chain.assignment(chain.account, number)
+    if assignment is None or assignment.state in AGAIN:
+        check_free(folder, number, chain.account)
+        _check_claimable(chain, store, task, spec, document, folder.path)
+        assignment = _claim(chain, task, say)
+    check_live(assignment, chain)
+    if folder.attempt() is None:
+        check_free(folder, number, chain.account)
+    folder.check_is_of(assignment)
+    models = admit(document, spec, chain).models
+    _fill(folder, store, document, models, assignment)
+    return Assigned(folder=folder.path, task=task, assignment=assignment, document=document, models=models)
 
 
 def check_for_people(document: Document, number: TaskId) -> None:
-    if document.bundle is None or document.layout != "bundle":
+    """Raise `InputError` unless the task has a bundle that a person can work on."""
+    if document.asset_of(AssetKind.BUNDLE) is None or document.layout != "bundle":
         raise InputError(
             f"task {number} has no bundle that a person could open: its {document.kind} is for a node",
             remedy="run a node that takes it, see 'node-runtime init'",
         )
 
 
-def check_free(folder: TaskFolder, number: TaskId) -> None:
-    """Raise `InputError` where something lies already: it may be dear to somebody."""
+def check_free(folder: TaskFolder, number: TaskId, account: Account) -> None:
+    """Raise `InputError` if the folder is in use, so that no file is overwritten."""
     if folder.is_free():
         return
-    of = folder.hold()
-    what = f"is the folder of an attempt at task {of.task} that is over" if of else "is there and not empty"
+    of = folder.attempt()
+    if of is None:
+        what = "is there and not empty"
+    elif of.worker != account:
+        what = f"is the folder of another account's attempt at task {of.task}, of {of.worker}"
+    elif of.task != number:
+        what = f"is the folder of your attempt at task {of.task}"
+    else:
+        what = f"is the folder of an attempt at task {of.task} that is over"
     raise InputError(f"{folder.path} {what}", remedy=f"name a new folder: node-runtime assign {number} --into FOLDER")
 
 
-def _look(chain: Chain, store: AssetStore, task: Task, document: Document, target: Path) -> None:
-    """What can be known before a bond is put down: the assets play their parts, are there, and have room."""
+def _check_claimable(
+    chain: WorkerCalls, store: AssetStore, task: Task, spec: Spec, document: Document, target: Path
+) -> None:
+    """Check, before the bond is reserved, that the assets are admitted, available, valid, and fit on the disk."""
     if task.state is not TaskState.OPEN or task.free_slots < 1:
-        return  # the chain says in its own words why it can't be taken
-    check_roles(document, chain)
-    for ref in map(asset_ref, document.asset_keys()):
-        asset = chain.asset(ref)
-        if asset is not None and asset.visibility is Visibility.PRIVATE:
+        return  # the chain refuses the claim with its own reason
+    admitted = admit(document, spec, chain)
+    for ref, asset in admitted.assets.items():
+        if asset.visibility is Visibility.PRIVATE:
             raise InputError(
                 f"task {task.id} uses private data of {ref.owner}, which never leaves its node",
                 remedy="leave it to that node",
             )
-    models = model_digests(document, chain)
-    digests = {*(asset_ref(key).digest for key in document.asset_keys()), *models}
+    digests = {*(asset_ref(key).digest for key in document.asset_keys()), *admitted.models}
     for digest in digests:
         if not store.has(digest):
             raise AssetUnavailable(
                 f"task {task.id} needs {digest}, and storage doesn't have it", remedy="ask its creator to store it"
             )
-    _check_room(sum(map(store.size, digests)), target)
-    _check_bundle(store, document, models)
+    _check_disk(sum(map(store.size, digests)), target)
+    _check_bundle(store, document, admitted.models)
 
 
-def _check_room(needed: int, target: Path) -> None:
+def _check_disk(needed: int, target: Path) -> None:
     place = next(parent for parent in target.absolute().parents if parent.is_dir())
     free = shutil.disk_usage(place).free
     if needed > free:
@@ -113,67 +126,71 @@ def _check_room(needed: int, target: Path) -> None:
 
 
 def _check_bundle(store: AssetStore, document: Document, models: tuple[Digest, ...]) -> None:
-    with tempfile.TemporaryDirectory(prefix="node-runtime-") as scratch:
+    with scratch_folder() as scratch:
         digest = bundle_digest(document)
-        place = Path(scratch) / "bundle"
+        place = scratch / "bundle"
         store.fetch(digest, place)
         _check_fetched(place, document, models)
 
 
 def _check_fetched(bundle: Path, document: Document, models: tuple[Digest, ...]) -> None:
-    """As a node would find it, and without what acts on who merely goes into its folder."""
+    """Check the bundle as a node does, and refuse paths of ours and git repositories in it."""
     found = input_in(bundle, bundle_digest(document))
     check_bundle(found, data=bool(document.data), models=bool(document.models))
     laid = [*(f"data/{asset_ref(key).digest}" for key in document.data), *(f"models/{model}" for model in models)]
+    laid += [PARAMETERS] if document.parameters is not None else []
     for own in (*(name for name in (OWN, *laid) if os.path.lexists(bundle / name)), *_repositories(bundle)):
         raise InputError(f"the bundle has a {own} of its own", remedy="ask the task's creator to leave it out")
 
 
 def _repositories(bundle: Path) -> Iterator[str]:
-    """Git runs commands that a repository's configuration names, and many a shell's prompt asks git in each folder."""
+    """Yield git repositories: git runs commands from their configuration, and shell prompts call git on each cd."""
     for place, folders, files in os.walk(bundle):
         names = {*folders, *files}
         if ".git" in names or {"HEAD", "objects", "refs"} <= names:
             yield f"git repository ({Path(place).relative_to(bundle)})"
 
 
-def _claim(chain: Chain, task: Task, say: Say) -> Assignment:
-    """The hold, in a finalised block."""
+def _claim(chain: WorkerCalls, task: Task, say: Say) -> Assignment:
+    """Claim the task; return the assignment from a finalised block."""
     terms = task.terms
     say(
         f"taking task {task.id}: it pays {amount(terms.reward)} for an accepted result; "
-        f"{amount(terms.bond)} of yours are held as bond until it is accepted or you hand it back"
+        f"{amount(terms.bond)} of yours are held as bond until then. Giving it up costs up to a quarter of that, by "
+        "the time you held it; bringing nothing in time costs all of it"
     )
     return chain.assign_task(task.id)
 
 
 def _fill(
-    folder: TaskFolder, store: AssetStore, document: Document, models: tuple[Digest, ...], hold: Assignment
+    folder: TaskFolder, store: AssetStore, document: Document, models: tuple[Digest, ...], assignment: Assignment
 ) -> None:
-    """Everything into the folder. What arrived before a crash isn't fetched again."""
+    """Download all inputs into the folder; resume after a crash without repeating complete downloads."""
     if folder.ready:
         return
-    folder.begin(hold)
+    folder.begin(assignment)
     incoming = folder.own / "incoming"
-    with host_trouble(folder.path):
+    with host_errors(folder.path):
         remove_tree(incoming)
         if not (folder.path / START).exists():
             store.fetch(bundle_digest(document), incoming)
             _check_fetched(incoming, document, models)
             _unpack(incoming, folder.path)
-        (folder.path / START).chmod(0o755)  # bundles that came through an archive or a web page have lost that
+        (folder.path / START).chmod(0o755)  # archives and web uploads drop the executable bit
         for digest in dict.fromkeys(asset_ref(key).digest for key in document.data):
             _lay(store, digest, incoming, folder.path / "data" / digest, as_model=False)
         for digest in dict.fromkeys(models):
             _lay(store, digest, incoming, folder.path / "models" / digest, as_model=True)
-    told = environment(document, Inputs(worker=hold.worker))
+        if document.parameters is not None:
+            write_atomically(folder.path / PARAMETERS, encode_parameters(document.parameters))
+    told = environment(document, Inputs(worker=assignment.worker))
     folder.finish(tuple((name, value) for name, value in told if name != "HOME"))
 
 
 def _unpack(bundle: Path, target: Path) -> None:
-    """Its files move to the top of the folder, the script that says that they are there comes last.
+    """Move the bundle's files to the top of the folder, start_task.sh last as the marker of completion.
 
-    Outputs that it brings along, e.g. as an example, would be taken for the person's own.
+    Remove outputs in the bundle, e.g. examples, which would be mistaken for the person's own.
     """
     remove_tree(bundle / OUTPUTS)
     for entry in sorted(bundle.iterdir(), key=lambda one: one.name == START):
@@ -192,6 +209,7 @@ def _lay(store: AssetStore, digest: Digest, incoming: Path, target: Path, *, as_
 
 
 def bundle_digest(document: Document) -> Digest:
-    """Of a task for people: see `check_for_people`."""
-    assert document.bundle is not None
-    return asset_ref(document.bundle).digest
+    """Return the digest of the bundle; requires `check_for_people`."""
+    bundle = document.asset_of(AssetKind.BUNDLE)
+    assert bundle is not None
+    return asset_ref(bundle).digest

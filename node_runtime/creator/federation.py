@@ -1,4 +1,4 @@
-"""How do results of several contributors become one model here? Fetched verified, then averaged as nodes do it."""
+"""Federated averaging of the models in several results, on the creator's machine."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -8,24 +8,27 @@ from pathlib import Path
 
 import psutil
 
-from node_runtime.creator.folders import check_new, take_place
+from node_runtime.domain.assets import Digest, SubmissionId
+from node_runtime.domain.task import Submission, SubmissionState, TaskId
 from node_runtime.errors import InputError, NoSuchSubmission, NoSuchTask
 from node_runtime.federation.fedavg import federate as average
 from node_runtime.federation.model_folder import MAX_INFO, MAX_STRUCTURE, MAX_WEIGHTS, ModelRefused, write_model
-from node_runtime.ports import AssetStore, Chain
-from node_runtime.stages.inputs import input_in, model_entry
-from node_runtime.storage.removal import remove_tree
-from node_runtime.task import Digest, Submission, SubmissionId, SubmissionState, TaskId
-from node_runtime.trouble import host_trouble
+from node_runtime.kinds.stage import input_in, model_entry
+from node_runtime.platform.files import host_errors
+from node_runtime.ports.chain import ChainReads
+from node_runtime.ports.store import AssetStore
+from node_runtime.stores.tree.folders import remove_tree
+
+from .results import check_new, take_place
 
 LARGEST = MAX_WEIGHTS + MAX_STRUCTURE + MAX_INFO  # bytes of a model folder
 _MODEL = "model"
-_COPIES = 8  # of a model's bytes in memory at once: packed small, a few MiB of zeros are gigabytes
+_COPIES = 8  # of a model in memory at once; bounds the unpacked size, since a small archive can expand to gigabytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """All accepted results of a task, or one result of it, which may still be under review."""
+    """The selection of all accepted results of a task, or of one result that may still be under review."""
 
     task: TaskId
     submission: SubmissionId | None = None
@@ -33,23 +36,23 @@ class Chosen:
 
 @dataclass(frozen=True, kw_only=True)
 class Federated:
-    """``folder`` holds the model of the ``submissions`` together, trained on ``samples`` examples."""
+    """The averaged model of ``submissions`` in ``folder``, trained on ``samples`` examples."""
 
     folder: Path
     submissions: tuple[Submission, ...]
     samples: int
 
 
-def federate(chosen: Sequence[Chosen], chain: Chain, store: AssetStore, out: Path) -> Federated:
-    """Write the average of the chosen results' models into `out`, a new or empty folder: a model folder, or nothing.
+def federate(chosen: Sequence[Chosen], chain: ChainReads, store: AssetStore, out: Path) -> Federated:
+    """Write the average of the chosen results' models atomically to `out`, a new or empty folder.
 
-    Raises `InputError` naming the result, the file and the layer that don't fit, `StorageError`, and `HostError` where
-    this machine doesn't let us write.
+    Raises `InputError` naming the result, file and layer that don't match, `StorageError`, and `HostError` when `out`
+    is not writable.
     """
     check_new(out)
     submissions = {one.id: one for choice in chosen for one in _submissions(choice, chain)}
     models = {_called(one): _model_digest(one, store) for one in submissions.values()}
-    with host_trouble(out.parent):
+    with host_errors(out.parent):
         out.parent.mkdir(parents=True, exist_ok=True)
         with _scratch(out) as scratch:
             folders = {}
@@ -65,7 +68,7 @@ def federate(chosen: Sequence[Chosen], chain: Chain, store: AssetStore, out: Pat
     return Federated(folder=out, submissions=tuple(submissions.values()), samples=model.info.samples)
 
 
-def _submissions(choice: Chosen, chain: Chain) -> tuple[Submission, ...]:
+def _submissions(choice: Chosen, chain: ChainReads) -> tuple[Submission, ...]:
     if chain.task(choice.task) is None:
         raise NoSuchTask(choice.task)
     every = chain.submissions(choice.task)
@@ -106,7 +109,7 @@ def _called(submission: Submission) -> str:
 
 @contextmanager
 def _scratch(out: Path) -> Iterator[Path]:
-    """Beside the target, so that what is made there needs only a new name."""
+    """Yield a scratch folder beside the target, so that a rename puts the result in place."""
     scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         yield scratch

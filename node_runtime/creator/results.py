@@ -1,61 +1,99 @@
-"""What did a task bring? Results as the chain holds them, with their documents and outputs, verified.
+"""Results on chain with their result documents, their download into a folder, and the logs of results and attempts.
 
-Everything comes from workers nobody has to trust: digests are verified while bytes stream, names are checked before
-they become paths, and a document that tells otherwise than the chain is refused.
+Results are untrusted: digests are verified while streaming, names are validated before they become paths, and a
+document that contradicts the chain is refused.
 """
 
+import errno
+import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypeAlias
 
-from node_runtime.creator.folders import check_new, take_place
-from node_runtime.errors import InputError, NodeRuntimeError
-from node_runtime.ports import AssetStore, Chain
-from node_runtime.results import FILE_NAME, MOST_FILES, ResultDocument
-from node_runtime.storage.removal import remove_tree
-from node_runtime.task import Digest, Submission, TaskId
-from node_runtime.trouble import host_trouble
+from node_runtime.domain.assets import Digest, Visibility
+from node_runtime.domain.task import Assignment, Submission, TaskId
+from node_runtime.errors import InputError, NodeRuntimeError, StorageError
+from node_runtime.kinds import leaving_outputs
+from node_runtime.platform.files import host_errors, scratch_folder
+from node_runtime.ports.chain import ChainReads
+from node_runtime.ports.store import AssetStore
+from node_runtime.runner.live_chunk import container_of, is_image_stage
+from node_runtime.runner.result_document import FAILURE_FILE, FILE_NAME, MOST_FILES, ResultDocument
+from node_runtime.spec.bounds import packaged_bounds
+from node_runtime.stores.tree.folders import remove_tree
+
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 MAX_DOCUMENT = 8 << 20  # bytes
-MOST_NUMBERS = 20  # shown of a perf.json
+MOST_NUMBERS = 20  # values of a perf.json that are shown
+
+MAX_LOG = 4 << 20  # bytes of each log
+MOST_READ = 64 << 20  # bytes of all logs of an attempt
 _LONGEST_NAME = 60  # characters
 LOGS = "logs"
-_OUTPUT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+METRICS = "metrics"  # the container that runs after another; every other one is the first of its attempt
+_OUTPUT = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{packaged_bounds().max_output_name - 1}}}")
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # colours and cursor movements
 _REMEDY = "reject the submission, or ask its worker"
+
+
+def check_new(target: Path) -> None:
+    """Raise `InputError` unless `target` is new or an empty folder, `HostError` if it can't be inspected."""
+    with host_errors(target.parent):
+        if os.path.lexists(target) and (target.is_symlink() or not target.is_dir() or any(target.iterdir())):
+            raise _taken(target)
+
+
+def take_place(made: Path, target: Path) -> None:
+    """Rename the folder ``made`` to ``target`` on the same filesystem. Raises `InputError` if it exists meanwhile."""
+    try:
+        made.replace(target)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            raise _taken(target) from None
+        raise
+
+
+def _taken(target: Path) -> InputError:
+    return InputError(f"{target} is there and not empty", remedy="name a new folder")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskResult:
-    """A submission, and its result.json unless that can't be had: then ``trouble`` says why."""
+    """A submission with its result.json; without one ``trouble`` holds the reason."""
 
     submission: Submission
     document: ResultDocument | None
     trouble: str = ""
 
 
-def list_task_results(chain: Chain, store: AssetStore, task: TaskId) -> tuple[TaskResult, ...]:
-    """All results of the task, oldest first."""
+def list_task_results(chain: ChainReads, store: AssetStore, task: TaskId) -> tuple[TaskResult, ...]:
+    """Return all results of the task, oldest first."""
     return tuple(_result(submission, store) for submission in chain.submissions(task))
 
 
 def read_document(submission: Submission, store: AssetStore) -> ResultDocument:
-    """The submission's result.json. Raises `StorageError`, or `InputError` when it tells otherwise than the chain."""
+    """Return the submission's result.json. Raises `StorageError`, or `InputError` if it contradicts the chain."""
     document = ResultDocument.decode(store.read_file(submission.result.digest, FILE_NAME, limit=MAX_DOCUMENT))
     told = (document.task, document.epoch, document.worker, set(document.outputs.items()))
     outputs = {(output.name, output.digest) for output in submission.result.outputs}
     if told != (submission.task, submission.epoch, submission.worker, outputs):
         raise InputError(f"{FILE_NAME} of submission {submission.id} tells of something else", remedy=_REMEDY)
+    if not leaving_outputs().isdisjoint(document.outputs_stay or ()):
+        raise InputError(f"{FILE_NAME} of submission {submission.id} keeps back what must come", remedy=_REMEDY)
     return document
 
 
 def fetch_result(submission: Submission, store: AssetStore, target: Path) -> tuple[Path, ...]:
-    """Write result.json, the outputs and the logs into `target`, a new or empty folder; all of them or nothing.
+    """Write result.json, the outputs and the logs atomically to `target`, a new or empty folder.
 
-    An output that is one file of its own name, as ``perf.json`` is, becomes that file. Raises `InputError`,
-    `StorageError`, and `HostError` where this machine doesn't let us write.
+    Outputs and logs that stay with the worker (`staying`) are left out. An output folder that holds a single file of
+    the output's name, e.g. ``perf.json``, becomes that file. Raises `InputError`, `StorageError`, and `HostError` when
+    the folder is not writable.
     """
     check_new(target)
     document = read_document(submission, store)
@@ -63,7 +101,7 @@ def fetch_result(submission: Submission, store: AssetStore, target: Path) -> tup
     odd = [name for name in document.outputs if not _OUTPUT.fullmatch(name)]
     if odd or len({name.lower() for name in names}) < len(names):
         raise InputError(f"submission {submission.id} names its outputs oddly: {names!a}", remedy=_REMEDY)
-    with host_trouble(target.parent):
+    with host_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
@@ -76,23 +114,35 @@ def fetch_result(submission: Submission, store: AssetStore, target: Path) -> tup
         return tuple(sorted(target.iterdir()))
 
 
+def staying(document: ResultDocument) -> tuple[str, ...]:
+    """Return the names of outputs and logs that stay with the worker because it used its own private data."""
+    return (*(document.outputs_stay or ()), *((LOGS,) if document.log_stays else ()))
+
+
 def numbers_beside(document: ResultDocument) -> Iterator[tuple[str, float]]:
-    """What perf.json tells beside the score, as far as anybody reads it: a worker may have written anything."""
+    """Yield the numbers in perf.json besides the score, bounded in count and length since the file is untrusted."""
     every = (document.perf or {}).items()
     numbers = ((name, value) for name, value in every if isinstance(value, int | float) and name != "all")
     return ((name[:_LONGEST_NAME], value) for name, value in islice(numbers, MOST_NUMBERS))
 
 
+def vanished(result: TaskResult) -> tuple[str, ...]:
+    """Return the names of values that are non-zero in perf.json but rounded to zero at the chain's 18 decimals."""
+    perf = (result.document.perf if result.document is not None else None) or {}
+    return tuple(one.name for one in result.submission.result.perfs if not one.value and perf.get(one.name))
+
+
 def tables_beside(document: ResultDocument) -> Iterator[str]:
-    """The names of the lists and objects in perf.json, as far as anybody reads them."""
+    """Yield the names of the lists and objects in perf.json, bounded in count and length."""
     tables = (name for name, value in (document.perf or {}).items() if isinstance(value, list | dict))
     return (name[:_LONGEST_NAME] for name in islice(tables, MOST_NUMBERS))
 
 
 def _fetch_all(submission: Submission, document: ResultDocument, store: AssetStore, folder: Path) -> None:
     for name, digest in document.outputs.items():
-        _fetch_flat(store, Digest(digest), folder / name)
-    if store.has(Digest(document.log)):  # logs on private data stay on the node
+        if name not in staying(document):
+            _fetch_flat(store, Digest(digest), folder / name)
+    if store.has(Digest(document.log)):  # logs of private data stay on the node
         store.fetch(Digest(document.log), folder / LOGS, most=MOST_FILES)
     _fetch_flat(store, submission.result.digest, folder / FILE_NAME)
 
@@ -111,3 +161,136 @@ def _fetch_flat(store: AssetStore, digest: Digest, target: Path) -> None:
         moved = alone.rename(target.with_name(f".{target.name}.alone"))
         target.rmdir()
         moved.rename(target)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log:
+    """The log of one stage of an attempt. ``source`` names the attempt, e.g. ``submission 3``."""
+
+    source: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivateLog:
+    """A log that stays on its node because it may disclose private data."""
+
+    source: str
+    reason: str = "its node keeps it, as the task's private data"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogTrouble:
+    """A log that is unavailable; ``trouble`` holds the reason and the remedy."""
+
+    source: str
+    trouble: str
+
+
+FoundLog: TypeAlias = Log | PrivateLog | LogTrouble
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptLogs:
+    """The logs of one attempt that ended: its containers', why it failed, then the builds of its images."""
+
+    epoch: int
+    logs: tuple[FoundLog, ...]
+
+
+def logs_of(chain: ChainReads, store: AssetStore, task: TaskId) -> tuple[FoundLog, ...]:
+    """Return the logs of all results and failed attempts, oldest first."""
+    return tuple(log for one in logs_by_attempt(chain, store, task) for log in one.logs)
+
+
+def logs_by_attempt(
+    chain: ChainReads, store: AssetStore, task: TaskId, *, without: Set[int] = frozenset()
+) -> Iterator[AttemptLogs]:
+    """Yield the logs of all results and failed attempts, oldest first, but those of the epochs ``without``."""
+    found: list[tuple[int, str, Digest | NodeRuntimeError]] = []
+    for result in list_task_results(chain, store, task):
+        log = Digest(result.document.log) if result.document is not None else InputError(result.trouble)
+        found.append((result.submission.epoch, f"submission {result.submission.id}", log))
+    for attempt in chain.attempts(task):
+        if attempt.log is not None:
+            found.append((attempt.epoch, f"attempt {attempt.epoch}, {attempt.category}", attempt.log))
+    wanted = sorted((one for one in found if one[0] not in without), key=lambda one: one[:2])
+    private = uses_private_data(chain, task) if wanted else False
+    for epoch, source, known in wanted:
+        yield AttemptLogs(epoch=epoch, logs=tuple(_found_logs(source, known, store, private=private)))
+
+
+def failure_words(attempt: Assignment, store: AssetStore) -> tuple[str, str]:
+    """Return the node's failure message of the attempt and the last line of the stage's log, each empty if unknown."""
+    if attempt.log is None:
+        return "", ""
+    try:
+        logs = {log.name: log.text for log in _read_logs("", attempt.log, store)}
+    except NodeRuntimeError:
+        return "", ""
+    told = logs.pop(FAILURE_FILE, "")
+    named = [text for name, text in logs.items() if name in told] or list(logs.values())
+    lines = [line for line in named[-1].splitlines() if line.strip()] if named else []
+    return _first_line(told, attempt), _ESCAPES.sub("", lines[-1]).strip() if lines else ""
+
+
+def message_of(attempt: Assignment, store: AssetStore) -> str:
+    """Return the node's failure message of the attempt; empty when its log is private or not in storage."""
+    if attempt.log is None:
+        return ""
+    try:
+        logs = _read_logs("", attempt.log, store)
+    except NodeRuntimeError:
+        return ""
+    told = next((log.text for log in logs if log.name == FAILURE_FILE), "")
+    return _first_line(told, attempt)
+
+
+def _first_line(told: str, attempt: Assignment) -> str:
+    first, more, _ = told.strip().partition("\n")
+    return first.removeprefix(f"{attempt.category}: ") + (" ..." if more else "")
+
+
+def _found_logs(
+    source: str, known: Digest | NodeRuntimeError, store: AssetStore, *, private: bool
+) -> Iterator[FoundLog]:
+    if isinstance(known, NodeRuntimeError):
+        yield LogTrouble(source=source, trouble=known.message)
+        return
+    try:
+        if private and not store.has(known):
+            yield PrivateLog(source=source)
+            return
+        yield from _read_logs(source, known, store)
+    except NodeRuntimeError as error:
+        yield LogTrouble(source=source, trouble=str(error))
+
+
+def _read_logs(source: str, digest: Digest, store: AssetStore) -> list[Log]:
+    if (size := store.size(digest)) > MOST_READ:
+        raise StorageError(f"{size} bytes are more than the {MOST_READ} of logs that are read")
+    with scratch_folder() as folder:
+        tree = folder / LOGS
+        store.fetch(digest, tree, most=MOST_FILES)
+        files = {path.relative_to(tree).as_posix(): path for path in tree.rglob("*") if path.is_file()}
+        return [Log(source=source, name=name, text=_head(files[name])) for name in sorted(files, key=_reading_order)]
+
+
+def _reading_order(name: str) -> tuple[int, bool, str]:
+    """Order an attempt's logs: its containers' by time, why it failed, then the builds of its images."""
+    stage = name.removesuffix(".log")
+    group = 2 if is_image_stage(stage) else 1 if name == FAILURE_FILE else 0
+    return group, container_of(stage) == METRICS, name
+
+
+def uses_private_data(chain: ChainReads, task: TaskId) -> bool:
+    """Return whether the task refers to an asset that is private."""
+    spec = chain.spec(task)
+    assets = chain.named_by(spec).assets.values() if spec is not None else ()
+    return any(asset is not None and asset.visibility is Visibility.PRIVATE for asset in assets)
+
+
+def _head(file: Path) -> str:
+    with file.open("rb") as opened:
+        return opened.read(MAX_LOG).decode(errors="replace")

@@ -1,26 +1,28 @@
-"""How does a creator judge results? Accepting pays the worker for good; rejecting costs both sides a tenth."""
+"""Acceptance and rejection of results under review."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from node_runtime.domain.assets import SubmissionId
+from node_runtime.domain.task import Submission, SubmissionState, TaskId
+from node_runtime.domain.units import moment
 from node_runtime.errors import ChainRefused, InputError, NoSuchSubmission
-from node_runtime.ports import Chain
-from node_runtime.task import Submission, SubmissionId, SubmissionState, TaskId
-from node_runtime.units import moment
+from node_runtime.ports.chain import JudgeCalls
+from node_runtime.spec.bounds import packaged_bounds
 
-MAX_REASON = 256  # bytes of UTF-8
+MAX_REASON = packaged_bounds().max_reason  # bytes of UTF-8
 
 
-def accept(chain: Chain, task: TaskId, submission: SubmissionId | None = None) -> Submission:
-    """Accept the submission, or the only one under review. Returns it as it was. Raises `InputError`."""
+def accept(chain: JudgeCalls, task: TaskId, submission: SubmissionId | None = None) -> Submission:
+    """Accept the submission, or the only one under review; return its state before. Raises `InputError`."""
     chosen = _under_review(chain, task, submission)
     with _in_time(chain, chosen):
         chain.accept_task_results(task, chosen.id)
     return chosen
 
 
-def reject(chain: Chain, task: TaskId, reason: str, submission: SubmissionId | None = None) -> Submission:
-    """Reject the submission, or the only one under review, with a reason the worker reads. Raises `InputError`."""
+def reject(chain: JudgeCalls, task: TaskId, reason: str, submission: SubmissionId | None = None) -> Submission:
+    """Reject the submission, or the only one under review, with a reason for its worker. Raises `InputError`."""
     check_reason(reason)
     chosen = _under_review(chain, task, submission)
     with _in_time(chain, chosen):
@@ -29,8 +31,8 @@ def reject(chain: Chain, task: TaskId, reason: str, submission: SubmissionId | N
 
 
 @contextmanager
-def _in_time(chain: Chain, chosen: Submission) -> Iterator[None]:
-    """Between the look and the call its window may end, or another may decide it: said as what became of it."""
+def _in_time(chain: JudgeCalls, chosen: Submission) -> Iterator[None]:
+    """Translate the chain's refusal of a decision that was made, or whose window ended, since the state was read."""
     try:
         yield
     except ChainRefused as refused:
@@ -44,12 +46,12 @@ def _in_time(chain: Chain, chosen: Submission) -> Iterator[None]:
 
 
 def check_reason(reason: str) -> None:
-    """Raises `InputError` for a reason that the chain doesn't take."""
+    """Raise `InputError` for a reason that is empty or longer than the chain stores."""
     if not reason.strip() or len(reason.encode()) > MAX_REASON:
-        raise InputError("a reason has between 1 and 256 bytes", remedy="say in a sentence what is wrong")
+        raise InputError(f"a reason has between 1 and {MAX_REASON} bytes", remedy="say in a sentence what is wrong")
 
 
-def _under_review(chain: Chain, task: TaskId, submission: SubmissionId | None) -> Submission:
+def _under_review(chain: JudgeCalls, task: TaskId, submission: SubmissionId | None) -> Submission:
     every = chain.submissions(task)
     if not every:
         raise InputError(f"task {task} has no results", remedy=f"see 'node-runtime show {task}' for what it waits for")

@@ -1,44 +1,95 @@
-"""How do the files that a YAML names become assets? Stored by their digest, then registered with kind and label."""
+"""What a file names by path: stored by digest, and registered.
 
+The image of a bundle without an algo is built from its requirements.txt and setup.sh before the task runs, since a
+running task has no network; see `bundle_image`.
+"""
+
+import hashlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from node_runtime.creator.environment import environment_of
-from node_runtime.creator.own_files import put_own_files
-from node_runtime.errors import ChainRefused, SpecError
-from node_runtime.ports import AssetStore, Chain, Say
-from node_runtime.spec import SpecFile
-from node_runtime.spec_fields import Source
-from node_runtime.spec_models import BundleSpec, TaskSpec
-from node_runtime.spec_parts import Asset as Named
-from node_runtime.task import Account, Asset, AssetKind, AssetRef, Visibility
+from node_runtime.domain.assets import (
+    Account,
+    Asset,
+    AssetKind,
+    AssetRef,
+    Digest,
+    Label,
+    Objective,
+    ObjectiveId,
+    Visibility,
+)
+from node_runtime.errors import ChainRefused, InputError, SpecError
+from node_runtime.platform.printable import Say
+from node_runtime.ports.chain import CreatorCalls
+from node_runtime.ports.store import AssetStore
+from node_runtime.spec.common import AssetSpec, ObjectiveSpec
+from node_runtime.spec.fields import Source
+from node_runtime.spec.own_files import included_in, own_files
+from node_runtime.spec.read import SpecFile
+from node_runtime.stores.tree.walk import manifest_of
+
+from .bundle_image import environment_of
+
+
+def put_own_files(path: Path, kind: AssetKind, store: AssetStore) -> Digest:
+    """Store a file or folder without generated files; data and models unchanged. Raises `InputError`."""
+    with _own(path, kind) as folder:
+        return store.put(folder)
+
+
+def digest_of_own_files(path: Path, kind: AssetKind) -> Digest:
+    """Return the digest under which `put_own_files` would store the path."""
+    with _own(path, kind) as folder:
+        return manifest_of(folder).digest
+
+
+def _own(path: Path, kind: AssetKind) -> AbstractContextManager[Path]:
+    try:
+        return own_files(path, included_in(path, kind))
+    except ValueError as error:
+        raise InputError(f"{path / '.dockerignore'}: {error}", remedy="write it in UTF-8, a pattern a line") from error
 
 
 class Uploaded:
-    """Where each file or folder of a YAML went."""
+    """The asset references of the files and folders that a YAML names."""
 
     def __init__(self) -> None:
         self._refs: dict[Path, AssetRef] = {}
-        self._first: dict[AssetRef, tuple[Path, Named]] = {}
+        self._first: dict[AssetRef, tuple[Path, AssetSpec]] = {}
 
     def ref(self, source: Source) -> AssetRef:
         return source if isinstance(source, AssetRef) else self._refs[source]
 
     def environment(self, bundle: Source) -> AssetRef:
-        """The algo that was made of the bundle's requirements."""
-        assert isinstance(bundle, Path)  # the reader of the YAML asks for an algo otherwise
+        """Return the algo that installs the bundle's requirements."""
+        assert isinstance(bundle, Path)  # the YAML reader requires an algo otherwise
         return self._refs[_environment(bundle)]
+
+    def objective(self, spec: ObjectiveSpec, owner: Account, *, number: int = 0) -> Objective:
+        """Return the objective of a spec; ``number`` is 0 until the chain gives it one."""
+        return Objective(
+            id=ObjectiveId(number),
+            owner=owner,
+            name=spec.name,
+            metric=self.ref(spec.metric).digest,
+            opener=self.ref(spec.opener).digest,
+            direction=spec.direction,
+            tolerance=spec.tolerance,
+            samples=tuple(dict.fromkeys(self.ref(sample).digest for sample in spec.samples)),
+        )
 
     def __contains__(self, path: Path) -> bool:
         return path in self._refs
 
-    def add(self, path: Path, ref: AssetRef, named: Named) -> None:
-        """Raises `SpecError` when the same bytes are already there as something else: kinds and labels are for ever."""
+    def add(self, path: Path, ref: AssetRef, named: AssetSpec) -> None:
+        """Record the asset of a path. Raises `SpecError` if the same bytes have another kind or label already."""
         self._refs[path] = ref
         other, first = self._first.setdefault(ref, (path, named))
         if (first.kind, first.label) != (named.kind, named.label):
             raise SpecError(
-                f"{path} holds the same bytes as {other}, but one is {_as_what(named)} and the other {_as_what(first)}",
+                f"{path} holds the same bytes as {other}, but one is {as_what(named)} and the other {as_what(first)}",
                 remedy="name different files: an asset is one thing for ever",
             )
 
@@ -53,36 +104,47 @@ class Uploaded:
 
 
 def upload(file: SpecFile, owner: Account, store: AssetStore, *, say: Say) -> Uploaded:
-    """Store everything the file names by its path. What is in storage already isn't stored again."""
+    """Store everything that the file names by path, unless storage has it already."""
     uploaded = Uploaded()
-    for named in dict.fromkeys(asset for entry in file.entries for asset in entry.spec.assets()):
-        if not isinstance(named.source, Path):
-            continue
-        known = named.source in uploaded
-        digest = uploaded.ref(named.source).digest if known else put_own_files(named.source, named.kind, store)
-        uploaded.add(named.source, AssetRef(owner=owner, digest=digest), named)
-        say(f"stored {_as_what(named)} {named.source} as {digest[:12]}…")
-    for bundle in dict.fromkeys(bundle for _, spec in file.tasks for bundle in _without_algo(spec)):
+    for path, named in _named(file):
+        known = path in uploaded
+        digest = uploaded.ref(path).digest if known else put_own_files(path, named.kind, store)
+        uploaded.add(path, AssetRef(owner=owner, digest=digest), named)
+        say(f"stored {as_what(named)} {path} as {digest[:12]}…")
+    for bundle in _bundles_without_algo(file):
         with environment_of(bundle) as folder:
             ref = AssetRef(owner=owner, digest=store.put(folder))
-        uploaded.add(_environment(bundle), ref, Named(source=bundle, kind=AssetKind.ALGO))
+        uploaded.add(_environment(bundle), ref, AssetSpec(source=bundle, kind=AssetKind.ALGO))
         say(f"stored the image that {bundle} requires as {ref.digest[:12]}…")
     return uploaded
 
 
-def _without_algo(spec: TaskSpec) -> list[Path]:
-    if isinstance(spec, BundleSpec) and spec.algo is None and isinstance(spec.bundle, Path):
-        return [spec.bundle]
-    return []
+def foreseen(file: SpecFile, owner: Account) -> Uploaded:
+    """Return what `upload` would, with placeholder digests: prices depend on lengths only."""
+    uploaded = Uploaded()
+    images = [(_environment(one), AssetSpec(source=one, kind=AssetKind.ALGO)) for one in _bundles_without_algo(file)]
+    for path, named in (*_named(file), *images):
+        digest = Digest(hashlib.sha256(str(path).encode()).hexdigest())
+        uploaded.add(path, AssetRef(owner=owner, digest=digest), named)
+    return uploaded
+
+
+def _named(file: SpecFile) -> list[tuple[Path, AssetSpec]]:
+    every = dict.fromkeys(asset for entry in file.entries for asset in entry.spec.assets())
+    return [(named.source, named) for named in every if isinstance(named.source, Path)]
+
+
+def _bundles_without_algo(file: SpecFile) -> list[Path]:
+    return list(dict.fromkeys(spec.unbuilt_bundle for _, spec in file.tasks if spec.unbuilt_bundle is not None))
 
 
 def _environment(bundle: Path) -> Path:
-    """What stands for the image of a bundle among the paths of the YAML, also in messages."""
+    """Return the path that denotes a bundle's image in the mapping and in messages."""
     return bundle / "Dockerfile"
 
 
-def register(uploaded: Uploaded, chain: Chain, store: AssetStore) -> None:
-    """Tell the chain of them; free of charge for what it knows already. Raises `ChainRefused` naming the path."""
+def register(uploaded: Uploaded, chain: CreatorCalls, store: AssetStore) -> None:
+    """Register the assets; registered ones cost nothing again. Raises `ChainRefused` naming the path."""
     assets = uploaded.assets(lambda ref: store.uri(ref.digest))
     try:
         chain.register_assets(assets)
@@ -92,14 +154,48 @@ def register(uploaded: Uploaded, chain: Chain, store: AssetStore) -> None:
             if known is not None and (known.kind, known.label) != (asset.kind, asset.label):
                 raise ChainRefused(
                     refused.rule,
-                    f"{uploaded.path(asset.ref)} is {_as_what(asset)} here, but these bytes are registered as "
-                    f"{_as_what(known)} of yours",
+                    f"{uploaded.path(asset.ref)} is {as_what(asset)} here, but these bytes are registered as "
+                    f"{as_what(known)} of yours",
                     remedy="use them as that, or name other files: kinds and labels are for ever",
                 ) from refused
         raise
 
 
-def _as_what(asset: Named | Asset) -> str:
+def as_what(asset: AssetSpec | Asset) -> str:
     if asset.label is not None:
         return f"a {asset.label.capitalize()} sample"
     return f"the {asset.kind}"
+
+
+def add_asset(
+    path: Path, kind: AssetKind, label: Label | None, chain: CreatorCalls, store: AssetStore, *, say: Say
+) -> Asset:
+    """Store a file or folder and register it. Raises `InputError`, and `ChainRefused` for another kind or label."""
+    if (kind is AssetKind.DATA_SAMPLE) != (label is not None):
+        raise InputError(
+            "a data sample has a label, other assets have none",
+            remedy="add --label train or --label test" if label is None else f"leave --label out for a {kind}",
+        )
+    if not path.exists():
+        raise InputError(f"{path} doesn't exist", remedy="name a file or folder")
+    if kind in (AssetKind.ALGO, AssetKind.METRIC) and not (path / "Dockerfile").is_file():
+        raise InputError(f"{path} has no Dockerfile", remedy="put one into the folder: the image is built from it")
+    if kind in (AssetKind.ALGO, AssetKind.METRIC):
+        _check_dockerfile(path / "Dockerfile")
+    ref = AssetRef(owner=chain.account, digest=put_own_files(path, kind, store))
+    say(f"stored {path} as {ref.digest}")
+    uploaded = Uploaded()
+    uploaded.add(path, ref, AssetSpec(source=path, kind=kind, label=label))
+    register(uploaded, chain, store)
+    asset = chain.asset(ref)
+    assert asset is not None  # its block is finalised
+    return asset
+
+
+def _check_dockerfile(path: Path) -> None:
+    from node_runtime.engines.docker.dockerfile import check_dockerfile  # slow to import, and rarely needed
+
+    try:
+        check_dockerfile(path)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}", remedy="mend it; a registered folder stays as it is") from error

@@ -1,5 +1,4 @@
-"""How does SCALE write numbers and byte strings? Only what the host itself must read; calls and storage are the
-runtime's business.
+"""SCALE encoding and decoding of the numbers and byte strings that the host handles.
 
 Source: the SCALE codec, https://docs.polkadot.com/polkadot-protocol/basics/data-encoding/.
 """
@@ -8,11 +7,11 @@ import struct
 
 
 class ScaleError(ValueError):
-    """The bytes end too early, or say something no encoder would write."""
+    """The bytes are truncated or not a valid encoding."""
 
 
 def compact(number: int) -> bytes:
-    """A non-negative integer below 2**536 in compact form."""
+    """Encode a non-negative integer below 2**536 in compact form."""
     if number < 1 << 6:
         return bytes((number << 2,))
     if number < 1 << 14:
@@ -24,12 +23,12 @@ def compact(number: int) -> bytes:
 
 
 def prefixed(data: bytes) -> bytes:
-    """A byte string with its length before it, as ``Vec<u8>``."""
+    """Encode a byte string with its length, as ``Vec<u8>``."""
     return compact(len(data)) + data
 
 
 class Reader:
-    """Reads a SCALE value from left to right; `ScaleError` when the bytes run out."""
+    """Sequential reader of SCALE values. Raises `ScaleError` at the end of the bytes."""
 
     def __init__(self, data: bytes, offset: int = 0) -> None:
         self._data = data

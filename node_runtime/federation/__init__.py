@@ -1,5 +1,5 @@
-"""How does one model come of several? Federated averaging of model folders, for everybody and for nodes alike.
+"""Federated averaging of model folders, for creators and nodes.
 
-This folder is also the algo of an aggregation task that names none: its Dockerfile copies it into an image as the
-package ``federation``. So it needs NumPy, and nothing else of the project.
+This folder is also the default algo of aggregation tasks: its Dockerfile copies it into an image as the package
+``federation``. So it depends on NumPy only, not on the rest of the project.
 """

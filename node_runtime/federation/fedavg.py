@@ -1,7 +1,7 @@
-"""What is the average of several models? Each weight's mean, weighted by the examples that a model was trained on.
+"""Federated averaging: the mean of several models' weights, weighted by their numbers of training examples.
 
-Federated averaging: McMahan et al., https://arxiv.org/abs/1602.05629, the server's step. As a program it is the algo of
-an aggregation task: ``aggregate KEY…`` reads the folders ``/sandbox/model/KEY`` and writes ``/sandbox/model/model``.
+The server's step of McMahan et al., https://arxiv.org/abs/1602.05629. As a program it is the algo of an aggregation
+task: ``aggregate KEY…`` reads the folders ``/sandbox/model/KEY`` and writes ``/sandbox/model/model``.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from .model_folder import (
     MAX_SAMPLES,
     MAX_WEIGHTS,
     Json,
-    Model,
+    ModelContents,
     ModelInfo,
     ModelRefused,
     Weights,
@@ -27,15 +27,15 @@ from .model_folder import (
 )
 from .structure import check_belong, check_same_shapes, check_same_structure
 
-CONTRIBUTOR = "federated"  # whom the average says it is from
+CONTRIBUTOR = "federated"  # the contributor in the average's info.json
 _MODELS = Path("/sandbox/model")
 
 
-def federate(folders: Mapping[str, Path], *, limit: int = MAX_WEIGHTS) -> Model:
-    """The average of the models in the folders, in float64, as the kinds of numbers that they have.
+def federate(folders: Mapping[str, Path], *, limit: int = MAX_WEIGHTS) -> ModelContents:
+    """Average the models in the folders, in float64, and convert back to their dtypes.
 
-    The keys are what messages call the models. One model, of at most ``limit`` bytes, is in memory at a time, beside
-    the first and the sum. Raises `ModelRefused`; its place begins with what the model is called.
+    The keys name the models in messages. One model of at most ``limit`` bytes is in memory at a time, in addition to
+    the first and the sum. Raises `ModelRefused`; its place begins with the model's key.
     """
     if not folders:
         raise ModelRefused("models", "there are none", remedy="name at least one")
@@ -51,7 +51,7 @@ def federate(folders: Mapping[str, Path], *, limit: int = MAX_WEIGHTS) -> Model:
         for name, array in weights.items():
             sums[name] += array.astype(np.float64) * (infos[called].samples / total)
     mean = {name: _as_before(sums[name], array) for name, array in first.items()}
-    return Model(structure=structure, weights=mean, info=_averaged(tuple(infos.values()), total))
+    return ModelContents(structure=structure, weights=mean, info=_averaged(tuple(infos.values()), total))
 
 
 def _info_of(called: str, folder: Path) -> ModelInfo:
@@ -75,12 +75,12 @@ def _another(called: str, folder: Path, structure: Json, first: Weights, than: s
 
 
 def _as_before(mean: np.ndarray, array: np.ndarray) -> np.ndarray:
-    """Whole numbers, the same in all models, stay as they are."""
+    """Convert a mean to the array's dtype; integers, equal in all models, are kept unchanged."""
     return mean.astype(array.dtype) if array.dtype.kind == "f" else array
 
 
 def _averaged(infos: Sequence[ModelInfo], total: int) -> ModelInfo:
-    """The average's own accuracy is not known before somebody scores it."""
+    """Return the average's info; its accuracy is unknown until it is scored."""
     parts = [{"contributor": info.contributor, "samples": info.samples} for info in infos]
     return ModelInfo(name=infos[0].name, contributor=CONTRIBUTOR, samples=total, rest={"averaged": parts})
 

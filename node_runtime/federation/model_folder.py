@@ -1,9 +1,9 @@
-"""What is in a model folder, and is it what it should be? Neither framework nor pickle: JSON and plain arrays.
+"""Reader and writer of model folders: JSON and plain arrays, without framework or pickle.
 
-``structure.json`` is what Keras' ``Model.to_json()`` writes. ``weights.npz`` holds an array for each variable, called
-``<layer>/<what it is>``, in NumPy's format (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
-``info.json`` is ``{"name": …, "contributor": …, "samples": N, "accuracy": …}``; ``samples`` is how many examples the
-model was trained on. Folders come from strangers: nothing of them is read before its size is known.
+``structure.json`` is the output of Keras' ``Model.to_json()``. ``weights.npz`` holds an array per variable, named
+``<layer>/<variable>``, in NumPy's format (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+``info.json`` is ``{"name": …, "contributor": …, "samples": N, "accuracy": …}``; ``samples`` is the number of training
+examples. Folders are untrusted: sizes are checked before anything is read.
 """
 
 import io
@@ -25,18 +25,18 @@ MAX_STRUCTURE = 16 << 20  # bytes
 MAX_INFO = 1 << 20
 MAX_WEIGHTS = 4 << 30
 MAX_ARRAYS = 10_000
-MAX_DIRECTORY = MAX_ARRAYS * 512  # bytes of names and places
+MAX_DIRECTORY = MAX_ARRAYS * 512  # bytes of the archive's central directory
 MAX_SAMPLES = 1 << 53
-_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those of numpy.savez and savez_compressed
-_HEADER = 4096  # bytes before an array's numbers, at most
-_FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # the same weights have to be the same bytes
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of numpy.savez and numpy.savez_compressed
+_HEADER = 4096  # maximum bytes of an array's header
+_FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # fixed, so that equal weights give equal bytes
 
 Json = Any
 Weights = dict[str, NDArray[Any]]
 
 
 class ModelRefused(ValueError):
-    """A model can't be used. ``place`` is where in its folder, e.g. ``weights.npz: dense/kernel``."""
+    """An unusable model. ``place`` is the location in its folder, e.g. ``weights.npz: dense/kernel``."""
 
     def __init__(self, place: str, reason: str, *, remedy: str) -> None:
         super().__init__(f"{place}: {reason}; {remedy}")
@@ -45,7 +45,7 @@ class ModelRefused(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """``samples`` is its weight in an average; ``rest`` whatever else the file says."""
+    """The content of info.json: ``samples`` is the weight in an average, ``rest`` the other keys."""
 
     name: str
     contributor: str
@@ -54,7 +54,7 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class ModelContents:
     structure: Json
     weights: Weights
     info: ModelInfo
@@ -83,11 +83,11 @@ def read_structure(folder: Path) -> Json:
 
 
 def read_weights(folder: Path, *, limit: int = MAX_WEIGHTS) -> Weights:
-    """All arrays by their names, in the file's order, of at most `limit` bytes together. Raises `ModelRefused`."""
+    """Read all arrays by name, in the file's order, at most `limit` bytes together. Raises `ModelRefused`."""
     try:
         path = _opened(folder / WEIGHTS)
         with path.open("rb") as opened:
-            # an archive's list of its entries is read in one piece, before anything is known of it
+            # zipfile reads the central directory in one piece before any check
             file = _Bounded(opened, MAX_DIRECTORY)
             with zipfile.ZipFile(cast(IO[bytes], file)) as archive:
                 file.most = limit
@@ -97,8 +97,8 @@ def read_weights(folder: Path, *, limit: int = MAX_WEIGHTS) -> Weights:
         raise ModelRefused(WEIGHTS, f"not a NumPy archive: {error}", remedy="write it with numpy.savez") from error
 
 
-def write_model(model: Model, folder: Path) -> None:
-    """Into a new or empty folder. The same model is the same bytes."""
+def write_model(model: ModelContents, folder: Path) -> None:
+    """Write a model into a new or empty folder. Equal models give equal bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / STRUCTURE).write_text(json.dumps(model.structure, indent=1) + "\n")
     info = {"name": model.info.name, "contributor": model.info.contributor, "samples": model.info.samples}
@@ -107,12 +107,12 @@ def write_model(model: Model, folder: Path) -> None:
         for name, array in model.weights.items():
             content = io.BytesIO()
             npy.write_array(content, array, allow_pickle=False)
-            # written at once: how an entry of unknown size is written differs between versions of Python
+            # in one write: the format of entries of unknown size differs between Python versions
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", date_time=_FIRST_DAY), content.getbuffer())
 
 
 class _Bounded:
-    """A file of which not more than ``most`` bytes are read at once."""
+    """File wrapper that refuses single reads of more than ``most`` bytes."""
 
     def __init__(self, file: BinaryIO, most: int) -> None:
         self.most = most
@@ -149,7 +149,7 @@ def _entries(archive: zipfile.ZipFile, limit: int, *, length: int) -> dict[str, 
 
 
 def _is_plain(name: str) -> bool:
-    """Whoever unpacks the archive finds it in the folder that they meant."""
+    """Return whether a name unpacks inside the target folder."""
     return name.isprintable() and not {"", ".", ".."} & set(name.split("/"))
 
 
@@ -168,7 +168,7 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> 
         raise ModelRefused(place, "ends too early", remedy="save it again")
     try:
         array = np.frombuffer(content, dtype=kind).reshape(shape, order="F" if by_columns else "C")
-    except (ValueError, TypeError, OverflowError) as error:  # more dimensions than there are, or longer ones
+    except (ValueError, TypeError, OverflowError) as error:  # too many dimensions, or too long ones
         raise ModelRefused(place, f"has no such shape: {_short(error)}", remedy="save it again") from error
     if kind.kind == "f" and not np.isfinite(array).all():
         bad = int(array.size - np.isfinite(array).sum())

@@ -1,4 +1,4 @@
-"""Do models have one and the same structure, and do weights belong to it? Told by the layers of Keras' JSON.
+"""Comparison of models' structures, and of weights with a structure, by the layers in Keras' JSON.
 
 Source: https://keras.io/guides/serialization_and_saving, ``Model.to_json()``.
 """
@@ -11,12 +11,12 @@ import numpy as np
 
 from .model_folder import STRUCTURE, WEIGHTS, Json, ModelRefused, Weights
 
-_SET_ASIDE = ("trainable", "layers")  # who freezes a layer has the same model; inner layers are compared on their own
+_SET_ASIDE = ("trainable", "layers")  # freezing a layer doesn't change the model; inner layers are compared separately
 _REMEDY = "average only models that were trained from one and the same structure"
 
 
 def layers_of(structure: Json) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each layer by its path, ``outer/inner`` for those of a model inside the model. None where it isn't Keras'."""
+    """Yield each layer by its path, ``outer/inner`` for nested models; nothing for other formats than Keras'."""
     config = structure.get("config") if isinstance(structure, dict) else None
     layers = config.get("layers") if isinstance(config, dict) else None
     for layer in layers if isinstance(layers, list) else ():
@@ -29,7 +29,7 @@ def layers_of(structure: Json) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def check_same_structure(first: Json, other: Json, *, than: str) -> None:
-    """Raises `ModelRefused` naming the first layer that differs; `than` is what the first model is called."""
+    """Raise `ModelRefused` naming the first layer that differs; `than` names the first model."""
     ours, theirs = list(layers_of(first)), list(layers_of(other))
     for (name, layer), (their_name, their_layer) in zip(ours, theirs, strict=False):
         if name != their_name:
@@ -44,7 +44,7 @@ def check_same_structure(first: Json, other: Json, *, than: str) -> None:
 
 
 def check_belong(weights: Weights, structure: Json) -> None:
-    """Every array belongs to a layer, where the structure tells of layers. Raises `ModelRefused`."""
+    """Raise `ModelRefused` for an array without a layer, where the structure lists layers."""
     layers = {path for path, _ in layers_of(structure)}
     for name in weights if layers else ():
         parts = name.split("/")
@@ -55,7 +55,7 @@ def check_belong(weights: Weights, structure: Json) -> None:
 
 
 def check_same_shapes(first: Weights, other: Weights, *, than: str) -> None:
-    """The same arrays of the same shapes; whole numbers have no mean, so they are the same. Raises `ModelRefused`."""
+    """Raise `ModelRefused` where names, shapes or dtypes differ, or integers, which have no mean."""
     for name in (*first, *other):
         if name not in other or name not in first:
             raise _refused(WEIGHTS, name, _missing(than, here=name in other))
@@ -69,7 +69,7 @@ def check_same_shapes(first: Weights, other: Weights, *, than: str) -> None:
 
 
 def _difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
-    """In which point two layers differ, e.g. ``units is 32, but 64``; empty when they are alike."""
+    """Describe how two layers differ, e.g. ``units is 32, but 64``; empty when they are equal."""
     if ours.get("class_name") != theirs.get("class_name"):
         return f"it is a {theirs.get('class_name')}, but a {ours.get('class_name')}"
     one, two = ours["config"], theirs["config"]

@@ -1,6 +1,7 @@
-"""Which calls do the pallets have? One function a call, with the nouns it takes."""
+"""The pallets' calls: one function each, with its arguments."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
+from hashlib import sha256
 from typing import Any
 
 from tests.chain_rules.codec import Case
@@ -66,21 +67,48 @@ def asset_input(owner: bytes, digest: bytes) -> Case:
     return Case.of("Asset", AssetRef(owner=owner, digest=digest))
 
 
-def model_input(model: int) -> Case:
-    return Case.of("Model", model)
+@dataclass(frozen=True, kw_only=True)
+class ModelId:
+    submission: int
+    output: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perf:
+    """``value`` in units of 10^-18."""
+
+    name: bytes
+    value: int
+
+
+def model_input(submission: int) -> Case:
+    return Case.of("Model", ModelId(submission=submission))
 
 
 def transfer(to: bytes, amount: int) -> Call:
     return Call("Balances", "transfer_keep_alive", (Case.of("Id", to), amount))
 
 
+def set_storage(key: bytes, value: bytes) -> Call:
+    """By the sudo key."""
+    inner = make_dataclass("set_storage", ["items"])([(key, value)])
+    return Call("Sudo", "sudo", (Case.of("System", inner),))
+
+
 def register_asset(digest: bytes, kind: Any, visibility: str = "Shared") -> Call:
     return Call("Registry", "register_asset", (digest, kind, visibility, b"store:" + digest[:4].hex().encode()))
 
 
+def move_asset(digest: bytes, uri: bytes) -> Call:
+    return Call("Registry", "move_asset", (digest, uri))
+
+
 def create_objective(
-    *, metric: bytes, opener: bytes, samples: tuple[bytes, ...], name: bytes = b"accuracy", tolerance: int = 0
+    *, metric: bytes, opener: bytes, samples: tuple[bytes, ...], name: bytes | None = None, tolerance: int = 0
 ) -> Call:
+    """By default its name stands for what it is made of: an owner's names are unique."""
+    if name is None:
+        name = b"accuracy " + sha256(b"".join((metric, opener, *samples))).hexdigest()[:16].encode()
     return Call("Registry", "create_objective", (name, metric, opener, "Higher", tolerance, samples))
 
 
@@ -104,14 +132,20 @@ def resume_task(task: int) -> Call:
     return Call("Tasks", "resume_task", (task,))
 
 
+def decline_offer(task: int) -> Call:
+    return Call("Tasks", "decline_offer", (task,))
+
+
 def assign_task(task: int) -> Call:
     return Call("Tasks", "assign_task", (task,))
 
 
 def send_result(
-    task: int, epoch: int, *, outputs: tuple[Output, ...] = (), perf: int | None = None, result: bytes = b"r" * 32
+    task: int, epoch: int, *, outputs: tuple[Output, ...] = (), score: int | None = None, result: bytes = b"r" * 32
 ) -> Call:
-    return Call("Tasks", "send_task_result", (task, epoch, result, outputs, b"store:result", perf))
+    """A result, of a scoring with its ``score`` in units of 10^-18."""
+    perfs = () if score is None else (Perf(name=b"all", value=score),)
+    return Call("Tasks", "send_task_result", (task, epoch, result, outputs, b"store:result", perfs))
 
 
 def report_failure(task: int, epoch: int, category: str) -> Call:
@@ -142,3 +176,7 @@ def poke(kind: str, *which: Any) -> Call:
 
 def purge_task(task: int) -> Call:
     return Call("Tasks", "purge_task", (task,))
+
+
+def purge_plan(plan: int) -> Call:
+    return Call("Tasks", "purge_plan", (plan,))

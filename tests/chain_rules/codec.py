@@ -1,4 +1,4 @@
-"""How are the runtime's values written and read? One encoder and one decoder for each of its types, made once.
+"""Codec of the runtime's values: one encoder and one decoder for each of its types, made once.
 
 Values in Python: integers, booleans, ``bytes`` for byte strings, byte arrays and accounts, tuples for lists and tuples,
 None or the value for options. A struct is an object with its fields as attributes; a variant too, of a class with the

@@ -1,14 +1,14 @@
-"""What do the tests of the chain's rules share? The packaged runtime, and a world grown from it."""
+"""Fixtures of the chain's rules: the packaged runtime, and a world grown from it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from node_runtime.devnet.chain import Chain
-from node_runtime.devnet.compiled import default_cache
-from node_runtime.devnet.server import RUNTIME
-from node_runtime.devnet.store import Store
+from node_runtime.devnet.chain import EmbeddedChain
+from node_runtime.devnet.server.server import RUNTIME
+from node_runtime.devnet.state.store import Store
+from node_runtime.devnet.wasm.compiled import default_cache
 from tests.chain_rules.purses import Purses
 from tests.chain_rules.world import World
 from tests.devnet import Clock
@@ -18,21 +18,21 @@ NAMES = ("Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie")
 POOR = "Mallory"
 """Has nothing at genesis."""
 
-OpenWorld = Callable[[], World]
+OpenWorld = Callable[..., World]
 
 
 @pytest.fixture
 def open_world() -> Iterator[OpenWorld]:
-    """Opens worlds, each with a chain of its own."""
+    """Opens worlds, each with a chain of its own, under the packaged runtime or another one's code."""
     stores: list[Store] = []
 
-    def open_it() -> World:
+    def open_it(code: bytes | None = None, preset: str = "development") -> World:
         clock = Clock()
         stores.append(Store(Path(":memory:")))  # nothing here asks what survives a crash
-        chain = Chain(
+        chain = EmbeddedChain(
             stores[-1],
-            code=RUNTIME.read_bytes(),
-            preset="development",
+            code=code or RUNTIME.read_bytes(),
+            preset=preset,
             cache_folder=default_cache(),
             wall_clock=clock,
             notify=lambda _transaction, _status: None,

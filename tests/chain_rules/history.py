@@ -1,4 +1,4 @@
-"""What must be true of the way from one block to the next? Money moves as the events tell, states move as allowed."""
+"""Checks of the step from one block to the next: money moves as the events say, states move as allowed."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.chain_rules.codec import name_of
 from tests.chain_rules.invariants import reject_fee
+from tests.chain_rules.ledger import Ledger, Terms
 from tests.chain_rules.state import Event, State
 from tests.chain_rules.world import TREASURY, World, fees_in
 
@@ -26,11 +27,12 @@ class History:
     """Remembers what records that may be purged said, and sees each block once, in order."""
 
     def __init__(self, world: World) -> None:
-        self._registry_fees = {
-            "AssetRegistered": world.schema.constant("Registry", "AssetFee"),
-            "ObjectiveCreated": world.schema.constant("Registry", "ObjectiveFee"),
-        }
-        self._report_fee: int = world.constant("ReportFee")
+        prices = Terms(
+            report_fee=world.constant("ReportFee"),
+            pause=world.constant("PauseWindow"),
+            min_timeout=world.constant("MinTimeout"),
+        )
+        self._ledger = Ledger(prices)
         self._reject_share: int = world.constant("RejectFee")
         self._issuance = world.state.single("Balances", "TotalIssuance")
         self.tasks: dict[int, Any] = {}
@@ -39,19 +41,19 @@ class History:
         self.statuses: dict[int, Any] = {}
         self.epochs: Counter[int] = Counter()
         self._paid: set[int] = set()
-        self._handed_back: set[tuple[bytes, int]] = set()
 
     def see(self, before: State, after: State, events: Iterable[Event]) -> None:
         """One block, from the state before it to the state after."""
-        told = tuple(events)
+        output = tuple(events)
         self.tasks |= after.tasks("Tasks")
         self.specs |= after.tasks("Specs")
         self.task_of |= {number: task for task, number in after.tasks("Submissions")}
-        assert not [event for event in told if event.name == "Postponed"], "settling what was due failed"
-        self._check_money(before, after, told)
-        self._check_payments(after, told)
-        self._check_statuses(after, told)
-        self._check_attempts(before, after, told)
+        assert not [event for event in output if event.name == "Postponed"], "settling what was due failed"
+        self._check_money(before, after, output)
+        self._check_payments(after, output)
+        self._check_statuses(after, output)
+        self._check_attempts(before, after, output)
+        self._check_prices(before, after, output)
         _check_submissions(before, after)
         _check_permanence(before, after)
 
@@ -70,12 +72,12 @@ class History:
         """What an event says that each account gained; every list sums up to nothing."""
         fields = event.fields
         match event.name:
-            case "AssetRegistered" | "ObjectiveCreated":
-                return _to_treasury(fields.owner, self._registry_fees[event.name])
-            case "ResultAccepted" | "Aborted":
+            case "ResultAccepted":
                 task = self.tasks[fields.task]
                 assert fields.paid == task.terms.reward
                 return (task.creator, -fields.paid), (fields.worker, fields.paid)
+            case "Aborted":
+                return (self.tasks[fields.task].creator, -fields.paid), (fields.worker, fields.paid)
             case "ResultRejected":
                 task = self.tasks[fields.task]
                 fee = reject_fee(task.terms.reward, self._reject_share)
@@ -83,11 +85,9 @@ class History:
             case "Lapsed":
                 return _to_treasury(fields.worker, self.tasks[fields.task].terms.bond)
             case "ReportSettled":
-                return () if fields.returned else _to_treasury(fields.worker, self._report_fee)
+                return () if fields.returned else _to_treasury(fields.worker, fields.fees)
             case "HandedBack":
-                again = (fields.worker, fields.task) in self._handed_back
-                self._handed_back.add((fields.worker, fields.task))
-                return _to_treasury(fields.worker, self._report_fee) if again else ()
+                return _to_treasury(fields.worker, fields.price)
         return ()
 
     def _check_payments(self, after: State, events: tuple[Event, ...]) -> None:
@@ -107,8 +107,8 @@ class History:
                 _check_step(self.statuses[event.fields.task], event.fields.status)
                 self.statuses[event.fields.task] = event.fields.status
         for number, task in after.tasks("Tasks").items():
-            told = self.statuses[number]
-            assert name_of(told) == name_of(task.status), f"task {number} changed without telling"
+            output = self.statuses[number]
+            assert name_of(output) == name_of(task.status), f"task {number} changed without telling"
 
     def _check_attempts(self, before: State, after: State, events: tuple[Event, ...]) -> None:
         for event in events:
@@ -127,6 +127,12 @@ class History:
             else:
                 assert new.epoch > old.epoch
                 assert name_of(old.state) in _MAY_BE_RETRIED
+
+    def _check_prices(self, before: State, after: State, events: tuple[Event, ...]) -> None:
+        for event in events:
+            if event.pallet == "Tasks":
+                self._ledger.note(event, self.tasks, before, after)
+        self._ledger.check(after)
 
 
 def _to_treasury(account: bytes, amount: int) -> tuple[tuple[bytes, int], tuple[bytes, int]]:
@@ -148,13 +154,16 @@ def _check_submissions(before: State, after: State) -> None:
             assert name_of(old.status) != "UnderReview", "a submission vanished undecided"
             continue
         assert name_of(old.status) == "UnderReview" or new == old, "a decision changed"
-        same = ("worker", "epoch", "result", "outputs", "uri", "score", "sent")
+        same = ("worker", "epoch", "result", "outputs", "uri", "same_as", "sent")
         assert all(getattr(new, name) == getattr(old, name) for name in same)
+        rejected = name_of(new.status) == "Rejected"
+        assert new.perfs == (() if rejected else old.perfs)
+        assert not rejected or new.score is None, "a rejected result keeps a score"
 
 
 def _check_permanence(before: State, after: State) -> None:
-    """Labels, objectives, models, terms and specs never change; the first three never go."""
-    for name in ("Assets", "Objectives", "TestOf", "Models", "ObjectivesOf"):
+    """Labels, objectives, models, certified scores, terms and specs never change; the first four never go."""
+    for name in ("Assets", "Objectives", "TestOf", "Models", "Scores", "ObjectivesOf"):
         known = after.registry(name)
         assert all(known.get(key) == value for key, value in before.registry(name).items()), f"{name} changed"
     for number, task in after.tasks("Tasks").items():

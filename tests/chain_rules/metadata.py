@@ -1,4 +1,4 @@
-"""What does a runtime say of itself? Its V14 metadata, read into plain nouns.
+"""A runtime's V14 metadata, read into plain classes.
 
 Source: frame-metadata's ``v14`` module and scale-info's ``PortableRegistry``. A walk encodes and decodes a hundred
 thousand values; client libraries, which look every type up by its name again, take fifty times as long.

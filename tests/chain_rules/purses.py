@@ -1,5 +1,6 @@
-"""Who gained what? Everybody's money before and after, as if transactions cost nothing."""
+"""Everybody's balance before and after, as if transactions cost nothing."""
 
+from tests.chain_rules.state import State
 from tests.chain_rules.world import TREASURY, World
 
 
@@ -16,5 +17,14 @@ class Purses:
         return {account: change for account, change in changes.items() if change}
 
     def nothing_held(self) -> bool:
-        accounts = self._world.state.accounts
-        return all(accounts[account].reserved == 0 for account in self._before)
+        """But for the bytes of specs, whose price comes back when their tasks are purged."""
+        state = self._world.state
+        return all(
+            state.accounts[account].reserved == state.held(account, "Bytes") == specs_of(state, account)
+            for account in self._before
+        )
+
+
+def specs_of(state: State, creator: bytes) -> int:
+    """What is held of a creator for the bytes of the specs of its tasks."""
+    return sum(task.bytes.spec for task in state.tasks("Tasks").values() if task.creator == creator)

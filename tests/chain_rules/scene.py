@@ -1,4 +1,4 @@
-"""What do the tests of single rules begin with? A creator's task, a worker at it, a result, an objective."""
+"""Starting points of single rules' tests: a creator's task, a worker at it, a result, an objective."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -57,16 +57,18 @@ def claim(world: World, worker: bytes, task: int) -> int:
     return int(_told(world.do(worker, calls.assign_task(task)), "Assigned").epoch)
 
 
-def send(world: World, worker: bytes, task: int, epoch: int, *, model: bytes | None = None, perf: Any = None) -> int:
+def send(
+    world: World, worker: bytes, task: int, epoch: int, *, model: bytes | None = None, score: int | None = None
+) -> int:
     """The submission's id."""
     outputs = () if model is None else (Output(name=b"model", digest=model),)
-    sealed = world.do(worker, calls.send_result(task, epoch, outputs=outputs, perf=perf))
+    sealed = world.do(worker, calls.send_result(task, epoch, outputs=outputs, score=score))
     return int(_told(sealed, "ResultSent").submission)
 
 
-def deliver(world: World, worker: bytes, task: int, *, model: bytes | None = None, perf: Any = None) -> int:
+def deliver(world: World, worker: bytes, task: int, *, model: bytes | None = None, score: int | None = None) -> int:
     """Claim and send; the submission's id."""
-    return send(world, worker, task, claim(world, worker, task), model=model, perf=perf)
+    return send(world, worker, task, claim(world, worker, task), model=model, score=score)
 
 
 def status(world: World, task: int) -> str:

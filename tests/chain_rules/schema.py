@@ -1,12 +1,12 @@
-"""Where does the runtime keep what, and which bytes is a call? Its storage items, calls, errors and constants."""
+"""The runtime's schema by its metadata: storage items, calls, errors and constants."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from node_runtime.devnet.host_functions import twox
 from node_runtime.devnet.scale import Reader
+from node_runtime.devnet.wasm.functions import twox
 from tests.chain_rules.codec import Case, Codec, Decode, name_of
 from tests.chain_rules.metadata import Item, Metadata, Variants, read_metadata
 

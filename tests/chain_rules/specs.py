@@ -1,4 +1,4 @@
-"""What may a creator ask for? A chosen spec over the assets, models and objectives there are, mostly one that fits."""
+"""A chosen spec over the existing assets, models and objectives, mostly one that fits."""
 
 from random import Random
 from typing import Any
@@ -19,7 +19,7 @@ _FITTING = {
     "Aggregation": ("Algo", "Bundle", "Opener"),
     "Scoring": (TRAIN_SAMPLE, "Opener", "Metric", "Algo"),
 }
-_FITTING_ELSE = (TRAIN_SAMPLE, "Opener", "Algo")
+_FITTING_ELSE = (TRAIN_SAMPLE, "Opener", "Algo", "Bundle")
 
 
 def choose_spec(state: State, random: Random, creator: bytes, kind: str) -> Spec:
@@ -33,15 +33,27 @@ def choose_spec(state: State, random: Random, creator: bytes, kind: str) -> Spec
         if asset.kind in _FITTING.get(kind, _FITTING_ELSE) or random.random() < _ODD
     ]
     inputs = random.sample(assets, min(len(assets), random.randint(0, 3)))
+    if kind in MODEL_MAKERS and random.random() > _ODD:
+        inputs = _with_something_to_run(state, random, inputs)
     if kind == "Scoring" and random.random() > _ODD:
         inputs = _with_a_train_sample(state, random, inputs)
     named = random.sample(objectives, min(len(objectives), random.choice((0, 1, 1, 2))))
     if kind not in MODEL_MAKERS and random.random() > _ODD:
         named = []
-    models = _models(state, random, kind, parents, list(state.registry("Models")))
+    known = state.registry("Models")
+    clean = [submission for (submission, _), record in known.items() if record.clean_for]
+    candidates = clean if clean and random.random() < 0.5 else [submission for submission, _ in known]
+    models = _models(state, random, kind, parents, candidates)
     if kind in MODEL_MAKERS and len(models) == 1 and name_of(models[0]) == "Model" and random.random() < 0.6:
-        named = list(state.registry("Models")[models[0].values[0]].clean_for)
+        named = list(known[models[0].values[0].submission, 0].clean_for)
     return Spec(inputs=(*inputs, *models), parents=parents, objectives=tuple(named))
+
+
+def _with_something_to_run(state: State, random: Random, inputs: list[Case]) -> list[Case]:
+    """With an algo or a bundle, if there is any."""
+    runs = [key for key, asset in state.registry("Assets").items() if asset.kind in ("Algo", "Bundle")]
+    chosen = [calls.asset_input(*key) for key in random.sample(runs, min(len(runs), 1))]
+    return [*chosen, *(entry for entry in inputs if entry not in chosen)]
 
 
 def _with_a_train_sample(state: State, random: Random, inputs: list[Case]) -> list[Case]:
@@ -59,8 +71,8 @@ def _certified(state: State, random: Random, objective: int, parents: tuple[int,
     if random.random() < _ODD:
         inputs = inputs[1:]
     models = state.registry("Models")
-    clean = [model for model, record in models.items() if objective in record.clean_for]
-    candidates = clean if clean and random.random() > _ODD else list(models)
+    clean = [submission for (submission, _), record in models.items() if objective in record.clean_for]
+    candidates = clean if clean and random.random() > _ODD else [submission for submission, _ in models]
     models_in = _models(state, random, "Scoring", parents, candidates)
     return Spec(inputs=(*inputs, *models_in), parents=parents, objectives=(objective,))
 

@@ -1,4 +1,4 @@
-"""What does the chain's state say, decoded? Kept up to date from what each block changes, so that looking is cheap."""
+"""The chain's state, decoded. Updated from what each block changes, so that reads are cheap."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,13 @@ from node_runtime.devnet.scale import Reader
 from tests.chain_rules.codec import name_of
 from tests.chain_rules.schema import Schema
 
-_WATCHED = {"System": {"Account", "Events"}, "Balances": {"Holds", "TotalIssuance"}, "Registry": None, "Tasks": None}
+_WATCHED = {
+    "System": {"Account", "Events"},
+    "Timestamp": {"Now"},
+    "Balances": {"Holds", "TotalIssuance"},
+    "Registry": None,
+    "Tasks": None,
+}
 """Pallets whose items are decoded, None for all."""
 _PREFIX = 32
 
@@ -67,6 +73,11 @@ class State:
         return self.map(pallet, name).get(None)
 
     @property
+    def now(self) -> int:
+        """The time of its block, in milliseconds."""
+        return int(self.single("Timestamp", "Now"))
+
+    @property
     def accounts(self) -> dict[bytes, Any]:
         """Free and reserved money of each account."""
         return {account: info.data for account, info in self.map("System", "Account").items()}
@@ -77,7 +88,7 @@ class State:
         return data.free + data.reserved if data else 0
 
     def held(self, account: bytes, reason: str) -> int:
-        """What Tasks holds of an account: ``Escrow`` or ``Bond``."""
+        """What Tasks holds of an account: ``Escrow``, ``Bond`` or ``Bytes``."""
         for hold in self.map("Balances", "Holds").get(account, ()):
             if name_of(hold.id) == "Tasks" and name_of(hold.id.values[0]) == reason:
                 return int(hold.amount)
@@ -91,8 +102,8 @@ class State:
 def _event(record: Any) -> Event:
     phase = record.phase
     extrinsic = phase.values[0] if name_of(phase) == "ApplyExtrinsic" else None
-    told = record.event.values[0]
-    return Event(extrinsic, name_of(record.event), name_of(told), told)
+    output = record.event.values[0]
+    return Event(extrinsic, name_of(record.event), name_of(output), output)
 
 
 def _is_watched(pallet: str, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What may be trained on, what does a score mean, and where may private data go?"""
+"""Rules on data: what may be trained on, what a score means, and where private data may go."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def offer(world: World, kind: str, spec: Spec) -> int:
 
 
 def clean_for(world: World, model: int) -> tuple[int, ...]:
-    return tuple(world.state.registry("Models")[model].clean_for)
+    return tuple(world.state.registry("Models")[model, 0].clean_for)
 
 
 def test_a_label_never_changes(world: World) -> None:
@@ -48,12 +48,36 @@ def test_a_label_never_changes(world: World) -> None:
     assert world.state.registry("Assets")[owner, digest].kind == TEST_SAMPLE
 
 
-def test_registering_the_same_again_costs_nothing_and_registering_costs_its_fee(world: World) -> None:
-    owner = world.accounts[0]
-    before = world.wealth(owner)
-    for _ in range(2):
-        world.do(owner, calls.register_asset(digest_of("sample"), TEST_SAMPLE))
-    assert before - world.wealth(owner) == world.schema.constant("Registry", "AssetFee")
+def test_registering_pays_once_for_the_bytes_that_stay(world: World) -> None:
+    owner, call = world.accounts[0], calls.register_asset(digest_of("sample"), TEST_SAMPLE)
+    uri = call.arguments[-1]
+    # owner and digest; kind and label, visibility, the uri with its length, the time
+    stays = 32 + 32 + 2 + 1 + 1 + len(uri) + 8
+    sealed = [world.do(owner, call) for _ in range(2)]
+    paid = [event.fields.amount for each in sealed for event in each.events if event.name == "BytesPaid"]
+    assert paid == [stays * world.schema.constant("Registry", "ByteFee")]
+
+
+def test_an_owners_names_of_objectives_are_unique(world: World, laboratory: Laboratory) -> None:
+    one, other = (
+        calls.create_objective(
+            metric=laboratory.metric, opener=laboratory.opener, samples=laboratory.tests[:count], name=b"digits"
+        )
+        for count in (1, 2)
+    )
+    world.do(laboratory.owner, one)
+    with pytest.raises(Refused, match="NameTaken"):
+        world.do(laboratory.owner, other)
+
+
+def test_another_uri_is_refused_and_moving_the_asset_changes_it(world: World) -> None:
+    owner, digest = world.accounts[0], digest_of("sample")
+    registered = calls.register_asset(digest, TEST_SAMPLE)
+    world.do(owner, registered)
+    world.do(owner, calls.move_asset(digest, b"store:elsewhere"))
+    with pytest.raises(Refused, match="OtherUri"):
+        world.do(owner, registered)
+    assert world.state.registry("Assets")[owner, digest].uri == b"store:elsewhere"
 
 
 @pytest.mark.parametrize("kind", ["Training", "Restructuring"])
@@ -140,9 +164,9 @@ def test_a_score_by_the_objectives_own_rules_is_certified(world: World, laborato
     vouchers = []
     for worker in (owner, trainer, stranger):
         task = offer(world, "Scoring", laboratory.scoring(model_input(model)))
-        submission = deliver(world, worker, task, perf=-970_000)
+        submission = deliver(world, worker, task, score=-97 * 10**16)
         score = world.state.tasks("Submissions")[task, submission].score
-        assert (score.value, score.standing) == (-970_000, "Certified")
+        assert (score.value, score.standing) == (-97 * 10**16, "Certified")
         vouchers.append(name_of(score.voucher))
     assert vouchers == ["Own", "Own", "Independent"]
 
@@ -153,7 +177,7 @@ def test_the_objectives_owner_vouches_for_others_models(world: World, laboratory
     model = deliver(world, trainer, create(world, creator, offered, laboratory.training()), model=b"m" * 32)
 
     task = offer(world, "Scoring", laboratory.scoring(model_input(model)))
-    submission = deliver(world, owner, task, perf=1)
+    submission = deliver(world, owner, task, score=1)
 
     assert world.state.tasks("Submissions")[task, submission].score.voucher == "Owner"
 
@@ -161,7 +185,7 @@ def test_the_objectives_owner_vouches_for_others_models(world: World, laboratory
 def test_a_score_on_train_samples_is_a_cross_validation(world: World, laboratory: Laboratory) -> None:
     model = train(world, laboratory)
     task = offer(world, "Scoring", laboratory.cross_validation(model_input(model)))
-    submission = deliver(world, world.accounts[2], task, perf=5)
+    submission = deliver(world, world.accounts[2], task, score=5)
 
     assert world.state.tasks("Submissions")[task, submission].score.standing == "CrossValidation"
 
@@ -204,7 +228,9 @@ def test_private_data_is_offered_to_its_owner_only(world: World) -> None:
     creator, holder, other, *_ = world.accounts
     digest = digest_of("private")
     world.do(holder, calls.register_asset(digest, TRAIN_SAMPLE, "Private"))
-    task = offer(world, "Training", Spec(inputs=(asset_input(holder, digest),)))
+    world.do(holder, calls.register_asset(digest_of("algo"), "Algo"))
+    inputs = (asset_input(holder, digest), asset_input(holder, digest_of("algo")))
+    task = offer(world, "Training", Spec(inputs=inputs))
 
     assert world.state.tasks("Offers") == {(holder, task): ()}
     assert world.state.tasks("OpenTasks") == {}
@@ -219,13 +245,15 @@ def test_private_data_of_two_accounts_goes_nowhere(world: World) -> None:
     creator, holder, other, *_ = world.accounts
     for owner in (holder, other):
         world.do(owner, calls.register_asset(digest_of("private"), TRAIN_SAMPLE, "Private"))
-    both = Spec(inputs=tuple(asset_input(owner, digest_of("private")) for owner in (holder, other)))
+    world.do(creator, calls.register_asset(digest_of("algo"), "Algo"))
+    algo = asset_input(creator, digest_of("algo"))
+    both = Spec(inputs=(algo, *(asset_input(owner, digest_of("private")) for owner in (holder, other))))
 
     with pytest.raises(Refused, match="PrivateInputsDiffer"):
         offer(world, "Training", both)
     wanted = terms(world, judge=creator, kind="Training", assignee=other)
     with pytest.raises(Refused, match="PrivateInputsDiffer"):
-        create(world, creator, wanted, Spec(inputs=(both.inputs[0],)))
+        create(world, creator, wanted, Spec(inputs=both.inputs[:2]))
 
 
 def test_an_offer_is_for_one_account_and_one_result(world: World) -> None:

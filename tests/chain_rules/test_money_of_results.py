@@ -1,4 +1,4 @@
-"""What does a result cost and bring, accepted or rejected, by a judge or by silence?"""
+"""The cost and the payment of a result, accepted or rejected, by a judge or by silence."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which calls do people make, sensible ones and others? A seeded choice, by what the chain's state offers."""
+"""A seeded choice of calls, sensible ones and others, by what the chain's state offers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +20,8 @@ _CATEGORIES = (
     "OutOfMemory",
     "OutputInvalid",
     "OutputTooLarge",
+    "BuildFailed",
+    "ImageUnfit",
     "Policy",
     "NodeError",
     "InputUnavailable",
@@ -32,7 +34,7 @@ _MOST_FEES = UNIT // 2
 _WRONG = 0.08
 """How often somebody does what it may not."""
 
-_PATIENCE = 40
+_TRIES = 40
 
 Choice = tuple[bytes, Call]
 
@@ -76,7 +78,7 @@ class Walk:
     def rivals(self) -> tuple[Choice, Choice] | None:
         """Two calls of different accounts about the same thing, when there are some at hand."""
         first = self._call()
-        for _ in range(_PATIENCE):
+        for _ in range(_TRIES):
             second = self._poke() if self.random.random() < 0.2 else self._call()
             if second[0] != first[0] and subject_of(second[1]) == subject_of(first[1]):
                 return first, second
@@ -100,14 +102,16 @@ class Walk:
             self._plan: 1,
             self._cancel_plan: 1,
             self._create: 12,
-            self._claim: 16,
-            self._send: 16,
-            self._report: 5,
-            self._hand_back: 3,
-            self._judge: 8,
+            self._claim: 20,
+            self._send: 20,
+            self._report: 8,
+            self._hand_back: 6,
+            self._judge: 10,
             self._confirm: 3,
             self._cancel: 1,
+            self._abort: 2,
             self._resume: 8,
+            self._decline: 1,
             self._poke: 2,
             self._purge: 1,
         }
@@ -129,6 +133,13 @@ class Walk:
         chosen = tuple(self.random.sample(samples, min(len(samples), self.random.randint(1, 3))))
         opener, metric = (self._one_of(self._owned(owner, kind)) or self._digest() for kind in ("Opener", "Metric"))
         return owner, calls.create_objective(metric=metric, opener=opener, samples=chosen)
+
+    def _decline(self) -> Choice | None:
+        offer = self._one_of(list(self.world.state.tasks("Offers")))
+        if offer is None or self._evenly():
+            return None
+        worker, task = offer
+        return self._mostly(worker), calls.decline_offer(task)
 
     def _plan(self) -> Choice:
         return self._anyone(), calls.create_plan()
@@ -152,14 +163,14 @@ class Walk:
         plans = [plan for plan, record in self.world.state.tasks("Plans").items() if record.creator == creator]
         return Terms(
             kind=kind,
-            reward=self.random.randint(UNIT // 100, 40 * UNIT),
+            reward=self.random.randint(UNIT, 40 * UNIT),
             bond=self.random.randint(4 * UNIT, 9 * UNIT),
             slots=1 if assignee else self.random.choice((1, 1, 2, 3)),
             max_rejects=self.random.randint(0, 2),
             max_failures=self.random.randint(1, 2),
             review=Review(
                 judge=self._anyone() if self._evenly() else creator,
-                window=self.random.choice((0, 0, 2 * SECOND, 20 * SECOND, HOUR)),
+                window=self.random.choice((0, 2 * SECOND, 20 * SECOND, HOUR, HOUR)),
             ),
             deadline=self.world.now + self.random.choice((5 * SECOND, 60 * SECOND, HOUR, 3 * DAY, 3 * DAY)),
             timeout=self.random.choice((2 * SECOND, 20 * SECOND, HOUR)),
@@ -169,11 +180,25 @@ class Walk:
 
     def _claim(self) -> Choice | None:
         state = self.world.state
+        if (again := self._once_more()) is not None and self.random.random() < 0.4:
+            return again
         if offers := list(state.tasks("Offers")):
             worker, task = self.random.choice(offers)
             return self._mostly(worker), calls.assign_task(task)
         task = self._one_of([task for _, task in state.tasks("OpenTasks")] or list(state.tasks("Tasks")))
         return None if task is None else (self._anyone(), calls.assign_task(task))
+
+    def _once_more(self) -> Choice | None:
+        """Of an account whose attempt at an open task ended, allowed or not."""
+        state = self.world.state
+        opened = {task for _, task in state.tasks("OpenTasks")} | {task for _, task in state.tasks("Offers")}
+        over = [
+            key
+            for key, attempt in state.tasks("Assignments").items()
+            if key[1] in opened and name_of(attempt.state) in ("Failed", "HandedBack")
+        ]
+        found = self._one_of(over)
+        return None if found is None else (found[0], calls.assign_task(found[1]))
 
     def _send(self) -> Choice | None:
         found = self._attempt()
@@ -183,8 +208,8 @@ class Walk:
         kind = self.world.state.tasks("Tasks")[task].terms.kind
         model = Output(name=b"model", digest=self._digest())
         outputs = () if kind in ("Annotation", "Scoring") or self._rarely() else (model,)
-        perf = self.random.randint(-(2**63), 2**63 - 1) if (kind == "Scoring") != self._rarely() else None
-        return worker, calls.send_result(task, epoch, outputs=outputs, perf=perf)
+        score = self.random.randint(-(10**36), 10**36) if (kind == "Scoring") != self._rarely() else None
+        return worker, calls.send_result(task, epoch, outputs=outputs, score=score)
 
     def _report(self) -> Choice | None:
         found = self._attempt()
@@ -213,7 +238,7 @@ class Walk:
         if key is None:
             return None
         judge = self._mostly(self.world.state.tasks("Tasks")[key[0]].terms.review.judge)
-        return judge, calls.accept(*key) if self._evenly() else calls.reject(*key)
+        return judge, calls.accept(*key) if self.random.random() < 0.4 else calls.reject(*key)
 
     def _confirm(self) -> Choice | None:
         attempts = self.world.state.tasks("Assignments")
@@ -226,13 +251,20 @@ class Walk:
         found = self._task({"Waiting", "Open", "Paused", "Closing"})
         return None if found is None else (found[0], calls.cancel_task(found[1], abort=self._evenly()))
 
+    def _abort(self) -> Choice | None:
+        """Of a task that somebody is at."""
+        found = self._attempt()
+        if found is None:
+            return None
+        return self._mostly(self.world.state.tasks("Tasks")[found[1]].creator), calls.cancel_task(found[1], abort=True)
+
     def _resume(self) -> Choice | None:
         found = self._task({"Paused"})
         return None if found is None else (found[0], calls.resume_task(found[1]))
 
     def _purge(self) -> Choice | None:
         found = self._task({"Final"})
-        return None if found is None else (self._anyone(), calls.purge_task(found[1]))
+        return None if found is None else (found[0], calls.purge_task(found[1]))
 
     def _task(self, statuses: set[str]) -> tuple[bytes, int] | None:
         """A task in one of these statuses, with whoever calls: mostly its creator."""

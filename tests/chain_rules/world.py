@@ -1,4 +1,4 @@
-"""How does a test talk to the chain? By signed calls in blocks that it seals itself, at times that it sets."""
+"""A chain for tests of its rules: signed calls in blocks that the test seals, at times that it sets."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,9 +8,8 @@ from typing import Any
 from substrateinterface import Keypair
 
 from node_runtime.devnet import blocks
-from node_runtime.devnet.chain import Chain
-from node_runtime.devnet.state import Overlay
-from node_runtime.devnet.views import keys_under
+from node_runtime.devnet.chain import EmbeddedChain
+from node_runtime.devnet.state.state import Overlay, keys_under
 from tests.chain_rules.schema import Call, schema_of
 from tests.chain_rules.state import Event, State
 from tests.devnet import Clock
@@ -44,11 +43,11 @@ class Sealed:
 class World:
     """A chain of one's own, the state after its newest block, its rich ``accounts`` and a ``poor`` one."""
 
-    def __init__(self, chain: Chain, clock: Clock, names: Sequence[str]) -> None:
+    def __init__(self, chain: EmbeddedChain, clock: Clock, names: Sequence[str]) -> None:
         """``names`` are those of development accounts, the last one of none that is endowed."""
         self.chain = chain
         self.clock = clock
-        self.rules = chain.rules_at(0)
+        self.rules = chain.runtime_at(0)
         self.schema = schema_of(self.rules.metadata)
         self._signers = {signer.account: signer for signer in map(self._signer, names)}
         *self.accounts, self.poor = self._signers
@@ -147,6 +146,7 @@ class Fork:
             self._parent,
             now=self.now,
             slot_duration=self._world.rules.slot_duration,
+            check_code=lambda _code: None,  # nothing here sets code
             transactions=[each.encoded for each in signed],
         )
         self.state = self.state.changed(built.overlay.changes())
@@ -154,11 +154,24 @@ class Fork:
         return self._world.told(signed, built.extrinsics, self.state)
 
 
+def transaction_fees_in(events: Iterable[Event]) -> Counter[bytes]:
+    """What each account paid for its transactions; the treasury got it (there with a minus)."""
+    return fees_in(event for event in events if event.name == "TransactionFeePaid")
+
+
 def fees_in(events: Iterable[Event]) -> Counter[bytes]:
-    """What each account paid for its transactions, which the treasury got (there with a minus)."""
+    """What each account paid for its transactions and for bytes that stay; the treasury got it (there with a minus)."""
     fees: Counter[bytes] = Counter()
     for event in events:
-        if event.name == "TransactionFeePaid":
-            fees[event.fields.who] += event.fields.actual_fee
-            fees[TREASURY] -= event.fields.actual_fee
+        match event.name:
+            case "TransactionFeePaid":
+                payer, amount = event.fields.who, event.fields.actual_fee
+            case "BytesPaid":
+                payer, amount = event.fields.who, event.fields.amount
+            case "RecordPaid":
+                payer, amount = event.fields.creator, event.fields.amount
+            case _:
+                continue
+        fees[payer] += amount
+        fees[TREASURY] -= amount
     return fees

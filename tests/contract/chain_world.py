@@ -1,32 +1,27 @@
-"""What do chain tests start from? Accounts that a development chain endows, and the assets and tasks of a creator."""
+"""Setup of the chain tests: a development chain's funded accounts, and a creator's assets and tasks."""
 
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import pytest
 
-from node_runtime.chain.client import SubstrateChain, connect
-from node_runtime.errors import ChainRefused
-from node_runtime.task import (
-    UNIT,
+from node_runtime.domain.assets import (
     Account,
     Asset,
     AssetKind,
     AssetRef,
     Digest,
     Direction,
-    Kind,
     Label,
     ObjectiveId,
-    Output,
-    Result,
-    Review,
-    Spec,
-    TaskId,
-    Terms,
     Visibility,
 )
+from node_runtime.domain.task import UNIT, Kind, Output, Result, Review, Spec, TaskId, Terms
+from node_runtime.errors import ChainRefused
+from node_runtime.substrate.client import SubstrateChain, connect
+from node_runtime.substrate.memory import MemoryNetwork
 
 HOUR = 3_600_000
 REWARD = 3 * UNIT
@@ -39,7 +34,7 @@ def some_digest() -> Digest:
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """Three accounts at one chain: who creates, who works, and somebody else."""
+    """Three accounts at one chain: a creator, a worker and a third party."""
 
     creator: SubstrateChain
     worker: SubstrateChain
@@ -50,7 +45,7 @@ class World:
             chain.close()
 
     def asset(self, kind: AssetKind, label: Label | None = None) -> Asset:
-        """An asset of the creator with bytes nobody had before; not registered yet."""
+        """Return an unregistered asset of the creator with unique content."""
         ref = AssetRef(owner=self.creator.account, digest=some_digest())
         return Asset(ref=ref, kind=kind, label=label, visibility=Visibility.SHARED, uri="cas:")
 
@@ -82,7 +77,7 @@ class World:
         )
 
     def now(self) -> int:
-        """The chain's clock, which at instant sealing moves with blocks only: so one is made."""
+        """Make a block and return the chain's time, which advances with blocks only."""
         self.other.create_plan()
         return self.other.now()
 
@@ -90,16 +85,16 @@ class World:
         return self.creator.create_task(self.terms(window=window), self.training_spec())
 
     def objective(self) -> tuple[ObjectiveId, tuple[AssetRef, ...]]:
-        """An objective with one Test sample, and its metric, opener and sample."""
+        """Create an objective with one Test sample; return it with its metric, opener and sample."""
         metric, opener = self.asset(AssetKind.METRIC), self.asset(AssetKind.OPENER)
         sample = self.asset(AssetKind.DATA_SAMPLE, Label.TEST)
         self.creator.register_assets([metric, opener, sample])
         objective = self.creator.create_objective(
-            name="Ziffern größer 0x10",
+            name=f"Ziffern größer 0x10 {secrets.token_hex(4)}",
             metric=metric.ref.digest,
             opener=opener.ref.digest,
             direction=Direction.HIGHER,
-            tolerance=1000,
+            tolerance=Decimal("0.001"),
             samples=[sample.ref.digest],
         )
         return objective, (metric.ref, opener.ref, sample.ref)
@@ -113,8 +108,15 @@ def open_world(url: str) -> World:
     return World(creator=connect(url, "//Alice"), worker=connect(url, "//Bob"), other=connect(url, "//Charlie"))
 
 
+def world_of(network: MemoryNetwork) -> World:
+    """Return the same three accounts at a chain in memory."""
+    return World(
+        creator=network.connect("//Alice"), worker=network.connect("//Bob"), other=network.connect("//Charlie")
+    )
+
+
 def refusal(rule: str, call: Callable[[], object]) -> ChainRefused:
-    """The refusal that names this rule; every one says what is wrong and what to do."""
+    """Return the refusal that names this rule; check that it has a reason and a remedy."""
     with pytest.raises(ChainRefused) as caught:
         call()
     assert caught.value.rule == rule

@@ -1,4 +1,4 @@
-"""What contract suites stand on: a real Docker Engine, a real chain."""
+"""Fixtures of the contract suites: a real Docker Engine, a real chain."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ __all__ = ["docker_engine", "engine_world"]
 
 @pytest.fixture
 def engine_world(docker_engine: DockerHost, tmp_path: Path) -> Iterator[EngineWorld]:
-    """A node of its own on the engine, see `EngineWorld`."""
+    """A separate node on the engine, see `EngineWorld`."""
     node = f"test-{uuid4().hex[:12]}"
     with docker_engine.engine(node=node, work=tmp_path / "node", build=True) as engine:
         world = EngineWorld(
@@ -28,14 +28,14 @@ def engine_world(docker_engine: DockerHost, tmp_path: Path) -> Iterator[EngineWo
 
 @pytest.fixture(scope="module")
 def shared_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of one chain that a file's tests share."""
+    """The address of a chain shared by a file's tests."""
     with start_devnet(tmp_path_factory.mktemp("chain")) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def world(shared_url: str) -> Iterator[World]:
-    """The accounts of that chain; each test makes tasks of its own."""
+    """The accounts of the shared chain; each test creates its own tasks."""
     world = open_world(shared_url)
     yield world
     world.close()
@@ -43,6 +43,6 @@ def world(shared_url: str) -> Iterator[World]:
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    """The address of a chain of the test's own."""
+    """The address of a chain for one test."""
     with start_devnet(tmp_path / "chain") as address:
         yield address

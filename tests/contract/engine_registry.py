@@ -1,4 +1,4 @@
-"""A registry of one image, on this machine alone, whose only layer is as large as whoever fetches it has patience for.
+"""A local registry of one image with an endless layer.
 
 Format: the OCI distribution specification's pull, with Docker's own media types.
 """
@@ -35,7 +35,7 @@ _MANIFEST = json.dumps(
 
 @contextmanager
 def endless_image() -> Iterator[str]:
-    """The image's name by digest. Nothing more of it is sent at the end of the ``with``."""
+    """Serve the image; yield its name by digest. The layer ends with the ``with``."""
     over = threading.Event()
 
     class Registry(BaseHTTPRequestHandler):
@@ -65,7 +65,7 @@ def endless_image() -> Iterator[str]:
                 self.wfile.write(content)
 
         def _send_for_ever(self) -> None:
-            with suppress(OSError):  # who fetched it has gone
+            with suppress(OSError):  # the client disconnected
                 while not over.is_set():
                     self.wfile.write(bytes(1 << 16))
             self.close_connection = True

@@ -1,4 +1,4 @@
-"""How do tests lose what a Docker Engine answers? A relay before its socket that forgets a connection, and keeps it."""
+"""A relay before a Docker Engine's socket that drops responses while the connection stays open."""
 
 import socket
 import threading
@@ -12,9 +12,9 @@ _CHUNK = 1 << 16
 
 @dataclass(kw_only=True)
 class ForgetfulEngine:
-    """Of requests whose path has this in it the first ``times`` are heard by the engine, but never answered.
+    """Forwards requests; the responses to the first ``times`` with this substring in their path are dropped.
 
-    As after a laptop's sleep, or by a router that drops connections on which nothing is said for long.
+    This happens after a laptop's sleep, or with a router that drops idle connections.
     """
 
     upstream: Path
@@ -31,7 +31,7 @@ class ForgetfulEngine:
         threading.Thread(target=self._answers, args=(engine, client, forgets), daemon=True).start()
         with suppress(OSError):
             while asked := client.recv(_CHUNK):
-                line = asked.partition(b"\r\n")[0]  # of a request; what it carries may come by itself
+                line = asked.partition(b"\r\n")[0]  # the request line; a body may arrive separately
                 if line.endswith(b" HTTP/1.1") and self.path in line and self.forgotten < self.times:
                     self.forgotten += 1
                     forgets.set()
@@ -40,16 +40,16 @@ class ForgetfulEngine:
 
     def _answers(self, engine: socket.socket, client: socket.socket, forgets: threading.Event) -> None:
         with suppress(OSError):
-            while said := engine.recv(_CHUNK):
+            while messages := engine.recv(_CHUNK):
                 if not forgets.is_set():
-                    client.sendall(said)
+                    client.sendall(messages)
             if not forgets.is_set():
                 client.shutdown(socket.SHUT_WR)
 
 
 @contextmanager
 def forgetful_engine(url: str, folder: Path, *, path: bytes, times: int = 1) -> Iterator[tuple[str, ForgetfulEngine]]:
-    """The relay's address, a socket in `folder`, and what it did."""
+    """Start the relay; yield its address, a socket in `folder`, and the relay."""
     forgetful = ForgetfulEngine(upstream=Path(url.removeprefix("unix://")), path=path, times=times)
     place = folder / "engine.sock"
     with socket.socket(socket.AF_UNIX) as listening:

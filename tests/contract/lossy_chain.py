@@ -1,4 +1,4 @@
-"""How do tests lose requests and answers? A relay before a chain's node that hangs up, or that forgets."""
+"""Fault-injecting relays in front of a chain's node: dropped connections, and dropped transactions."""
 
 import json
 import threading
@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
-from node_runtime.chain import connection
+from node_runtime.substrate import connection
 from tests.background import LIMIT
 
 SUBMIT = "author_submitExtrinsic"
@@ -19,9 +19,9 @@ SUBMIT = "author_submitExtrinsic"
 
 @dataclass(kw_only=True)
 class LossyChain:
-    """Some requests of a method get no answer: the relay hangs up, before or after the chain's node saw them.
+    """A relay that closes the connection on some requests of a method, before or after forwarding them.
 
-    `loses` tells which, counted from 1.
+    `loses` selects them by number, counted from 1.
     """
 
     upstream: str
@@ -41,7 +41,7 @@ class LossyChain:
                 if loses and self.before:
                     return
                 chain.send(request)
-                answer = chain.recv(timeout=LIMIT)  # else the relay's end would wait for it too
+                answer = chain.recv(timeout=LIMIT)  # bounds the relay's shutdown
                 if loses:
                     return
                 client.send(answer)
@@ -49,9 +49,9 @@ class LossyChain:
 
 @dataclass(kw_only=True)
 class ForgetfulChain:
-    """While `forgetting` is set, transactions are taken and forgotten, as by a node whose pool is lost.
+    """A relay that acknowledges and drops transactions while `forgetting` is set, like a node that loses its pool.
 
-    `heard` is set once there was one.
+    `heard` is set after the first.
     """
 
     upstream: str
@@ -73,7 +73,7 @@ class ForgetfulChain:
 def lossy_chain(
     upstream: str, *, loses: Callable[[int], bool], before: bool, method: str = SUBMIT
 ) -> Iterator[tuple[str, LossyChain]]:
-    """The relay's address, and what it did."""
+    """Run a `LossyChain`; yield its address and the relay."""
     lossy = LossyChain(upstream=upstream, method=method, loses=loses, before=before)
     with served(lossy.relay) as url:
         yield url, lossy
@@ -81,7 +81,7 @@ def lossy_chain(
 
 @contextmanager
 def forgetful_chain(upstream: str) -> Iterator[tuple[str, ForgetfulChain]]:
-    """The relay's address, and its memory; it forgets from the beginning."""
+    """Run a `ForgetfulChain` that drops from the start; yield its address and the relay."""
     forgetful = ForgetfulChain(upstream=upstream)
     forgetful.forgetting.set()
     with served(forgetful.relay) as url:
@@ -90,14 +90,14 @@ def forgetful_chain(upstream: str) -> Iterator[tuple[str, ForgetfulChain]]:
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A broken connection is made again however long that takes here."""
-    monkeypatch.setattr(connection, "FIRST_PATIENCE", LIMIT)
-    monkeypatch.setattr(connection, "PATIENCE", LIMIT)
+    """Raise the reconnection timeout, so that a slow machine does not fail the tests."""
+    monkeypatch.setattr(connection, "CONNECT_TIMEOUT", LIMIT)
+    monkeypatch.setattr(connection, "RETRY_TIMEOUT", LIMIT)
 
 
 @contextmanager
 def served(relay: Callable[[ServerConnection], None]) -> Iterator[str]:
-    """The address of what does this with each client."""
+    """Run a WebSocket server with this handler; yield its address."""
 
     def serve_one(client: ServerConnection) -> None:
         try:

@@ -1,49 +1,69 @@
-"""What must a chain client do? Each method of the port `Chain`, against a real chain."""
+"""Contract of the port `Chain` for tasks, attempts and money, against a chain behind a server and one in memory."""
 
 from dataclasses import replace
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from substrateinterface import Keypair, SubstrateInterface
 
+from node_runtime.creator.models import leaderboard, makers
 from node_runtime.devnet.sealing import wall_clock
-from node_runtime.errors import FailureCategory
-from node_runtime.task import (
-    UNIT,
+from node_runtime.domain.assets import (
     Account,
     AssetKind,
     AssetRef,
+    Direction,
+    ModelId,
+    ObjectiveId,
+    SubmissionId,
+)
+from node_runtime.domain.task import (
+    UNIT,
     AssignmentState,
     Kind,
-    Label,
-    ObjectiveId,
+    Perf,
     Result,
     Score,
     Standing,
-    SubmissionId,
     SubmissionState,
     TaskId,
     TaskState,
-    Visibility,
     Voucher,
 )
-from tests.contract.chain_world import BOND, HOUR, REWARD, World, model_result, open_world, refusal, some_digest
+from node_runtime.errors import FailureCategory
+from node_runtime.spec.bounds import packaged_bounds
+from tests.contract.chain_twins import world
+from tests.contract.chain_world import (
+    BOND,
+    HOUR,
+    REWARD,
+    World,
+    model_result,
+    open_world,
+    refusal,
+    some_digest,
+)
 from tests.devnet import start_devnet
+
+__all__ = ["world"]
 
 NOBODY = Account(Keypair.create_from_uri("//Nobody", ss58_format=42).ss58_address)
 
 
-def test_what_is_not_there_reads_as_nothing(world: World) -> None:
+def test_absent_records_read_as_none(world: World) -> None:
     chain, nothing = world.creator, AssetRef(owner=NOBODY, digest=some_digest())
     assert chain.asset(nothing) is None
     assert chain.objective(ObjectiveId(999)) is None
-    assert chain.model(SubmissionId(999)) is None
+    assert chain.model(ModelId(submission=SubmissionId(999))) is None
     assert chain.task(TaskId(999)) is None
     assert chain.spec(TaskId(999)) is None
     assert chain.assignment(NOBODY, TaskId(1)) is None
-    assert chain.assets_of(NOBODY) == chain.objectives_of(NOBODY) == chain.tasks_of(NOBODY) == ()
-    assert chain.offers(NOBODY) == chain.assignments(NOBODY) == chain.reviews(NOBODY) == ()
-    assert chain.submissions(TaskId(999)) == chain.open_tasks(Kind.ANNOTATION) == ()
+    assert not any((chain.assets_of(NOBODY), chain.objectives_of(NOBODY), chain.tasks_of(NOBODY)))
+    assert not any((chain.offers(NOBODY), chain.assignments(NOBODY), chain.reviews(NOBODY)))
+    assert not any((chain.submissions(TaskId(999)), chain.open_tasks(Kind.ANNOTATION)))
     assert chain.balance(NOBODY).free == chain.balance(NOBODY).held == 0
 
 
@@ -58,7 +78,7 @@ def test_another_client_of_the_same_process_changes_nothing(tmp_path: Path) -> N
         world = open_world(url)
         before = world.training()
         with SubstrateInterface(url=url) as neighbour:
-            neighbour.init_runtime()  # it claims the library's types, which all clients share
+            neighbour.init_runtime()  # it replaces the library's global types, which all clients share
             after = world.training()
         assert world.creator.spec(after) is not None
         assert after > before
@@ -68,47 +88,6 @@ def test_another_client_of_the_same_process_changes_nothing(tmp_path: Path) -> N
 def test_the_clock_follows_the_blocks(world: World) -> None:
     before = wall_clock()
     assert before <= world.now() <= wall_clock()
-
-
-def test_assets_of_every_kind_come_back_as_registered(world: World) -> None:
-    assets = [world.asset(kind) for kind in AssetKind if kind is not AssetKind.DATA_SAMPLE]
-    assets += [world.asset(AssetKind.DATA_SAMPLE, label) for label in Label]
-    private = replace(world.asset(AssetKind.DATA_SAMPLE, Label.TRAIN), visibility=Visibility.PRIVATE, uri="")
-    world.creator.register_assets([*assets, private])
-    known = world.creator.assets_of(world.creator.account)
-    for asset in (*assets, private):
-        assert world.other.asset(asset.ref) == asset
-        assert asset in known
-
-
-def test_registering_again_costs_nothing(world: World) -> None:
-    asset = world.asset(AssetKind.ALGO)
-    world.creator.register_assets([asset])
-    before = world.creator.balance(world.creator.account)
-    world.creator.register_assets([asset, asset])
-    assert world.creator.balance(world.creator.account) == before
-
-
-def test_many_assets_are_registered_at_once(world: World) -> None:
-    assets = [world.asset(AssetKind.DATA_SAMPLE, Label.TRAIN) for _ in range(450)]
-    world.creator.register_assets(assets)
-    assert set(assets) <= set(world.creator.assets_of(world.creator.account))
-
-
-def test_another_label_is_refused_naming_the_asset(world: World) -> None:
-    asset = world.asset(AssetKind.DATA_SAMPLE, Label.TEST)
-    world.creator.register_assets([asset])
-    refused = refusal("AlreadyLabelled", lambda: world.creator.register_assets([replace(asset, label=Label.TRAIN)]))
-    assert asset.ref.digest in str(refused)
-
-
-def test_an_objective_comes_back_as_created(world: World) -> None:
-    id_, (metric, opener, sample) = world.objective()
-    objective = world.other.objective(id_)
-    assert objective is not None
-    assert (objective.name, objective.tolerance) == ("Ziffern größer 0x10", 1000)
-    assert (objective.metric, objective.opener, objective.samples) == (metric.digest, opener.digest, (sample.digest,))
-    assert objective in world.other.objectives_of(world.creator.account)
 
 
 def test_a_task_comes_back_as_created_and_is_found_by_its_kind_and_creator(world: World) -> None:
@@ -125,9 +104,10 @@ def test_a_task_comes_back_as_created_and_is_found_by_its_kind_and_creator(world
     assert world.other.spec(id_) == spec
     assert id_ in world.other.open_tasks(Kind.TRAINING)
     assert id_ in world.other.tasks_of(world.creator.account)
+    assert id_ in world.other.every_task()
 
 
-def test_a_task_for_one_assignee_is_offered_to_nobody_else(world: World) -> None:
+def test_a_task_for_one_assignee_is_offered_to_no_other_account(world: World) -> None:
     terms = replace(world.terms(), assignee=world.worker.account)
     id_ = world.creator.create_task(terms, world.training_spec())
     assert id_ in world.worker.offers(world.worker.account)
@@ -151,29 +131,45 @@ def test_an_accepted_result_pays_once_and_becomes_a_model(world: World) -> None:
     assert REWARD - UNIT // 10 < (after.free + after.held) - (before.free + before.held) < REWARD
     (found,) = world.other.submissions(id_)
     assert (found.id, found.result, found.state) == (submission, result, SubmissionState.ACCEPTED)
-    model = world.other.model(submission)
+    model = world.other.model(ModelId(submission=submission))
     assert model is not None
     assert (model.owner, model.digest, model.clean_for) == (
         world.creator.account, result.output("model"), (objective,)
     )  # fmt: skip
+    assert (model.trainer, model.input_owners) == (world.worker.account, (world.creator.account,))
+    assert (model.parents, model.same_bytes, model.more_same_bytes) == ((), (), 0)
     task = world.other.task(id_)
     assert task is not None
     assert (task.state, task.held) == (TaskState.DONE, 0)
 
 
-def test_a_certified_score_says_who_vouches(world: World) -> None:
+def test_a_certified_score_names_its_voucher(world: World) -> None:
     objective, (metric, opener, sample) = world.objective()
     training = world.creator.create_task(world.terms(), world.training_spec(objective))
     model = world.worker.send_task_result(training, world.worker.assign_task(training).epoch, model_result())
     algo = world.registered(AssetKind.ALGO)
-    spec = replace(world.spec(algo, metric, opener, sample), models=(model,), objectives=(objective,))
+    spec = replace(
+        world.spec(algo, metric, opener, sample), models=(ModelId(submission=model),), objectives=(objective,)
+    )
     scoring = world.creator.create_task(world.terms(Kind.SCORING), spec)
     assert world.other.spec(scoring) == spec
-    result = Result(digest=some_digest(), outputs=(), uri="cas:", perf=-123_456)
+    numbers = tuple(
+        Perf(name=name, value=Decimal(value))
+        for name, value in (("all", "-123456789012345678.123456789012345678"), ("größe", "0"), ("f1", "1e-18"))
+    )
+    result = Result(digest=some_digest(), outputs=(), uri="cas:", perfs=numbers)
     submission = world.other.send_task_result(scoring, world.other.assign_task(scoring).epoch, result)
     (found,) = world.other.submissions(scoring)
-    assert (found.id, found.result.perf) == (submission, -123_456)
-    assert found.score == Score(value=-123_456, standing=Standing.CERTIFIED, voucher=Voucher.INDEPENDENT)
+    assert (found.id, found.result.perfs) == (submission, numbers)
+    score = numbers[0].value
+    assert found.score == Score(value=score, standing=Standing.CERTIFIED, voucher=Voucher.INDEPENDENT)
+    (kept,) = world.creator.scores(objective)
+    assert (kept.submission, kept.model, kept.value, kept.voucher) == (
+        submission, ModelId(submission=model), score, Voucher.INDEPENDENT
+    )  # fmt: skip
+    assert (kept.scorer, kept.payer) == (world.other.account, world.creator.account)
+    places = leaderboard(world.creator.scores(objective), Direction.HIGHER)
+    assert makers(world.creator, places)[model] == training
 
 
 def test_the_judge_accepts_a_result_under_review(world: World) -> None:
@@ -223,16 +219,40 @@ def test_broken_rules_are_named_with_a_remedy(world: World) -> None:
     refusal("TooLittleBond", lambda: world.creator.create_task(replace(world.terms(), bond=1), world.training_spec()))
 
 
-def test_a_test_sample_is_refused_for_training(world: World) -> None:
-    objective, (_, _, sample) = world.objective()
-    spec = world.training_spec(objective)
-    refusal(
-        "TestSampleInTraining",
-        lambda: world.creator.create_task(world.terms(), replace(spec, assets=(*spec.assets, sample))),
-    )
-
-
-def test_too_little_balance_is_told(world: World) -> None:
+def test_an_insufficient_balance_is_reported(world: World) -> None:
     terms = replace(world.terms(), reward=10**9 * UNIT, bond=10**9 * UNIT)
     refused = refusal("TooLittleBalance", lambda: world.creator.create_task(terms, world.training_spec()))
     assert str(refused).startswith("can't create the training task: ")
+
+
+def test_a_declined_offer_ends_the_task_and_costs_nothing(world: World) -> None:
+    terms = replace(world.terms(), assignee=world.worker.account)
+    task = world.creator.create_task(terms, world.training_spec())
+    before = world.worker.balance(world.worker.account)
+    world.worker.decline_offer(task)
+    assert world.worker.balance(world.worker.account) == before
+    known = world.creator.task(task)
+    assert known is not None
+    assert known.state is TaskState.CANCELLED
+    refusal("TaskFinal", lambda: world.worker.decline_offer(task))
+
+
+def test_the_packaged_bounds_are_those_of_the_packaged_runtime(world: World) -> None:
+    assert world.creator.bounds() == packaged_bounds()
+
+
+def test_the_bounds_of_terms_are_those_that_the_chain_keeps(world: World) -> None:
+    bounds = world.creator.bounds()
+    spec = world.training_spec()
+    least = replace(world.terms(), reward=bounds.min_reward, bond=bounds.min_bond)
+    world.creator.create_task(least, spec)
+    excesses: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"reward": bounds.min_reward - 1}, "TooLittleReward"),
+        ({"slots": bounds.max_slots + 1}, "TooManySlots"),
+        ({"max_failures": bounds.max_failures + 1}, "TooManyFailures"),
+        ({"max_rejects": bounds.rejects_per_slot + 1}, "TooManyRejects"),
+        ({"bond": least.reward * bounds.rewards_per_bond + bounds.bond_allowance + 1}, "BondTooLarge"),
+        ({"timeout": bounds.max_timeout + 1}, "TimeoutTooLong"),
+    )
+    for beyond, rule in excesses:
+        refusal(rule, partial(world.creator.create_task, replace(least, **beyond), spec))

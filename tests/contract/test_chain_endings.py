@@ -1,11 +1,15 @@
-"""How do tasks and attempts pause, end and lapse through a chain client, against a real chain?"""
+"""Pausing, ending and expiry of tasks and attempts through a chain client, against a real chain."""
 
 import time
+from contextlib import closing
 from dataclasses import replace
 
+from node_runtime.devnet.sealing import wall_clock
+from node_runtime.domain.price import attempt_price, pay_when_aborted
+from node_runtime.domain.task import UNIT, AssignmentState, PlanId, TaskState
 from node_runtime.errors import FailureCategory
-from node_runtime.task import AssignmentState, PlanId, TaskState
-from tests.contract.chain_world import World, model_result, refusal, some_digest
+from node_runtime.substrate.memory import MemoryNetwork
+from tests.contract.chain_world import BOND, HOUR, REWARD, World, model_result, refusal, some_digest, world_of
 
 
 def test_a_paused_task_is_resumed(world: World) -> None:
@@ -15,6 +19,8 @@ def test_a_paused_task_is_resumed(world: World) -> None:
     paused = world.creator.task(id_)
     assert paused is not None
     assert paused.state is TaskState.PAUSED
+    assert paused.paused_until is not None
+    assert paused.paused_until < paused.terms.deadline
     world.creator.resume_task(id_)
     resumed = world.creator.task(id_)
     assert resumed is not None
@@ -32,6 +38,33 @@ def test_a_slot_handed_back_can_be_taken_again(world: World) -> None:
     refusal("NotLive", lambda: world.worker.hand_back(id_, first.epoch))
 
 
+def test_handing_back_costs_what_the_client_computes_from_the_time_held(world: World) -> None:
+    id_ = world.training()
+    hold = world.worker.assign_task(id_)
+    before = world.now()
+    cost = world.worker.hand_back(id_, hold.epoch)
+    found = world.worker.assignment(world.worker.account, id_)
+    assert found is not None
+    assert (found.price, found.hand_backs, found.bond) == (cost, 1, 0)
+    assert 0 < attempt_price(hold, now=before) <= cost <= attempt_price(hold, now=world.now())
+
+
+def test_a_reports_fee_stays_held_until_the_task_ends_without_a_result(world: World) -> None:
+    id_ = world.training()
+    epoch = world.worker.assign_task(id_).epoch
+    before = world.creator.balance(world.worker.account).held
+    world.worker.report_failure(id_, epoch, FailureCategory.POLICY, some_digest())
+    found = world.worker.assignment(world.worker.account, id_)
+    assert found is not None
+    assert (found.fees, found.bond) == (UNIT // 100, 0)
+    held = world.creator.balance(world.worker.account).held
+    assert before - held == BOND - found.fees
+    world.creator.cancel_task(id_, abort=False)
+    world.now()
+    world.creator.settle(id_)
+    assert world.creator.balance(world.worker.account).held == held - found.fees
+
+
 def test_a_cancelled_task_returns_its_money(world: World) -> None:
     id_ = world.training()
     world.creator.cancel_task(id_, abort=False)
@@ -41,14 +74,17 @@ def test_a_cancelled_task_returns_its_money(world: World) -> None:
     refusal("NotOpen", lambda: world.worker.assign_task(id_))
 
 
-def test_aborting_ends_the_live_attempt(world: World) -> None:
+def test_aborting_ends_the_live_attempt_and_pays_for_its_time(world: World) -> None:
     id_ = world.training()
-    world.worker.assign_task(id_)
+    hold = world.worker.assign_task(id_)
+    before = world.now()
     world.creator.cancel_task(id_, abort=True)
     world.creator.settle(id_)
     found = world.worker.assignment(world.worker.account, id_)
     assert found is not None
     assert found.state is AssignmentState.ABORTED
+    least, most = (pay_when_aborted(hold, REWARD, now=moment) for moment in (before, world.now()))
+    assert 0 < least <= found.paid <= most < REWARD
 
 
 def test_a_cancelled_plan_cancels_its_tasks(world: World) -> None:
@@ -62,7 +98,22 @@ def test_a_cancelled_plan_cancels_its_tasks(world: World) -> None:
     refusal("NoSuchPlan", lambda: world.creator.cancel_plan(PlanId(999), abort=True))
 
 
-def test_settling_what_is_not_due_changes_nothing(world: World) -> None:
+def test_purging_a_final_task_returns_the_price_of_its_spec() -> None:
+    now = wall_clock()
+    with MemoryNetwork(clock=lambda: now) as network, closing(world_of(network)) as world:
+        held = world.creator.balance(world.creator.account).held
+        id_ = world.training()
+        world.creator.cancel_task(id_, abort=False)
+        assert world.creator.balance(world.creator.account).held > held
+        refusal("StillNeeded", lambda: world.creator.purge_task(id_))
+        now += 8 * 24 * HOUR  # the retention period is 7 days
+        world.now()
+        world.creator.purge_task(id_)
+        assert world.creator.task(id_) is None
+        assert world.creator.balance(world.creator.account).held == held
+
+
+def test_settling_a_task_that_is_not_due_changes_nothing(world: World) -> None:
     id_ = world.training()
     assignment = world.worker.assign_task(id_)
     before = world.creator.task(id_)

@@ -1,17 +1,18 @@
-"""Does every call happen exactly once? Many threads, lost answers, forgetful and killed chains, rivals with one key."""
+"""Calls execute exactly once: with many threads, lost answers, lost pools, killed chains, and a shared key."""
 
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from node_runtime.chain import sender
-from node_runtime.chain.client import SubstrateChain, connect
-from node_runtime.chain.transaction import LIFETIME
+from node_runtime.domain.task import UNIT, PlanId
 from node_runtime.errors import ChainRefused
-from node_runtime.task import UNIT, PlanId
+from node_runtime.substrate import sender
+from node_runtime.substrate.client import SubstrateChain, connect
+from node_runtime.substrate.sender import LIFETIME
 from tests.background import LIMIT, all_at_once, in_background
 from tests.contract.lossy_chain import forgetful_chain, lossy_chain, patience
 from tests.devnet import running_devnet
@@ -23,9 +24,13 @@ pytestmark = pytest.mark.usefixtures("patience")
 EXISTENTIAL_DEPOSIT = UNIT // 1000
 
 
+def plans_of(jobs: list[Callable[[], PlanId]]) -> list[PlanId]:
+    return [job() for job in jobs]
+
+
 def plans_made(jobs: list[Callable[[], PlanId]], threads: int) -> list[int]:
     shares = [jobs[number::threads] for number in range(threads)]
-    made = all_at_once((lambda share=share: [job() for job in share]) for share in shares)
+    made = all_at_once(partial(plans_of, share) for share in shares)
     return sorted(plan for plans in made for plan in plans)
 
 
@@ -83,7 +88,7 @@ def test_a_call_that_was_forgotten_until_it_could_not_count_any_more_is_made_ane
     other.close()
 
 
-def test_a_call_whose_fee_another_one_spent_in_the_same_block_is_told_so(
+def test_a_call_whose_fee_another_one_spent_in_the_same_block_is_refused(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sender, "RESEND", 1.0)
@@ -97,7 +102,7 @@ def test_a_call_whose_fee_another_one_spent_in_the_same_block_is_told_so(
         paying = in_background(lambda: poor.pay(alice.account, 2 * UNIT - EXISTENTIAL_DEPOSIT - fee * 5 // 4))
         assert memory.heard.wait(LIMIT)
         memory.forgetting.clear()
-        planning = in_background(poor.create_plan)  # has to wait for the payment, which is sent again in a second
+        planning = in_background(poor.create_plan)  # waits for the payment, which is resent after a second
         paying.result(LIMIT)
         with pytest.raises(ChainRefused) as caught:
             planning.result(LIMIT)

@@ -1,4 +1,4 @@
-"""How long is an answer waited for that doesn't come? Whatever else comes instead of it, and whoever ends meanwhile."""
+"""Timeouts of requests without an answer: with other frames arriving, and with a concurrent close."""
 
 import json
 import threading
@@ -8,9 +8,9 @@ from contextlib import suppress
 import pytest
 from websockets.sync.server import ServerConnection
 
-from node_runtime.chain import connection as connection_module
-from node_runtime.chain.connection import Connection
 from node_runtime.errors import ChainError, ChainUnavailable
+from node_runtime.substrate import connection as connection_module
+from node_runtime.substrate.connection import Connection
 from tests.background import LIMIT, in_background
 from tests.contract.lossy_chain import served
 
@@ -18,10 +18,10 @@ from tests.contract.lossy_chain import served
 @pytest.mark.parametrize(
     "says", [ServerConnection.ping, lambda client: client.send('{"id": -1, "result": null}')], ids=["pings", "messages"]
 )
-def test_a_chain_that_sends_anything_but_the_answer_is_told_to_give_none(
+def test_a_chain_that_sends_other_frames_than_the_answer_times_out(
     says: Callable[[ServerConnection], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a proxy does before a node that hangs."""
+    """As a proxy does in front of a hanging node."""
     monkeypatch.setattr(connection_module, "ANSWER_SECONDS", 1.0)
 
     def chatter(client: ServerConnection) -> None:
@@ -34,7 +34,7 @@ def test_a_chain_that_sends_anything_but_the_answer_is_told_to_give_none(
         Connection(url)
 
 
-def test_who_closes_does_not_wait_for_an_answer_and_who_waits_for_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_close_does_not_wait_for_a_request_in_flight_which_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = threading.Event()
 
     def answer_once(client: ServerConnection) -> None:

@@ -1,21 +1,27 @@
-"""What must a chain client survive, and what does it tell? Broken connections, upgrades, wrong addresses and values."""
+"""Failures that a chain client survives or reports: broken connections, upgrades, wrong addresses and values."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
 
-from node_runtime.chain.blocks import FinalisedBlocks
-from node_runtime.chain.client import connect
-from node_runtime.chain.codec import codec_of
-from node_runtime.chain.connection import Connection
-from node_runtime.chain.keys import create_key
-from node_runtime.chain.metadata import raw_metadata, runtime_version
-from node_runtime.devnet.compiled import unpacked
 from node_runtime.devnet.scale import prefixed
-from node_runtime.devnet.server import RUNTIME
+from node_runtime.devnet.server.server import RUNTIME
+from node_runtime.devnet.wasm.compiled import unpacked
+from node_runtime.domain.assets import Account, AssetKind
+from node_runtime.domain.task import TaskId
 from node_runtime.errors import ChainError, ChainRefused, ChainUnavailable, InputError
-from node_runtime.task import Account, AssetKind, TaskId
+from node_runtime.substrate.blocks import FinalisedBlocks
+from node_runtime.substrate.client import connect
+from node_runtime.substrate.connection import Connection
+from node_runtime.substrate.current_codec import CurrentCodec, codec_of, raw_metadata, runtime_version
+from node_runtime.substrate.keys import create_key
+from tests.background import LIMIT, in_background
 from tests.contract.chain_world import open_world
 from tests.contract.lossy_chain import lossy_chain, patience, served
 from tests.devnet import RpcConnection, hexed, running_devnet, unhexed
@@ -45,32 +51,80 @@ def test_a_chain_that_starts_afresh_is_not_taken_for_the_old_one(tmp_path: Path)
             assert chain.create_plan() == 1
             again.kill()
             other = running_devnet(tmp_path / "other", "--preset", "local_testnet", port=first.port)
-            with other, pytest.raises(ChainError, match="another one than before"):
+            with other, pytest.raises(ChainError, match="its genesis block differs"):
                 chain.create_plan()
 
 
-def test_a_chain_that_is_not_there_is_told_soon() -> None:
+def test_an_unreachable_chain_is_reported_soon() -> None:
     with pytest.raises(ChainUnavailable) as caught:
         connect("ws://127.0.0.1:9", "//Alice")
     assert "no answer from the chain at ws://127.0.0.1:9" in str(caught.value)
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_of_the_environment_does_not_cut_off_a_chain_on_this_machine(
+    scheme: str, shared_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"{scheme}_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    chain = connect(shared_url, "//Alice")
+    assert chain.create_plan() > 0
+    chain.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "told", "remedy"),
+    [
+        (1013, "too many connections: 100 are in use", "too many connections: 100 are in use (code 1013)", "end other"),
+        (1011, "\x1b[2Jbroken", "it closed the connection: [2Jbroken (code 1011)", "check that it is running"),
+    ],
+)
+def test_a_node_that_ends_the_connection_is_quoted(code: int, reason: str, told: str, remedy: str) -> None:
+    with refusing_node(code, reason) as address, pytest.raises(ChainUnavailable) as caught:
+        connect(address, "//Alice")
+    assert told in caught.value.message
+    assert remedy in caught.value.remedy
+
+
+def test_an_http_response_is_reported_by_its_status() -> None:
+    with refusing_node(None, "") as address, pytest.raises(ChainUnavailable, match="it answered with HTTP status 403,"):
+        connect(address, "//Alice")
+
+
+@contextmanager
+def refusing_node(code: int | None, reason: str) -> Iterator[str]:
+    """Run a node that closes every connection with a code and a reason, or accepts none."""
+
+    def refuse(socket: ServerConnection, _request: Request) -> Response | None:
+        return socket.respond(HTTPStatus.FORBIDDEN, "no") if code is None else None
+
+    def serve_one(socket: ServerConnection) -> None:
+        socket.close(code or 1000, reason)
+
+    with serve(serve_one, "127.0.0.1", 0, process_request=refuse) as server:
+        serving = in_background(server.serve_forever)
+        yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+        server.shutdown()
+        serving.result(LIMIT)
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:9944", "http://127.0.0.1:9944", "ws://", "ws://host:port"])
-def test_an_address_that_is_none_is_told(address: str) -> None:
+def test_an_invalid_address_is_refused(address: str) -> None:
     with pytest.raises(InputError, match="ws://"):
         connect(address, "//Alice")
 
 
-def test_an_account_without_money_is_told_so(shared_url: str) -> None:
+def test_an_account_without_money_is_reported(shared_url: str) -> None:
     chain = connect(shared_url, "//Pauper")
-    with pytest.raises(ChainRefused) as caught:
+    with pytest.raises(ChainRefused, match=r"fee of at most 0\.00\d+ UNIT") as caught:
         chain.create_plan()
     assert caught.value.rule == "TooLittleBalance"
     chain.close()
 
 
-def test_what_the_chain_has_no_room_for_is_told(shared_url: str) -> None:
+def test_values_beyond_the_chains_bounds_are_refused(shared_url: str) -> None:
     world = open_world(shared_url)
     asset = world.asset(AssetKind.ALGO)
     with pytest.raises(ChainRefused, match="longer than the chain keeps") as caught:
@@ -80,7 +134,7 @@ def test_what_the_chain_has_no_room_for_is_told(shared_url: str) -> None:
     world.close()
 
 
-def test_arguments_that_can_not_be_written_are_told(shared_url: str) -> None:
+def test_arguments_that_cannot_be_encoded_are_refused(shared_url: str) -> None:
     world = open_world(shared_url)
     with pytest.raises(InputError, match="out of range"):
         world.worker.hand_back(TaskId(1), 2**32)
@@ -146,7 +200,7 @@ def test_metadata_is_that_of_the_runtime_it_is_kept_for_also_when_the_chain_is_u
 
 
 def upgrade(rpc: RpcConnection) -> None:
-    """Have the chain follow the same rules with another word in their documentation."""
+    """Upgrade the chain to the same runtime with one changed word in its documentation."""
     other = unpacked(RUNTIME.read_bytes())
     word = b"Only the creator may do this"
     assert word in other
@@ -159,19 +213,20 @@ def upgrade(rpc: RpcConnection) -> None:
 
 def test_metadata_is_decoded_once_for_all_clients(shared_url: str) -> None:
     first, second = Connection(shared_url), Connection(shared_url)
-    assert codec_of(first) is codec_of(second)
+    head = first.request("chain_getFinalizedHead")
+    assert codec_of(first, head) is codec_of(second, head)
     first.close()
     second.close()
 
 
-def test_a_finalised_block_that_the_node_has_no_more_is_told(shared_url: str) -> None:
+def test_a_finalised_block_that_the_node_lost_is_reported(shared_url: str) -> None:
     connection = Connection(shared_url)
     with pytest.raises(ChainUnavailable, match="finalised block 1000"):
-        FinalisedBlocks(connection).at(1000)
+        FinalisedBlocks(connection, CurrentCodec(connection)).at(1000)
     connection.close()
 
 
-def test_an_answer_that_is_no_text_is_told_as_none() -> None:
+def test_an_answer_in_invalid_utf8_counts_as_none() -> None:
     with (
         served(lambda client: client.send(b"\xff", text=True)) as url,
         pytest.raises(ChainUnavailable, match="no answer from the chain"),
@@ -179,9 +234,9 @@ def test_an_answer_that_is_no_text_is_told_as_none() -> None:
         Connection(url)
 
 
-def test_what_is_no_chain_is_told() -> None:
+def test_a_server_other_than_a_chains_node_is_refused() -> None:
     with (
         served(lambda client: client.send('{"id": 1}')) as url,
-        pytest.raises(ChainError, match="is no chain's node"),
+        pytest.raises(ChainError, match="is not a chain's node"),
     ):
         connect(url, "//Alice")

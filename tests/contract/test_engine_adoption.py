@@ -1,4 +1,4 @@
-"""Does a run end the same when the node is restarted in between, and is its log kept within bounds?"""
+"""A run ends the same after a restart of the node, and its log stays within its cap."""
 
 import threading
 from concurrent.futures import Future, wait
@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.containers.connection import connect
-from node_runtime.containers.waiter import Waiter
+from node_runtime.domain.clock import wall_clock
+from node_runtime.engines.docker import exit_status
+from node_runtime.engines.docker.client import connect
+from node_runtime.engines.docker.supervisor import ExitWaiter
 from node_runtime.errors import FailureCategory, HostError
-from node_runtime.ports import ContainerRun, ContainerSpec, Mount
+from node_runtime.ports.engine import ContainerRun, ContainerSpec, Mount
 from tests.background import LIMIT, in_background, wait_until
 from tests.contract.engine_world import MIB, EngineWorld, has_printed
 
@@ -19,14 +21,14 @@ pytestmark = pytest.mark.docker
 
 
 def started(world: EngineWorld, spec: ContainerSpec) -> "Future[ContainerRun]":
-    """A run by the process that is about to be lost; the script prints ``ready`` first."""
+    """Start a run in the process that will be lost; the script prints ``ready`` first."""
     running = in_background(lambda: world.run(spec))
     has_printed(spec)
     return running
 
 
 def adopt(world: EngineWorld, spec: ContainerSpec, *, lost: "Future[ContainerRun] | None" = None) -> ContainerRun:
-    """By the next process. The ``lost`` one, which really goes on, sees the end before the next one cleans up."""
+    """Adopt in the next process. The ``lost`` run, which really continues, sees the end before the cleanup."""
     with closing(world.restarted()) as engine:
         run = engine.run(spec, stop=threading.Event())
         wait([lost] if lost is not None else [], timeout=LIMIT)
@@ -34,8 +36,8 @@ def adopt(world: EngineWorld, spec: ContainerSpec, *, lost: "Future[ContainerRun
 
 
 def waiters() -> set[threading.Thread]:
-    """The threads of this process that wait for a container's end."""
-    return {thread for thread in threading.enumerate() if isinstance(thread, Waiter)}
+    """The `ExitWaiter` threads of this process."""
+    return {thread for thread in threading.enumerate() if isinstance(thread, ExitWaiter)}
 
 
 def test_a_running_container_is_adopted_with_the_outcome_of_an_unbroken_run(engine_world: EngineWorld) -> None:
@@ -75,7 +77,7 @@ def test_a_run_killed_with_its_engine_is_the_hosts_trouble_and_runs_anew(engine_
     script = "echo ready; test -e /once/second && exit 3; exec sleep 60"
     spec = engine_world.spec(script, mounts=(Mount(source=once, target="/once", quota=MIB),))
     running = started(engine_world, spec)
-    engine_world.kill_container(f"node-runtime-{engine_world.node}-holder-0")
+    engine_world.kill_pause_container()
     engine_world.kill_container(spec.name)
     with pytest.raises(HostError, match="as when the engine restarts"):
         running.result(LIMIT)
@@ -89,7 +91,7 @@ def test_a_run_that_ended_with_its_engine_is_told_by_the_next_process_too(engine
     assert engine_world.run(spec).failure == FailureCategory.TASK_ERROR
     assert adopt(engine_world, spec).failure == FailureCategory.TASK_ERROR
     with pytest.raises(HostError, match="as when the engine restarts"):
-        adopt(engine_world, spec)  # the process before took the slot's holder along
+        adopt(engine_world, spec)  # the earlier process removed the slot's pause container
 
 
 def test_the_timeout_counts_from_the_containers_start_not_from_its_adoption(engine_world: EngineWorld) -> None:
@@ -98,6 +100,17 @@ def test_the_timeout_counts_from_the_containers_start_not_from_its_adoption(engi
     adopted = adopt(engine_world, replace(spec, timeout=3), lost=unbroken)
     assert adopted.failure == FailureCategory.TIMEOUT
     assert adopted.seconds < 200
+
+
+def test_a_clock_that_was_set_ahead_since_ends_no_container_that_is_adopted(
+    engine_world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = engine_world.spec("echo ready; sleep 3")
+    unbroken = started(engine_world, spec)
+    monkeypatch.setattr(exit_status, "wall_clock", lambda: wall_clock() + 3_600_000)
+    adopted = adopt(engine_world, replace(spec, timeout=60), lost=unbroken)
+    assert adopted.failure is None
+    assert adopted.seconds < 60
 
 
 def test_what_ran_past_its_timeout_unwatched_has_timed_out(engine_world: EngineWorld) -> None:
@@ -114,14 +127,14 @@ def test_a_container_that_was_made_but_not_started_is_made_anew(engine_world: En
     engine_world.engine.remove(spec.name)
     client.create_container(
         made["Image"],
-        spec.arguments,
+        list(spec.arguments),
         entrypoint=["sh", "-c"],
         name=spec.name,
         labels=made["Config"]["Labels"],
         host_config=client.create_host_config(network_mode="none"),
     )
     client.close()
-    with pytest.raises(HostError, match="had not begun"):
+    with pytest.raises(HostError, match="ended before the container started"):
         adopt(engine_world, spec)
     again = adopt(engine_world, spec)
     assert (again.adopted, again.failure) == (False, None)
@@ -151,7 +164,7 @@ def test_a_log_lost_at_a_restart_says_so(engine_world: EngineWorld) -> None:
 
 
 def engine_log_size(world: EngineWorld, name: str) -> int:
-    """What Docker keeps on disk for the container's output; 0 where we can't look."""
+    """Bytes of Docker's log files of the container; 0 where they aren't readable."""
     client = connect(world.host.url)
     folder = Path(client.info()["DockerRootDir"], "containers", client.inspect_container(name)["Id"])
     client.close()

@@ -1,14 +1,15 @@
-"""Is a container held within its sandbox, whatever it tries?"""
+"""A container can't exceed its sandbox's limits."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from node_runtime.containers import DockerEngine, EngineSettings
-from node_runtime.containers.folders import QuotaMode
+from node_runtime.engines.docker.engine import DockerEngine
+from node_runtime.engines.docker.quota import QuotaMode
+from node_runtime.engines.docker.settings import EngineSettings
 from node_runtime.errors import FailureCategory
-from node_runtime.ports import Mount
+from node_runtime.ports.engine import Mount
 from tests.contract.engine_world import MIB, EngineWorld
 
 pytestmark = pytest.mark.docker
@@ -19,7 +20,7 @@ MODEL = "/sandbox/model"
 
 @pytest.fixture(params=[True, False], ids=["quota", "watched"])
 def quota_world(request: pytest.FixtureRequest, engine_world: EngineWorld) -> EngineWorld:
-    """Both ways of bounding folders where this host can mount, else the one it has twice."""
+    """Both quota modes where this host can mount, else the watched one twice."""
     settings = engine_world.host.settings(node=engine_world.node, work=engine_world.folder / "node")
     engine = DockerEngine(
         EngineSettings(
@@ -76,16 +77,16 @@ def test_inputs_are_read_only(engine_world: EngineWorld) -> None:
     Path(folder, "digit").write_text("7")
     Path(folder, "digit").chmod(0o666)
     mount = Mount(source=folder, target="/sandbox/data/abc")
-    said = engine_world.says(
+    messages = engine_world.says(
         "cat /sandbox/data/abc/digit; echo 8 > /sandbox/data/abc/digit || echo refused", mounts=(mount,)
     )
-    assert "7" in said
-    assert "refused" in said
+    assert "7" in messages
+    assert "refused" in messages
     assert Path(folder, "digit").read_text() == "7"
 
 
 def test_targets_appear_on_a_root_that_lacks_them(quota_world: EngineWorld) -> None:
-    """Inputs beside, and inside, the folder that is written, as the layout of a training has them."""
+    """Inputs beside and inside the output folder, as in the layout of a training."""
     opener, earlier = quota_world.folder / "opener.py", quota_world.folder / "earlier"
     opener.write_text("print('opened')")
     earlier.mkdir()
@@ -102,15 +103,16 @@ def test_targets_appear_on_a_root_that_lacks_them(quota_world: EngineWorld) -> N
 
 def test_inputs_may_lie_inside_a_read_only_folder_that_lacks_their_place(engine_world: EngineWorld) -> None:
     outer, inner = engine_world.folder / "outer", engine_world.folder / "inner"
-    outer.mkdir(), inner.mkdir()
+    outer.mkdir()
+    inner.mkdir()
     (outer / "own").write_text("own ")
     (inner / "digit").write_text("7")
     mounts = (Mount(source=outer, target="/sandbox"), Mount(source=inner, target="/sandbox/data/abc"))
-    said = engine_world.says(
+    messages = engine_world.says(
         "cat /sandbox/own /sandbox/data/abc/digit; touch /sandbox/x || echo refused", mounts=mounts
     )
-    assert "own 7" in said
-    assert "refused" in said
+    assert "own 7" in messages
+    assert "refused" in messages
     assert sorted(path.name for path in outer.iterdir()) == ["own"]
 
 
@@ -119,9 +121,9 @@ def test_ten_gigabytes_of_output_are_too_large_and_cost_little_disk(quota_world:
     script = f"cd {MODEL}; for i in $(seq 640); do head -c 16M /dev/zero > $i || exit 1; done"
     run = quota_world.run(quota_world.spec(script, mounts=(Mount(source=out, target=MODEL, quota=QUOTA),)))
     assert run.failure == FailureCategory.OUTPUT_TOO_LARGE
-    if quota_world.engine.quota_mode() is QuotaMode.MOUNTED:
+    if quota_world.engine.confinement().quotas == QuotaMode.MOUNTED:
         assert size_of(out) < QUOTA + 8 * MIB
-    else:  # how much is written between two looks is the machine's affair, but not all of it
+    else:  # the overshoot between two ticks depends on the machine, but is bounded
         assert size_of(out) < 640 * QUOTA
     quota_world.engine.close_folder(out)
     quota_world.engine.close_folder(out)
@@ -152,7 +154,7 @@ def test_output_within_its_quota_is_kept(quota_world: EngineWorld) -> None:
 
 
 def test_output_survives_a_reboot_of_the_host(engine_world: EngineWorld) -> None:
-    """After which nothing is mounted any more."""
+    """Afterwards nothing is mounted."""
     out = engine_world.writable("out", QUOTA)
     engine_world.says(f"echo 0.5 > {MODEL}/x", mounts=(Mount(source=out, target=MODEL, quota=QUOTA),))
     if out.is_mount():

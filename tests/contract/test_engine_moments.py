@@ -1,4 +1,4 @@
-"""Does a run end as it should when two things happen at the same moment?"""
+"""Races of a run with removals, restarts and stops end in the specified result."""
 
 import threading
 import time
@@ -9,9 +9,9 @@ from typing import Any
 import docker
 import pytest
 
-from node_runtime.containers import run as run_module
+from node_runtime.engines.docker import run as run_module
 from node_runtime.errors import FailureCategory, HostError
-from node_runtime.ports import Mount
+from node_runtime.ports.engine import Mount
 from tests.background import LIMIT, all_at_once, in_background
 from tests.contract.engine_world import MIB, EngineWorld, has_printed
 
@@ -22,7 +22,7 @@ HOUR = 3600.0
 
 @pytest.fixture
 def meanwhile(engine_world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let something happen right before, or right after, the engine is next called in this way."""
+    """Run a function right before or after the next call of an engine method."""
     client: docker.APIClient = engine_world.engine._client
 
     def at(
@@ -53,19 +53,19 @@ def test_a_container_that_somebody_removes_before_its_start_is_made_again(
     engine_world: EngineWorld, meanwhile: Callable[..., None]
 ) -> None:
     engine_world.run(engine_world.spec("true", name="before"))
-    holder = engine_world.engine._holders.of(0)
+    pause = engine_world.engine._pause_containers.of(0)
     spec = engine_world.spec("echo ran")
     meanwhile("start", before=lambda: engine_world.engine.remove(spec.name))
     assert engine_world.run(spec).failure is None
     assert spec.log.read_text() == "ran\n"
-    assert engine_world.engine._holders.of(0) == holder
+    assert engine_world.engine._pause_containers.of(0) == pause
 
 
 def test_a_container_that_is_started_while_it_is_found_not_to_be_is_not_started_twice(
     engine_world: EngineWorld, meanwhile: Callable[..., None]
 ) -> None:
-    """Its process was killed, but the engine had heard what it was to do."""
-    engine_world.run(engine_world.spec("true", name="before"))  # which has the slot's own container started
+    """The process was killed after its start request reached the engine."""
+    engine_world.run(engine_world.spec("true", name="before"))  # starts the slot's pause container
     out = engine_world.writable("out", MIB)
     spec = engine_world.spec("echo ran >> /out/begun", mounts=(Mount(source=out, target="/out", quota=MIB),))
     client = engine_world.engine._client
@@ -81,7 +81,7 @@ def test_a_container_that_is_started_while_it_is_found_not_to_be_is_not_started_
     with pytest.raises(KeyboardInterrupt):
         engine_world.run(spec)
     meanwhile("inspect_container", after=start_late)
-    with pytest.raises(HostError, match="had not begun"):
+    with pytest.raises(HostError, match="ended before the container started"):
         engine_world.run(spec)
     assert (out / "begun").read_text() == "ran\n"
     assert spec.name not in [one.name for one in engine_world.engine.list()]
@@ -105,7 +105,7 @@ def test_a_program_that_was_told_to_end_is_not_taken_for_done_after_a_restart(en
     has_printed(spec)
     stop.set()
     assert running.result(LIMIT).failure is FailureCategory.POLICY
-    again = engine_world.restarted()  # the process before told nobody what it knew
+    again = engine_world.restarted()  # the earlier process did not pass on its state
     with pytest.raises(HostError, match="was stopped by this node"):
         again.run(spec, stop=threading.Event())
     assert again.list() == ()
@@ -115,7 +115,7 @@ def test_a_program_that_was_told_to_end_is_not_taken_for_done_after_a_restart(en
 
 
 def test_a_run_outlasts_another_process_of_its_node(engine_world: EngineWorld) -> None:
-    """One that cleans up, or fails to start, closes the engine while a container of a killed daemon runs on."""
+    """A command closes the engine while a container of a killed daemon still runs."""
     out = engine_world.writable("out", MIB)
     script = "echo ready; until test -e /out/go; do sleep 0.1; done; exit 3"
     spec = engine_world.spec(script, mounts=(Mount(source=out, target="/out", quota=MIB),))

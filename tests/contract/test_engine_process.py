@@ -1,4 +1,4 @@
-"""Is an engine that was started here one, and the same, whoever starts, finds and ends it at the same moment?"""
+"""Concurrent starts, lookups and stops of a Docker Engine agree on one process."""
 
 import os
 import signal
@@ -10,9 +10,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from node_runtime.containers.dockerd import StartedEngine, ensure_engine, start_engine, started_engine, stop_engine
-from node_runtime.containers.dockerd_process import end_engine, run_folder
-from node_runtime.containers.which_engine import answers
+from node_runtime.engines.docker.discovery import answers
+from node_runtime.localnet.provision.dockerd import (
+    StartedEngine,
+    end_engine,
+    ensure_engine,
+    run_folder,
+    start_engine,
+    started_engine,
+    stop_engine,
+)
 from tests.background import LIMIT, all_at_once, ended, in_background, wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.usefixtures("docker_engine")]
@@ -20,7 +27,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.usefixtures("doc
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[StartedEngine]:
-    """One of the test's own, which two started at once."""
+    """An engine of the test, started by two threads at once."""
     try:
         first, second = all_at_once([lambda: start_engine(tmp_path, say=print, with_network=False)] * 2)
         assert first == second
@@ -32,11 +39,11 @@ def engine(tmp_path: Path) -> Iterator[StartedEngine]:
 def test_an_engine_that_is_too_busy_to_answer_is_waited_for_and_not_ended(
     engine: StartedEngine, tmp_path: Path
 ) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     os.kill(engine.pid, signal.SIGSTOP)
-    found = in_background(lambda: ensure_engine(tmp_path, say=said.append))
+    found = in_background(lambda: ensure_engine(tmp_path, say=messages.append))
     try:
-        wait_until(lambda: found.done() or any("to answer" in line for line in said), "the engine to be waited for")
+        wait_until(lambda: found.done() or any("to answer" in line for line in messages), "the engine to be waited for")
     finally:
         os.kill(engine.pid, signal.SIGCONT)
     assert found.result(LIMIT).url == engine.url
@@ -49,7 +56,7 @@ def test_what_is_left_of_an_engine_is_told_by_its_folder_in_this_root(tmp_path: 
     run.mkdir(parents=True)
     (tmp_path / "dockerd").symlink_to(os.path.realpath(sys.executable))  # a process of that name
     wait = "import os, sys; os.chroot(sys.argv[1]); print('there', flush=True); input()"
-    command = [tmp_path / "dockerd", "-c", wait, "/" if ours else tmp_path, run / "exec"]
+    command: list[str | Path] = [tmp_path / "dockerd", "-c", wait, "/" if ours else tmp_path, run / "exec"]
     with ended(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"there\n"
@@ -58,7 +65,7 @@ def test_what_is_left_of_an_engine_is_told_by_its_folder_in_this_root(tmp_path: 
 
 
 def test_an_engine_that_nobody_wrote_down_is_ended_by_the_next_start(engine: StartedEngine, tmp_path: Path) -> None:
-    """Whoever started it was killed just then."""
+    """The starting process was killed at that moment."""
     process = psutil.Process(engine.pid)
     (tmp_path / "engine.json").unlink()
     again = start_engine(tmp_path, say=print, with_network=False)

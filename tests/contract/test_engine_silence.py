@@ -1,4 +1,4 @@
-"""Does anything wait for ever for an engine's answer that never comes? A relay forgets it, as real networks do."""
+"""No call waits forever for a lost response of the engine; a relay drops responses, as networks do."""
 
 import platform
 from collections.abc import Iterator
@@ -12,13 +12,11 @@ import pytest
 from requests import Response
 from requests.exceptions import RequestException
 
-from node_runtime.containers import DockerEngine
-from node_runtime.containers import build as build_module
-from node_runtime.containers import engine as engine_module
-from node_runtime.containers import waiter as waiter_module
-from node_runtime.containers.arrival import import_image
-from node_runtime.containers.connection import await_removal
-from node_runtime.containers.holder import holder_tar
+from node_runtime.engines.docker.client import await_removal
+from node_runtime.engines.docker.engine import DockerEngine
+from node_runtime.engines.docker.pause_container import pause_tar
+from node_runtime.engines.docker.pull import import_image
+from node_runtime.engines.docker.settings import EngineTimes
 from node_runtime.errors import EngineUnavailable
 from tests.background import LIMIT, in_background, wait_until
 from tests.contract.engine_images import STEP, source
@@ -27,31 +25,35 @@ from tests.contract.forgetful_engine import ForgetfulEngine, forgetful_engine
 
 pytestmark = pytest.mark.docker
 
-SOON = 1  # seconds for an answer that never comes; whatever else is asked has all the time it needs
+SOON = 1  # seconds: timeout of the request whose response is lost
 MORE_THAN_THE_HEAD = "head -c 600000 /dev/zero"
 
 
 def forgot_one(relay: ForgetfulEngine) -> None:
-    """It may hear of a request later than its sender gave up."""
+    """Wait for the relay, which may receive a request after its sender's timeout."""
     wait_until(lambda: relay.forgotten == 1, "the relay to forget an answer")
 
 
+USUAL = EngineTimes()
+
+
 @contextmanager
-def behind_relay(world: EngineWorld, path: bytes) -> Iterator[tuple[EngineWorld, ForgetfulEngine]]:
-    """The same node's engine, reached through a relay that forgets the first answer to such a request."""
+def behind_relay(
+    world: EngineWorld, path: bytes, times: EngineTimes = USUAL
+) -> Iterator[tuple[EngineWorld, ForgetfulEngine]]:
+    """The node's engine behind a relay that drops the first response to a matching request."""
     with (
-        TemporaryDirectory(dir="/tmp") as folder,  # a socket's path has to be short
+        TemporaryDirectory(dir="/tmp") as folder,  # socket paths must be short
         forgetful_engine(world.host.url, Path(folder), path=path) as (url, relay),
     ):
         settings = world.host.settings(node=world.node, work=world.folder / "node", build=True)
-        yield replace(world, engine=DockerEngine(replace(settings, docker_host=url))), relay
+        yield replace(world, engine=DockerEngine(replace(settings, docker_host=url, times=times))), relay
 
 
 def test_the_end_of_a_run_is_heard_of_although_the_connection_that_waits_for_it_was_forgotten(
-    engine_world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+    engine_world: EngineWorld,
 ) -> None:
-    monkeypatch.setattr(waiter_module, "ASK_AGAIN", 1)
-    with behind_relay(engine_world, b"/wait") as (world, relay):
+    with behind_relay(engine_world, b"/wait", EngineTimes(end_request=1)) as (world, relay):
         run = in_background(lambda: world.run(world.spec("echo done; exit 3")))
         assert run.result(LIMIT).exit_code == 3
         forgot_one(relay)
@@ -76,19 +78,18 @@ def test_an_engine_that_falls_silent_about_what_a_container_prints_is_told_not_t
 
 
 def test_an_engine_that_falls_silent_about_a_build_is_told_not_to_answer(
-    engine_world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+    engine_world: EngineWorld,
 ) -> None:
-    monkeypatch.setattr(build_module, "_FIRST_WORD", 1.0)
-    with behind_relay(engine_world, b"/build") as (world, relay):
+    with behind_relay(engine_world, b"/build", EngineTimes(first_output=1)) as (world, relay):
         what = source(world, f"FROM {world.host.base_image}\n{STEP}")
-        image = in_background(lambda: world.engine.image(what, log=print))
+        image = in_background(lambda: world.engine.image(what, log=print).id)
         with pytest.raises(EngineUnavailable, match="timed out"):
             image.result(LIMIT)
         forgot_one(relay)
 
 
 def test_a_removal_by_somebody_else_whose_end_is_not_heard_of_is_told(engine_world: EngineWorld) -> None:
-    """A relay alone can't have two remove a container at once: what follows then is asked for here."""
+    """Calls the removal wait directly, since a relay can't provoke two concurrent removals."""
     engine_world.run(spec := engine_world.spec("true"))
     with behind_relay(engine_world, b"condition=removed") as (world, relay):
         world.engine._client.timeout = SOON
@@ -104,17 +105,16 @@ def test_an_engine_that_falls_silent_about_an_import_is_told(engine_world: Engin
     with behind_relay(engine_world, b"/images/create") as (world, relay):
         client = world.engine._client
         client.timeout = SOON
-        importing = in_background(lambda: import_image(client, holder_tar(platform.machine()), name))
+        importing = in_background(lambda: import_image(client, pause_tar(platform.machine()), name))
         with pytest.raises(RequestException, match="timed out"):
             importing.result(LIMIT)
         forgot_one(relay)
 
 
 def test_who_closes_does_not_wait_long_for_an_engine_that_fell_silent(
-    engine_world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+    engine_world: EngineWorld,
 ) -> None:
-    monkeypatch.setattr(engine_module, "LAST_SECONDS", 1)
-    with behind_relay(engine_world, b"/containers/json") as (world, relay):
+    with behind_relay(engine_world, b"/containers/json", EngineTimes(close=1)) as (world, relay):
         world.engine._client.timeout = 100 * LIMIT
         closing = in_background(world.engine.close)
         with pytest.raises(EngineUnavailable, match="timed out"):

@@ -1,4 +1,4 @@
-"""Can a person work in a container at their terminal, and do they get it back as it was?"""
+"""A user works in a container at a terminal, which is restored afterwards."""
 
 import fcntl
 import os
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from node_runtime.errors import FailureCategory, HostError
-from node_runtime.ports import ContainerRun, ContainerSpec
+from node_runtime.ports.engine import ContainerRun, ContainerSpec
 from tests.background import LIMIT, in_background, wait_until
 from tests.contract.engine_world import MIB, EngineWorld
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.docker
 
 @dataclass(kw_only=True)
 class Person:
-    """At the other end of a pseudo-terminal: ``seen`` is all that was on their screen."""
+    """A user at the other end of a pseudo-terminal; ``seen`` is all screen output."""
 
     world: EngineWorld
     hand: int
@@ -34,7 +34,7 @@ class Person:
     running: "list[Future[ContainerRun]]" = field(default_factory=list)
 
     def work(self, spec: ContainerSpec) -> "Future[ContainerRun]":
-        engine, desk = self.world.engine, self.terminal  # one for both, as one process has it
+        engine, desk = self.world.engine, self.terminal  # one descriptor for both, as in a real process
         run = in_background(lambda: engine.run_with_terminal(spec, keyboard=desk, screen=desk, stop=self.stop))
         self.running.append(run)
         return run
@@ -65,13 +65,13 @@ def person(engine_world: EngineWorld) -> Iterator[Person]:
     person = Person(world=engine_world, hand=hand, terminal=terminal)
     yield person
     person.stop.set()
-    wait(person.running, timeout=LIMIT)  # else it would write to whatever is opened next under these numbers
+    wait(person.running, timeout=LIMIT)  # else it would write to files opened later under these descriptors
     os.close(terminal)
     os.close(hand)
 
 
 def ends(running: "Future[ContainerRun]", person: Person) -> ContainerRun:
-    """How it ended; much of what is printed until then is seen."""
+    """Return the run's result, reading the screen until then."""
     give_up = time.monotonic() + LIMIT
     while not running.done():
         assert time.monotonic() < give_up, f"waited for its end, saw {person.seen[-1000:]!r}"

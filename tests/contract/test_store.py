@@ -1,4 +1,4 @@
-"""What must every asset store do? One suite, run against each adapter of the port `AssetStore`."""
+"""The contract of the port `AssetStore`, run against each adapter."""
 
 import hashlib
 import os
@@ -12,18 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from node_runtime.domain.assets import Digest
 from node_runtime.errors import AssetUnavailable, StorageError
-from node_runtime.ports import AssetStore
-from node_runtime.storage.local import LocalStore
-from node_runtime.storage.walk import manifest_of
-from node_runtime.task import Digest
+from node_runtime.ports.store import AssetStore
+from node_runtime.stores.local import LocalStore
+from node_runtime.stores.memory import MemoryStore
+from node_runtime.stores.tree.walk import manifest_of
 from tests.background import LIMIT, all_at_once
 
 NOTHING = Digest("0" * 64)
-ADAPTERS: dict[str, Callable[[Path], AssetStore]] = {"local": LocalStore}
+ADAPTERS: dict[str, Callable[[Path], AssetStore]] = {"local": LocalStore, "memory": lambda _folder: MemoryStore()}
 
 
-@pytest.fixture(params=ADAPTERS)
+@pytest.fixture(params=["local", pytest.param("memory", marks=pytest.mark.twin)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> AssetStore:
     return ADAPTERS[request.param](tmp_path / "store")
 
@@ -50,6 +51,18 @@ def test_a_folder_comes_back_as_it_was_stored(store: AssetStore, tree: Path, tmp
     store.fetch(digest, tmp_path / "back")
     assert [name for name, (_, executable) in contents(tmp_path / "back").items() if executable] == ["run.sh"]
     assert contents(tmp_path / "back") == contents(tree)
+
+
+def test_a_trees_files_are_listed_in_the_order_of_its_manifest(store: AssetStore, tree: Path) -> None:
+    files = store.files(store.put(tree))
+    assert [(one.path, one.size) for one in files] == [
+        ("a-file", 0),
+        ("a/deep/größe.txt", 6),
+        ("b", 3 << 20),
+        ("run.sh", 10),
+    ]
+    with pytest.raises(AssetUnavailable):
+        store.files(NOTHING)
 
 
 def test_a_trees_only_file_is_read_unless_it_is_larger_than_asked_for(store: AssetStore, tmp_path: Path) -> None:
@@ -89,20 +102,47 @@ def test_an_empty_folder_is_a_tree_without_files(store: AssetStore, tmp_path: Pa
     assert list((tmp_path / "back").iterdir()) == []
 
 
+def test_empty_folders_come_back_and_count_for_the_digest(store: AssetStore, tree: Path, tmp_path: Path) -> None:
+    without = store.put(tree)
+    (tree / "a" / "assets").mkdir()
+    (tree / "variables" / "none").mkdir(parents=True)
+    digest = store.put(tree)
+    assert digest != without
+    store.fetch(digest, tmp_path / "back")
+    folders = {str(path.relative_to(tmp_path / "back")) for path in (tmp_path / "back").rglob("*") if path.is_dir()}
+    assert folders == {"a", "a/deep", "a/assets", "variables", "variables/none"}
+    assert contents(tmp_path / "back") == contents(tree)
+    assert store.put(tmp_path / "back") == digest
+    assert store.has(digest)
+    assert store.size(digest) == store.size(without)
+
+
+def test_folders_alone_are_a_tree(store: AssetStore, tmp_path: Path) -> None:
+    (tmp_path / "folders" / "only").mkdir(parents=True)
+    store.fetch(store.put(tmp_path / "folders"), tmp_path / "back")
+    assert list((tmp_path / "back").rglob("*")) == [tmp_path / "back" / "only"]
+
+
+def test_an_empty_folder_is_no_file_to_read(store: AssetStore, tmp_path: Path) -> None:
+    (tmp_path / "folder" / "task.json").mkdir(parents=True)
+    with pytest.raises(StorageError, match=r"has no task\.json"):
+        store.read_file(store.put(tmp_path / "folder"), "task.json", limit=100)
+
+
 def test_storing_again_is_success(store: AssetStore, tree: Path) -> None:
     assert store.put(tree) == store.put(tree)
 
 
 def test_storing_that_is_not_wanted_any_more_ends_and_stores_nothing(store: AssetStore, tree: Path) -> None:
     class Second(threading.Event):
-        """Set once the first file was read."""
+        """Set after the first file is read."""
 
         def is_set(self) -> bool:
             asked.append(None)
             return len(asked) > 3
 
     asked: list[None] = []
-    with pytest.raises(StorageError, match="was stopped"):
+    with pytest.raises(StorageError, match="was cancelled"):
         store.put(tree, stop=Second())
     assert len(asked) == 4
     assert not store.has(manifest_of(tree).digest)
@@ -192,7 +232,7 @@ def test_many_threads_store_and_fetch_the_same_tree(store: AssetStore, tree: Pat
 
 def test_several_processes_store_the_same_tree(tree: Path, tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from node_runtime.storage.local import LocalStore;"
+        "import sys; from pathlib import Path; from node_runtime.stores.local import LocalStore;"
         "print(LocalStore(Path(sys.argv[1])).put(Path(sys.argv[2])))"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "store"), str(tree)]

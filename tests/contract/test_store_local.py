@@ -1,4 +1,4 @@
-"""What does the store in a folder do when bytes are tampered with, the disk is full, or a writer is killed?"""
+"""`LocalStore` with tampered bytes, a full disk, killed writers and hostile files."""
 
 import errno
 import hashlib
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from node_runtime.domain.assets import Digest
 from node_runtime.errors import AssetMismatch, AssetUnavailable, HostError
-from node_runtime.storage.local import ABANDONED, LocalStore
-from node_runtime.storage.walk import manifest_of
-from node_runtime.task import Digest
+from node_runtime.stores.local import ABANDONED, LocalStore
+from node_runtime.stores.tree.walk import manifest_of
 from tests.background import ended
 
 
@@ -64,7 +64,7 @@ def test_a_tampered_byte_is_noticed_put_aside_and_can_be_stored_again(
 def test_what_can_be_no_tree_in_a_trees_place_holds_nobody_up(
     root: Path, tree: Path, tmp_path: Path, kind: str
 ) -> None:
-    """Opening a pipe waits for its other end, an endless device is never read through."""
+    """Opening a pipe would block, and reading an endless device would never end."""
     store = LocalStore(root)
     digest = store.put(tree)
     place = stored_file(root)
@@ -142,7 +142,7 @@ def test_a_copy_that_another_stored_in_between_stays_where_it_is(root: Path, tre
     class Overtaken(LocalStore):
         def has(self, digest: Digest) -> bool:
             answer = super().has(digest)
-            LocalStore(root).put(tree)  # by another process, just now
+            LocalStore(root).put(tree)  # as by another process, concurrently
             return answer
 
     assert Overtaken(root).put(tree) == LocalStore(root).put(tree)
@@ -158,13 +158,13 @@ def test_a_store_made_by_us_is_closed_to_others(root: Path, tree: Path) -> None:
 
 
 def test_a_disk_that_is_full_leaves_nothing_half_written(root: Path, tree: Path) -> None:
-    """The limit of a file's size is refused by the kernel in the middle of writing, as a full disk is."""
+    """RLIMIT_FSIZE makes a write fail midway, as a full disk does."""
     program = textwrap.dedent(
         f"""
         import resource, signal, sys
         from pathlib import Path
         from node_runtime.errors import HostError
-        from node_runtime.storage.local import LocalStore
+        from node_runtime.stores.local import LocalStore
         store = LocalStore(Path({str(root)!r}))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))
@@ -190,7 +190,7 @@ def test_a_fetch_that_cannot_be_written_leaves_nothing(root: Path, tree: Path, t
 
 def test_a_writer_that_is_killed_leaves_no_half_tree(root: Path, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(os.urandom(32 << 20))
-    program = "import sys; from pathlib import Path; from node_runtime.storage.local import LocalStore;"
+    program = "import sys; from pathlib import Path; from node_runtime.stores.local import LocalStore;"
     program += "LocalStore(Path(sys.argv[1])).put(Path(sys.argv[2]))"
     store = LocalStore(root)
     with ended(subprocess.Popen([sys.executable, "-c", program, str(root), str(tmp_path / "large")])) as writer:
@@ -217,7 +217,7 @@ def test_what_a_killed_writer_left_is_swept_away(root: Path) -> None:
 
 def test_what_is_still_being_written_stays_however_long_ago_it_began(root: Path, tree: Path, tmp_path: Path) -> None:
     class Hours(threading.Event):
-        """They pass between two chunks, and another process opens the store."""
+        """Between two chunks, hours pass and another process opens the store."""
 
         def is_set(self) -> bool:
             for file in (root / "incoming").iterdir():
@@ -234,7 +234,7 @@ def test_what_is_still_being_written_stays_however_long_ago_it_began(root: Path,
 
 def test_who_cannot_tidy_up_can_still_read(root: Path, tree: Path, tmp_path: Path) -> None:
     digest = LocalStore(root).put(tree)
-    odd = root / "incoming" / "odd"  # which can't be removed as a file is
+    odd = root / "incoming" / "odd"  # a folder: unlink fails
     odd.mkdir()
     os.utime(odd, (0, 0))
     LocalStore(root).fetch(digest, tmp_path / "back")
@@ -246,7 +246,7 @@ def test_who_cannot_tidy_up_can_still_read(root: Path, tree: Path, tmp_path: Pat
 
 
 def test_what_a_hostile_store_names_never_leaves_the_target(root: Path, tmp_path: Path) -> None:
-    """Whoever can write into the folder makes a well-formed file whose digest fits and whose path leads out."""
+    """An attacker with write access stores a well-formed file with a matching digest and a path outside the tree."""
     manifest = f'[["../evil","-",1,"{hashlib.sha256(b"x").hexdigest()}"]]'.encode()
     digest = Digest(hashlib.sha256(manifest).hexdigest())
     store = LocalStore(root)
@@ -278,6 +278,6 @@ def test_a_fetch_that_is_not_wanted_any_more_ends_and_leaves_nothing(root: Path,
     digest = store.put(tree)
     (tmp_path / "fetched").mkdir()
     stop.set()
-    with pytest.raises(AssetUnavailable, match="was stopped"):
+    with pytest.raises(AssetUnavailable, match="was cancelled"):
         store.fetch(digest, tmp_path / "fetched" / "tree", stop=stop)
     assert list((tmp_path / "fetched").iterdir()) == []

@@ -1,11 +1,12 @@
-"""What end-to-end tests stand on: a chain, a store and a creator of their own, and daemons to start and stop."""
+"""Fixtures of the end-to-end tests: a chain, a store, a creator, and daemons."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.devnet import start_devnet
+from tests.devnet import RpcConnection, start_devnet
 from tests.docker_engine import DockerHost, docker_engine
 from tests.e2e.daemon_process import DaemonProcess, DaemonSettings, start
 from tests.e2e.daemon_world import World, open_world, wait_for
@@ -16,14 +17,20 @@ __all__ = ["docker_engine", "start_daemon", "world"]
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of one chain that a file's tests share."""
+    """Return the URL of a chain that the tests of a file share."""
     with start_devnet(tmp_path_factory.mktemp("chain")) as url:
         yield url
 
 
 @pytest.fixture
+def rpc(network: str) -> Iterator[RpcConnection]:
+    with RpcConnection(network) as connection:
+        yield connection
+
+
+@pytest.fixture
 def people(network: str, tmp_path: Path) -> Iterator[People]:
-    """Creators and workers at that chain, with a store of the test's own."""
+    """Return creators and workers on that chain, with a store per test."""
     with open_people(network, tmp_path) as people:
         yield people
 
@@ -36,11 +43,11 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def start_daemon(world: World, tmp_path: Path, docker_engine: DockerHost) -> Iterator[Callable[..., DaemonProcess]]:
-    """Starts a daemon with these settings, see `DaemonSettings`, and waits until it is ready; none is left running."""
+    """Return a function that starts a daemon with these `DaemonSettings`; all are stopped at the end."""
     started: list[DaemonProcess] = []
 
-    def start_one(*, folder: str = "node", wait: bool = True, **settings: object) -> DaemonProcess:
-        where = {"chain": world.devnet.url, "storage": world.storage, "engine": docker_engine}
+    def start_one(*, folder: str = "node", wait: bool = True, **settings: Any) -> DaemonProcess:
+        where: dict[str, Any] = {"chain": world.devnet.url, "storage": world.storage, "engine": docker_engine}
         given = DaemonSettings(**{**where, **settings})
         daemon = start(given, tmp_path / folder, view=world.chain)
         started.append(daemon)
@@ -50,7 +57,7 @@ def start_daemon(world: World, tmp_path: Path, docker_engine: DockerHost) -> Ite
         return daemon
 
     yield start_one
-    for daemon in started:  # all of them first: an earlier one's folder may be a later one's too
+    for daemon in started:  # stop all before the cleanup: daemons may share a folder
         daemon.kill()
     for daemon in started:
         daemon.clean_up()

@@ -1,35 +1,37 @@
-"""How do tests run a node daemon? As an operator does: a node.yaml and ``node-runtime daemon``."""
+"""A node daemon of a test, run as an operator does: a node.yaml and ``node-runtime daemon``."""
 
 import os
 import signal
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import docker
 import yaml
 from substrateinterface import Keypair
 
-from node_runtime.chain.client import SubstrateChain
-from node_runtime.daemon.audit import Deed, Entry, verified
-from node_runtime.daemon.chain_files import ChainFiles, mark_of
-from node_runtime.daemon.lock import ID, engine_name
-from node_runtime.daemon.timings import FILE_NAME, Timings, TimingsFile
-from node_runtime.task import Account, Kind, TaskId
+from node_runtime.domain.assets import Account
+from node_runtime.domain.task import Kind, TaskId
+from node_runtime.engines.docker.build_environment import build_settings
+from node_runtime.substrate.client import SubstrateChain
+from node_runtime.worker.audit import AuditEntry, AuditEvent
+from node_runtime.worker.audit_check import verified
+from node_runtime.worker.metrics import TIMINGS_FILE, Timings, TimingsFile
+from node_runtime.worker.state_dir import ID, ChainFiles, engine_name, mark_of
 from tests.background import LIMIT
 from tests.docker_engine import DockerHost
 from tests.e2e.daemon_world import wait_for
 
 NODE_LABEL = "node-runtime.node"
 TASK_LABEL = "node-runtime.task"
-EPOCH_LABEL = "node-runtime.epoch"  # task containers have it, namespace holders don't
+EPOCH_LABEL = "node-runtime.epoch"  # a label of task containers, not of pause containers
 
 
 @dataclass(frozen=True, kw_only=True)
 class DaemonSettings:
-    """What a test may say of its daemon; the rest is the same for all."""
+    """The settings of a daemon that differ between tests."""
 
     chain: str
     storage: Path
@@ -40,14 +42,16 @@ class DaemonSettings:
     grace: int = 2  # seconds
     building: str = "allow"
     base_image: str | None = None  # the engine's
+    build_arguments: tuple[tuple[str, str], ...] = field(default_factory=build_settings)
+    build_memory: str = "4GiB"
     kinds: tuple[str, ...] = tuple(Kind)
     creators: tuple[str, ...] = ("any",)
     approve: str = "auto"
     metrics_port: int | None = None
-    machine: str = "home"  # daemons of different machines don't see each other's locks
+    machine: str = "home"  # daemons on different machines don't share locks
 
     def text(self, node: str, work: Path) -> str:
-        """The node.yaml."""
+        """Return the node.yaml."""
         return yaml.safe_dump(
             {
                 "node": node,
@@ -60,6 +64,8 @@ class DaemonSettings:
                 "building": self.building,
                 **({"docker": self.engine.url} if self.engine_named else {}),
                 "base_image": self.base_image or self.engine.base_image,
+                "build_arguments": dict(self.build_arguments),
+                "sandbox": {"build_memory": self.build_memory},
                 "poll": "200ms",
                 "grace": f"{self.grace}s",
                 "policy": {
@@ -76,7 +82,7 @@ class DaemonSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DaemonProcess:
-    """A daemon of the test. ``account`` is its key's, ``work`` its work folder, ``chain`` any view of the chain."""
+    """A running daemon: its ``account``, ``work`` folder, and a connection to its ``chain``."""
 
     node: str
     account: Account
@@ -87,17 +93,17 @@ class DaemonProcess:
     process: subprocess.Popen[bytes]
 
     def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """Run another command of `node-runtime` with this node's configuration."""
+        """Run another command of `node-runtime` with the configuration of this node."""
         return run_command(*words, "--config", str(self.work.parent / "node.yaml"), home=self.work.parents[1] / "home")
 
     @property
     def name(self) -> str:
-        """What the engine knows the node by."""
+        """Return the name of the node in the labels of its containers."""
         return engine_name(self.work, self.node)
 
     @property
     def files(self) -> ChainFiles:
-        """Those of the chain that its test looks at."""
+        """Return the node's state files of the test's chain."""
         return ChainFiles(work=self.work, node=self.name, mark=mark_of(self.chain.genesis))
 
     @property
@@ -108,7 +114,7 @@ class DaemonProcess:
         return "\nready " in f"\n{self.log_text()}"
 
     def kill(self) -> None:
-        """End it as a power cut would: nothing is told to it."""
+        """Kill the daemon with SIGKILL, as a power failure would."""
         self.process.kill()
         self.process.wait(LIMIT)
 
@@ -120,44 +126,50 @@ class DaemonProcess:
         return self.process.wait(LIMIT)
 
     def clean_up(self) -> None:
-        """No container and no mounted folder of the daemon, which has ended, is left."""
+        """Remove the containers and mounted folders of the stopped daemon."""
         if not (self.work / ID).exists():
             return
         with self.engine.engine(node=self.name, work=self.work) as engine:
             for files in (self.files, *self.files.others()):
                 workspaces = files.workspaces(engine)
-                for attempt in workspaces.left():
+                for attempt in workspaces.attempts():
                     workspaces.remove(attempt)
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    def deeds(self, deed: Deed) -> list[Entry]:
-        entries = verified(self.audit) if self.audit.exists() else ()
+    def deeds(self, deed: AuditEvent) -> list[AuditEntry]:
+        entries = verified(self.audit, {self.account}) if self.audit.exists() else ()
         return [entry for entry in entries if entry.deed is deed]
 
     def timings(self) -> tuple[Timings, ...]:
-        return TimingsFile(self.work / FILE_NAME).read()
+        return TimingsFile(self.work / TIMINGS_FILE).read()
 
     def workspaces(self) -> list[str]:
         return [path.name for path in self.work.glob("attempts-*/task-*")]
 
     def containers(self, *, running: bool = False) -> list[str]:
-        """The ids of its attempts' containers."""
+        """Return the ids of the containers of its attempts."""
         return self._listed(EPOCH_LABEL, every=not running)
 
     def container_of(self, task: TaskId) -> str:
-        """The id of the container that runs for the task, once it does."""
+        """Wait for the container of the task; return its id."""
         return wait_for(lambda: next(iter(self._listed(f"{TASK_LABEL}={task}")), None), f"the container of task {task}")
 
-    def let_go(self, *tasks: TaskId) -> None:
-        """The containers of these tasks, which wait for it (see `daemon_world.WAITS`), go on."""
+    def let_go(self, *tasks: TaskId, file: str = "/tmp/go") -> None:
+        """Release the containers of these tasks, which wait in `daemon_world.WAITS`."""
         for task in tasks:
             container = self.container_of(task)
             with closing(docker.APIClient(base_url=self.engine.url)) as client:
-                told = client.exec_create(container, ["touch", "/tmp/go"])
-                # how it ended can't be asked: the container, and it with it, may end and be gone as soon as it begins
-                assert client.exec_start(told) == b""
+                output = client.exec_create(container, ["touch", file])
+                # no exit status: the container may be removed, with the exec, as soon as it is released
+                assert client.exec_start(output["Id"]) == b""
+
+    def kill_with_its_result_in_the_box(self, task: TaskId) -> None:
+        """Let the container end while the chain is down; kill the daemon with the result in its outbox."""
+        self.let_go(task)
+        wait_for(lambda: "delivery_retried" in self.log_text(), "the result to wait for the chain")
+        self.kill()
 
     def _listed(self, *labels: str, every: bool = False) -> list[str]:
         if not (self.work / ID).exists():
@@ -167,7 +179,7 @@ class DaemonProcess:
             return [str(one["Id"]) for one in client.containers(all=every, filters={"label": wanted})]
 
     def wealth(self) -> int:
-        """What its account has, held or free, in base units."""
+        """Return the sum of its account's free and held balance, in base units."""
         balance = self.chain.balance(self.account)
         return balance.free + balance.held
 
@@ -185,7 +197,7 @@ def run_command(*words: str, home: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def start(settings: DaemonSettings, folder: Path, *, view: SubstrateChain) -> DaemonProcess:
-    """Start a daemon whose files are in `folder`, which may be those of one that was killed."""
+    """Start a daemon in `folder`, which may be that of a killed daemon."""
     folder.mkdir(exist_ok=True)
     node = f"test-{folder.parent.name}-{folder.name}".replace("_", "-")[-32:].strip("-")
     config, log = folder / "node.yaml", folder / "daemon.log"

@@ -1,7 +1,7 @@
-"""A world for the daemon's end-to-end tests: a real embedded chain, a real store, real containers, one creator.
+"""The environment of the daemon's end-to-end tests: an embedded chain, a store, containers, one creator.
 
-The algo and the metric of every task here are two small images that run a shell script out of the task's data sample,
-so a test says in a few lines of shell what its containers do, and images are built once for all tests.
+The algo and the metric of every task are two small images that run a shell script from the task's data sample, so a
+test defines its containers in a few lines of shell, and images are built once for all tests.
 """
 
 import time
@@ -11,30 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from node_runtime.chain.client import SubstrateChain, connect
-from node_runtime.document import FILE_NAME, Document, Image, Limits, ModelOf
-from node_runtime.ports import AssetStore
-from node_runtime.results import ResultDocument
-from node_runtime.storage.local import LocalStore
-from node_runtime.task import (
-    UNIT,
-    Account,
-    Asset,
-    AssetKind,
-    AssetRef,
-    Assignment,
-    AssignmentState,
-    Digest,
-    Kind,
-    Label,
-    Review,
-    Spec,
-    Submission,
-    TaskId,
-    Terms,
-    Visibility,
-)
+from node_runtime.domain.assets import Account, Asset, AssetKind, AssetRef, Digest, Label, Visibility
+from node_runtime.domain.document import FILE_NAME, Document, Image, Limits, ModelOf
+from node_runtime.domain.task import UNIT, Assignment, AssignmentState, Kind, Review, Spec, Submission, TaskId, Terms
+from node_runtime.kinds.annotation import AnnotationDocument
+from node_runtime.kinds.annotation.definition import Annotation, AnnotationType
+from node_runtime.kinds.scoring import ScoringDocument
+from node_runtime.kinds.training import TrainingDocument
+from node_runtime.ports.store import AssetStore
+from node_runtime.runner.result_document import ResultDocument
+from node_runtime.stores.local import LocalStore
+from node_runtime.substrate.client import SubstrateChain, connect
 from tests.devnet import RunningDevnet, launch_devnet
+from tests.later_devnet import LaterDevnet
 
 T = TypeVar("T")
 
@@ -47,22 +36,22 @@ ENTRYPOINT ["sh", "/entry.sh"]
 MIB = 1 << 20
 REWARD = 10 * UNIT
 TRAIN = "echo trained > /sandbox/model/model"
-WAITS = "until test -e /tmp/go; do sleep 0.1; done"  # until the test lets it go: `DaemonProcess.let_go`
+WAITS = "until test -e /tmp/go; do sleep 0.1; done"  # until the test releases it: `DaemonProcess.let_go`
 PREDICT = "echo predicted > /sandbox/pred/pred"
 SCORE = """echo '{"all": 0.9375}' > /sandbox/pred/perf.json"""
 
 
 @dataclass(kw_only=True)
 class World:
-    """What a creator has. ``folder`` is free for its files."""
+    """The environment of a creator. ``folder`` is scratch space."""
 
     folder: Path
-    devnet: RunningDevnet
+    chain_process: RunningDevnet | LaterDevnet
     storage: Path
     chain: SubstrateChain
     store: AssetStore
-    timeout: int = 600  # seconds a container may run; only a test of time itself may come near
-    attempt: int = 1800  # seconds a worker has for everything
+    timeout: int = 600  # timeout of a container in seconds; reached only by tests of timeouts
+    attempt: int = 1800  # timeout of an attempt in seconds
     slots: int = 1
     window: int = 0  # ms of review
     assignee: Account | None = None
@@ -76,16 +65,15 @@ class World:
         before_submitting: Callable[[Asset], None] | None = None,
         sample: Asset | None = None,
     ) -> TaskId:
-        """A training task whose container runs `script`, or the one in a node's private ``sample``.
+        """Submit a training whose container runs `script`, or the script in a node's private ``sample``.
 
-        ``before_submitting`` is given its data sample.
+        ``before_submitting`` is called with its data sample.
         """
         algo = self._image(AssetKind.ALGO, "script.sh", dockerfile)
         data = sample or self._sample({"script.sh": script})
         if before_submitting is not None:
             before_submitting(data)
-        document = Document(
-            kind=Kind.TRAINING,
+        document = TrainingDocument(
             name="training",
             algo=Image(source=str(algo.ref)),
             data=(str(data.ref),),
@@ -93,15 +81,14 @@ class World:
         )
         return self._submit(document, algo, data)
 
-    def score(self, *, predict: str = PREDICT, metric: str = SCORE) -> TaskId:
-        """A cross-validation of an imported model, whose two containers run these scripts."""
+    def score(self, *, predict: str = PREDICT, metric: str = SCORE, sample: Asset | None = None) -> TaskId:
+        """Submit a cross-validation of an imported model; its two containers run these scripts, or a sample's."""
         algo = self._image(AssetKind.ALGO, "script.sh", DOCKERFILE)
         judge = self._image(AssetKind.METRIC, "metric.sh", DOCKERFILE)
-        data = self._sample({"script.sh": predict, "metric.sh": metric})
+        data = sample or self._sample({"script.sh": predict, "metric.sh": metric})
         opener = self._asset(AssetKind.OPENER, {"opener.py": "# reads nothing\n"})
         model = self._asset(AssetKind.MODEL, {"model": "imported\n"})
-        document = Document(
-            kind=Kind.SCORING,
+        document = ScoringDocument(
             name="scoring",
             algo=Image(source=str(algo.ref)),
             metric=Image(source=str(judge.ref)),
@@ -112,8 +99,27 @@ class World:
         )
         return self._submit(document, algo, judge, data, opener, model)
 
+    def annotate(self, *, sample: Asset) -> TaskId:
+        """Submit an annotation of a picture of 64 × 48 pixels, whose script is in a node's private ``sample``."""
+        algo = self._image(AssetKind.ALGO, "script.sh", DOCKERFILE)
+        picture = "GIF89a@\x000\x00"  # a GIF header up to the size
+        bundle = self._asset(
+            AssetKind.BUNDLE, {"start_task.sh": "exec sh data/*/script.sh\n", "annotation_files/a.gif": picture}
+        )
+        asked = Annotation(type=AnnotationType.OBJECT_DETECTION, question="Where are the coins?", labels=("coin",))
+        document = AnnotationDocument(
+            name="annotation",
+            layout="bundle",
+            algo=Image(source=str(algo.ref)),
+            bundle=str(bundle.ref),
+            annotation=asked,
+            data=(str(sample.ref),),
+            limits=self._limits(),
+        )
+        return self._submit(document, algo, bundle, sample)
+
     def tamper(self, asset: Asset) -> None:
-        """Change one byte of what is stored under the asset's digest, as a bad disk or a bad neighbour would."""
+        """Change one stored byte of the asset, as a disk fault or an attacker would."""
         (stored,) = [path for path in self.storage.rglob(f"{asset.ref.digest}*") if path.is_file()]
         content = bytearray(stored.read_bytes())
         content[-1] ^= 1
@@ -121,7 +127,7 @@ class World:
         stored.write_bytes(content)
 
     def logs_of(self, submission: Submission) -> dict[str, str]:
-        """The logs of a result by name, fetched as its creator would."""
+        """Return the logs of a result by name, fetched as the creator does."""
         result = self.folder / f"result-{submission.id}"
         self.store.fetch(submission.result.digest, result)
         document = ResultDocument.decode((result / "result.json").read_bytes())
@@ -129,17 +135,23 @@ class World:
         self.store.fetch(Digest(document.log), logs)
         return {path.name: path.read_text(errors="replace") for path in logs.iterdir()}
 
+    @property
+    def devnet(self) -> RunningDevnet:
+        """Return the chain's process, which can be killed and restarted."""
+        assert isinstance(self.chain_process, RunningDevnet)
+        return self.chain_process
+
     def restart_chain(self, meanwhile: Callable[[], object]) -> None:
-        """Kill the chain's process, do something `meanwhile`, start it again on the same port."""
+        """Kill the chain's process, call `meanwhile`, and restart it on the same port."""
         self.devnet.kill()
         meanwhile()
-        self.devnet = launch_devnet(self.storage.parent / "chain", port=self.devnet.port)
+        self.chain_process = launch_devnet(self.storage.parent / "chain", port=self.devnet.port)
 
     def submission(self, task: TaskId) -> Submission:
         return wait_for(lambda: next(iter(self.chain.submissions(task)), None), f"a result of task {task}")
 
     def failure(self, worker: Account, task: TaskId) -> Assignment:
-        """The worker's attempt, once the chain shows it failed."""
+        """Wait until the worker's attempt has failed on chain; return it."""
 
         def failed() -> Assignment | None:
             attempt = self.chain.assignment(worker, task)
@@ -163,7 +175,7 @@ class World:
         file.write_bytes(document.encode())
         digest = self.store.put(file)
         terms = Terms(
-            kind=document.kind,
+            kind=Kind(document.kind),
             reward=REWARD,
             bond=UNIT,
             slots=self.slots,
@@ -190,6 +202,7 @@ class World:
         folder = self.folder / f"asset-{self._made}"
         folder.mkdir()
         for name, text in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(text)
         digest = self.store.put(folder)
         return Asset(
@@ -203,20 +216,20 @@ class World:
 
 @contextmanager
 def open_world(folder: Path, *options: str) -> Iterator[World]:
-    """All of it in `folder`, its chain with these command line options; gone after the ``with``, whatever happened."""
+    """Set up the environment in `folder`, its chain with these command line options; tear it down at the end."""
     creator, storage = folder / "creator", folder / "store"
     creator.mkdir(parents=True)
     with ExitStack() as stack:
         devnet = launch_devnet(folder / "chain", *options)
         stack.callback(devnet.end)
         chain = stack.enter_context(closing(connect(devnet.url, "//Alice")))
-        world = World(folder=creator, devnet=devnet, storage=storage, chain=chain, store=LocalStore(storage))
-        stack.callback(lambda: world.devnet.end())  # it may have been started again
+        world = World(folder=creator, chain_process=devnet, storage=storage, chain=chain, store=LocalStore(storage))
+        stack.callback(lambda: world.devnet.end())  # it may have been restarted
         yield world
 
 
 def wait_for(look: Callable[[], T | None], what: str, *, seconds: float = 300) -> T:
-    """What `look` answers once it isn't None or False; fails the test after ``seconds``."""
+    """Poll `look` until it returns neither None nor False, and return that; fail the test after ``seconds``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = look()

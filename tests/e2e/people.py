@@ -1,4 +1,4 @@
-"""A world for people without daemons: a chain, a store, a creator, and accounts that take tasks and send results."""
+"""An environment without daemons: a chain, a store, a creator, and accounts that take tasks and send results."""
 
 import os
 import subprocess
@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from node_runtime.chain.client import SubstrateChain, connect
 from node_runtime.creator.submit import submit
-from node_runtime.results import FILE_NAME, ResultDocument
-from node_runtime.spec import read_specs
-from node_runtime.storage.local import LocalStore
-from node_runtime.task import UNIT, Digest, Kind, Output, Result, Submission, SubmissionId, Task, TaskId
+from node_runtime.domain.assets import Digest, SubmissionId
+from node_runtime.domain.task import UNIT, Kind, Output, Result, Submission, Task, TaskId
+from node_runtime.runner.result_document import FILE_NAME, ResultDocument
+from node_runtime.spec.read import read_specs
+from node_runtime.stores.local import LocalStore
+from node_runtime.substrate.client import SubstrateChain, connect
 
 REWARD = 3
 ENDOWED = ("Alice", "Bob", "Charlie", "Dave", "Eve")
@@ -23,7 +24,7 @@ QUESTION = "annotation_type: classification\nquestion: Which animal?\nclass_labe
 
 @dataclass(frozen=True, kw_only=True)
 class People:
-    """``folder`` holds what they have lying about. Accounts are the development ones, by their names."""
+    """Creators and workers by the names of development accounts. ``folder`` holds their files."""
 
     url: str
     folder: Path
@@ -46,7 +47,7 @@ class People:
         return balance.free + balance.held
 
     def offer(self, terms: str = "validation: manual\n", *, creator: str = "Alice") -> TaskId:
-        """An annotation task for ``REWARD``, with these lines of YAML too."""
+        """Submit an annotation task for ``REWARD`` with these additional lines of YAML."""
         bundle = self.folder / "bundle"
         (bundle / "annotation_files").mkdir(parents=True, exist_ok=True)
         (bundle / "annotation_files" / "a.txt").write_text("miaow")
@@ -62,7 +63,7 @@ class People:
         return task
 
     def deliver(self, worker: str, task: TaskId, files: Mapping[str, str] = FOUND) -> SubmissionId:
-        """The worker takes the task and sends these files as its outputs."""
+        """Take the task as the worker and send these files as its outputs."""
         return self.send(worker, task, self[worker].assign_task(task).epoch, files)
 
     def send(self, worker: str, task: TaskId, epoch: int, files: Mapping[str, str] = FOUND) -> SubmissionId:
@@ -92,14 +93,14 @@ class People:
         return next(one for one in self.creator.submissions(task) if one.id == number)
 
     def run(self, *arguments: str, key: str = "//Alice", **changed: str) -> subprocess.CompletedProcess[str]:
-        """A command as somebody types it, with no terminal to ask at."""
+        """Run a command without a terminal."""
         return subprocess.run(
             [sys.executable, "-m", "node_runtime", *arguments],
             env=self.environment(key) | changed,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=900,  # reached in a failure only
+            timeout=900,  # reached only after a failure
             check=False,
         )
 

@@ -1,4 +1,4 @@
-"""What does a test of people stand on? A creator who offers bundles, and somebody with a folder who types commands."""
+"""Fixtures of tests with people: a creator that offers bundles, and a worker with a folder who runs commands."""
 
 import os
 import struct
@@ -14,9 +14,14 @@ import pytest
 from substrateinterface import Keypair
 
 from node_runtime.creator.submit import submit
-from node_runtime.document import FILE_NAME, Document, asset_ref
-from node_runtime.spec import read_specs
-from node_runtime.task import Account, Asset, AssetKind, AssetRef, AssignmentState, TaskId, Visibility
+from node_runtime.domain.assets import Account, Asset, AssetKind, AssetRef, Visibility
+from node_runtime.domain.document import FILE_NAME, asset_ref
+from node_runtime.domain.task import AssignmentState, TaskId
+from node_runtime.kinds import read_document
+from node_runtime.kinds.annotation import AnnotationDocument
+from node_runtime.kinds.restructuring import RestructuringDocument
+from node_runtime.kinds.training import TrainingDocument
+from node_runtime.spec.read import read_specs
 from tests.docker_engine import DockerHost
 from tests.e2e.daemon_world import World
 from tests.e2e.persons_terminal import PersonsTerminal, at_terminal
@@ -40,7 +45,7 @@ CAT = {"one_annotations.json": '{"file": "one.txt", "label": "cat"}'}
 
 @dataclass(kw_only=True)
 class Desk:
-    """A creator's world, and Charlie, who works in ``folder``."""
+    """The environment of a creator, and of the worker Charlie, who uses ``folder``."""
 
     world: World
     folder: Path
@@ -75,12 +80,13 @@ class Desk:
         return task.id
 
     def with_another_bundle(self, task: TaskId, folder: Path) -> TaskId:
-        """The same task again, of a bundle that submitting would refuse."""
+        """Create the task again with a bundle that `submit` would refuse."""
         chain, store = self.world.chain, self.world.store
         found, spec = chain.task(task), chain.spec(task)
         assert found is not None
         assert spec is not None
-        document = Document.model_validate_json(store.read_file(spec.digest, FILE_NAME, limit=1 << 20))
+        document = read_document(store.read_file(spec.digest, FILE_NAME, limit=1 << 20))
+        assert isinstance(document, AnnotationDocument | TrainingDocument | RestructuringDocument)
         assert document.bundle is not None
         ref = AssetRef(owner=chain.account, digest=store.put(folder))
         asset = Asset(ref=ref, kind=AssetKind.BUNDLE, label=None, visibility=Visibility.SHARED, uri="cas:")
@@ -91,14 +97,14 @@ class Desk:
         return chain.create_task(found.terms, replace(spec, digest=store.put(file), assets=(*others, ref)))
 
     def hurried(self, task: TaskId, *, timeout: int) -> TaskId:
-        """The same task again, with less time, ms, than YAML allows."""
+        """Create the task again with less time, in ms, than a YAML allows."""
         found, spec = self.world.chain.task(task), self.world.chain.spec(task)
         assert found is not None
         assert spec is not None
         return self.world.chain.create_task(replace(found.terms, timeout=timeout), spec)
 
     def types(self, *arguments: str, key: str | None = None) -> "subprocess.CompletedProcess[str]":
-        """A command without a terminal."""
+        """Run a command without a terminal."""
         return subprocess.run(
             [sys.executable, "-m", "node_runtime", *arguments],
             cwd=self.folder,
@@ -111,7 +117,7 @@ class Desk:
         )
 
     def done(self, *arguments: str, key: str | None = None) -> str:
-        """What a command that has to succeed prints."""
+        """Run a command that must succeed; return its output."""
         ended = self.types(*arguments, key=key)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout
@@ -122,12 +128,12 @@ class Desk:
         return ended.stderr
 
     def by_hand(self, task: TaskId) -> None:
-        """Runs the script as the printed line says."""
+        """Run the script by the printed command line."""
         line = f"cd task-{task} && . .node-runtime/task.env && ./start_task.sh"
         subprocess.run(["sh", "-c", line], cwd=self.folder, check=True, timeout=240)
 
     def by_hand_instead(self, task: TaskId) -> None:
-        """Writes the outputs without the script."""
+        """Write the outputs without the script."""
         for name, text in CAT.items():
             (self.folder / f"task-{task}" / "outputs" / name).write_text(text)
 
@@ -140,7 +146,7 @@ class Desk:
 
 
 def picture(width: int, height: int) -> bytes:
-    """A grey PNG. Format: W3C PNG specification, with one IDAT."""
+    """Return a grey PNG with one IDAT chunk, by the W3C PNG specification."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -161,7 +167,7 @@ def desk(world: World, tmp_path: Path) -> Desk:
 
 @pytest.fixture
 def sit(desk: Desk, docker_engine: DockerHost) -> Iterator[Callable[..., PersonsTerminal]]:
-    """Starts a command at a terminal."""
+    """Return a function that starts a command at a terminal."""
     with ExitStack() as stack:
         desk.environment["DOCKER_HOST"] = docker_engine.url
 

@@ -1,4 +1,4 @@
-"""How does a test sit at a terminal? A command of `node-runtime` under a pseudo-terminal: keys in, what is seen out."""
+"""A command of `node-runtime` under a pseudo-terminal: send keys, read the screen."""
 
 import fcntl
 import os
@@ -16,29 +16,29 @@ from pathlib import Path
 
 @dataclass(kw_only=True)
 class PersonsTerminal:
-    """``seen`` is all that was on the screen so far; ``unused`` are the settings that the terminal began with."""
+    """A command at a terminal. ``seen`` is all output so far, ``unused`` the initial settings of the terminal."""
 
     hand: int
     unused: list[object]
     process: subprocess.Popen[bytes]
     seen: str = ""
     nobody: int | None = None
-    _heeded: int = 0
+    _matched: int = 0
 
     def waits_for(self, text: str, *, again: bool = False, within: float = 240) -> None:
-        """`again`: what was waited for before doesn't count."""
-        since, give_up = self._heeded if again else 0, time.monotonic() + within
+        """Wait for output; `again` ignores output that was awaited before."""
+        since, give_up = self._matched if again else 0, time.monotonic() + within
         while (found := self.seen.find(text, since)) < 0:
             assert time.monotonic() < give_up, f"waited for {text!r}, saw:\n{self.seen}"
-            ended = self.process.poll() is not None  # asked first: its last words may come between two looks
-            assert self._look() or not ended, f"it ended without {text!r}, saw:\n{self.seen}"
-        self._heeded = found + len(text)
+            ended = self.process.poll() is not None  # checked first: the last output may come between the two calls
+            assert self._read_output() or not ended, f"it ended without {text!r}, saw:\n{self.seen}"
+        self._matched = found + len(text)
 
     def types(self, keys: str) -> None:
         os.write(self.hand, keys.encode())
 
     def interrupts(self, *, within: float = 240) -> None:
-        """Ctrl-C at a question. Python hears one that comes between the question and its reading with the next key."""
+        """Send Ctrl-C at a prompt, once it reads: Python handles one before that only with the next key."""
         give_up = time.monotonic() + within
         while not self._reads():
             assert time.monotonic() < give_up, f"waited for it to read, saw:\n{self.seen}"
@@ -46,35 +46,35 @@ class PersonsTerminal:
         self.types("\x03")
 
     def _reads(self) -> bool:
-        """Whether the command is within a system call on its standard input: see proc(5), /proc/pid/syscall."""
+        """Return whether the command is in a system call on its standard input: see proc(5), /proc/pid/syscall."""
         call = Path(f"/proc/{self.process.pid}/syscall").read_text().split()
         return call[1:2] == ["0x0"]
 
     def ends(self, *, within: float = 240) -> int:
-        """Its exit code."""
+        """Wait for the end; return the exit code."""
         give_up = time.monotonic() + within
         while self.process.poll() is None:
             assert time.monotonic() < give_up, f"waited for the end, saw:\n{self.seen}"
-            self._look()
-        while self._look():
+            self._read_output()
+        while self._read_output():
             pass
         return self.process.returncode
 
     def closes(self) -> None:
-        """The window is closed: the command is told so, and whatever it prints from then on goes nowhere."""
+        """Close the terminal: the command receives SIGHUP, and its further output is lost."""
         os.close(self.hand)
-        self.hand, self.nobody = os.pipe()  # from which nothing ever comes
+        self.hand, self.nobody = os.pipe()  # without input
 
     def settings(self) -> list[object]:
         return list(termios.tcgetattr(self.hand))
 
-    def _look(self) -> bool:
-        """False when nothing came for a moment."""
+    def _read_output(self) -> bool:
+        """Read the terminal; return False if no output came for a moment."""
         if not select.select([self.hand], [], [], 0.1)[0]:
             return False
         try:
             printed = os.read(self.hand, 1 << 16)
-        except OSError:  # nobody is at the other end any more
+        except OSError:  # the other end is closed
             return False
         self.seen += printed.decode(errors="replace").replace("\r\n", "\n")
         return bool(printed)
@@ -82,7 +82,7 @@ class PersonsTerminal:
 
 @contextmanager
 def at_terminal(*arguments: str, folder: Path, environment: Mapping[str, str]) -> Iterator[PersonsTerminal]:
-    """The command runs in `folder`, at a terminal of its own."""
+    """Run the command in `folder` at a new terminal."""
     hand, terminal = pty.openpty()
     unused = termios.tcgetattr(hand)
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Does the example's data annotator find what its pictures hold, by hand as in the container?"""
+"""The example's data annotator finds the objects in its pictures, by hand and in the container."""
 
 import os
 import shutil
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.agreement import agreement
-from node_runtime.annotations import check_annotations
-from node_runtime.document import Annotation
-from node_runtime.spec import read_specs
-from node_runtime.spec_models import AnnotationSpec
+from node_runtime.kinds.annotation import AnnotationSpec
+from node_runtime.kinds.annotation.agreement import agreement
+from node_runtime.kinds.annotation.definition import Annotation
+from node_runtime.kinds.annotation.outputs import check_annotations
+from node_runtime.spec.read import read_specs
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +22,7 @@ MADE = ("annotation_files", "annotation_samples", "outputs", "results", "truth",
 
 @pytest.fixture
 def story(tmp_path: Path) -> Path:
-    """The story's folder beside the bundle's, both fresh, with pictures."""
+    """Copy the story's and the bundle's folders with pictures."""
     for folder in ("data_annotator", "stories/annotation"):
         shutil.copytree(ASSETS / folder, tmp_path / folder, ignore=shutil.ignore_patterns(*MADE))
     story = tmp_path / "stories" / "annotation"

@@ -1,4 +1,4 @@
-"""Does a node send annotations that are right, and none that are not?"""
+"""A node submits valid annotations and refuses invalid ones."""
 
 from collections.abc import Callable
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from skimage import io
 
-from node_runtime.creator.logs import Log, logs_of
+from node_runtime.creator.results import Log, logs_of
 from node_runtime.creator.submit import submit
+from node_runtime.domain.task import SubmissionState, TaskId
 from node_runtime.errors import FailureCategory
-from node_runtime.spec import read_specs
-from node_runtime.task import SubmissionState, TaskId
+from node_runtime.spec.read import read_specs
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import World
 
@@ -33,7 +33,7 @@ FOUND = '{"file": "a.png", "annotations": [{"label": "coin", "box": [1, 2, 3, 4]
 
 
 def asked(world: World, outputs: dict[str, str]) -> TaskId:
-    """The task of a bundle whose script leaves these outputs of a picture of 64 × 48 pixels."""
+    """Submit a task whose script writes these outputs for a picture of 64 × 48 pixels."""
     bundle = world.folder / "bundle"
     (bundle / "annotation_files").mkdir(parents=True, exist_ok=True)
     io.imsave(bundle / "annotation_files" / "a.png", np.zeros((48, 64), np.uint8), check_contrast=False)
@@ -59,5 +59,5 @@ def test_what_is_right_is_sent_and_what_is_not_is_told_with_its_place(world: Wor
         task = asked(world, outputs)
         assert world.failure(daemon.account, task).category is FailureCategory.OUTPUT_INVALID
         assert not world.chain.submissions(task)
-        told = [log.text for log in logs_of(world.chain, world.store, task) if isinstance(log, Log)]
-        assert any(place in text for text in told)
+        output = [log.text for log in logs_of(world.chain, world.store, task) if isinstance(log, Log)]
+        assert any(place in text for text in output)

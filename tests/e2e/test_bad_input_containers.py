@@ -1,15 +1,16 @@
-"""Does each way a task can be bad end in its category on chain, with nothing paid for it?"""
+"""Each kind of invalid task fails with its category on chain, and nothing is paid."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pytest
 
-from node_runtime.daemon.audit import Deed
+from node_runtime.domain.task import SubmissionState
 from node_runtime.errors import FailureCategory
-from node_runtime.ports import ImageSource
-from node_runtime.task import SubmissionState
+from node_runtime.ports.engine import ImageSource
+from node_runtime.worker.audit import AuditEvent
 from tests.docker_engine import DockerHost
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import DOCKERFILE, REWARD, World, wait_for
@@ -24,7 +25,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow]
 class Bad:
     script: str
     category: FailureCategory
-    said: str  # a part of what the node says of it
+    said: str  # a part of the message in the log
 
 
 TRAININGS = {
@@ -62,7 +63,7 @@ def daemon(start_daemon: StartDaemon) -> DaemonProcess:
 
 
 def said_of(daemon: DaemonProcess, task: int) -> str:
-    """What the node says about a task in its log, for people."""
+    """Return the node's log records about a task, in the text format."""
     lines = [line for line in daemon.log_text().splitlines() if f'"task": {task}' in line and "task_failed" in line]
     return "\n".join(lines)
 
@@ -96,7 +97,7 @@ def test_each_bad_score_is_refused_and_a_forged_one_never_counts(world: World, d
     assert daemon.wealth() < before
     honest = world.submission(world.score(predict=FORGE))
     assert honest.score is not None
-    assert honest.score.number == 0.9375
+    assert honest.score.value == Decimal("0.9375")
 
 
 @pytest.mark.usefixtures("daemon")
@@ -111,21 +112,28 @@ def test_a_container_that_prints_a_gigabyte_costs_neither_the_result_nor_the_dis
 def test_a_container_that_outlives_the_attempt_is_told_before_the_bond_is_lost(
     world: World, daemon: DaemonProcess
 ) -> None:
-    world.submission(world.train())  # whose image is there from now on
+    world.submission(world.train())  # its image is available from here on
     world.attempt = 60
     task = world.train("exec sleep 600")
-    assert world.failure(daemon.account, task).category is FailureCategory.TIMEOUT
-    assert "when the attempt's time was over" in said_of(daemon, task)
+    assert world.failure(daemon.account, task).category is FailureCategory.NODE_ERROR
+    assert "the attempt's time was over" in said_of(daemon, task)
 
 
 def test_tampered_bytes_never_reach_a_container(world: World, daemon: DaemonProcess) -> None:
     task = world.train(f"echo {time.time_ns()} > /sandbox/model/model", before_submitting=world.tamper)
-    assert world.failure(daemon.account, task).category is FailureCategory.INPUT_MISMATCH
+    failed = world.failure(daemon.account, task)
+    assert failed.category is FailureCategory.INPUT_MISMATCH
+    assert str(world.folder.parent) in said_of(daemon, task)
+    assert failed.log is not None
+    world.store.fetch(failed.log, world.folder / "log")
+    output = (world.folder / "log" / "failure.txt").read_text()
+    assert "tree" in output
+    assert str(world.folder.parent) not in output
 
 
 def test_a_dockerfile_that_fails_is_told_with_its_last_lines(world: World, daemon: DaemonProcess) -> None:
     task = world.train(dockerfile=DOCKERFILE + "RUN echo no such package; exit 7\n")
-    assert world.failure(daemon.account, task).category is FailureCategory.IMAGE_UNAVAILABLE
+    assert world.failure(daemon.account, task).category is FailureCategory.BUILD_FAILED
     assert "no such package" in said_of(daemon, task)
 
 
@@ -134,7 +142,7 @@ def test_a_node_that_may_not_build_leaves_a_task_alone_until_the_engine_has_its_
 ) -> None:
     daemon = start_daemon(building="deny")
     task = world.train(dockerfile=f"{DOCKERFILE}# of {world.folder} alone\n")
-    (refusal,) = wait_for(lambda: daemon.deeds(Deed.REFUSAL), "the refusal")
+    (refusal,) = wait_for(lambda: daemon.deeds(AuditEvent.REFUSAL), "the refusal")
     assert (refusal.task, refusal.detail.split(":")[0]) == (task, "building_not_allowed")
     assert "building_not_allowed" in daemon.log_text()
     assert world.chain.attempts(task) == ()

@@ -1,4 +1,4 @@
-"""Do the kinds that DecentralML knows run on a daemon, from the creator's YAML to the payment?"""
+"""DecentralML's kinds of tasks run on a daemon, from the creator's YAML to the payment."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from node_runtime.creator.submit import Submitted, submit
+from node_runtime.domain.task import SubmissionState, TaskId
 from node_runtime.errors import FailureCategory
-from node_runtime.spec import read_specs
-from node_runtime.task import SubmissionState
+from node_runtime.spec.read import read_specs
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import World, wait_for
 
@@ -53,14 +53,14 @@ def bundle(folder: Path, script: str, **files: str) -> Path:
 
 
 def sent(world: World, text: str) -> Submitted:
-    """The YAML submitted by the world's creator, its paths relative to the world's folder."""
+    """Submit the YAML as the creator, with paths relative to the environment's folder."""
     file = world.folder / "task.yaml"
     file.write_text(text)
     return submit(read_specs(file), world.chain, world.store, say=print)
 
 
-def fetched(world: World, task: int, output: str) -> dict[str, str]:
-    """The files of an accepted result, by their path."""
+def fetched(world: World, task: TaskId, output: str) -> dict[str, str]:
+    """Return the files of an accepted result by their path."""
     submission = world.submission(task)
     assert submission.state is SubmissionState.ACCEPTED
     digest = submission.result.output(output)
@@ -78,7 +78,7 @@ def test_a_daemon_annotates_unattended_and_the_bundle_stays_as_it_was(world: Wor
     (folder / "outputs" / "three_annotations.json").write_text("{}")
     asked = "annotation_type: classification\nquestion: Which animal?\nclass_labels: [cat, dog]\n"
     text = f"kind: annotation\nname: animals\nbundle: annotator/\n{asked}{COMMON}"
-    for _ in range(2):  # the second finds the first's bundle as it came
+    for _ in range(2):  # the first run did not change the bundle
         (task,) = sent(world, text).tasks
         assert fetched(world, task.id, "outputs") == {
             "one_annotations.json": '{"file": "one.txt", "label": "cat"}',

@@ -1,4 +1,4 @@
-"""Does a daemon take tasks only while its container engine answers?"""
+"""A daemon takes tasks only while its container engine responds."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from node_runtime.task import AssignmentState
+from node_runtime.domain.task import AssignmentState
 from tests.docker_engine import DockerHost
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import World, wait_for
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture
 def engine_link(docker_engine: DockerHost) -> Iterator[Path]:
-    """The engine's socket under another name, at which nobody answers once it is taken away."""
-    with TemporaryDirectory(dir="/tmp") as folder:  # a socket's path has to be short
+    """A symbolic link to the engine's socket, which a test can remove."""
+    with TemporaryDirectory(dir="/tmp") as folder:  # the path of a socket is limited in length
         link = Path(folder, "engine.sock")
         link.symlink_to(docker_engine.url.removeprefix("unix://"))
         yield link
@@ -37,4 +37,4 @@ def test_without_its_engine_it_takes_nothing_says_so_once_and_goes_on_when_that_
     for task in tasks:
         world.wait_for_attempt(daemon.account, task, AssignmentState.SUBMITTED)
     assert daemon.log_text().count("nothing_taken") == 1
-    assert daemon.log_text().count("engine_answers") == 1
+    assert daemon.log_text().count("engine_available") == 1

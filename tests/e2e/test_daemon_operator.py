@@ -1,4 +1,4 @@
-"""What can an operator do with a node, and does the node keep to it?"""
+"""The operator's controls of a node: policy, approvals, audit file, cleanup."""
 
 import json
 import re
@@ -10,22 +10,14 @@ import psutil
 import pytest
 
 from node_runtime.config import load_config
-from node_runtime.daemon.audit import Deed
-from node_runtime.network_file import NetworkFile
-from node_runtime.processes import ProcessRecord, birth
-from node_runtime.task import SubmissionState
+from node_runtime.domain.task import SubmissionState
+from node_runtime.localnet.processes import ProcessRecord, birth
+from node_runtime.localnet.record import NetworkFile
+from node_runtime.worker.audit import AuditEvent
 from tests.e2e.daemon_process import DaemonProcess, run_command
 from tests.e2e.daemon_world import World, wait_for
 
 StartDaemon = Callable[..., DaemonProcess]
-
-
-@pytest.fixture
-def password(tmp_path: Path) -> Path:
-    path = tmp_path / "password"
-    path.touch(mode=0o600)
-    path.write_text("a good one\n")
-    return path
 
 
 def test_init_makes_a_key_and_a_configuration_that_lets_nobody_in_and_overwrites_neither(
@@ -100,8 +92,11 @@ def test_commands_that_lack_something_end_and_say_what(
 def test_with_manual_approval_a_task_waits_for_its_operator(world: World, start_daemon: StartDaemon) -> None:
     daemon = start_daemon(approve="manual")
     task = world.train()
-    (refusal,) = wait_for(lambda: daemon.deeds(Deed.REFUSAL), "the refusal")
+    (refusal,) = wait_for(lambda: daemon.deeds(AuditEvent.REFUSAL), "the refusal")
     assert "awaiting_approval" in refusal.detail
+    listed = daemon.command("approve")
+    assert f"task {task}  training  training\n" in listed.stdout
+    assert f"node-runtime approve {task} --config" in listed.stdout
     approved = daemon.command("approve", str(task))
     assert approved.returncode == 0, approved.stderr
     assert world.submission(task).state is SubmissionState.ACCEPTED

@@ -1,12 +1,12 @@
-"""What becomes of a node's unfinished work when it comes up against another chain, and then against its own again?"""
+"""A node keeps its unfinished work while it is connected to another chain, and resumes it on its own chain."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from node_runtime.daemon.audit import Deed
-from node_runtime.task import SubmissionState, TaskId
+from node_runtime.domain.task import SubmissionState, TaskId
+from node_runtime.worker.audit import AuditEvent
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import REWARD, TRAIN, WAITS, World, open_world, wait_for
 
@@ -17,13 +17,13 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[World]:
-    """Another chain, with a store of its own and another genesis."""
+    """Start another chain with a separate store and another genesis."""
     with open_world(tmp_path / "other", "--preset", "local_testnet") as world:
         yield world
 
 
 def model_of(world: World, task: TaskId) -> str:
-    """What the model of the task's accepted result says."""
+    """Return the content of the model in the task's accepted result."""
     submission = world.submission(task)
     assert submission.state is SubmissionState.ACCEPTED
     digest = submission.result.output("model")
@@ -44,11 +44,11 @@ def test_nothing_of_one_chain_reaches_another_and_both_get_their_results(
 
     away = world.storage.with_name("away")
     world.storage.rename(away)
-    world.storage.touch()  # no folder can be made there
+    world.storage.touch()  # a file, so that no folder can be created there
 
     def serve_the_other_chain() -> None:
         daemon.let_go(packed)
-        wait_for(lambda: "delivery_waits" in daemon.log_text(), "the first result to wait for its storage")
+        wait_for(lambda: "delivery_retried" in daemon.log_text(), "the first result to wait for its storage")
         daemon.kill()
         elsewhere = start_daemon(chain=other.devnet.url, storage=other.storage)
         same_number = other.train("echo trained elsewhere > /sandbox/model/model")
@@ -68,7 +68,7 @@ def test_nothing_of_one_chain_reaches_another_and_both_get_their_results(
     assert model_of(world, running) == "trained\n"
     wait_for(lambda: daemon.wealth() - before > 1.9 * REWARD, "both rewards")
     assert daemon.wealth() - before <= 2 * REWARD
-    assert daemon.deeds(Deed.FAILURE) == []
+    assert daemon.deeds(AuditEvent.FAILURE) == []
 
 
 def test_a_container_of_one_chain_is_not_adopted_for_the_same_number_on_another(
@@ -95,7 +95,7 @@ def test_an_approval_holds_for_the_chain_it_was_given_on(world: World, other: Wo
     daemon = start_daemon(approve="manual", chain=other.devnet.url, storage=other.storage)
     script = f"{TRAIN}; true the same task on both chains"
     approved = other.train(script)
-    wait_for(lambda: daemon.deeds(Deed.REFUSAL), "the task to wait for approval")
+    wait_for(lambda: daemon.deeds(AuditEvent.REFUSAL), "the task to wait for approval")
     assert daemon.command("approve", str(approved)).returncode == 0
     assert model_of(other, approved) == "trained\n"
     daemon.kill()
@@ -106,5 +106,5 @@ def test_an_approval_holds_for_the_chain_it_was_given_on(world: World, other: Wo
     assert known is not None
     assert twin is not None
     assert (same, known.digest) == (approved, twin.digest)
-    wait_for(lambda: len(daemon.deeds(Deed.REFUSAL)) == 2, "the task to wait for approval")
+    wait_for(lambda: len(daemon.deeds(AuditEvent.REFUSAL)) == 2, "the task to wait for approval")
     assert world.chain.assignment(daemon.account, same) is None

@@ -1,4 +1,4 @@
-"""What of a daemon's work goes on when it starts again, where, and what not?"""
+"""Recovery of a daemon's attempts after a restart."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -6,8 +6,8 @@ from contextlib import closing
 import docker
 import pytest
 
-from node_runtime.daemon.audit import Deed
-from node_runtime.task import AssignmentState, SubmissionState, TaskId
+from node_runtime.domain.task import AssignmentState, SubmissionState, TaskId
+from node_runtime.worker.audit import AuditEvent
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import TRAIN, WAITS, World, wait_for
 
@@ -31,9 +31,9 @@ def test_what_the_policy_forbids_since_then_is_ended_and_handed_back(
     world.wait_for_attempt(daemon.account, task, AssignmentState.HANDED_BACK)
     assert daemon.containers() == []
     assert daemon.workspaces() == []
-    (entry,) = wait_for(lambda: daemon.deeds(Deed.HAND_BACK), "the line in the audit file")
+    (entry,) = wait_for(lambda: daemon.deeds(AuditEvent.HAND_BACK), "the line in the audit file")
     assert "policy.creators doesn't allow" in entry.detail
-    assert daemon.deeds(Deed.RUN) == []
+    assert daemon.deeds(AuditEvent.RUN) == []
 
 
 def test_a_result_that_waited_in_the_box_is_delivered_although_the_policy_forbids_its_task_since_then(
@@ -42,13 +42,7 @@ def test_a_result_that_waited_in_the_box_is_delivered_although_the_policy_forbid
     daemon = start_daemon()
     task = world.train(WHEN_TOLD)
     daemon.container_of(task)
-
-    def kill_with_the_result_in_the_box() -> None:
-        daemon.let_go(task)
-        wait_for(lambda: "delivery_waits" in daemon.log_text(), "the result to wait for the chain")
-        daemon.kill()
-
-    world.restart_chain(kill_with_the_result_in_the_box)
+    world.restart_chain(lambda: daemon.kill_with_its_result_in_the_box(task))
     start_daemon(creators=(daemon.account,))
     assert world.submission(task).state is SubmissionState.ACCEPTED
 
@@ -68,7 +62,7 @@ def test_adopted_containers_keep_their_slots_so_that_no_two_tasks_share_a_networ
     third = world.train(WHEN_TOLD)
     assert network_of(third) != network_of(second)
     daemon.kill()
-    daemon = start_daemon(slots=2)  # the second task, being older than the third, is taken up first
+    daemon = start_daemon(slots=2)  # the second task is older than the third and is resumed first
     daemon.let_go(second)
     assert world.submission(second).state is SubmissionState.ACCEPTED
     fourth = world.train(WHEN_TOLD)

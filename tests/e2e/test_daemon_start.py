@@ -1,4 +1,4 @@
-"""Does a daemon that can't do anything useful say so when it starts, and what to do?"""
+"""A daemon that can't run tasks reports reason and remedy at start."""
 
 import shutil
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.home import engine_folder
+from node_runtime.platform.paths import engine_folder
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import World, wait_for
 
@@ -28,7 +28,7 @@ def test_a_node_that_names_no_engine_uses_the_one_that_the_local_network_started
     start_daemon: StartDaemon, tmp_path: Path
 ) -> None:
     record = engine_folder() / "engine.json"
-    if record.exists():  # else this machine's own engine answers where every command looks
+    if record.exists():  # otherwise this machine's own engine is found at the default socket
         (tmp_path / "network-home" / "engine").mkdir(parents=True)
         shutil.copy(record, tmp_path / "network-home" / "engine")
     daemon = start_daemon(machine="network-home", engine_named=False)
@@ -51,10 +51,10 @@ def test_a_policy_that_lets_nobody_in_is_told_once_with_its_empty_lists_and_its_
     start_daemon: StartDaemon,
 ) -> None:
     daemon = start_daemon(kinds=(), creators=())
-    assert daemon.log_text().count("policy_lets_nobody_in") == 1
+    assert daemon.log_text().count("policy_allows_nothing") == 1
     assert "empty: policy.kinds, policy.creators;" in daemon.log_text()
     assert str(daemon.work.parent / "node.yaml") in daemon.log_text()
-    assert "policy_lets_nobody_in" not in start_daemon(folder="open", key="//Charlie").log_text()
+    assert "policy_allows_nothing" not in start_daemon(folder="open", key="//Charlie").log_text()
 
 
 def test_it_waits_for_its_chain_saying_what_to_do_and_that_it_is_there(world: World, start_daemon: StartDaemon) -> None:
@@ -68,4 +68,17 @@ def test_it_waits_for_its_chain_saying_what_to_do_and_that_it_is_there(world: Wo
     (daemon,) = waiting
     wait_for(daemon.ready, "the daemon to find its chain")
     assert "check that it is running" in daemon.log_text()
-    assert daemon.log_text().count("trouble_over") == 1
+    assert daemon.log_text().count("errors_cleared") == 1
+
+
+def test_what_others_could_read_of_an_earlier_node_is_closed_to_them_and_told(start_daemon: StartDaemon) -> None:
+    daemon = start_daemon()
+    assert daemon.stop() == 0
+    config = daemon.work.parent / "node.yaml"
+    files = (config, daemon.files.outbox, daemon.audit)
+    daemon.work.chmod(0o755)
+    for file in files:
+        file.chmod(0o644)
+    again = start_daemon()
+    assert [path.stat().st_mode & 0o777 for path in (daemon.work, *files)] == [0o700, 0o600, 0o600, 0o600]
+    assert "file_tightened" in again.log_text()

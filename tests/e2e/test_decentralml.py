@@ -1,4 +1,4 @@
-"""Can tasks be created, worked on and judged by the functions of DecentralML's documents, called as they call them?"""
+"""Tasks are created, worked on and judged by DecentralML's functions, called as in its documents."""
 
 import json
 import time
@@ -9,11 +9,16 @@ import pytest
 from substrateinterface import Keypair
 
 from node_runtime import creator
-from node_runtime.chain.keys import create_key
 from node_runtime.creator.tasks import view_task
-from node_runtime.document import AnnotationType, Document
+from node_runtime.domain.assets import Digest
+from node_runtime.domain.document import Document
+from node_runtime.domain.task import UNIT, Kind, SubmissionState, TaskId, TaskState
 from node_runtime.errors import InputError
-from node_runtime.task import UNIT, Kind, SubmissionState, TaskId, TaskState
+from node_runtime.kinds.annotation import AnnotationDocument
+from node_runtime.kinds.annotation.definition import AnnotationType
+from node_runtime.kinds.restructuring import RestructuringDocument
+from node_runtime.kinds.training import TrainingDocument
+from node_runtime.substrate.keys import create_key
 from tests.e2e.people import People
 
 ALICE = Keypair.create_from_uri("//Alice")
@@ -30,7 +35,7 @@ def substrate(people: People) -> Iterator[creator.Substrate]:
 
 @pytest.fixture
 def assets(tmp_path: Path) -> Path:
-    """As the tutorial shows them."""
+    """Create the assets of the tutorial."""
     folder = tmp_path / "assets"
     files = {
         "annotation_files/a.txt": "miaow",
@@ -47,7 +52,7 @@ def assets(tmp_path: Path) -> Path:
 
 
 def annotate(substrate: creator.Substrate, assets: Path, **changed: object) -> TaskId:
-    """The annotator's function as its document prints it, each parameter by its name."""
+    """Call the annotator's function as in its document, with each parameter by name."""
     given: dict[str, object] = {
         "expiration_block": 3600,
         "substrate": substrate,
@@ -77,9 +82,10 @@ def document_of(people: People, task: TaskId) -> Document:
 
 
 def bundle_of(people: People, document: Document) -> dict[str, str]:
+    assert isinstance(document, AnnotationDocument | TrainingDocument | RestructuringDocument)
     assert document.bundle is not None
     target = people.folder / "fetched"
-    people.store.fetch(document.bundle.split("/")[1], target)  # type: ignore[arg-type]
+    people.store.fetch(Digest(document.bundle.split("/")[1]), target)
     return {path.relative_to(target).as_posix(): path.read_text() for path in target.rglob("*") if path.is_file()}
 
 
@@ -103,7 +109,7 @@ def test_an_annotation_goes_from_its_creation_to_the_payment_as_in_the_tutorial(
     (result,) = creator.list_task_results(substrate, task)
     assert (result.submission.id, result.submission.worker) == (number, people["Bob"].account)
     sent = people.wealth("Bob")
-    assert before - UNIT < sent < before  # sending costs a little
+    assert before - UNIT < sent < before  # minus the fee
     (validated,) = creator.validate_task_results(
         substrate, ALICE, None, task, creator.ManualAccept(accept={number}), say=lambda _: None
     )
@@ -129,8 +135,9 @@ def test_each_parameter_means_on_chain_and_in_the_document_what_the_tutorial_say
     assert (on_chain.terms.kind, on_chain.terms.reward, on_chain.terms.slots) == (Kind.ANNOTATION, 3 * UNIT, 2)
     assert on_chain.held >= 2 * 3 * UNIT
     assert on_chain.terms.review.window == 24 * 3_600_000
-    begun = on_chain.terms.deadline - 2 * HOUR  # when the function looked at the clock
+    begun = on_chain.terms.deadline - 2 * HOUR  # at the time of the call
     assert before <= begun <= time.time() * 1000
+    assert isinstance(document, AnnotationDocument)
     asked = document.annotation
     assert asked is not None
     assert (asked.type, asked.question, asked.labels) == (AnnotationType.TEXT_SPAN, "Which animal?", ("cat",))
@@ -188,6 +195,7 @@ def test_engineers_and_contributors_get_their_bundles_models_and_data(
         str(assets), "local", None, models=[first], data=[people.folder / "shard"], name="round-2",
     )  # fmt: skip
     engineer, contributor = document_of(people, first), document_of(people, second)
+    assert isinstance(engineer, RestructuringDocument)
     assert (engineer.kind, engineer.name, engineer.question) == (Kind.RESTRUCTURING, "assets", "Can it be smaller?")
     assert (contributor.kind, contributor.name, len(contributor.data)) == (Kind.TRAINING, "round-2", 1)
     assert contributor.models[0].task == first
@@ -215,7 +223,7 @@ def test_a_custom_validator_and_a_rejection_in_python(
         substrate, ALICE, None, task, creator.CustomAccept(lambda folder: (False, f"{folder.name} is \x1b[2Jempty"))
     )
     assert (one.outcome, one.reason) == ("rejected", f"submission-{one.submission} is \x1b[2Jempty")
-    assert "is �[2Jempty" in capsys.readouterr().out
+    assert r"is \x1b[2Jempty" in capsys.readouterr().out
     number = people.deliver("Charlie", task)
     rejected = creator.reject_task_results(substrate, ALICE, None, task, number, "a dog")
     assert (rejected.id, people.submission(task, number).state) == (number, SubmissionState.REJECTED)
@@ -272,3 +280,30 @@ def test_tasks_are_listed_by_kind_status_and_role(people: People, substrate: cre
         creator.list_task(substrate, "nothing")
     with pytest.raises(InputError, match="without sudoaccount: whose tasks"):
         creator.list_task(substrate, role="mine")
+
+
+def test_a_folder_of_another_account_or_task_is_told_apart_with_the_call_to_make(
+    people: People, substrate: creator.Substrate, assets: Path
+) -> None:
+    task, other, into = annotate(substrate, assets), annotate(substrate, assets), people.folder / "work"
+    creator.assign_task(substrate, "//Bob", None, task, into=into)
+
+    def refused(key: str, number: TaskId) -> str:
+        with pytest.raises(InputError) as refusal:
+            creator.assign_task(substrate, key, None, number, into=into)
+        return str(refusal.value)
+
+    def remedy(number: TaskId) -> str:
+        return f"name a new folder: creator.assign_task(substrate, sudoaccount, passphrase, {number}, into='FOLDER')"
+
+    assert refused("//Charlie", task) == (
+        f"{into} is the folder of another account's attempt at task {task}, of {people['Bob'].account}; {remedy(task)}"
+    )
+    assert refused("//Bob", other) == f"{into} is the folder of your attempt at task {task}; {remedy(other)}"
+    assert people["Charlie"].assignment(people["Charlie"].account, task) is None
+    with pytest.raises(InputError) as refusal:
+        creator.send_task_result(substrate, "//Charlie", task, None, into / "outputs")
+    assert str(refusal.value) == (
+        f"task {task} isn't yours: {people['Charlie'].account} never took it; take it with "
+        f"creator.assign_task(substrate, sudoaccount, passphrase, {task}), or name the key that did as sudoaccount"
+    )

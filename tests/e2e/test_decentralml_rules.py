@@ -1,4 +1,4 @@
-"""Do people get what DecentralML promises them? Each rule of slots, judging, time and money as one scenario."""
+"""DecentralML's rules on slots, review, deadlines and payment, one scenario each."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
+from node_runtime.domain.task import UNIT, Assignment, AssignmentState, SubmissionState, TaskState
 from node_runtime.errors import ChainRefused
-from node_runtime.task import UNIT, Assignment, AssignmentState, SubmissionState, TaskState
 from tests.background import LIMIT, all_at_once
 from tests.e2e.people import REWARD, People
 from tests.later_devnet import LaterDevnet, later_devnet
@@ -31,7 +31,7 @@ def network(devnet: LaterDevnet) -> str:
 
 @pytest.fixture
 def later(devnet: LaterDevnet, people: People) -> Later:
-    """So many hours pass, and somebody makes a block."""
+    """Advance the clock by hours and produce a block."""
 
     def pass_hours(hours: float) -> None:
         devnet.pass_time(int(hours * HOUR))
@@ -60,7 +60,7 @@ def test_three_slots_and_five_hungry_workers_make_exactly_three_assignments(peop
     wealth = {name: people.wealth(name) for name in fed}
     for name, epoch in fed.items():
         people.send(name, task, epoch)
-        assert wealth[name] < people.wealth(name) <= wealth[name] + REWARD * UNIT  # what sending costs goes off
+        assert wealth[name] < people.wealth(name) <= wealth[name] + REWARD * UNIT  # minus the fee
     assert (people.task(task).state, people.task(task).counters.accepted) == (TaskState.DONE, 3)
     assert people.task(task).held == 0
     spent = before - people.wealth("Alice") - 100 * UNIT  # Ferdie's
@@ -86,7 +86,7 @@ def test_a_rejection_reopens_the_slot_for_somebody_else(people: People) -> None:
     assert (people.task(task).state, people.task(task).free_slots) == (TaskState.OPEN, 1)
     assert people.submission(task, submission).reason == "the cat is a dog"
     with pytest.raises(ChainRefused):
-        people["Bob"].assign_task(task)  # whose result was rejected has had its try
+        people["Bob"].assign_task(task)  # an account whose result was rejected gets no second attempt
     second = people.deliver("Charlie", task)
     people.creator.accept_task_results(task, second)
     assert people.task(task).state is TaskState.DONE
@@ -125,10 +125,11 @@ def test_a_creator_takes_back_no_acceptance(people: People) -> None:
     submission = people.deliver("Bob", task)
     people.creator.accept_task_results(task, submission)
     paid = people.wealth("Bob")
-    for again in (
+    ways: tuple[Callable[[], object], ...] = (
         lambda: people.creator.reject_task_results(task, submission, "I changed my mind"),
         lambda: people.creator.accept_task_results(task, submission),
-    ):
+    )
+    for again in ways:
         with pytest.raises(ChainRefused) as refused:
             again()
         assert refused.value.rule == "AlreadyDecided"
@@ -150,12 +151,14 @@ def test_another_account_judges_and_the_creator_does_not(people: People) -> None
     assert states == [SubmissionState.ACCEPTED, SubmissionState.REJECTED]
 
 
-def test_a_slot_handed_back_costs_nothing_and_is_free_for_others(people: People) -> None:
+def test_a_slot_handed_back_costs_its_time_and_is_free_for_others(people: People) -> None:
     task = people.offer()
     attempt = people["Bob"].assign_task(task)
-    bond = people.creator.balance(people["Bob"].account).held
-    people["Bob"].hand_back(task, attempt.epoch)
+    bond, before = people.creator.balance(people["Bob"].account).held, people.wealth("Bob")
+    cost = people["Bob"].hand_back(task, attempt.epoch)
     assert people.creator.balance(people["Bob"].account).held == bond - attempt.bond
+    assert 0 < cost < attempt.bond // 4
+    assert cost <= before - people.wealth("Bob") < cost + UNIT // 20  # plus the transaction's fee
     assert people.task(task).free_slots == 1
     with pytest.raises(ChainRefused):
         people.send("Bob", task, attempt.epoch)
@@ -183,10 +186,11 @@ def test_an_attempt_that_brings_nothing_lapses_and_loses_its_bond(people: People
     people.deliver("Charlie", task)
 
 
-def test_an_abort_pays_who_is_at_work_and_returns_the_rest(people: People) -> None:
+def test_an_abort_pays_who_is_at_work_for_its_time_and_returns_the_rest(people: People, later: Later) -> None:
     task = people.offer("slots: 3\nvalidation: manual\n")
     attempt = people["Bob"].assign_task(task)
     held, before = people.task(task).held, people.wealth("Bob")
+    later(0.25)
     assert held == (3 * REWARD) * UNIT + people.task(task).terms.max_rejects * (REWARD * UNIT // 10)
     people.creator.cancel_task(task, abort=True)
     assert people.wealth("Bob") == before + REWARD * UNIT

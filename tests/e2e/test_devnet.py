@@ -1,4 +1,4 @@
-"""Does substrate-interface, used as its users do, notice no difference to a Substrate node?"""
+"""substrate-interface works with the devnet as with a Substrate node."""
 
 import time
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from substrateinterface import Keypair, KeypairType, SubstrateInterface
 from substrateinterface.exceptions import SubstrateRequestException
 
 from tests.devnet import start_devnet
+from tests.transfers import packaged_version
 
 UNIT = 10**12
 
@@ -129,7 +130,7 @@ def test_runtime_functions_constants_and_properties_are_served(substrate: Substr
     assert substrate.get_constant("Balances", "ExistentialDeposit").value > 0
     assert (substrate.ss58_format, substrate.token_decimals, substrate.token_symbol) == (42, 12, "UNIT")
     assert substrate.get_metadata().value[1].keys() == {"V14"}
-    assert substrate.runtime_version == 1
+    assert substrate.runtime_version == packaged_version().spec_version
 
 
 def test_new_heads_are_told_to_subscribers(substrate: SubstrateInterface, alice: Keypair, bob: Keypair) -> None:
@@ -212,7 +213,7 @@ def test_a_moment_that_something_is_due_at_makes_a_block_by_itself(
 
 
 def succeeding(substrate: SubstrateInterface, account: Keypair, function: str, arguments: dict[str, Any]) -> str:
-    """The hash of the block in which a call of the pallet Tasks went well."""
+    """Send a call of the pallet Tasks that succeeds; return the hash of its block."""
     signed = substrate.create_signed_extrinsic(substrate.compose_call("Tasks", function, arguments), account)
     receipt = substrate.submit_extrinsic(signed, wait_for_inclusion=True)
     assert receipt.is_success, receipt.error_message
@@ -220,5 +221,5 @@ def succeeding(substrate: SubstrateInterface, account: Keypair, function: str, a
 
 
 def told(substrate: SubstrateInterface, block_hash: str, name: str) -> list[dict[str, Any]]:
-    """The events of this name in a block."""
+    """Return the events of this name in a block."""
     return [event.value for event in substrate.get_events(block_hash) if event.value["event_id"] == name]

@@ -1,4 +1,4 @@
-"""Is anything lost when the devnet is killed at any moment? ``DEVNET_KILLS=100`` makes it a long run."""
+"""The devnet loses no finalised block when it is killed. ``DEVNET_KILLS=100`` makes it a long run."""
 
 import os
 import random
@@ -19,9 +19,9 @@ SENDERS = ("Alice", "Bob", "Charlie", "Dave")
 
 
 class Load:
-    """Transfers from one account, one after the other as fast as they go, until the devnet is gone.
+    """Sequential transfers from one account at full speed until the devnet is killed.
 
-    ``progress`` is released at each that is final.
+    ``progress`` is released for each finalised transfer.
     """
 
     def __init__(self, url: str, name: str, progress: threading.Semaphore) -> None:
@@ -33,7 +33,7 @@ class Load:
         self._running = in_background(self._run)
 
     def join(self) -> None:
-        """Return when the devnet is gone, or raise what else ended it."""
+        """Wait for the end of the devnet; raise any other error of the thread."""
         self._running.result(LIMIT)
 
     def _run(self) -> None:
@@ -56,7 +56,7 @@ class Load:
 
 
 def check_chain(rpc: RpcConnection, seen: dict[str, str], checked: int) -> int:
-    """Every block since number ``checked`` links to its parent, the head executes again, all that was seen is there."""
+    """Assert that blocks since ``checked`` link up, the head re-executes, and no finalised block is lost."""
     head_hash = rpc.result("chain_getFinalizedHead")
     head = int(rpc.result("chain_getHeader", head_hash)["number"], 16)
     parent = rpc.result("chain_getBlockHash", checked)
@@ -90,7 +90,7 @@ def test_killed_at_any_moment_under_load_it_comes_back_with_all_that_was_final(t
             loads = [Load(devnet.url, name, progress) for name in SENDERS]
             for _ in range(random_.randrange(1, 40)):
                 assert progress.acquire(timeout=LIMIT)
-            time.sleep(random_.uniform(0, 0.05))  # waits for nothing: when to kill is this test's random input
+            time.sleep(random_.uniform(0, 0.05))  # random time of the kill, the input of this test
         for load in loads:
             load.join()
         seen = {transfer: block for load in loads for transfer, block in load.final.items()}

@@ -1,7 +1,8 @@
-"""Does the devnet start, stop and refuse as an operator expects?"""
+"""Start, stop and error messages of the devnet process."""
 
 import json
 import resource
+import signal
 import socket
 import struct
 import subprocess
@@ -9,14 +10,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosedOK
 
 from node_runtime.devnet.scale import prefixed
+from tests.background import LIMIT, in_time, wait_until
 from tests.devnet import RpcConnection, hexed, running_devnet, start_devnet, unhexed
+from tests.later_devnet import later_devnet
+from tests.stored import unpack_stored
 from tests.transfers import UNIT, Signer, development_keys
 
 
 def refused(base_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a devnet that is expected to end by itself."""
+    """Run a devnet that must exit by itself."""
     command = [sys.executable, "-m", "node_runtime.devnet", "--base-path", str(base_path), "--port", "0", *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
 
@@ -31,6 +36,16 @@ def test_asked_to_end_it_ends_well_and_goes_on_later(tmp_path: Path) -> None:
         final = [rpc.notification()["result"] for _ in range(3)][-1]["finalized"]
     with start_devnet(tmp_path) as url, RpcConnection(url) as rpc:
         assert rpc.result("chain_getFinalizedHead") == final
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_it_ends_well_by_each_signal_of_people(tmp_path: Path, number: signal.Signals) -> None:
+    with running_devnet(tmp_path) as devnet, RpcConnection(devnet.url) as rpc:
+        devnet.process.send_signal(number)
+        with pytest.raises(ConnectionClosedOK, match=r"1001 .*the chain's node is shutting down"):
+            rpc.socket.recv(timeout=LIMIT)
+        assert devnet.process.wait(LIMIT) == 0
+        assert devnet.said() == ""
 
 
 def test_a_second_devnet_on_the_folder_is_refused(tmp_path: Path) -> None:
@@ -49,7 +64,7 @@ def test_clients_that_vanish_amid_their_requests_do_not_keep_it_from_ending(tmp_
             with RpcConnection(url) as rpc:
                 for _ in range(50):
                     rpc.socket.send(request)
-                cut = struct.pack("ii", 1, 0)  # closing ends the connection at once and without a farewell
+                cut = struct.pack("ii", 1, 0)  # closes the connection without a closing handshake
                 rpc.socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, cut)
                 rpc.socket.socket.close()
 
@@ -93,7 +108,7 @@ def test_two_second_blocks_come_without_transactions(tmp_path: Path) -> None:
 
 
 def limit_file_size() -> None:
-    """Files of this process grow to 3 MiB at most: to SQLite the same as a full disk."""
+    """Limit files of this process to 3 MiB, which SQLite handles as a full disk."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, 3 << 20))
 
 
@@ -115,3 +130,37 @@ def test_on_a_full_disk_no_block_is_announced_and_queries_still_work(tmp_path: P
         assert rpc.result("author_pendingExtrinsics")
     with start_devnet(tmp_path) as url, RpcConnection(url) as rpc:
         assert rpc.result("chain_getHeader") == announced
+
+
+def noted(base_path: Path, *options: str) -> list[str]:
+    """Return the output of the devnet until it accepts clients."""
+    command = [sys.executable, "-m", "node_runtime.devnet", "--base-path", str(base_path), "--port", "0", *options]
+    notes: list[str] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        with in_time(process):
+            while (line := process.stdout.readline()).startswith("note "):
+                notes.append(line)
+        assert line.startswith("ready ")
+        process.kill()
+    return notes
+
+
+def test_the_stored_chain_of_an_earlier_release_is_upgraded_at_start_and_that_is_told(tmp_path: Path) -> None:
+    stored = unpack_stored(tmp_path / "stored")
+    (first,) = noted(stored.chain)
+    assert "upgraded the stored chain from runtime version 1 to " in first
+    assert noted(stored.chain) == []
+
+
+def test_a_chain_that_was_made_by_a_clock_a_year_ahead_is_told_and_freed(tmp_path: Path) -> None:
+    with later_devnet(tmp_path / "chain") as devnet, RpcConnection(devnet.url) as rpc:
+        devnet.pass_time(365 * 86_400_000)
+        transfer = alice(rpc).transfer(alice(rpc).account, UNIT, nonce=0)
+        rpc.result("author_submitExtrinsic", hexed(transfer))
+        wait_until(lambda: int(rpc.result("chain_getHeader")["number"], 16) > 0, "a block in a year's time")
+    (event,) = noted(tmp_path / "chain")
+    assert "--cut-future drops the blocks" in event
+    (cut,) = noted(tmp_path / "chain", "--cut-future")
+    assert "dropped 1 block that was later" in cut
+    assert noted(tmp_path / "chain") == []

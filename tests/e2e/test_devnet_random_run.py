@@ -1,4 +1,4 @@
-"""Does every block of a long random life of the chain, tasks and all, execute again to the same state root?"""
+"""Every block of a long random run re-executes to the same state root."""
 
 import random
 import time
@@ -18,7 +18,7 @@ Compose = Callable[[str, str, dict[str, Any]], GenericCall]
 
 
 class RandomLife:
-    """Makes random calls, sensible and senseless ones, of the five development accounts."""
+    """Sends random valid and invalid calls of the five development accounts."""
 
     def __init__(self, seed: int, compose: Compose) -> None:
         self._random = random.Random(seed)
@@ -55,7 +55,7 @@ class RandomLife:
         return self._compose("Tasks", "assign_task", {"task": self._task()})
 
     def _send(self) -> GenericCall:
-        result = {"result": self._digest(), "outputs": [[]], "uri": "cas:", "perf": None}
+        result = {"result": self._digest(), "outputs": [[]], "uri": "cas:", "perfs": [[]]}
         return self._compose("Tasks", "send_task_result", {"task": self._task(), "epoch": self._epoch(), **result})
 
     def _report(self) -> GenericCall:
@@ -82,7 +82,7 @@ class RandomLife:
         return self._compose("Utility", self._random.choice(["batch", "batch_all", "force_batch"]), {"calls": calls})
 
     def _someone(self) -> str:
-        return self._random.choice(self._addresses)
+        return str(self._random.choice(self._addresses))
 
     def _task(self) -> int:
         return self._random.randint(1, 6)
@@ -118,6 +118,6 @@ def submit_all(life: RandomLife, rpc: RpcConnection, random_: random.Random) -> 
     signers = [Signer(keys=keys, genesis=genesis) for keys in development_keys().values()]
     for number in range(ACTIONS):
         signer = random_.choice(signers)
-        call = life.create() if number % 10 == 0 else life.call()  # there are tasks, whatever the seed and the time
+        call = life.create() if number % 10 == 0 else life.call()  # tasks exist for any seed and duration
         nonce = rpc.result("system_accountNextIndex", signer.keys.ss58_address)
         rpc.result("author_submitExtrinsic", hexed(signer.signed(bytes(call.data.data), nonce=nonce)))

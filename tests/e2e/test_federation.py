@@ -1,4 +1,4 @@
-"""Do several contributors' models become one, by a node and on the creator's machine; what of them does not fit?"""
+"""Federated averaging on a node and on the creator's machine, and the refusal of models that don't match."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +10,10 @@ from node_runtime.cli import app
 from node_runtime.creator.federation import Chosen, federate
 from node_runtime.creator.review import accept, reject
 from node_runtime.creator.submit import submit
+from node_runtime.domain.task import TaskId
 from node_runtime.errors import FailureCategory, InputError
 from node_runtime.federation.model_folder import read_info, read_weights
-from node_runtime.spec import read_specs
-from node_runtime.task import TaskId
+from node_runtime.spec.read import read_specs
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import World
 from tests.unit.federation.model_folders import arrays, model_folder, structure
@@ -27,7 +27,7 @@ DELIVER = 'mkdir -p outputs && cp -r made "outputs/${TASK_NAME}_${CONTRIBUTOR_ID
 
 
 def contributor(world: World, name: str, value: float, *, samples: int = 10, units: int = 2) -> str:
-    """The YAML of a contributor's task whose bundle delivers a model that is made already."""
+    """Return the YAML of a contributor's task whose bundle outputs a prepared model."""
     bundle = world.folder / name
     bundle.mkdir()
     model_folder(bundle / "made", arrays(value, units=units), samples=samples, shape=structure(units=units))
@@ -92,8 +92,8 @@ def test_models_of_two_structures_are_refused_naming_the_layer(
     assert attempt.category is FailureCategory.TASK_ERROR
     assert attempt.log is not None
     world.store.fetch(attempt.log, tmp_path / "logs")
-    said = "".join(path.read_text() for path in (tmp_path / "logs").glob("*.log"))
-    assert "layer input: units is 4, but 2 in" in said
+    messages = "".join(path.read_text() for path in (tmp_path / "logs").glob("*.log"))
+    assert "layer input: units is 4, but 2 in" in messages
 
 
 def test_rejected_results_are_left_out_and_a_folder_with_something_in_it_is_left_alone(

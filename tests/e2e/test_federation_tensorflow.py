@@ -1,4 +1,4 @@
-"""Do the example bundles make, restructure, train and federate a Keras model in their real containers?"""
+"""The example bundles create, restructure, train and federate a Keras model in their containers."""
 
 import importlib.util
 import threading
@@ -9,17 +9,17 @@ import pytest
 from node_runtime.creator.local_run import Bench, LocalResult, run_locally
 from node_runtime.federation.fedavg import federate
 from node_runtime.federation.model_folder import ModelRefused, read_info, read_weights
-from node_runtime.spec import read_specs
-from node_runtime.storage.cache import Cache
-from node_runtime.storage.local import LocalStore
-from node_runtime.workspace import Workspaces
+from node_runtime.runner.workspace import Workspaces
+from node_runtime.spec.read import read_specs
+from node_runtime.stores.cache import Cache
+from node_runtime.stores.local import LocalStore
 from tests.docker_engine import DockerHost
 
 CHECKOUT = Path(__file__).parents[2]
 ASSETS = CHECKOUT / "assets"
 LIMITS = "reward: 1\nlimits: {cpus: 1, memory: 2GiB, timeout: 10m, outputs: 64MiB}\n"
 
-# the image with TensorFlow alone takes minutes where it is not there yet
+# the image with TensorFlow takes minutes to build
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
@@ -83,7 +83,7 @@ def test_two_contributors_make_a_better_model_together_than_each_alone(
     tmp_path: Path, docker_engine: DockerHost
 ) -> None:
     results = run(tmp_path, docker_engine)
-    accuracy = {name: result.perf.micro_units for name, result in results.items() if result.perf is not None}
+    accuracy = {name: result.perf.score for name, result in results.items() if result.perf is not None}
     assert accuracy["both-score"] > max(accuracy["one-score"], accuracy["two-score"]) > accuracy["first-score"]
 
     models = {

@@ -1,13 +1,15 @@
-"""What can a stranger's bundle do to a node? Fail by name or be refused, while the node goes on with others."""
+"""Hostile bundles fail with a category or are refused, while the node runs other tasks."""
 
 from collections.abc import Callable, Mapping
 
 import pytest
 
-from node_runtime.daemon.policy import Reason
-from node_runtime.document import Document, Image, Limits
+from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Label, Visibility
+from node_runtime.domain.document import Document, Image, Limits
+from node_runtime.domain.task import SubmissionState, TaskId
 from node_runtime.errors import FailureCategory
-from node_runtime.task import Asset, AssetKind, AssetRef, Kind, Label, SubmissionState, TaskId, Visibility
+from node_runtime.kinds.training import TrainingDocument
+from node_runtime.worker.policy import Reason
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import MIB, World
 from tests.e2e.test_hostile_documents import asset, stored, submit, wait_for_refusal
@@ -17,7 +19,7 @@ LIMITS = Limits(cpus=0.5, memory=64 * MIB, timeout=300, outputs=1 * MIB)
 HANGS = "trap '' TERM; while :; do sleep 1; done"
 DOCKERFILE = "ARG BASE_IMAGE=python:3.11-slim-bookworm\nFROM ${BASE_IMAGE}\n"
 WORKS = "echo done > outputs/model\n"
-# scripts, and what becomes of a task whose bundle has them
+# scripts, and the outcome of a task with such a bundle
 FAILING = {
     "rm -rf /task; exit 0": FailureCategory.OUTPUT_INVALID,
     "rm -r outputs; ln -s /etc outputs": FailureCategory.OUTPUT_INVALID,
@@ -33,7 +35,7 @@ pytestmark = [pytest.mark.docker]
 
 
 def bundle(world: World, script: str, files: Mapping[str, str]) -> Asset:
-    """Stored as it is, without a look at it."""
+    """Store the bundle without checks."""
     folder = world.folder / f"bundle-{len(list(world.folder.iterdir()))}"
     for name, text in {"start_task.sh": f"#!/bin/sh\n{script}\n", **files}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +45,7 @@ def bundle(world: World, script: str, files: Mapping[str, str]) -> Asset:
 
 
 class Offers:
-    """Trainings by a bundle, all in one image and on one sample."""
+    """Submits trainings by bundles, with one image and one sample."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -51,8 +53,7 @@ class Offers:
         self.sample = asset(world, AssetKind.DATA_SAMPLE, {"data.csv": "1\n"}, Label.TRAIN)
 
     def document(self, work: Asset, limits: Limits = LIMITS) -> Document:
-        return Document(
-            kind=Kind.TRAINING,
+        return TrainingDocument(
             name="training",
             layout="bundle",
             algo=Image(source=str(self.algo.ref)),
@@ -67,7 +68,7 @@ class Offers:
         return submit(self.world, self.document(work, limits), self.algo, work, self.sample)
 
     def offer_called(self, name: bytes) -> TaskId:
-        """Under a name, as JSON, that nobody could submit."""
+        """Submit the task under a name, in JSON, that `submit` would refuse."""
         work = bundle(self.world, WORKS, {})
         encoded = self.document(work).encode().replace(b'"training","layout"', name + b',"layout"')
         return submit(self.world, stored(self.world, encoded), self.algo, work, self.sample)

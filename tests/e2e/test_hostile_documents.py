@@ -1,37 +1,35 @@
-"""What can a stranger's task document do to a node? Be refused with a reason, while the node goes on with others."""
+"""Hostile task documents are refused with a reason, while the node runs other tasks."""
 
 import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from node_runtime.chain.client import connect
-from node_runtime.daemon.audit import Deed
-from node_runtime.daemon.outbox import Outbox
-from node_runtime.daemon.policy import Reason
-from node_runtime.document import FILE_NAME, Document, Image, Limits, ModelOf
-from node_runtime.task import (
-    UNIT,
+from node_runtime.domain.assets import (
     Asset,
     AssetKind,
     AssetRef,
     Digest,
     Direction,
-    Kind,
     Label,
+    ModelId,
     ObjectiveId,
-    Review,
-    Spec,
-    SubmissionId,
-    SubmissionState,
-    TaskId,
-    Terms,
     Visibility,
 )
+from node_runtime.domain.clock import steady_clock
+from node_runtime.domain.document import FILE_NAME, Document, Image, Limits, ModelOf
+from node_runtime.domain.task import UNIT, Kind, Review, Spec, SubmissionState, TaskId, Terms
+from node_runtime.kinds.scoring import ScoringDocument
+from node_runtime.kinds.training import TrainingDocument
+from node_runtime.substrate.client import connect
+from node_runtime.worker.audit import AuditEvent
+from node_runtime.worker.outbox import Outbox
+from node_runtime.worker.policy import Reason
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import DOCKERFILE, MIB, World, wait_for
 
@@ -48,14 +46,14 @@ def submit(
     world: World,
     document: Document | Digest,
     *assets: Asset,
-    models: Sequence[SubmissionId] = (),
+    models: Sequence[ModelId] = (),
     objectives: Sequence[ObjectiveId] = (),
 ) -> TaskId:
-    """A task with this document, or with whatever is stored under that digest in its place."""
+    """Create a task with this document, or with the content of that digest."""
     world.chain.register_assets([asset for asset in assets if asset.ref.owner == world.chain.account])
     digest = document if isinstance(document, str) else stored(world, document.encode())
     terms = Terms(
-        kind=Kind.TRAINING if isinstance(document, str) else document.kind,
+        kind=Kind.TRAINING if isinstance(document, str) else Kind(document.kind),
         reward=UNIT,
         bond=UNIT,
         slots=1,
@@ -97,12 +95,12 @@ def image(world: World, kind: AssetKind, script: str) -> Asset:
 
 def training(algo: Asset, *, models: tuple[ModelOf, ...] = (), entrypoint: tuple[str, ...] | None = None) -> Document:
     source = Image(source=str(algo.ref), entrypoint=entrypoint)
-    return Document(kind=Kind.TRAINING, name="training", algo=source, models=models, limits=LIMITS)
+    return TrainingDocument(name="training", algo=source, models=models, limits=LIMITS)
 
 
 def wait_for_refusal(daemon: DaemonProcess, task: TaskId, reason: Reason) -> None:
     def refused() -> bool:
-        return any(entry.task == task and reason in entry.detail for entry in daemon.deeds(Deed.REFUSAL))
+        return any(entry.task == task and reason in entry.detail for entry in daemon.deeds(AuditEvent.REFUSAL))
 
     wait_for(refused, f"task {task} to be refused for {reason}: {daemon.log_text()[-2000:]}")
 
@@ -133,7 +131,7 @@ def test_documents_made_to_break_the_reader_are_refused_and_the_next_task_is_don
 
 
 def claim_of(world: World, size: int) -> Digest:
-    """A tree whose manifest claims a file of that size, put into the store's folder by hand."""
+    """Write a tree into the store's folder whose manifest claims a file of that size."""
     manifest = json.dumps([[FILE_NAME, "-", size, "0" * 64]], separators=(",", ":")).encode()
     digest = Digest(hashlib.sha256(manifest).hexdigest())
     place = world.storage / "trees" / digest[:2] / digest
@@ -185,14 +183,13 @@ def test_a_certified_score_comes_from_the_objectives_metric_in_the_metrics_place
         metric=metric.ref.digest,
         opener=opener.ref.digest,
         direction=Direction.HIGHER,
-        tolerance=1,
+        tolerance=Decimal("0.000001"),
         samples=[test.ref.digest],
     )
     model = world.submission(submit(world, training(trainer), trainer, objectives=[objective])).id
 
     def score(*, algo: Asset, measure: Image, other: Asset) -> TaskId:
-        document = Document(
-            kind=Kind.SCORING,
+        document = ScoringDocument(
             name="scoring",
             algo=Image(source=str(algo.ref)),
             metric=measure,
@@ -202,7 +199,8 @@ def test_a_certified_score_comes_from_the_objectives_metric_in_the_metrics_place
             objective=objective,
             limits=LIMITS,
         )
-        return submit(world, document, algo, other, opener, test, models=[model], objectives=[objective])
+        scored = [ModelId(submission=model)]
+        return submit(world, document, algo, other, opener, test, models=scored, objectives=[objective])
 
     honest = Image(source=str(metric.ref))
     swapped = score(algo=metric, measure=Image(source=str(forger.ref)), other=forger)
@@ -211,17 +209,18 @@ def test_a_certified_score_comes_from_the_objectives_metric_in_the_metrics_place
     wait_for_refusal(daemon, score(algo=predictor, measure=overridden, other=metric), Reason.MISMATCH)
     given = world.submission(score(algo=predictor, measure=honest, other=metric)).score
     assert given is not None
-    assert given.number == 0.1
+    assert given.value == Decimal("0.1")
 
 
 def test_a_hold_that_is_taken_up_is_looked_at_as_before_a_claim(world: World, start_daemon: StartDaemon) -> None:
     daemon = start_daemon()
     daemon.kill()
     miscast = asset(world, AssetKind.OPENER, {"Dockerfile": DOCKERFILE, "entry.sh": TRAINS})
-    task = submit(world, training(miscast), miscast)
+    algo = asset(world, AssetKind.ALGO, {"Dockerfile": DOCKERFILE, "entry.sh": HONEST})
+    task = submit(world, training(miscast), miscast, algo)
     with closing(connect(world.devnet.url, "//Bob")) as worker, closing(Outbox(daemon.files.outbox)) as outbox:
-        outbox.claim(task)
+        outbox.claim(task, sent=steady_clock())
         outbox.claimed(worker.assign_task(task))
     daemon = start_daemon()
     assert world.failure(daemon.account, task).category == "input_mismatch"
-    assert daemon.deeds(Deed.RUN) == []
+    assert daemon.deeds(AuditEvent.RUN) == []

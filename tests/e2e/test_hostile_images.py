@@ -1,11 +1,12 @@
-"""What can the folder that a stranger has built do to a node? Fail by name, while the node goes on with others."""
+"""Hostile build contexts fail with a category, while the node runs other tasks."""
 
 from collections.abc import Callable
 
 import pytest
 
+from node_runtime.domain.assets import AssetKind
+from node_runtime.domain.task import SubmissionState, TaskId
 from node_runtime.errors import FailureCategory
-from node_runtime.task import AssetKind, SubmissionState, TaskId
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import DOCKERFILE, World
 from tests.e2e.test_hostile_documents import TRAINS, asset, submit, training
@@ -16,7 +17,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 
 def offer(world: World, **files: str) -> TaskId:
-    """A training by an algo of these files beside its script, paused by the first failure."""
+    """Submit a training by an algo with these files, which the first failure pauses."""
     algo = asset(world, AssetKind.ALGO, {"Dockerfile": DOCKERFILE, "entry.sh": TRAINS, **files})
     return submit(world, training(algo), algo)
 
@@ -27,12 +28,12 @@ def test_an_image_that_is_in_its_own_way_is_told_as_the_tasks_fault_and_nothing_
     daemon = start_daemon()
     task = offer(world, Dockerfile=DOCKERFILE + "RUN echo > /sandbox\n")
     attempt = world.failure(daemon.account, task)
-    assert attempt.category is FailureCategory.TASK_ERROR
+    assert attempt.category is FailureCategory.IMAGE_UNFIT
     assert attempt.log is not None
     world.store.fetch(attempt.log, world.folder / "log")
-    told = (world.folder / "log" / "failure.txt").read_text()
-    assert "/sandbox/model" in told
-    assert str(daemon.work) not in told
+    output = (world.folder / "log" / "failure.txt").read_text()
+    assert "/sandbox/model" in output
+    assert str(daemon.work) not in output
 
 
 def test_a_dockerignore_made_to_take_for_ever_holds_up_neither_its_task_nor_the_next(

@@ -1,4 +1,4 @@
-"""Does a local network stay in order when two commands bring it up or down at once, or one is stopped on its way?"""
+"""A local network stays consistent under concurrent and interrupted `up` and `down`."""
 
 import os
 import signal
@@ -12,17 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.chain.client import connect
-from node_runtime.containers import DockerEngine
-from node_runtime.containers.connection import connect as connect_to_engine
-from node_runtime.daemon.lock import engine_name
+from node_runtime.domain.task import TaskId
+from node_runtime.engines.docker.client import connect as connect_to_engine
+from node_runtime.engines.docker.engine import DockerEngine
 from node_runtime.errors import InputError
-from node_runtime.network import NetworkSettings, bring_up, take_down
-from node_runtime.network_file import NetworkFile
-from node_runtime.ports import ContainerSpec, Mount
+from node_runtime.localnet.network import NetworkSettings, bring_up, take_down
+from node_runtime.localnet.record import NetworkFile
+from node_runtime.ports.engine import ContainerSpec, Mount
+from node_runtime.substrate.client import connect
+from node_runtime.worker.state_dir import engine_name
 from tests.background import LIMIT, in_background, wait_until
 from tests.docker_engine import DockerHost
 from tests.e2e.persons_terminal import at_terminal
+from tests.stored import unpack_stored
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_engine")]
 
@@ -30,7 +32,7 @@ WAITING = "waiting for another command that brings this network up or down"
 
 
 class Listener:
-    """Is told what two commands say: the first goes on when the second has to wait for it."""
+    """Receives the output of two commands; the first continues when the second waits for its lock."""
 
     def __init__(self) -> None:
         self.began, self.waits = threading.Event(), threading.Event()
@@ -80,11 +82,11 @@ def test_down_during_up_waits_and_leaves_nothing_running(settings: NetworkSettin
 
 @pytest.fixture
 def environment(docker_engine: DockerHost, settings: NetworkSettings) -> dict[str, str]:
-    """Of a command whose network is that of the settings, and gone with them."""
+    """Return the environment of a command for the network of the settings."""
     return os.environ | {"NODE_RUNTIME_HOME": str(settings.folder.parent), "DOCKER_HOST": docker_engine.url}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("after", ["chain   ws", "the network is up"])
 def test_up_that_is_stopped_at_any_moment_leaves_nothing_running(
     settings: NetworkSettings, environment: dict[str, str], number: signal.Signals, after: str
@@ -93,12 +95,27 @@ def test_up_that_is_stopped_at_any_moment_leaves_nothing_running(
     with at_terminal("up", "--nodes", "0", "--port", "0", folder=folder.parent, environment=environment) as up:
         up.waits_for(after)
         written = NetworkFile.load(folder)
-        for _ in range(3):  # by somebody impatient
+        for _ in range(3):  # sent repeatedly
             up.process.send_signal(number)
-        assert up.ends() in (0, 130, -number), up.seen  # the last one may come when Python itself is ending
+        assert up.ends() in (0, 130, -number), up.seen  # the last one may arrive while the interpreter exits
     assert written is not None, up.seen
     (chain,) = written.processes
     assert chain.process() is None
+    assert NetworkFile.load(folder) is None
+
+
+@pytest.mark.parametrize("after", ["chain   ws", "the network is up"])
+def test_up_whose_terminal_is_closed_leaves_nothing_running(
+    settings: NetworkSettings, environment: dict[str, str], after: str
+) -> None:
+    folder = settings.folder
+    with at_terminal("up", "--port", "0", folder=folder.parent, environment=environment) as up:
+        up.waits_for(after)
+        written = NetworkFile.load(folder)
+        up.closes()
+        up.process.wait(LIMIT)
+    assert written is not None, up.seen
+    assert [record.process() for record in written.processes] == [None] * len(written.processes)
     assert NetworkFile.load(folder) is None
 
 
@@ -170,7 +187,7 @@ network.bring_up = bring_up
 
 
 def test_down_between_two_looks_of_up_is_no_trouble(settings: NetworkSettings, environment: dict[str, str]) -> None:
-    """What `up` has read may be old when it looks at the processes."""
+    """The record that `up` has read may be outdated when it checks the processes."""
     overtaken = """
 load, loaded = NetworkFile.load, []
 def load_and_go_down(folder):
@@ -187,9 +204,10 @@ NetworkFile.load = load_and_go_down
 
 
 def run_changed(change: str, environment: dict[str, str], *options: str) -> "subprocess.CompletedProcess[str]":
-    """`up`, without nodes, in which something happens at a moment that is over too soon to be hit from outside."""
-    imports = "import signal, subprocess, sys; from node_runtime import cli, network, processes; "
-    imports += "from node_runtime.errors import InputError; from node_runtime.network_file import NetworkFile"
+    """Run `up` without nodes, with code injected at a moment that is too short to be hit from outside."""
+    imports = "import signal, subprocess, sys; from node_runtime import cli; "
+    imports += "from node_runtime.localnet import network, processes; "
+    imports += "from node_runtime.errors import InputError; from node_runtime.localnet.record import NetworkFile"
     return subprocess.run(
         [sys.executable, "-c", f"{imports}\n{change}\ncli.main()", "up", "--nodes", "0", "--port", "0", *options],
         env=environment,
@@ -203,7 +221,7 @@ def run_changed(change: str, environment: dict[str, str], *options: str) -> "sub
 def test_what_a_killed_node_left_ends_with_the_network(
     docker_engine: DockerHost, settings: NetworkSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A container goes on without its node, and a mounted folder can't be removed."""
+    """A container outlives its node, and a mounted folder can't be removed."""
     monkeypatch.setenv("DOCKER_HOST", docker_engine.url)
     _, node = bring_up(replace(settings, nodes=("bob",)), print).processes
     os.kill(node.pid, signal.SIGKILL)
@@ -232,3 +250,15 @@ def test_what_a_killed_node_left_ends_with_the_network(
     assert not out.is_mount()
     with closing(connect_to_engine(docker_engine.url)) as client:
         assert not [one["Names"] for one in client.containers(all=True) if name in str(one["Names"])]
+
+
+def test_the_stored_chain_of_an_earlier_release_goes_on_and_that_is_told(
+    settings: NetworkSettings, tmp_path: Path
+) -> None:
+    stored, messages = unpack_stored(tmp_path / "stored"), list[str]()
+    settings.folder.mkdir()
+    stored.chain.rename(settings.folder / "chain")
+    network = bring_up(settings, messages.append)
+    assert [one for one in messages if "upgraded the stored chain from runtime version 1" in one]
+    with closing(connect(network.chain, "//Alice")) as alice:
+        assert alice.task(TaskId(stored.story["open"])) is not None

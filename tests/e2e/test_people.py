@@ -1,11 +1,11 @@
-"""Can a person take a task, work on it by hand or in its container, send what they made, and be paid?"""
+"""A person takes a task, works on it by hand or in its container, sends the result, and is paid."""
 
 import json
 from collections.abc import Callable
 
 import pytest
 
-from node_runtime.task import UNIT, AssignmentState, SubmissionState
+from node_runtime.domain.task import UNIT, AssignmentState, SubmissionState
 from tests.e2e.persons_desk import ASKS, CAT, KNOWS, REWARD, TERMS, Desk, desk, sit
 from tests.e2e.persons_terminal import PersonsTerminal
 
@@ -24,9 +24,9 @@ def test_by_hand_from_the_list_to_the_payment(desk: Desk) -> None:
     before, task = desk.wealth(), desk.offer()
     listed = json.loads(desk.done("list", "--role", "open", "--kind", "annotation", "--json"))
     assert [view["task"]["id"] for view in listed] == [task]
-    told = desk.done("assign", str(task))
+    output = desk.done("assign", str(task))
     for words in ("0.3 UNIT of yours", "question  Which animal?", "labels    cat, dog", "send by", "start_task.sh"):
-        assert words in told
+        assert words in output
     assert desk.outputs(task) == {}
     desk.by_hand(task)
     held = json.loads(desk.done("list", "--role", "worker", "--status", "open", "--json"))
@@ -34,7 +34,7 @@ def test_by_hand_from_the_list_to_the_payment(desk: Desk) -> None:
     assert "is sent, as submission" in desk.done("send-result", str(task))
     (submission,) = desk.world.chain.submissions(task)
     assert submission.state is SubmissionState.UNDER_REVIEW
-    desk.folder /= f"task-{task}"  # commands find the task's folder from within it
+    desk.folder /= f"task-{task}"  # commands in the task's folder use it by default
     assert "was sent before" in desk.done("send-result", str(task))
     desk.done("accept", str(task), key="//Alice")
     assert desk.wealth() > before + (REWARD - 1) * UNIT

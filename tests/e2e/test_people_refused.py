@@ -1,11 +1,11 @@
-"""What of a person's is refused, kept or told, so that neither a bond nor their work is lost?"""
+"""Refusals and recovery in a person's work, so that neither the bond nor the outputs are lost."""
 
 import json
 import time
 
 import pytest
 
-from node_runtime.task import AssignmentState
+from node_runtime.domain.task import AssignmentState
 from tests.e2e.daemon_world import wait_for
 from tests.e2e.persons_desk import BOXES, Desk, desk
 
@@ -20,24 +20,24 @@ def test_outputs_that_are_not_what_was_asked_are_named_and_not_sent(desk: Desk) 
     assert "outputs is empty" in desk.refused(*send, code=2)
     box = {"label": "coin", "box": [1, 1, 8, 2]}
     (outputs / "one_annotations.json").write_text(json.dumps({"file": "one.png", "annotations": [box]}))
-    told = desk.refused(*send, code=2)
-    assert "outputs/one_annotations.json: annotations[0].box: it is 8 × 2 pixels" in told
-    assert "outside its picture of 8 × 6 pixels" in told
+    output = desk.refused(*send, code=2)
+    assert "outputs/one_annotations.json: annotations[0].box: it is 8 × 2 pixels" in output
+    assert "outside its picture of 8 × 6 pixels" in output
     box = {"label": "coyn", "box": [1, 1, 2, 2]}
     (outputs / "one_annotations.json").write_text(json.dumps({"file": "one.png", "annotations": [box]}))
-    told = desk.refused(*send, code=2)
-    assert "annotations[0].label: 'coyn' is none of the task's class_labels; did you mean 'coin'?" in told
+    output = desk.refused(*send, code=2)
+    assert "annotations[0].label: 'coyn' is none of the task's class_labels; did you mean 'coin'?" in output
     with (outputs / "huge.bin").open("wb") as sparse:
         sparse.truncate(5 << 30)
     assert "huge.bin: the files claim more than 8 MiB together" in desk.refused(*send, code=2)
     (outputs / "huge.bin").unlink()
     (outputs / "passwords").symlink_to("/etc/passwd")
     assert "passwords is a symbolic link" in desk.refused(*send, code=2)
-    for path, told in (
+    for path, output in (
         (f"task-{task}", f"is the task's whole folder; name what is to be sent: task-{task}/outputs"),
         ("nowhere", "nowhere is not a folder"),
     ):
-        assert told.split(";")[0] in desk.refused(*send, "--path", path, code=2)
+        assert output.split(";")[0] in desk.refused(*send, "--path", path, code=2)
     assert desk.world.chain.submissions(task) == ()
     assert desk.state(task) is AssignmentState.LIVE
 
@@ -86,7 +86,7 @@ def test_assign_again_completes_what_a_crash_left_and_keeps_what_was_changed(des
     (folder / "start_task.sh").write_text("echo mine\n")
     desk.done("assign", str(task))
     assert (folder / "start_task.sh").read_text() == "echo mine\n"
-    (folder / ".node-runtime" / "ready").unlink()  # as if it had been killed before its last step
+    (folder / ".node-runtime" / "ready").unlink()  # as after a kill before the last step
     (folder / "start_task.sh").unlink()
     (folder / ".node-runtime" / "incoming").mkdir()
     desk.done("assign", str(task))
@@ -108,7 +108,9 @@ def test_a_folder_of_an_earlier_attempt_is_not_sent_for_this_one(desk: Desk) -> 
     task = desk.offer()
     desk.done("assign", str(task))
     desk.by_hand(task)
-    assert "0.3 UNIT of bond are yours again" in desk.done("hand-back", str(task))
+    output = desk.done("hand-back", str(task))
+    assert "it cost 0.0" in output
+    assert "the rest of your bond is yours again" in output
     assert "is handed back" in desk.done("hand-back", str(task))
     assert "was handed back" in desk.refused("send-result", str(task), code=3)
     assert "an attempt at task" in desk.refused("assign", str(task), code=2)
@@ -117,7 +119,7 @@ def test_a_folder_of_an_earlier_attempt_is_not_sent_for_this_one(desk: Desk) -> 
 
 
 def test_what_comes_too_late_is_told_so(desk: Desk) -> None:
-    task = desk.hurried(desk.offer(), timeout=20_000)  # ms to take it in and work
+    task = desk.hurried(desk.offer(), timeout=20_000)  # ms for claim and work
     desk.done("assign", str(task))
     desk.by_hand(task)
     hold = desk.world.chain.assignment(desk.account, task)

@@ -1,4 +1,4 @@
-"""Do the three strategies accept, reject, or decide nothing, and never accept by accident?"""
+"""The three strategies accept, reject or decide nothing, and never accept by accident."""
 
 import json
 import sys
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.creator.judging import open_judge
-from node_runtime.creator.strategies import (
+from node_runtime.creator.validation.judges import open_judge
+from node_runtime.creator.validation.strategies import (
     MINUTES_10,
     AutoAccept,
     CustomAccept,
@@ -18,9 +18,10 @@ from node_runtime.creator.strategies import (
     Strategy,
     Verdict,
 )
-from node_runtime.creator.validate import Desk, Outcome, Validated, validate
+from node_runtime.creator.validation.validate import Desk, Outcome, Validated, validate
+from node_runtime.domain.assets import Digest, SubmissionId
+from node_runtime.domain.task import UNIT, Output, Result, SubmissionState, TaskId, TaskState
 from node_runtime.errors import InputError
-from node_runtime.task import UNIT, Digest, Output, Result, SubmissionId, SubmissionState, TaskId, TaskState
 from tests.e2e.people import FOUND, REWARD, People
 from tests.e2e.persons_terminal import at_terminal
 
@@ -32,12 +33,12 @@ def never(_: Received) -> Verdict | None:
 def judged(
     people: People, task: TaskId, strategy: Strategy, *, judge: str = "Alice", wait: bool = False
 ) -> list[Validated]:
-    told: list[Validated] = []
+    messages: list[Validated] = []
     desk = Desk(chain=people[judge], store=people.store)
     with open_judge(strategy, ask=never, say=print) as decide:
-        done = validate(desk, task, decide, told=told.append, wait=wait)
-    assert list(done) == told
-    return told
+        done = validate(desk, task, decide, told=messages.append, wait=wait)
+    assert list(done) == messages
+    return messages
 
 
 def states(people: People, task: TaskId) -> list[SubmissionState]:
@@ -108,14 +109,14 @@ def test_a_callable_that_does_not_judge_decides_nothing_and_the_others_go_on(
     def judge(folder: Path) -> object:
         return validator(folder) if (folder / "outputs" / "broken").exists() else True
 
-    timeout = 20.0 if validator is hangs else MINUTES_10  # the others answer, however slow this machine is
+    timeout = 20.0 if validator is hangs else MINUTES_10  # long enough for the other validators on a slow machine
     first, second = judged(people, task, CustomAccept(judge, timeout=timeout))
     assert first.outcome is Outcome.UNDECIDED
     assert told in first.reason
     assert "then silence accepts it" in str(first)
     assert second.outcome is Outcome.ACCEPTED
     assert states(people, task) == [SubmissionState.UNDER_REVIEW, SubmissionState.ACCEPTED]
-    (again,) = judged(people, task, CustomAccept(lambda _: True))  # goes on where it was
+    (again,) = judged(people, task, CustomAccept(lambda _: True))  # resumes
     assert (again.submission, again.outcome) == (first.submission, Outcome.ACCEPTED)
 
 
@@ -151,7 +152,7 @@ def test_an_outcome_that_was_decided_meanwhile_is_told_as_it_is(people: People) 
 def test_waiting_judges_what_comes_until_nothing_can_come(people: People) -> None:
     task = people.offer("slots: 2\nvalidation: manual\n")
     people.deliver("Bob", task)
-    people["Charlie"]  # connected before it is needed in another thread
+    people["Charlie"]  # connect before another thread uses it
 
     def judge(_: Path) -> bool:
         if not people.task(task).counters.accepted:

@@ -1,4 +1,4 @@
-"""Does a script judge in the sandbox, and decide nothing when it crashes, hangs or writes something else?"""
+"""A script judges in the sandbox, and decides nothing when it crashes, hangs or writes an invalid verdict."""
 
 import json
 from collections.abc import Iterator
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.creator.script import MAX_BYTES, read_verdict
-from node_runtime.creator.strategies import Undecided, Verdict
-from node_runtime.task import SubmissionState
+from node_runtime.creator.validation.script import MAX_BYTES, read_verdict
+from node_runtime.creator.validation.strategies import Undecided, Verdict
+from node_runtime.domain.task import SubmissionState
 from tests.devnet import start_devnet
 from tests.docker_engine import DockerHost
 from tests.e2e.people import People, open_people

@@ -1,4 +1,4 @@
-"""Does a creator see how far the annotators of a task agree, and whose annotations are none?"""
+"""`results` shows the agreement of annotators, and names submissions with invalid annotations."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,17 +8,14 @@ import numpy as np
 import pytest
 from skimage import io
 
-from node_runtime.chain.client import SubstrateChain, connect
-from node_runtime.creator.agreements import compare_annotations
+from node_runtime.creator.agreement_report import compare_annotations
 from node_runtime.creator.tasks import view_task
-from node_runtime.ports import Chain
-from node_runtime.results import ResultDocument
-from node_runtime.task import Kind, Output, Result, TaskId
-from tests.scenarios.conftest import Desk
-from tests.scenarios.test_commands import Nrt, nrt
+from node_runtime.domain.task import Kind, Output, Result, TaskId
+from node_runtime.ports.chain import Chain
+from node_runtime.runner.result_document import ResultDocument
+from node_runtime.substrate.client import SubstrateChain, connect
+from tests.scenarios.conftest import Desk, Nrt
 from tests.scenarios.test_results import stored
-
-__all__ = ["nrt"]
 
 TASK = """\
 kind: annotation
@@ -52,7 +49,7 @@ def task(desk: Desk) -> TaskId:
 
 
 def annotated(desk: Desk, worker: Chain, task: TaskId, boxes: Boxes) -> None:
-    """A worker that checks nothing sends these boxes."""
+    """Submit these boxes from a worker that validates nothing."""
     attempt = worker.assign_task(task)
     name = f"{worker.account}-{task}"
     found = {"file": "a.png", "annotations": [{"label": "coin", "box": box} for box in boxes]}
@@ -72,9 +69,11 @@ def annotated(desk: Desk, worker: Chain, task: TaskId, boxes: Boxes) -> None:
     worker.send_task_result(task, attempt.epoch, sent)
 
 
-def test_results_show_how_far_each_two_agree(desk: Desk, nrt: Nrt, workers: tuple[Chain, ...], task: TaskId) -> None:
+def test_results_show_the_agreement_of_each_pair(
+    desk: Desk, nrt: Nrt, workers: tuple[Chain, ...], task: TaskId
+) -> None:
     for worker, box in zip(workers, ([0, 0, 10, 10], [0, 0, 10, 9], [40, 20, 10, 10]), strict=True):
-        annotated(desk, worker, task, [box])
+        annotated(desk, worker, task, [[float(side) for side in box]])
     first, second, third = (one.id for one in desk.chain.submissions(task))
     rows = told(nrt("results", str(task)).stdout)
     assert "F1 of boxes at IoU 0.5" in rows["agreement"]
@@ -86,11 +85,11 @@ def test_results_show_how_far_each_two_agree(desk: Desk, nrt: Nrt, workers: tupl
     assert [pair["score"] for pair in compared["agreement"]["pairs"]] == [1.0, 0.0, 0.0]
 
 
-def test_who_sends_what_is_no_annotation_is_named_and_left_out(
+def test_a_submission_with_invalid_annotations_is_named_and_left_out(
     desk: Desk, nrt: Nrt, workers: tuple[Chain, ...], task: TaskId
 ) -> None:
     for worker, box in zip(workers, ([0, 0, 10, 10], [0, 0, 10, 10], [60, 0, 10, 10]), strict=True):
-        annotated(desk, worker, task, [box])
+        annotated(desk, worker, task, [[float(side) for side in box]])
     first, second, third = (one.id for one in desk.chain.submissions(task))
     shown = nrt("results", str(task)).stdout
     assert f"submission {third} is not what the task asks for: outputs/a_annotations.json: annotations[0].box" in shown
@@ -126,6 +125,6 @@ def test_without_its_bundle_a_result_is_still_shown(
 
 
 def told(shown: str) -> Mapping[str, str]:
-    """The rows of what was printed, by their first column."""
+    """Return the rows of the printed table by their first column."""
     rows = (line.partition("  ") for line in shown.splitlines())
     return {name: rest.strip() for name, _, rest in rows}

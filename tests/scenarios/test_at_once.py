@@ -1,28 +1,29 @@
-"""What if two commands of a creator meet: in one folder, at one task, with one key?"""
+"""Concurrent commands of a creator on the same folder, task or key."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from node_runtime.chain.keys import create_key
 from node_runtime.creator.results import fetch_result
 from node_runtime.creator.review import accept
-from node_runtime.creator.strategies import Received, Verdict
-from node_runtime.creator.substrate import connect
-from node_runtime.creator.tasks import Role, list_tasks
-from node_runtime.creator.validate import Desk as Bench
-from node_runtime.creator.validate import Validated, validate
+from node_runtime.creator.tasks import AccountRole, list_tasks
+from node_runtime.creator.validation.strategies import Received, Verdict
+from node_runtime.creator.validation.validate import Desk as Bench
+from node_runtime.creator.validation.validate import Validated, validate
+from node_runtime.decentralml.session import connect
+from node_runtime.domain.assets import Account, SubmissionId
+from node_runtime.domain.task import SubmissionState, TaskId
 from node_runtime.errors import ChainRefused, InputError
-from node_runtime.storage.local import LocalStore
-from node_runtime.task import Account, SubmissionId, SubmissionState, TaskId
-from node_runtime.turns import alone_in
+from node_runtime.platform.locks import try_locked
+from node_runtime.stores.local import LocalStore
+from node_runtime.substrate.keys import create_key
 from tests.scenarios.conftest import Desk
 from tests.scenarios.test_results import TRAINING, submitted, worked
 
 
 class Overtaken(LocalStore):
-    """A store during whose fetching somebody else puts something where the result is to come."""
+    """A store whose fetch coincides with another process creating the target."""
 
     target: Path
 
@@ -32,7 +33,7 @@ class Overtaken(LocalStore):
         super().fetch(*given, **named)
 
 
-def test_what_another_put_there_meanwhile_is_not_overwritten(desk: Desk, tmp_path: Path) -> None:
+def test_a_target_created_meanwhile_is_not_overwritten(desk: Desk, tmp_path: Path) -> None:
     submission = worked(desk, submitted(desk))
     store = Overtaken(tmp_path / "store")
     store.target = tmp_path / "fetched"
@@ -44,29 +45,29 @@ def test_what_another_put_there_meanwhile_is_not_overwritten(desk: Desk, tmp_pat
 
 def test_a_folder_belongs_to_one_command_at_a_time(tmp_path: Path) -> None:
     folder = tmp_path / "runs"
-    with alone_in(folder), pytest.raises(InputError, match="another command is writing to"), alone_in(folder):
+    with try_locked(folder), pytest.raises(InputError, match="another command is writing to"), try_locked(folder):
         pass
-    with alone_in(folder):
+    with try_locked(folder):
         assert list(folder.iterdir()) == []
 
 
-def test_a_result_that_is_being_looked_at_is_not_taken_away_by_another_look(desk: Desk, tmp_path: Path) -> None:
+def test_a_result_under_validation_is_not_replaced_by_another_validation(desk: Desk, tmp_path: Path) -> None:
     task = submitted(desk)
     worked(desk, task)
-    bench, told = Bench(chain=desk.chain, store=desk.store, folder=tmp_path / "looks"), list[Validated]()
+    bench, output = Bench(chain=desk.chain, store=desk.store, folder=tmp_path / "looks"), list[Validated]()
 
     def judge(received: Received) -> Verdict:
         with pytest.raises(InputError, match="another command is writing to"):
-            validate(bench, task, judge, told=told.append)
+            validate(bench, task, judge, told=output.append)
         return Verdict(accept=(received.folder / "model").read_text() == "weights\n")
 
-    validate(bench, task, judge, told=told.append)
+    validate(bench, task, judge, told=output.append)
     (submission,) = desk.chain.submissions(task)
-    assert (submission.state, len(told)) == (SubmissionState.ACCEPTED, 1)
+    assert (submission.state, len(output)) == (SubmissionState.ACCEPTED, 1)
 
 
 class Purging:
-    """The desk's chain, one of whose tasks was purged since their numbers were read."""
+    """The desk's chain, on which a task is purged between two reads."""
 
     def __init__(self, desk: Desk) -> None:
         self._chain = desk.chain
@@ -81,11 +82,11 @@ class Purging:
 def test_a_task_that_is_purged_while_tasks_are_listed_is_left_out(desk: Desk) -> None:
     task = submitted(desk)
     chain: Any = Purging(desk)
-    assert list_tasks(chain, desk.store, role=Role.MINE)[-1].task.id == task
+    assert list_tasks(chain, desk.store, role=AccountRole.MINE)[-1].task.id == task
 
 
 class TooLate:
-    """The desk's chain, which hears a decision only when its time is over."""
+    """The desk's chain, which receives a decision only after the review window."""
 
     def __init__(self, desk: Desk) -> None:
         self._chain, self._other = desk.chain, desk.worker
@@ -96,11 +97,11 @@ class TooLate:
     def accept_task_results(self, task: TaskId, submission: SubmissionId) -> None:
         (found,) = self._chain.submissions(task)
         while self._chain.now() <= (found.until or 0):
-            self._other.create_plan()  # the chain's clock goes on with its blocks
+            self._other.create_plan()  # the chain's clock advances with its blocks
         self._chain.accept_task_results(task, submission)
 
 
-def test_a_decision_that_comes_after_the_window_is_told_what_became_of_the_result(desk: Desk) -> None:
+def test_a_decision_after_the_window_fails_with_the_outcome_of_the_result(desk: Desk) -> None:
     task = desk.submit(TRAINING.replace("manual", "{manual: {window: 1s}}")).tasks[0].id
     worked(desk, task)
     late: Any = TooLate(desk)
@@ -109,7 +110,7 @@ def test_a_decision_that_comes_after_the_window_is_told_what_became_of_the_resul
     assert refused.value.rule == "AlreadyDecided"
 
 
-def test_a_keystore_that_is_named_again_leaves_the_connection_to_who_uses_it(network: str, tmp_path: Path) -> None:
+def test_naming_a_keystore_again_keeps_the_open_connection(network: str, tmp_path: Path) -> None:
     keystore = tmp_path / "key.json"
     account = create_key(keystore, "secret")
     with connect(network, storage=tmp_path / "store") as substrate:

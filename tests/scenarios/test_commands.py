@@ -1,45 +1,38 @@
-"""What does a creator type, and what comes back? The commands as they are installed, in processes of their own."""
+"""The creator's commands and their output, run as installed in separate processes."""
 
 import json
-import os
+import re
 import subprocess
-import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import node_runtime
+from node_runtime.domain.assets import Digest
+from node_runtime.domain.clock import wall_clock
+from node_runtime.domain.task import UNIT
+from node_runtime.domain.units import amount
+from node_runtime.errors import FailureCategory
+from node_runtime.substrate.client import connect
 from tests.docker_engine import DockerHost, docker_engine
-from tests.scenarios.conftest import Desk
+from tests.e2e.persons_terminal import PersonsTerminal, at_terminal
+from tests.later_devnet import later_devnet
+from tests.scenarios.conftest import Desk, Nrt
 
 __all__ = ["docker_engine"]
 
 TRAINING = "kind: training\nname: round-1\nalgo: algo/\ndata: [train-0]\nreward: 10\nvalidation: manual\n"
-Nrt = Callable[..., subprocess.CompletedProcess[str]]
+AtDesk = Callable[..., AbstractContextManager[PersonsTerminal]]
 
 
 @pytest.fixture
-def nrt(desk: Desk, network: str, tmp_path: Path) -> Nrt:
-    """Runs a command beside the desk's files, for the desk's chain, key and storage."""
-    named = {"CHAIN": network, "KEY": "//Alice", "STORAGE": str(tmp_path / "store"), "HOME": str(tmp_path / "home")}
-    environment = os.environ | {f"NODE_RUNTIME_{name}": value for name, value in named.items()} | {"COLUMNS": "80"}
-
-    def run(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "node_runtime", *arguments]
-        return subprocess.run(
-            command,
-            cwd=desk.folder,
-            env=environment | changed,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=600,  # reached in a failure only
-            check=False,
-        )
-
-    return run
+def at_desk(desk: Desk, environment: dict[str, str]) -> AtDesk:
+    """Return a function that runs a command in the desk's folder at a terminal."""
+    return partial(at_terminal, folder=desk.folder, environment=environment)
 
 
 def parsed(ended: subprocess.CompletedProcess[str]) -> Any:
@@ -49,7 +42,9 @@ def parsed(ended: subprocess.CompletedProcess[str]) -> Any:
 
 def test_a_task_is_checked_submitted_listed_shown_and_cancelled(desk: Desk, nrt: Nrt) -> None:
     (desk.folder / "task.yaml").write_text(TRAINING)
-    assert "round-1: 10 UNIT for each of 1, holds 12 UNIT" in nrt("check", "task.yaml").stdout
+    checked = nrt("check", "task.yaml").stdout
+    assert "round-1: 10 UNIT for each of 1, holds 12 UNIT" in checked
+    assert "keeping a slot of it from others costs at least 14.4 UNIT a day" in checked  # a bond of 1, for 25 minutes
     (task,) = parsed(nrt("submit", "task.yaml", "--json"))["tasks"]
     number = str(task["id"])
     assert parsed(nrt("list", "--status", "open", "--json"))[-1]["document"]["name"] == "round-1"
@@ -62,6 +57,53 @@ def test_a_task_is_checked_submitted_listed_shown_and_cancelled(desk: Desk, nrt:
     assert "has no results; it is cancelled" in nrt("results", number).stdout
     assert parsed(nrt("results", number, "--json")) == {"results": [], "annotations": None}
     assert parsed(nrt("logs", number, "--json")) == []
+
+
+def test_a_cancel_tells_what_goes_on_and_a_second_one_how_it_ended(desk: Desk, nrt: Nrt) -> None:
+    (desk.folder / "task.yaml").write_text(TRAINING)
+    (task,) = parsed(nrt("submit", "task.yaml", "--json"))["tasks"]
+    number = str(task["id"])
+    desk.worker.assign_task(task["id"])
+    state, goes_on = nrt("cancel", number).stdout.splitlines()
+    assert state.startswith(f"task {number} is closing; held for it: ")
+    assert goes_on == f"1 attempt at work may finish, to be paid; 'node-runtime cancel {number} --abort' stops that"
+    nrt("cancel", number, "--abort")
+    again = nrt("cancel", number)
+    assert again.returncode == 3
+    assert "[TaskFinal]" in again.stderr
+    assert "see 'node-runtime show TASK' for how it ended" in again.stderr
+
+
+def test_several_tasks_are_looked_at_in_the_list(desk: Desk, nrt: Nrt) -> None:
+    (desk.folder / "task.yaml").write_text(TRAINING + "sweep: {depth: [1, 2]}\n")
+    assert nrt("submit", "task.yaml").stdout.splitlines()[-1] == "next: node-runtime list"
+
+
+def test_an_abort_prints_its_price_before_it_is_paid(desk: Desk, nrt: Nrt) -> None:
+    (desk.folder / "task.yaml").write_text(TRAINING)
+    (task,) = parsed(nrt("submit", "task.yaml", "--json"))["tasks"]
+    hold = desk.worker.assign_task(task["id"])
+    output, state = nrt("cancel", str(task["id"]), "--abort").stdout.splitlines()
+    assert output.startswith(f"aborting task {task['id']} pays 0.")
+    assert output.endswith(" UNIT for 1 attempt at work, at most 10 UNIT later on")
+    assert state == f"task {task['id']} is cancelled; held for it: 0 UNIT"
+    ended = desk.worker.assignment(hold.worker, hold.task)
+    assert ended is not None
+    assert 0 < ended.paid < UNIT
+    assert f"aborted, paid {amount(ended.paid)}" in " ".join(nrt("show", str(task["id"]), COLUMNS="200").stdout.split())
+
+
+def test_the_creator_confirms_reports_of_failure(desk: Desk, nrt: Nrt) -> None:
+    (desk.folder / "task.yaml").write_text(TRAINING)
+    (task,) = parsed(nrt("submit", "task.yaml", "--json"))["tasks"]
+    number = str(task["id"])
+    assert "nothing is held for reports" in nrt("confirm", number).stderr
+    hold = desk.worker.assign_task(task["id"])
+    held = desk.chain.balance(desk.worker.account).held
+    desk.worker.report_failure(hold.task, hold.epoch, FailureCategory.TASK_ERROR, Digest("1" * 64))
+    assert "failed, task_error, 0.01 UNIT held" in " ".join(nrt("show", number, COLUMNS="200").stdout.split())
+    assert f"0.01 UNIT are {desk.worker.account}'s again" in nrt("confirm", number).stdout
+    assert desk.chain.balance(desk.worker.account).held == held - hold.bond
 
 
 def test_assets_and_objectives_are_added_and_listed(desk: Desk, nrt: Nrt) -> None:
@@ -96,7 +138,7 @@ def test_assets_and_objectives_are_added_and_listed(desk: Desk, nrt: Nrt) -> Non
         (("cancel", "999999"), 3, "cancel task 999999"),
     ],
 )
-def test_a_wrong_command_ends_with_place_reason_and_exit_code(
+def test_an_invalid_command_ends_with_place_reason_and_exit_code(
     desk: Desk, nrt: Nrt, arguments: tuple[str, ...], code: int, told: str
 ) -> None:
     (desk.folder / "bad.yaml").write_text("kind: training\nname: a\nrewrad: 1\nalgo: algo/\ndata: [train-0]\n")
@@ -106,7 +148,7 @@ def test_a_wrong_command_ends_with_place_reason_and_exit_code(
     assert "Traceback" not in ended.stderr
 
 
-def test_what_a_terminal_would_obey_is_not_printed_in_an_error(nrt: Nrt) -> None:
+def test_control_characters_are_escaped_in_errors(nrt: Nrt) -> None:
     ended = nrt("check", "\x1b]0;title\x07[red].yaml")
     assert ended.returncode == 2
     assert "\x1b" not in ended.stderr
@@ -114,27 +156,87 @@ def test_what_a_terminal_would_obey_is_not_printed_in_an_error(nrt: Nrt) -> None
     assert "[red].yaml" in ended.stderr
 
 
-def test_an_address_with_a_slip_is_told_once(nrt: Nrt) -> None:
+def test_an_invalid_address_is_reported_once(nrt: Nrt) -> None:
     slipped = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQZ"
     ended = nrt("pay", slipped, "1")
     assert ended.returncode == 2
     assert ended.stderr.count(slipped) == 1
 
 
-def test_the_version_is_told_by_command_and_option(nrt: Nrt) -> None:
+def test_the_version_is_printed_by_command_and_option(nrt: Nrt) -> None:
     assert nrt("--version").stdout == nrt("version").stdout == f"{node_runtime.__version__}\n"
 
 
-def test_a_poor_account_is_told_what_is_missing(desk: Desk, nrt: Nrt) -> None:
+def test_an_insufficient_balance_is_reported_with_the_missing_amount(desk: Desk, nrt: Nrt) -> None:
     (desk.folder / "task.yaml").write_text(TRAINING)
     ended = nrt("submit", "task.yaml", NODE_RUNTIME_KEY="//Pauper")
     assert ended.returncode == 3
     assert "has 0 UNIT free" in ended.stderr
-    assert "send at least 12 UNIT more" in ended.stderr
+    assert re.search(r"send at least 12\.0\d+ UNIT more to it, e\.g\. by 'node-runtime pay 5\w{47} 13'", ended.stderr)
+
+
+def test_the_upper_bound_of_fees_is_printed_in_one_line_on_a_terminal(
+    desk: Desk, at_desk: AtDesk, network: str
+) -> None:
+    with at_desk("pay", desk.worker.account, "1") as person:
+        assert person.ends() == 0
+    output = person.seen.splitlines()[-1]
+    assert re.search(rf"fee of at most 0\.0+[1-9]\d{{0,3}} UNIT to pay {desk.worker.account}", output)
+    (desk.folder / "task.yaml").write_text(TRAINING)
+    with at_desk("submit", "task.yaml") as person:
+        assert person.ends() == 0
+    assert re.search(r"this costs at most 12\.0\d{1,3} UNIT", person.seen)
+    assert "of at most" not in person.seen
+    task = max(desk.chain.tasks_of(desk.chain.account))
+    with closing(connect(network, "//Charlie")) as other:
+        for worker in (desk.worker, other):
+            hold = worker.assign_task(task)
+            worker.report_failure(hold.task, hold.epoch, FailureCategory.TASK_ERROR, Digest("1" * 64))
+    with at_desk("confirm", str(task)) as person:
+        assert person.ends() == 0
+    assert re.search(r"fees of at most 0\.0+[1-9]\d{0,3} UNIT for 2 transactions", person.seen.splitlines()[-1])
+    assert person.seen.count("of at most") == 1
+
+
+def test_standard_error_has_only_errors_and_warnings_without_a_terminal(desk: Desk, nrt: Nrt) -> None:
+    assert nrt("pay", desk.worker.account, "1").stderr == ""
+    (desk.folder / "task.yaml").write_text(TRAINING)
+    assert nrt("submit", "task.yaml", "--json").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("off", "told"),
+    [
+        (600_000, "this machine's clock is 9m 5.*s ahead of the chain's"),
+        (-600_000, "this machine's clock is (10m|9m 5.*s) behind the chain's"),
+        (10_000, None),
+    ],
+)
+def test_a_wrong_clock_is_warned_of_and_deadlines_follow_the_chains_clock(
+    desk: Desk, nrt: Nrt, tmp_path: Path, off: int, told: str | None
+) -> None:
+    (desk.folder / "task.yaml").write_text(
+        f"{TRAINING}deadline: 2h\n---\n{TRAINING.replace('round-1', 'round-2')}deadline: 2h\n"
+    )
+    with (
+        later_devnet(tmp_path / "chain", begins=wall_clock() - off) as devnet,
+        closing(connect(devnet.url, "//Alice")) as chain,
+    ):
+        chain.pay(desk.worker.account, UNIT)  # produces a block: a chain without blocks has no time
+        submitted = nrt("submit", "task.yaml", "--json", NODE_RUNTIME_CHAIN=devnet.url)
+        tasks = [chain.task(task["id"]) for task in parsed(submitted)["tasks"]]
+    assert len(tasks) == 2
+    for task in tasks:
+        assert task is not None
+        assert abs(task.terms.deadline - task.created - 2 * 3_600_000) < (60_000 if told else 20_000)
+    assert bool(submitted.stderr) is bool(told)
+    if told is not None:
+        assert re.match(f"warning: {told}", submitted.stderr)
+        assert "set-ntp" in submitted.stderr
 
 
 @pytest.mark.docker
-def test_a_file_runs_here_as_a_node_would_run_it(desk: Desk, nrt: Nrt, docker_engine: DockerHost) -> None:
+def test_run_executes_a_file_as_a_node_does(desk: Desk, nrt: Nrt, docker_engine: DockerHost) -> None:
     entry = """ENTRYPOINT ["sh", "-c", "ls /sandbox/data/*/a.csv && cp /sandbox/data/*/a.csv /sandbox/model/model"]\n"""
     dockerfile = "ARG BASE_IMAGE=python:3.11-slim-bookworm\nFROM ${BASE_IMAGE}\n" + entry
     (desk.folder / "algo" / "Dockerfile").write_text(dockerfile)

@@ -1,19 +1,28 @@
-"""Does the doctor tell what is ill, also when an engine that was there a moment ago is gone?"""
+"""Findings of `doctor` for an engine that is going away and for a wrong clock."""
 
 import json
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-from node_runtime.containers.dockerd_process import StartedEngine
-from node_runtime.processes import birth
+import pytest
+from substrateinterface import Keypair
+
+from node_runtime.domain.assets import Account
+from node_runtime.localnet.processes import birth
+from node_runtime.localnet.provision.dockerd import StartedEngine
+from node_runtime.substrate.client import connect
 from tests.background import ended
+from tests.devnet import start_devnet
+from tests.later_devnet import later_devnet
 
 
 def test_an_engine_that_is_going_away_is_a_finding_and_no_traceback(tmp_path: Path) -> None:
-    shutil.copy(shutil.which("sleep") or "", tmp_path / "dockerd")  # the process is still there, its socket no longer
+    shutil.copy(shutil.which("sleep") or "", tmp_path / "dockerd")  # the process still runs, its socket is gone
     with ended(subprocess.Popen([tmp_path / "dockerd", "3600"])) as ending:
         gone = StartedEngine(
             url=f"unix://{tmp_path}/docker.sock",
@@ -24,14 +33,52 @@ def test_an_engine_that_is_going_away_is_a_finding_and_no_traceback(tmp_path: Pa
         )
         (tmp_path / "engine").mkdir()
         (tmp_path / "engine" / "engine.json").write_text(json.dumps(vars(gone)))
-        told = subprocess.run(
+        output = subprocess.run(
             [sys.executable, "-m", "node_runtime", "doctor", "--json"],
             env={**os.environ, "NODE_RUNTIME_HOME": str(tmp_path)},
             capture_output=True,
             text=True,
             check=False,
         )
-    assert told.returncode == 4, told.stderr
-    found = {finding["name"]: finding for finding in json.loads(told.stdout)}
+    assert output.returncode == 4, output.stderr
+    found = {finding["name"]: finding for finding in json.loads(output.stdout)}
     assert "no container engine answers" in found["docker"]["seen"]
     assert found["docker"]["remedy"]
+
+
+def finding(name: str, folder: Path, *, url: str, key: str) -> dict[str, Any]:
+    """Run `doctor` for a node of this chain and key; return the finding of this name."""
+    config = folder / "node.yaml"
+    config.write_text(f"node: n\nchain: {url}\nkey: {key}\nstorage: store\nwork: work\n")
+    told = subprocess.run(
+        [sys.executable, "-m", "node_runtime", "doctor", "--json", "--config", str(config)],
+        env={**os.environ, "NODE_RUNTIME_HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (found,) = [one for one in json.loads(told.stdout) if one["name"] == name]
+    return dict(found)
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_clock_that_is_behind_a_chain_is_a_finding_with_its_remedy(tmp_path: Path, behind: bool) -> None:
+    with later_devnet(tmp_path / "chain") as devnet:
+        devnet.pass_time(3_600_000 if behind else 0)
+        with closing(connect(devnet.url, "//Alice")) as chain:
+            chain.pay(Account(Keypair.create_from_uri("//Bob").ss58_address), 10**12)  # produces a block
+        clock = finding("clock", tmp_path, url=devnet.url, key="//Bob")
+    assert clock["well"] is not behind
+    assert ("behind the newest block" in clock["seen"]) is behind
+    assert ("set-ntp" in clock["remedy"]) is behind
+
+
+@pytest.mark.parametrize(("key", "well"), [("//Bob", True), ("//Nobody", False)])
+def test_an_unfunded_node_is_a_finding_with_the_command_that_funds_it(tmp_path: Path, key: str, well: bool) -> None:
+    account = Keypair.create_from_uri(key).ss58_address
+    with start_devnet(tmp_path / "chain") as url:
+        funds = finding("funds", tmp_path, url=url, key=key)
+    has = "1,000,000 UNIT" if well else "0 UNIT"
+    assert funds["seen"] == f"{account}, the account of n, has {has} free"
+    assert funds["remedy"] == ("" if well else f"node-runtime pay {account} 20 --chain {url} --key KEY")
+    assert funds["well"] is well

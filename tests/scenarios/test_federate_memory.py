@@ -1,4 +1,4 @@
-"""Does averaging on the creator's machine take no more memory than there is, whatever a model claims?"""
+"""`federate` refuses models whose unpacked size exceeds the available memory."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,5 +28,5 @@ def test_a_model_that_would_not_fit_several_times_is_refused(
     with pytest.raises(InputError, match=f"{WEIGHTS - 1:,} bytes are read here"):
         federate(chosen, desk.chain, desk.store, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    memory.available = 8 * WEIGHTS + 8 * 1000  # what tells of the arrays counts too
+    memory.available = 8 * WEIGHTS + 8 * 1000  # the header of the arrays counts too
     assert federate(chosen, desk.chain, desk.store, tmp_path / "out").samples == 10

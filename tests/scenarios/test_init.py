@@ -1,25 +1,15 @@
-"""Can an operator make a node whatever happened to an earlier attempt, and however the password is given?"""
+"""`init` refuses password files that will not persist, and resumes an interrupted `init`."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from node_runtime.config import load_config
 
 
-@pytest.fixture
-def password(tmp_path: Path) -> Path:
-    path = tmp_path / "password"
-    path.touch(mode=0o600)
-    path.write_text("a good one\n")
-    return path
-
-
 def init(node: Path, password: str, home: Path) -> subprocess.CompletedProcess[str]:
-    """As a shell runs it, where a pipe may be named in place of a file."""
+    """Run `init` from a shell, where a pipe may be given in place of a file."""
     return subprocess.run(
         ["bash", "-c", f'"{sys.executable}" -m node_runtime init "{node}" --password-file {password}'],
         env=os.environ | {"NODE_RUNTIME_HOME": str(home)},
@@ -30,14 +20,14 @@ def init(node: Path, password: str, home: Path) -> subprocess.CompletedProcess[s
     )
 
 
-def test_a_pipe_that_will_be_gone_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+def test_a_pipe_as_the_password_file_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     ended = init(tmp_path / "node", "<(echo secret)", tmp_path)
     assert ended.returncode == 2
     assert "is no regular file, and won't be there when the daemon reads it" in ended.stderr
     assert not (tmp_path / "node").exists()
 
 
-def test_an_init_that_was_stopped_halfway_goes_on_with_the_key_it_made(tmp_path: Path, password: Path) -> None:
+def test_an_interrupted_init_resumes_with_its_key(tmp_path: Path, password: Path) -> None:
     node = tmp_path / "node"
     first = init(node, str(password), tmp_path)
     assert first.returncode == 0, first.stderr

@@ -1,4 +1,4 @@
-"""What does a creator make of a result that has more files than anybody has to take?"""
+"""A result with more files than the limit is not written, stays undecided and can be rejected."""
 
 import hashlib
 
@@ -6,13 +6,14 @@ import pytest
 
 from node_runtime.creator.results import fetch_result
 from node_runtime.creator.review import reject
-from node_runtime.creator.strategies import Received, Verdict
-from node_runtime.creator.validate import Desk as Judging
-from node_runtime.creator.validate import Outcome, validate
+from node_runtime.creator.validation.strategies import Received, Verdict
+from node_runtime.creator.validation.validate import Desk as Judging
+from node_runtime.creator.validation.validate import Outcome, validate
+from node_runtime.domain.assets import Digest
+from node_runtime.domain.task import Kind, Output, Result, Submission, SubmissionState, TaskId
 from node_runtime.errors import StorageError
-from node_runtime.results import MOST_FILES, ResultDocument
-from node_runtime.storage.manifest import Entry, manifest
-from node_runtime.task import Digest, Kind, Output, Result, Submission, SubmissionState, TaskId
+from node_runtime.runner.result_document import MOST_FILES, ResultDocument
+from node_runtime.stores.tree.manifest import Entry, manifest
 from tests.scenarios.conftest import Desk
 from tests.scenarios.test_results import stored, submitted
 
@@ -20,7 +21,7 @@ EMPTY = hashlib.sha256().hexdigest()
 
 
 def of_many_files(desk: Desk, count: int) -> Digest:
-    """A tree of that many empty files, as it lies in storage."""
+    """Store a tree of that many empty files."""
     found = manifest([Entry(path=f"{number:07}", executable=False, size=0, sha256=EMPTY) for number in range(count)])
     place = desk.folder.parent / "store" / "trees" / found.digest[:2] / found.digest
     place.parent.mkdir(exist_ok=True)
@@ -50,7 +51,7 @@ def must_not_see(received: Received) -> Verdict | None:
     raise AssertionError(f"submission {received.submission.id} was downloaded")
 
 
-def test_nothing_of_it_is_written_it_is_left_undecided_and_can_be_rejected(desk: Desk) -> None:
+def test_a_result_of_too_many_files_is_not_written_stays_undecided_and_can_be_rejected(desk: Desk) -> None:
     task = submitted(desk)
     submission = worked(desk, task, of_many_files(desk, MOST_FILES + 1))
     target = desk.folder / "fetched"
@@ -58,8 +59,8 @@ def test_nothing_of_it_is_written_it_is_left_undecided_and_can_be_rejected(desk:
         fetch_result(submission, desk.store, target)
     assert not target.exists()
     judging = Judging(chain=desk.chain, store=desk.store)
-    (told,) = validate(judging, task, must_not_see, told=lambda _: None)
-    assert told.outcome is Outcome.UNDECIDED
-    assert "100,001 files" in told.reason
+    (event,) = validate(judging, task, must_not_see, told=lambda _: None)
+    assert event.outcome is Outcome.UNDECIDED
+    assert "100,001 files" in event.reason
     reject(desk.chain, task, "nobody needs so many files", submission.id)
     assert desk.chain.submissions(task)[0].state is SubmissionState.REJECTED

@@ -1,4 +1,4 @@
-"""What does a creator see of results, and can a worker that lies deceive the creator?"""
+"""Listing, fetching and deciding results, also those of a worker that submits false documents."""
 
 import json
 import os
@@ -7,23 +7,40 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.creator.logs import MOST_READ, LogTrouble, logs_of
 from node_runtime.creator.results import (
     MAX_DOCUMENT,
     MOST_NUMBERS,
+    MOST_READ,
+    Log,
+    LogTrouble,
     fetch_result,
     list_task_results,
+    logs_of,
     numbers_beside,
 )
 from node_runtime.creator.review import accept, reject
-from node_runtime.creator.tasks import Role, list_tasks, view_task, why_it_waits
+from node_runtime.creator.tasks import AccountRole, TaskFilter, list_tasks, view_task
+from node_runtime.creator.waiting import why_it_waits
+from node_runtime.domain.assets import Digest, ObjectiveId
+from node_runtime.domain.task import (
+    Assignment,
+    Kind,
+    Output,
+    PlanId,
+    Result,
+    Submission,
+    SubmissionState,
+    TaskId,
+    TaskState,
+)
 from node_runtime.errors import FailureCategory, InputError
-from node_runtime.results import ResultDocument, StageRun
-from node_runtime.storage.manifest import Entry, manifest
-from node_runtime.task import Digest, Kind, Output, Result, Submission, SubmissionState, TaskId, TaskState
-from tests.scenarios.conftest import Desk
+from node_runtime.runner.result_document import ResultDocument, StageRun
+from node_runtime.stores.tree.manifest import Entry, manifest
+from tests.scenarios.conftest import Desk, Nrt
 
 TRAINING = "kind: training\nname: round-1\nalgo: algo/\ndata: [train-0]\nreward: 10\nvalidation: manual\n"
+LOG = "epoch 1\n\x1b[31mModuleNotFoundError: No module named 'keras'\x1b[0m\n\n"
+FAILURE = "task_error: stage train: exited with 3; see train.log\n"
 Forge = Callable[[ResultDocument], ResultDocument]
 
 
@@ -44,8 +61,13 @@ def stored(desk: Desk, name: str, files: dict[str, str]) -> Digest:
 
 
 def worked(desk: Desk, task: TaskId, *, forge: Forge = honest, output: str = "model") -> Submission:
-    """The worker takes the task and sends a result, whose document `forge` may change."""
-    attempt = desk.worker.assign_task(task)
+    """Take the task as the worker and submit a result, whose document `forge` may change."""
+    return sent(desk, desk.worker.assign_task(task), forge=forge, output=output)
+
+
+def sent(desk: Desk, attempt: Assignment, *, forge: Forge = honest, output: str = "model") -> Submission:
+    """Submit a result of the attempt."""
+    task = attempt.task
     outputs = {output: stored(desk, "output", {"model": "weights\n"})}
     outputs.setdefault("model", next(iter(outputs.values())))
     document = ResultDocument(
@@ -95,7 +117,7 @@ def test_fetching_never_overwrites(desk: Desk, tmp_path: Path) -> None:
         {"outputs": {}},
     ],
 )
-def test_a_document_that_tells_of_something_else_is_told_and_not_fetched(
+def test_a_document_that_contradicts_the_chain_is_reported_and_not_fetched(
     desk: Desk, tmp_path: Path, lie: dict[str, object]
 ) -> None:
     task = submitted(desk)
@@ -107,8 +129,8 @@ def test_a_document_that_tells_of_something_else_is_told_and_not_fetched(
         fetch_result(submission, desk.store, tmp_path / "fetched")
 
 
-def test_what_a_worker_wrote_to_be_shown_for_ever_is_told_or_cut_short(desk: Desk) -> None:
-    """A table with a word of megabytes in it would keep its creator's commands busy for minutes."""
+def test_oversized_values_in_a_document_are_refused_or_truncated(desk: Desk) -> None:
+    """A table cell of megabytes would keep the creator's commands busy for minutes."""
     task = submitted(desk)
     run = StageRun(name="train", image="sha256:0", seconds=1.5).model_copy(update={"name": "x y" * (1 << 20)})
     worked(desk, task, forge=lambda document: document.model_copy(update={"stages": (run,)}))
@@ -134,7 +156,7 @@ def test_an_output_name_can_neither_leave_the_folder_nor_hide_another(desk: Desk
     assert not (tmp_path / "fetched").exists()
 
 
-def test_a_result_that_storage_does_not_have_is_told(desk: Desk) -> None:
+def test_a_result_missing_in_storage_is_reported(desk: Desk) -> None:
     task = submitted(desk)
     attempt, nowhere = desk.worker.assign_task(task), Digest("0" * 64)
     outputs = (Output(name="model", digest=nowhere),)
@@ -146,8 +168,8 @@ def test_a_result_that_storage_does_not_have_is_told(desk: Desk) -> None:
     assert "nothing is stored under 0000" in log.trouble
 
 
-def test_what_is_too_large_to_be_a_document_or_logs_is_told_and_not_fetched(desk: Desk) -> None:
-    """Neither could be fetched: what is stored has the length their manifests tell, and not a right byte."""
+def test_oversized_documents_and_logs_are_reported_and_not_fetched(desk: Desk) -> None:
+    """Neither could be fetched: the stored bytes have the claimed length and a wrong digest."""
     task = submitted(desk)
     attempt, result = desk.worker.assign_task(task), claimed(desk, "result.json", MAX_DOCUMENT + 1)
     outputs = (Output(name="model", digest=result),)
@@ -157,13 +179,13 @@ def test_what_is_too_large_to_be_a_document_or_logs_is_told_and_not_fetched(desk
     broken = submitted(desk)
     log = claimed(desk, "train.log", MOST_READ + 1)
     desk.worker.report_failure(broken, desk.worker.assign_task(broken).epoch, FailureCategory.TASK_ERROR, log)
-    (told,) = logs_of(desk.chain, desk.store, broken)
-    assert isinstance(told, LogTrouble)
-    assert f"{MOST_READ + 1} bytes are more" in told.trouble
+    (event,) = logs_of(desk.chain, desk.store, broken)
+    assert isinstance(event, LogTrouble)
+    assert f"{MOST_READ + 1} bytes are more" in event.trouble
 
 
 def claimed(desk: Desk, name: str, size: int) -> Digest:
-    """A stored tree whose manifest is all that is true of it."""
+    """Store a tree with a valid manifest and no valid content."""
     found = manifest([Entry(path=name, executable=False, size=size, sha256="0" * 64)])
     place = desk.folder.parent / "store" / "trees" / found.digest[:2] / found.digest
     place.parent.mkdir(exist_ok=True)
@@ -175,29 +197,44 @@ def claimed(desk: Desk, name: str, size: int) -> Digest:
 def test_logs_of_results_and_of_failed_attempts_are_read(desk: Desk) -> None:
     task = submitted(desk)
     worked(desk, task)
-    assert [(log.source.split()[0], log.name, log.text) for log in logs_of(desk.chain, desk.store, task)] == [
-        ("submission", "train.log", "epoch 1\n\x1b[2J")
-    ]
-    broken = submitted(desk)
-    log = stored(desk, "failed", {"train.log": "no\n", "failure.txt": "task_error\n"})
-    desk.worker.report_failure(broken, desk.worker.assign_task(broken).epoch, FailureCategory.TASK_ERROR, log)
+    (log,) = logs_of(desk.chain, desk.store, task)
+    assert log == Log(source=log.source, name="train.log", text="epoch 1\n\x1b[2J")
+    assert log.source.startswith("submission ")
+    broken = desk.submit(TRAINING + "max_failures: 1\n").tasks[0].id
+    failed = stored(desk, "failed", {"train.log": LOG, "failure.txt": FAILURE})
+    desk.worker.report_failure(broken, desk.worker.assign_task(broken).epoch, FailureCategory.TASK_ERROR, failed)
     found = logs_of(desk.chain, desk.store, broken)
-    assert [(one.source, one.name) for one in found] == [
-        ("attempt 1, task_error", "failure.txt"),
+    assert [(one.source, one.name) for one in found if isinstance(one, Log)] == [
         ("attempt 1, task_error", "train.log"),
+        ("attempt 1, task_error", "failure.txt"),
     ]
-    (reason,) = why_it_waits(view_task(desk.chain, desk.store, broken), desk.chain, now=desk.chain.now())
+    view = view_task(desk.chain, desk.store, broken)
+    failed_attempt, reason = why_it_waits(view, desk.chain, now=desk.chain.now(), store=desk.store)
+    assert failed_attempt == (
+        f"{desk.worker.account} took it, but its attempt failed (task_error): stage train: exited with 3; "
+        "see train.log; "
+        f"its last line: ModuleNotFoundError: No module named 'keras'; see 'node-runtime logs {broken}'"
+    )
     assert "attempts failed (task_error)" in reason
+    assert "else it opens again by itself at " in reason
 
 
-def test_a_task_with_a_result_and_a_free_slot_says_that_another_node_is_missing(desk: Desk) -> None:
+def test_an_attempts_logs_are_its_containers_by_time_then_why_it_failed_then_its_builds(desk: Desk) -> None:
+    task = desk.submit(TRAINING + "max_failures: 1\n").tasks[0].id
+    by_time = ["predict.log", "metrics.log", "failure.txt", "predict-image.log", "metrics-image.log"]
+    failed = stored(desk, "failed", dict.fromkeys(by_time, "said\n"))
+    desk.worker.report_failure(task, desk.worker.assign_task(task).epoch, FailureCategory.TASK_ERROR, failed)
+    assert [one.name for one in logs_of(desk.chain, desk.store, task) if isinstance(one, Log)] == by_time
+
+
+def test_a_task_with_a_result_and_a_free_slot_waits_for_another_node(desk: Desk) -> None:
     task = desk.submit(TRAINING + "slots: 2\n").tasks[0].id
     worked(desk, task)
     view = view_task(desk.chain, desk.store, task)
     waits, how, free = why_it_waits(view, desk.chain, now=view.task.created + 60_000)
     assert waits.startswith(f"submission {view.submissions[0].id} waits for you until ")
     assert f"'node-runtime validate {task}' shows it and asks" in how
-    assert free.startswith("a slot is free, and no other node has taken it: is one running")
+    assert free.startswith("a slot is free, and no other node has taken it. It pays 10 UNIT")
 
 
 def test_accepting_pays_the_worker_once(desk: Desk) -> None:
@@ -217,7 +254,7 @@ def test_accepting_pays_the_worker_once(desk: Desk) -> None:
         reject(desk.chain, task, "too late", submission.id)
 
 
-def test_rejecting_tells_the_worker_why_and_frees_the_slot(desk: Desk) -> None:
+def test_rejecting_stores_the_reason_and_frees_the_slot(desk: Desk) -> None:
     task = submitted(desk)
     worked(desk, task)
     with pytest.raises(InputError, match="between 1 and 256 bytes"):
@@ -228,17 +265,47 @@ def test_rejecting_tells_the_worker_why_and_frees_the_slot(desk: Desk) -> None:
     assert (view.task.state, view.task.free_slots) == (TaskState.OPEN, 1)
 
 
+OPEN_TRAININGS = TaskFilter(kind=Kind.TRAINING, state=TaskState.OPEN)
+
+
+def test_tasks_are_listed_by_plan_objective_and_moment_of_creation_and_of_all_creators(desk: Desk) -> None:
+    mine = submitted(desk)
+    created = view_task(desk.chain, desk.store, mine).task.created
+
+    def listed(only: TaskFilter) -> list[TaskId]:
+        return [view.task.id for view in list_tasks(desk.worker, desk.store, role=AccountRole.ALL, only=only)]
+
+    assert mine in listed(TaskFilter())
+    assert mine in listed(TaskFilter(since=created))
+    assert mine not in listed(TaskFilter(since=created + 1))
+    assert mine not in listed(TaskFilter(plan=PlanId(10**6)))
+    assert mine not in listed(TaskFilter(objective=ObjectiveId(10**6)))
+
+
+def test_the_newest_tasks_are_listed_and_how_many_are_older(desk: Desk, nrt: Nrt) -> None:
+    older, newer = submitted(desk), submitted(desk)
+    shown = nrt("list", "--limit", "1").stdout.splitlines()
+    assert shown[1].split()[0] == str(newer)
+    every = len(desk.chain.tasks_of(desk.chain.account))
+    assert shown[-1] == f"and {every - 1} older; --limit {every} lists all"
+    assert {older, newer} <= {one["task"]["id"] for one in json.loads(nrt("list", "--json").stdout)}
+    assert nrt("list", "--all", "--role", "open").returncode == 2
+    assert nrt("list", "--since", "1 year").returncode == 2
+    assert nrt("list", "--plan", "1000000").stdout == "no such tasks\n"
+    assert desk.chain.account[:6] in nrt("list", "--all", COLUMNS="160").stdout
+
+
 def test_tasks_are_listed_by_role_kind_and_status(desk: Desk) -> None:
     mine = submitted(desk)
-    found = list_tasks(desk.chain, desk.store, role=Role.MINE, kind=Kind.TRAINING, state=TaskState.OPEN)
+    found = list_tasks(desk.chain, desk.store, role=AccountRole.MINE, only=OPEN_TRAININGS)
     assert (found[-1].task.id, found[-1].name) == (mine, "round-1")
-    assert list_tasks(desk.worker, desk.store, role=Role.MINE) == ()
-    assert mine in [view.task.id for view in list_tasks(desk.worker, desk.store, role=Role.OPEN)]
+    assert list_tasks(desk.worker, desk.store, role=AccountRole.MINE) == ()
+    assert mine in [view.task.id for view in list_tasks(desk.worker, desk.store, role=AccountRole.OPEN)]
     desk.chain.cancel_task(mine, abort=False)
-    assert mine not in [view.task.id for view in list_tasks(desk.worker, desk.store, role=Role.OPEN)]
+    assert mine not in [view.task.id for view in list_tasks(desk.worker, desk.store, role=AccountRole.OPEN)]
 
 
-def test_an_open_task_says_why_nobody_takes_it(desk: Desk) -> None:
+def test_an_open_task_shows_why_no_node_takes_it(desk: Desk) -> None:
     task = submitted(desk)
     view = view_task(desk.chain, desk.store, task)
     created, deadline = view.task.created, view.task.terms.deadline
@@ -247,15 +314,23 @@ def test_an_open_task_says_why_nobody_takes_it(desk: Desk) -> None:
         return "; ".join(why_it_waits(view, desk.chain, now=now))
 
     assert "created moments ago" in reasons(created + 1_000)
-    assert "no node has taken it in 1m: is one running whose policy" in reasons(created + 60_000)
+    assert "no node has taken it in 1m. It pays 10 UNIT, its bond is" in reasons(created + 60_000)
     assert "deadline is too near" in reasons(deadline - 1_000)
     offered = desk.submit(TRAINING + f"assign_to: {desk.worker.account}\n").tasks[0].id
     waiting = why_it_waits(view_task(desk.chain, desk.store, offered), desk.chain, now=created + 60_000)
-    assert waiting == (f"it is offered to {desk.worker.account} only, which has not taken it",)
+    offer = f"it is offered to {desk.worker.account} only, which has not taken it"
+    assert waiting == (f"{offer}; why, its operator sees by 'node-runtime status'",)
 
 
-def test_a_waiting_task_names_what_it_waits_for(desk: Desk) -> None:
+def test_a_waiting_task_names_its_parent(desk: Desk) -> None:
     first = submitted(desk)
     second = desk.submit(TRAINING + f"models: [{{task: {first}}}]\n").tasks[0].id
     view = view_task(desk.chain, desk.store, second)
     assert why_it_waits(view, desk.chain, now=0) == (f"it waits for the model of task {first}, which is open",)
+
+
+def test_a_result_may_not_withhold_its_model(desk: Desk) -> None:
+    task = submitted(desk)
+    worked(desk, task, forge=lambda document: document.model_copy(update={"outputs_stay": ("model",)}))
+    (result,) = list_task_results(desk.chain, desk.store, task)
+    assert "keeps back what must come" in result.trouble

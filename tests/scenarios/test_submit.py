@@ -1,28 +1,35 @@
-"""What does a submitted file become on chain and in storage, and what keeps it from being submitted?"""
+"""The tasks, assets and objectives that a submitted file creates, and the reasons for refusal."""
 
+import re
 import secrets
+from contextlib import closing
+from typing import Any
 
 import pytest
+from substrateinterface import Keypair
 
-from node_runtime.admission import admitted_document
-from node_runtime.clock import current_time
-from node_runtime.creator.submit import Submitted
-from node_runtime.document import Document
-from node_runtime.errors import ChainRefused, InputError, SpecError, StorageError
-from node_runtime.task import (
+from node_runtime.creator.submit import Submitted, submit
+from node_runtime.domain.admission import admitted_document
+from node_runtime.domain.assets import Account, Asset, AssetKind, AssetRef, Digest, Label, Visibility
+from node_runtime.domain.clock import current_time
+from node_runtime.domain.document import Document
+from node_runtime.domain.task import (
     UNIT,
-    Asset,
-    AssetKind,
-    AssetRef,
-    Digest,
+    Assignment,
+    AssignmentState,
+    Balance,
     Kind,
-    Label,
     Output,
     Result,
+    Spec,
     TaskId,
     TaskState,
-    Visibility,
+    Terms,
 )
+from node_runtime.domain.units import at_most, read_amount
+from node_runtime.errors import ChainRefused, SpecError
+from node_runtime.kinds.scoring import ScoringDocument
+from node_runtime.substrate.client import connect
 from tests.scenarios.conftest import Desk
 
 TRAINING = """\
@@ -47,12 +54,12 @@ def whole_round(name: str) -> str:
 
 
 def fresh_name() -> str:
-    """Names of an account's objectives stay, and the tests of this file share a chain."""
+    """Return a unique name: objectives are permanent, and the tests of this file share a chain."""
     return f"objective-{secrets.token_hex(4)}"
 
 
 def admitted(desk: Desk, task: TaskId) -> Document:
-    """The document as a node sees it, after the node's own comparison with the chain."""
+    """Return the document after the node's admission check against the chain."""
     on_chain, spec = desk.chain.task(task), desk.chain.spec(task)
     assert on_chain is not None
     assert spec is not None
@@ -84,6 +91,7 @@ def test_documents_of_one_file_refer_to_each_other(desk: Desk) -> None:
     assert (opened.state, waiting.state) == (TaskState.OPEN, TaskState.WAITING)
     assert waiting.terms.plan == opened.terms.plan == submitted.plan is not None
     (made,) = submitted.objectives
+    assert isinstance(document, ScoringDocument)
     assert (document.objective, document.models[0].task) == (made.id, training)
     assert [key.split("/")[1] for key in document.data] == list(made.samples)
     spec = desk.chain.spec(training)
@@ -98,7 +106,7 @@ def test_the_same_file_again_stores_and_registers_nothing_anew(desk: Desk) -> No
     again = desk.submit(text)
     assert again.objectives == first.objectives
     assert desk.chain.assets_of(desk.chain.account) == assets
-    # only the scoring's document is new: it names the new training by its number
+    # only the scoring's document is new: it refers to the new training's number
     assert len(desk.stored() - stored) == 1
     assert set(numbers(again)).isdisjoint(numbers(first))
 
@@ -131,14 +139,67 @@ def test_custom_validation_names_the_judge(desk: Desk) -> None:
     assert (task.terms.review.judge, task.terms.review.window, task.terms.max_rejects) == (judge, 3_600_000, 2)
 
 
-def test_too_little_balance_says_how_much_is_missing_before_anything_is_stored(desk: Desk) -> None:
-    with pytest.raises(
-        ChainRefused, match=r"hold 9,000,000 UNIT, but 5Grwva\w+ has 9\d\d,\d+\.\d+ UNIT free"
-    ) as caught:
+@pytest.mark.parametrize(("more", "failures"), [("", 2), ("assign_to: {worker}\n", 1), ("max_failures: 3\n", 3)])
+def test_a_single_account_pauses_a_task_only_if_it_is_the_assignee(desk: Desk, more: str, failures: int) -> None:
+    (number,) = numbers(desk.submit(TRAINING + more.format(worker=desk.worker.account)))
+    task = desk.chain.task(number)
+    assert task is not None
+    assert task.terms.max_failures == failures
+
+
+def test_an_insufficient_balance_is_reported_with_the_missing_amount_before_anything_is_stored(desk: Desk) -> None:
+    output = r"costs at most 9,000,000\.\d+ UNIT, of which 9,000,000 UNIT are .* 5Grwva\w+ has [\d,.]+ UNIT free"
+    with pytest.raises(ChainRefused, match=output) as caught:
         desk.submit(TRAINING.replace("reward: 10", "reward: 9000000"))
     assert (caught.value.rule, caught.value.exit_code) == ("TooLittleBalance", 3)
     assert caught.value.remedy.startswith("send at least 8,0")
     assert desk.stored() == set()
+
+
+def test_the_missing_amount_suffices_and_the_price_is_not_exceeded(desk: Desk, network: str) -> None:
+    """Only the rewards are covered: the other costs are checked before the first transaction."""
+    key = Keypair.create_from_uri(f"//{secrets.token_hex(8)}")
+    desk.chain.pay(Account(key.ss58_address), 24 * UNIT)
+    training = TRAINING + "validation: manual\n"
+    text = f"{objective(fresh_name())}---\n{training}---\n{training.replace('round-1', 'round-2')}"
+    with closing(connect(network, key)) as poor:
+        with pytest.raises(ChainRefused, match="has 24 UNIT free") as caught:
+            submit(desk.write(text), poor, desk.store, say=desk.said.append)
+        assert poor.balance(poor.account) == Balance(free=24 * UNIT, held=0)
+        missing = re.search(r"send at least ([\d.]+) UNIT more", caught.value.remedy)
+        assert missing is not None
+        desk.chain.pay(poor.account, read_amount(missing[1]) - 1)
+        with pytest.raises(ChainRefused, match=r"send at least 0\.000000000001 UNIT more"):
+            submit(desk.write(text), poor, desk.store, say=desk.said.append)
+        desk.chain.pay(Account(key.ss58_address), 1)
+        before, price = poor.balance(poor.account), submit(desk.write(text), poor, desk.store, say=print).price
+        assert price is not None
+        after = poor.balance(poor.account)
+    assert before.free == price.total + price.kept
+    assert after.held == price.escrow + price.specs + price.records
+    assert price.kept <= after.free < price.kept + price.fees
+    assert (price.rewards, price.rejections, price.transactions) == (20 * UNIT, 4 * UNIT, 5)
+
+
+def test_the_price_is_printed_in_lines_that_fit_a_terminal(desk: Desk) -> None:
+    price = desk.submit(f"{TRAINING}validation: manual\n").price
+    assert price is not None
+    first = desk.said.index(f"this costs at most {at_most(price.total)}")
+    output = desk.said[first + 1 : first + 7]
+    parts = {
+        "rewards": price.rewards,
+        "fees of rejections": price.rejections,
+        "bytes of specs": price.specs,
+        "bytes of results": price.records,
+        "bytes of assets": price.bytes,
+        "transaction fees": price.fees,
+    }
+    for line, (name, units) in zip(output, parts.items(), strict=True):
+        number = re.escape(at_most(units).removesuffix(" UNIT"))
+        assert re.fullmatch(rf"  {name} +{number}  +(held|paid).+", line)
+    assert all(len(line) < 80 for line in desk.said[first : first + 7])
+    assert desk.said[first + 7] == "registered on chain"
+    assert sum(parts.values()) == price.total
 
 
 def test_a_sample_registered_under_the_other_label_is_named_by_its_path(desk: Desk) -> None:
@@ -155,8 +216,8 @@ def test_the_same_bytes_under_two_labels_in_one_file_are_refused_before_the_chai
     assert desk.chain.assets_of(desk.chain.account) == assets
 
 
-def test_test_samples_that_came_in_another_wrapping_are_refused_and_the_plan_is_cancelled(desk: Desk) -> None:
-    """Another account registers the Test sample's bytes as Train: the chain knows them by their digest."""
+def test_samples_registered_as_train_by_another_account_are_refused_and_the_plan_is_cancelled(desk: Desk) -> None:
+    """Another account registers the Test sample's bytes as Train; the chain compares digests."""
     name = fresh_name()
     (made,) = desk.submit(objective(name)).objectives
     other = desk.store.put(desk.folder / "test-0")
@@ -167,10 +228,35 @@ def test_test_samples_that_came_in_another_wrapping_are_refused_and_the_plan_is_
     with pytest.raises(ChainRefused) as caught:
         desk.submit(text)
     assert caught.value.rule == "TestSampleInTraining"
-    assert desk.said[-1].endswith("what was held for its tasks is free again")
+    assert "what is held for tasks nobody has taken is free again" in desk.said[-1]
     last = desk.chain.task(max(desk.chain.tasks_of(desk.chain.account)))
     assert last is not None
     assert (last.state, last.held) == (TaskState.CANCELLED, 0)
+
+
+def test_a_failed_plan_is_cancelled_without_paying_a_worker_that_claimed_a_task_meanwhile(desk: Desk) -> None:
+    class Raced:
+        """The desk's chain, on which the first task is claimed before the creation of the second is refused."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(desk.chain, name)
+
+        def create_task(self, terms: Terms, spec: Spec) -> TaskId:
+            if taken:
+                raise ChainRefused("Some", "no")
+            task = desk.chain.create_task(terms, spec)
+            taken.append(desk.worker.assign_task(task))
+            return task
+
+    taken: list[Assignment] = []
+    with pytest.raises(ChainRefused):
+        submit(desk.write(f"{TRAINING}---\n{TRAINING.replace('round-1', 'round-2')}"), Raced(), desk.store, say=print)
+    (hold,) = taken
+    desk.chain.settle(hold.task)
+    task, found = desk.chain.task(hold.task), desk.chain.assignment(hold.worker, hold.task)
+    assert task is not None
+    assert found is not None
+    assert (task.state, task.counters.live, found.state) == (TaskState.CLOSING, 1, AssignmentState.LIVE)
 
 
 def register_as_train(desk: Desk, digest: Digest) -> None:
@@ -179,12 +265,80 @@ def register_as_train(desk: Desk, digest: Digest) -> None:
     desk.worker.register_assets([sample])
 
 
+def test_every_reference_that_the_chain_does_not_know_is_told_before_anything_is_stored_or_paid(desk: Desk) -> None:
+    name, me = fresh_name(), desk.chain.account
+    (first,) = numbers(desk.submit(TRAINING))
+    desk.chain.cancel_task(first, abort=False)
+    (several,) = numbers(desk.submit(TRAINING + "slots: 2\n"))
+    opener = next(one for one in desk.chain.assets_of(me) if one.kind is AssetKind.OPENER)
+    private = Asset(
+        ref=AssetRef(owner=desk.worker.account, digest=Digest(secrets.token_hex(32))),
+        kind=AssetKind.DATA_SAMPLE,
+        label=Label.TRAIN,
+        visibility=Visibility.PRIVATE,
+        uri="private:",
+    )
+    desk.worker.register_assets([private])
+    desk.submit(objective(name))
+    nobodys, own = f"{desk.worker.account}/{'b' * 64}", f"{me}/{'c' * 64}"
+    before, stored = desk.chain.balance(me), desk.stored()
+    (desk.folder / "train-0" / "a.csv").write_text("new bytes\n")
+    with pytest.raises(SpecError) as refused:
+        desk.submit(
+            f"kind: training\nname: a\nalgo: {nobodys}\ndata: [{own}, {opener.ref}, {private.ref}]\nreward: 1\n"
+            f"models: [{{task: {first}}}, {{task: {several}}}]\nslots: 10001\n---\n"
+            f"kind: scoring\nname: b\nalgo: algo/\nmodel: {{task: {several + 10**6}}}\nobjective: {name}\nreward: 1\n"
+        )
+    at = f"{desk.folder / 'task.yaml'}"
+    add = "register it with 'node-runtime asset add FOLDER --kind data_sample --label train'"
+    assert refused.value.message.splitlines() == [
+        f"{at}:3:7: nobody has registered {nobodys}; ask its owner for the key",
+        f"{at}:4:8: {own} isn't registered; {add}, or 'node-runtime data add' on the node that keeps its bytes",
+        f"{at}:4:{8 + len(own) + 2}: {opener.ref} is registered as the opener, not as a Train sample",
+        f"{at}:6:10: task {first} is cancelled without an accepted result, so it has no model",
+        f"{at}:6:{20 + len(str(first))}: task {several} has 2 slots; a model can be taken from a task with one, so "
+        "name a submission: {submission: …}",
+        f"{at}:7:8: slots 10001 is above 10000",
+        f"{at}:12:8: there is no task {several + 10**6} on this chain",
+    ]
+    assert (desk.chain.balance(me), desk.stored()) == (before, stored)
+
+
+def test_a_model_that_cannot_be_certified_is_told_before_anything_is_paid(desk: Desk) -> None:
+    name, new = fresh_name(), fresh_name()
+    (number,) = numbers(desk.submit(TRAINING))
+    desk.submit(objective(name))
+    known = desk.chain.objectives_of(desk.chain.account)[-1]
+    scoring = f"kind: scoring\nname: s\nalgo: algo/\nmodel: {{task: {number}}}\nreward: 1\n"
+    for text, which in (
+        (f"{scoring}objective: {name}\n", f"{known.id}:"),
+        (f"{objective(new)}{scoring}objective: {new}\n", ", which is new:"),
+    ):
+        told = f"this model can't be certified for the objective ?{which} it is clean for none; name"
+        before = desk.chain.balance(desk.chain.account)
+        with pytest.raises(SpecError, match=told):
+            desk.submit(text)
+        assert desk.chain.balance(desk.chain.account) == before
+
+
 def test_another_objective_of_the_same_name_is_refused(desk: Desk) -> None:
     name = fresh_name()
     desk.submit(objective(name))
+    known = desk.chain.objectives_of(desk.chain.account)[-1]
+    before, stored = desk.chain.balance(desk.chain.account), desk.stored()
     (desk.folder / "test-0" / "more.csv").write_text("3\n")
-    with pytest.raises(InputError, match=f"you have an objective '{name}' on chain"):
-        desk.submit(objective(name))
+    (desk.folder / "opener.py").write_text("another = 1\n")
+    with pytest.raises(SpecError) as refused:
+        desk.submit(objective(name).replace("---\n", "direction: lower\n"))
+    told = f"your objective '{name}' on chain, number {known.id}, which can't be changed; "
+    told += "give this one a name of its own, or take that one by its number"
+    place = desk.folder / "task.yaml"
+    assert refused.value.message.splitlines() == [
+        f"{place}:4:9: opener: other bytes than those of {told}",
+        f"{place}:5:10: samples: other bytes than those of {told}",
+        f"{place}:6:12: direction is lower, not higher of {told}",
+    ]
+    assert (desk.chain.balance(desk.chain.account), desk.stored()) == (before, stored)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +350,7 @@ def test_another_objective_of_the_same_name_is_refused(desk: Desk) -> None:
         ("models: [{submission: 999999}]", ":7:10: submission 999999 has no model"),
     ],
 )
-def test_what_is_not_on_chain_is_told_with_its_place(desk: Desk, addition: str, told: str) -> None:
+def test_a_reference_that_is_not_on_chain_is_reported_with_its_place(desk: Desk, addition: str, told: str) -> None:
     with pytest.raises(SpecError) as caught:
         desk.submit(TRAINING + addition + "\n")
     assert f"{desk.folder / 'task.yaml'}{told}" in caught.value.message
@@ -205,5 +359,5 @@ def test_what_is_not_on_chain_is_told_with_its_place(desk: Desk, addition: str, 
 
 def test_a_link_in_a_sample_is_refused(desk: Desk) -> None:
     (desk.folder / "train-0" / "link").symlink_to("/etc/passwd")
-    with pytest.raises(StorageError, match="train-0/link"):
+    with pytest.raises(SpecError, match=r"task\.yaml:5:8: data\[0\]: .*train-0/link is a symbolic link"):
         desk.submit(TRAINING)

@@ -1,4 +1,4 @@
-"""What if this user's folder can't be written to? Every command that needs it says so, with its place and remedy."""
+"""An unwritable home folder is reported with place and remedy by every command that needs it."""
 
 import os
 import subprocess
@@ -11,20 +11,28 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "assets" / "noop" / "train.yaml"  # whose data is part of a checkout
 
 
-@pytest.mark.parametrize("command", [("up", "--detach"), ("demo",), ("doctor", "--json"), ("run", str(EXAMPLE))])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("node_runtime", "up", "--detach"),
+        ("node_runtime", "doctor", "--json"),
+        ("node_runtime", "run", str(EXAMPLE)),
+        ("examples.demo",),
+    ],
+)
 @pytest.mark.docker
-def test_a_home_that_cannot_be_made_is_told_with_its_place(command: tuple[str, ...], tmp_path: Path) -> None:
-    (tmp_path / "disk").symlink_to("gone")  # a user who may do everything isn't kept out by rights
+def test_a_home_that_cannot_be_created_is_reported_with_its_place(command: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "disk").symlink_to("gone")  # permissions don't restrict root
     home = tmp_path / "disk" / "home"
-    told = subprocess.run(
-        [sys.executable, "-m", "node_runtime", *command],
+    output = subprocess.run(
+        [sys.executable, "-m", *command],
         env={**os.environ, "NODE_RUNTIME_HOME": str(home)},
         cwd=EXAMPLE.parents[2],
         capture_output=True,
         text=True,
         check=False,
     )
-    said = " ".join((told.stdout + told.stderr).split())
-    assert told.returncode == 4, said
-    assert f"working in {home}" in said
-    assert "check that folder and its rights" in said
+    messages = " ".join((output.stdout + output.stderr).split())
+    assert output.returncode == 4, messages
+    assert f"working in {home}" in messages
+    assert "check that folder and its rights" in messages

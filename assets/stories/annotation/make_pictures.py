@@ -112,7 +112,8 @@ def free_place(copy: Picture, taken: list[Box], random: np.random.Generator) -> 
 
 def scaled(picture: Picture, scale: float) -> Picture:
     height, width = (round(side * scale) for side in picture.shape[:2])
-    return util.img_as_ubyte(transform.resize(picture, (height, width), anti_aliasing=True))
+    made: Picture = util.img_as_ubyte(transform.resize(picture, (height, width), anti_aliasing=True))
+    return made
 
 
 def coloured(picture: Picture) -> Picture:

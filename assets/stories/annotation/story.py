@@ -13,24 +13,23 @@ import sys
 import threading
 from pathlib import Path
 
-from rich.console import Console
-
+from examples.steps import Steps, errors_told
+from examples.story import Stage, balances, on_stage, wait_for_results
 from node_runtime import creator
-from node_runtime.agreement import agreement
-from node_runtime.annotation_files import annotation_files
-from node_runtime.annotations import output_name
-from node_runtime.cli.annotation_tables import print_agreement
-from node_runtime.cli.demo import Steps
-from node_runtime.cli.story import Stage, balances, on_stage, wait_for_results
-from node_runtime.cli.workbench import open_workbench
+from node_runtime.cli.output import line, render, styled
+from node_runtime.cli.tables import print_agreement
 from node_runtime.contributor import send_result, work
+from node_runtime.contributor.interactive import open_workbench
 from node_runtime.creator.results import fetch_result
 from node_runtime.creator.submit import submit
 from node_runtime.creator.tasks import TaskView, view_task
-from node_runtime.document import Annotation
-from node_runtime.errors import InputError, NodeRuntimeError
-from node_runtime.spec import read_specs
-from node_runtime.task import Submission, SubmissionState, TaskId, TaskState
+from node_runtime.domain.task import Submission, SubmissionState, TaskId, TaskState
+from node_runtime.errors import InputError
+from node_runtime.kinds.annotation import AnnotationDocument
+from node_runtime.kinds.annotation.agreement import agreement
+from node_runtime.kinds.annotation.definition import Annotation, annotation_files
+from node_runtime.kinds.annotation.outputs import output_name
+from node_runtime.spec.read import read_specs
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -44,9 +43,9 @@ HURRIED = [20, 20, 60, 60]  # what somebody draws who didn't look
 OUTSIDE = [380, 380, 60, 60]
 
 
-def tell(console: Console) -> None:
+def tell() -> None:
     """Raises what went wrong; then too nothing is left running."""
-    steps = Steps(console, STEPS)
+    steps = Steps(STEPS)
     with steps.step("paste coins, cats and cups out of photographs into larger pictures"):
         subprocess.run([sys.executable, str(HERE / "make_pictures.py")], check=True, stdout=subprocess.DEVNULL)
         shutil.rmtree(RESULTS, ignore_errors=True)
@@ -66,8 +65,9 @@ def tell(console: Console) -> None:
         with steps.step("the creator compares again, and accepts"):
             _judge(task, _compare(task, stage), substrate, stage)
             _check_done(task, stage)
-        console.print(balances(stage))
-    console.print("\n[bold green]the story ends well[/]: three annotations are accepted and paid, one was rejected")
+        render(balances(stage))
+    line("")
+    render(styled(("the story ends well", "bold green"), ": three annotations are accepted and paid, one was rejected"))
 
 
 def _annotate_in_a_hurry(task: TaskId, substrate: creator.Substrate, stage: Stage) -> None:
@@ -95,13 +95,14 @@ def _draw(outputs: Path, files: tuple[str, ...], box: list[int]) -> None:
 
 def _annotate_in_a_container(task: TaskId, substrate: creator.Substrate, stage: Stage) -> None:
     """As the command ``node-runtime work`` does."""
+    person = substrate.account("//Eve")
     assigned = creator.assign_task(substrate, "//Eve", None, task, into=RESULTS / "person-2", say=stage.steps.say)
     with open_workbench(assigned, stage.store, say=lambda _: None) as bench:
-        worked = work(assigned, bench, stop=threading.Event())
+        worked = work(assigned, bench, person, stop=threading.Event())
     if worked.failure is not None:
         raise worked.failure
     outputs = assigned.folder / "outputs"
-    sent = send_result(substrate.account("//Eve"), stage.store, task, outputs, witnessed=worked.witnessed)
+    sent = send_result(person, stage.store, task, outputs, witnessed=worked.witnessed)
     stage.steps.say(f"start_task.sh found the samples: submission {sent.submission}")
 
 
@@ -140,7 +141,7 @@ def _check_done(task: TaskId, stage: Stage) -> None:
 
 
 def _annotation(view: TaskView) -> Annotation:
-    if view.document is None or view.document.annotation is None:
+    if not isinstance(view.document, AnnotationDocument):
         raise InputError(f"task {view.task.id} is no annotation", remedy="see annotate.yaml")
     return view.document.annotation
 
@@ -150,9 +151,5 @@ def _role(submission: Submission, stage: Stage) -> str:
 
 
 if __name__ == "__main__":
-    told = Console(highlight=False, soft_wrap=True)
-    try:
-        tell(told)
-    except NodeRuntimeError as error:
-        told.print(f"error: {error.message}\ntry:   {error.remedy}", style="bold red", markup=False)
-        sys.exit(error.exit_code)
+    with errors_told():
+        tell()

@@ -9,27 +9,25 @@ scikit-learn. Results stay in ``results/``.
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from examples.steps import Steps, errors_told
+from examples.story import Stage, balances, on_stage, wait_for_results
 from node_runtime import creator
-from node_runtime.cli.demo import Steps
-from node_runtime.cli.local_bench import open_bench
-from node_runtime.cli.story import Stage, balances, on_stage, wait_for_results
-from node_runtime.cli.text import table
+from node_runtime.cli.output import line, render, styled, table
+from node_runtime.cli.session import open_bench
 from node_runtime.creator.federation import Chosen, federate
 from node_runtime.creator.local_run import run_locally
 from node_runtime.creator.results import fetch_result
 from node_runtime.creator.submit import submit
-from node_runtime.errors import InputError, NodeRuntimeError
+from node_runtime.domain.task import Submission, TaskId
+from node_runtime.errors import InputError
 from node_runtime.federation.model_folder import WEIGHTS
-from node_runtime.network_file import CREATOR
-from node_runtime.spec import read_specs
-from node_runtime.task import Submission, TaskId
+from node_runtime.localnet.record import CREATOR
+from node_runtime.spec.read import read_specs
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -45,12 +43,12 @@ CONTRIBUTORS = ("contributor-1", "contributor-2", "contributor-3")
 ACCEPTED = CONTRIBUTORS[:2]
 STEPS = 9
 
-Scores = dict[str, float]
+Scores = dict[str, Decimal]
 
 
-def tell(console: Console) -> None:
+def tell() -> None:
     """Raises what went wrong; then too nothing is left running."""
-    steps = Steps(console, STEPS)
+    steps = Steps(STEPS)
     with steps.step("split the handwritten digits of scikit-learn into the roles' shards"):
         subprocess.run([sys.executable, str(HERE / "make_shards.py")], check=True, stdout=subprocess.DEVNULL)
         shutil.rmtree(RESULTS, ignore_errors=True)
@@ -79,9 +77,10 @@ def tell(console: Console) -> None:
             scores["federated by a node"] = _federated_by_a_node(accepted, substrate, stage)
         with steps.step("look at what became of it"):
             better = _check_better(scores)
-        console.print(_scores_table(scores))
-        console.print(balances(stage))
-    console.print(f"\n[bold green]the story ends well[/]: {better}; {steps.seconds:.0f} s in all")
+        render(_scores_table(scores))
+        render(balances(stage))
+    line("")
+    render(styled(("the story ends well", "bold green"), f": {better}; {steps.seconds:.0f} s in all"))
 
 
 def _submit(file: str, stage: Stage) -> dict[str, TaskId]:
@@ -104,7 +103,7 @@ def _evaluated(delivered: dict[str, Submission], stage: Stage) -> Scores:
     with open_bench(RESULTS / "evaluated", say=stage.steps.say) as bench:
         for result in run_locally(read_specs(HERE / "2-evaluate.yaml"), bench):
             if result.perf is not None:
-                scores[result.name] = result.perf.micro_units / 1_000_000
+                scores[result.name] = result.perf.score
     return scores
 
 
@@ -120,7 +119,7 @@ def _judge(delivered: dict[str, Submission], scores: Scores, substrate: creator.
             stage.steps.say(f"{name} is rejected: {reason}")
 
 
-def _federated_by_a_node(accepted: list[TaskId], substrate: creator.Substrate, stage: Stage) -> float:
+def _federated_by_a_node(accepted: list[TaskId], substrate: creator.Substrate, stage: Stage) -> Decimal:
     file = HERE / "3-federate.yaml"
     named = [model.task for _, spec in read_specs(file).tasks for model in spec.needed_models]
     if named[: len(accepted)] != accepted:
@@ -134,10 +133,10 @@ def _federated_by_a_node(accepted: list[TaskId], substrate: creator.Substrate, s
     return _certified(made["federated-score"])
 
 
-def _certified(submission: Submission) -> float:
+def _certified(submission: Submission) -> Decimal:
     if submission.score is None:
         raise InputError(f"submission {submission.id} has no score", remedy="see its logs")
-    return submission.score.number
+    return submission.score.value
 
 
 def _check_better(scores: Scores) -> str:
@@ -156,16 +155,6 @@ def _scores_table(scores: Scores) -> Table:
     return made
 
 
-@contextmanager
-def _errors_told(console: Console) -> Iterator[None]:
-    try:
-        yield
-    except NodeRuntimeError as error:
-        console.print(f"error: {error.message}\ntry:   {error.remedy}", style="bold red", markup=False)
-        sys.exit(error.exit_code)
-
-
 if __name__ == "__main__":
-    told = Console(highlight=False, soft_wrap=True)
-    with _errors_told(told):
-        tell(told)
+    with errors_told():
+        tell()

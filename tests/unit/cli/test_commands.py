@@ -1,18 +1,26 @@
-"""Does the list of commands say what each command is, and is nothing read that a command doesn't need?"""
+"""The list of commands matches their help, and a command imports only the modules it needs."""
 
 import inspect
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from node_runtime.cli.commands import COMMANDS, Listed
-from node_runtime.cli.on_demand import command_of
+from node_runtime.cli import app
+from node_runtime.cli.lazy_group import COMMANDS, Listed, command_of
 from tests.background import LIMIT
 
 LISTED = [command for commands in COMMANDS.values() for command in commands]
+SHOWN = [
+    (*parts, name)
+    for command in LISTED
+    for parts, group in (((command.name,), command_of(command.name)),)
+    for name in getattr(group, "commands", {"": group})
+]
 HEAVY = {"docker", "numpy", "sklearn", "substrateinterface", "wasmtime", "yaml"}
 MODULES_AT_THE_END = """
 import atexit, json, sys
@@ -24,31 +32,61 @@ app(sys.argv[1:-1])
 
 
 def read_by(told: Path, *arguments: str) -> set[str]:
-    """The modules that a command has read when it ends; those that Python starts with are not counted."""
+    """Return the modules that a command has imported at its end."""
     command = [sys.executable, "-c", MODULES_AT_THE_END, *arguments, str(told)]
     subprocess.run(command, check=True, capture_output=True, timeout=LIMIT)
     return set(json.loads(told.read_text()))
 
 
 @pytest.mark.parametrize("listed", LISTED, ids=lambda listed: listed.name)
-def test_the_list_says_of_a_command_what_its_own_help_begins_with(listed: Listed) -> None:
+def test_the_summary_is_the_first_paragraph_of_the_commands_help(listed: Listed) -> None:
     first_paragraph = inspect.cleandoc(command_of(listed.name).help).split("\n\n")[0]
     assert listed.summary == " ".join(first_paragraph.split())
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("version",)])
-def test_help_and_version_read_nothing_heavy(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("--version",),
+        ("version",),
+        *((name, "--help") for name in ("list", "results", "up", "daemon", "status", "nodes")),
+    ],
+)
+def test_help_and_version_import_nothing_heavy(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert read_by(tmp_path / "told", *arguments) & HEAVY == set()
 
 
-def test_checking_a_file_reads_neither_chain_nor_containers(tmp_path: Path) -> None:
+def test_checking_a_file_imports_neither_chain_nor_containers(tmp_path: Path) -> None:
     file = tmp_path / "task.yaml"
     file.write_text("kind: objective\nname: digits\nmetric: metric/\nopener: opener.py\nsamples: [sample]\n")
     (tmp_path / "metric").mkdir()
-    (tmp_path / "metric" / "Dockerfile").write_text("FROM scratch\n")
+    (tmp_path / "metric" / "Dockerfile").write_text('FROM scratch\nENTRYPOINT ["/run"]\n')
     (tmp_path / "opener.py").write_text("")
     (tmp_path / "sample").mkdir()
     (tmp_path / "sample" / "a.csv").write_text("1")
     read = read_by(tmp_path / "told", "check", str(file))
     assert read & {"docker", "numpy", "substrateinterface", "wasmtime"} == set()
-    assert "node_runtime.spec" in read
+    assert "node_runtime.spec.read" in read
+
+
+@pytest.mark.parametrize("words", SHOWN, ids=lambda words: " ".join(words).strip())
+def test_help_names_types_in_words_and_ends_with_an_example_that_is_accepted(
+    words: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
+    command = command_of(words[0])
+    command = getattr(command, "commands", {"": command})[words[1]]
+    shown = CliRunner().invoke(app, [*filter(None, words), "--help"])
+    assert shown.exit_code == 0, shown.output
+    assert "<" not in shown.output.replace("<=", "")
+    assert max(map(len, shown.output.splitlines())) <= 80
+    _, found, typed = " ".join(shown.output.split()).partition("Example: node-runtime ")
+    assert found
+    arguments = shlex.split(typed.partition(" > ")[0])[len(list(filter(None, words))) :]
+    command.make_context(words[0], arguments)  # raises what a person would be told of them
+
+
+def test_the_help_of_a_group_has_an_example() -> None:
+    for name in ("asset", "objective", "data"):
+        assert "Example: node-runtime" in CliRunner().invoke(app, [name, "--help"]).output

@@ -1,16 +1,17 @@
-"""What do the devnet's own tests share? The packaged runtime, and a chain without a server."""
+"""Fixtures of the devnet's tests: the packaged runtime, and a chain without a server."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from node_runtime.devnet.chain import Chain
-from node_runtime.devnet.compiled import default_cache
+from node_runtime.devnet.chain import EmbeddedChain
 from node_runtime.devnet.pool import Status
-from node_runtime.devnet.server import RUNTIME
-from node_runtime.devnet.store import STATE_HISTORY, Store
+from node_runtime.devnet.server.server import RUNTIME
+from node_runtime.devnet.state.store import STATE_HISTORY, Store
+from node_runtime.devnet.wasm.compiled import default_cache
 from tests.devnet import Clock, OpenChain
+from tests.stored import BEGIN, Stored, unpack_stored
 from tests.transfers import Signer, development_keys
 
 
@@ -21,7 +22,7 @@ def code() -> bytes:
 
 @pytest.fixture(scope="session")
 def cache_folder() -> Path:
-    """The user's own, so that the runtime is compiled once and not for every test run."""
+    """The user's cache, so that the runtime is compiled once and not for every test run."""
     return default_cache()
 
 
@@ -32,7 +33,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def statuses() -> list[tuple[bytes, Status]]:
-    """What the pool told about transactions, in order."""
+    """The pool's status notifications, in order."""
     return []
 
 
@@ -40,14 +41,14 @@ def statuses() -> list[tuple[bytes, Status]]:
 def open_chain(
     tmp_path: Path, code: bytes, cache_folder: Path, clock: Clock, statuses: list[tuple[bytes, Status]]
 ) -> Iterator[OpenChain]:
-    """Opens the chain in the test's folder; again after a first one means a restart."""
+    """Open the chain in the test's folder; a second call restarts it."""
     stores: list[Store] = []
 
-    def open_it(preset: str = "development", code: bytes = code, history: int = STATE_HISTORY) -> Chain:
+    def open_it(preset: str = "development", code: bytes = code, history: int = STATE_HISTORY) -> EmbeddedChain:
         while stores:
             stores.pop().close()
         stores.append(Store(tmp_path / "chain.sqlite", history=history))
-        return Chain(
+        return EmbeddedChain(
             stores[0],
             code=code,
             preset=preset,
@@ -62,13 +63,13 @@ def open_chain(
 
 
 @pytest.fixture
-def chain(open_chain: OpenChain) -> Chain:
+def chain(open_chain: OpenChain) -> EmbeddedChain:
     return open_chain()
 
 
 @pytest.fixture
-def signers(chain: Chain) -> dict[str, Signer]:
-    version = chain.rules_at(0).version
+def signers(chain: EmbeddedChain) -> dict[str, Signer]:
+    version = chain.runtime_at(0).version
     return {
         name: Signer(
             keys=keys,
@@ -78,3 +79,23 @@ def signers(chain: Chain) -> dict[str, Signer]:
         )
         for name, keys in development_keys().items()
     }
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Stored:
+    return unpack_stored(tmp_path / "stored")
+
+
+@pytest.fixture
+def old_chain(stored: Stored, code: bytes, cache_folder: Path) -> Iterator[EmbeddedChain]:
+    """The stored chain of commit 7bf0b92, still under its own runtime."""
+    store = Store(stored.chain / "chain.sqlite")
+    yield EmbeddedChain(
+        store,
+        code=code,
+        preset="development",
+        cache_folder=cache_folder,
+        wall_clock=lambda: BEGIN + 60_000,
+        notify=lambda _transaction, _status: None,
+    )
+    store.close()

@@ -1,24 +1,24 @@
-"""Does the chain keep the runtime's rules: blocks that execute again to the same root, restarts, past states?"""
+"""The chain: re-execution of blocks to the same root, refused transactions, restarts, past states."""
 
 import random
 
 import pytest
 from eth_keys.datatypes import PrivateKey
 
-from node_runtime.devnet import api, blocks
-from node_runtime.devnet.chain import Chain, TransactionRefused
-from node_runtime.devnet.compiled import unpacked
-from node_runtime.devnet.host import RuntimePanic
-from node_runtime.devnet.pool import StatusName, TemporarilyBanned
+from node_runtime.devnet import blocks, runtime_api
+from node_runtime.devnet.chain import EmbeddedChain, TransactionRefused
+from node_runtime.devnet.pool import Status, StatusName, TemporarilyBanned
 from node_runtime.devnet.scale import prefixed
-from node_runtime.devnet.trie import blake2_256
+from node_runtime.devnet.state.trie import blake2_256
+from node_runtime.devnet.wasm.compiled import unpacked
+from node_runtime.devnet.wasm.host import RuntimePanic
 from node_runtime.errors import InputError
 from tests.devnet import Clock, OpenChain
 from tests.transfers import UNIT, Signer
 
 
 def test_every_block_of_a_long_random_run_executes_again_to_the_same_root(
-    chain: Chain, signers: dict[str, Signer], clock: Clock
+    chain: EmbeddedChain, signers: dict[str, Signer], clock: Clock
 ) -> None:
     random_ = random.Random(3)
     names = sorted(signers)
@@ -34,17 +34,17 @@ def test_every_block_of_a_long_random_run_executes_again_to_the_same_root(
         chain.execute_again(number)
 
 
-def test_a_block_with_a_changed_extrinsic_does_not_execute(chain: Chain, signers: dict[str, Signer]) -> None:
+def test_a_block_with_a_changed_extrinsic_does_not_execute(chain: EmbeddedChain, signers: dict[str, Signer]) -> None:
     alice, bob = signers["Alice"], signers["Bob"]
     chain.submit(alice.transfer(bob.account, UNIT, nonce=0))
     sealed = chain.seal()
     other = alice.transfer(bob.account, 2 * UNIT, nonce=0)
-    rules = chain.rules_at(0)
+    rules = chain.runtime_at(0)
     with pytest.raises(RuntimePanic):
         blocks.execute(rules.runtime, chain.overlay_at(0), sealed.header, (*sealed.block.extrinsics[:-1], other))
 
 
-def test_time_on_chain_advances_even_when_the_clock_stands_or_goes_back(chain: Chain, clock: Clock) -> None:
+def test_time_on_chain_advances_even_when_the_clock_stands_or_goes_back(chain: EmbeddedChain, clock: Clock) -> None:
     times = []
     for moved in (0, 0, -5000, 100, 7000):
         clock.now += moved
@@ -54,7 +54,7 @@ def test_time_on_chain_advances_even_when_the_clock_stands_or_goes_back(chain: C
 
 
 def test_transactions_of_one_account_stand_in_nonce_order_however_they_arrive(
-    chain: Chain, signers: dict[str, Signer]
+    chain: EmbeddedChain, signers: dict[str, Signer]
 ) -> None:
     alice, bob = signers["Alice"], signers["Bob"]
     transfers = [alice.transfer(bob.account, UNIT, nonce=nonce, tip=nonce) for nonce in range(4)]
@@ -65,7 +65,7 @@ def test_transactions_of_one_account_stand_in_nonce_order_however_they_arrive(
 
 
 def test_a_transaction_after_a_gap_waits_until_the_gap_is_closed_by_a_block(
-    chain: Chain, signers: dict[str, Signer]
+    chain: EmbeddedChain, signers: dict[str, Signer]
 ) -> None:
     alice, bob = signers["Alice"], signers["Bob"]
     later = alice.transfer(bob.account, UNIT, nonce=1)
@@ -76,7 +76,7 @@ def test_a_transaction_after_a_gap_waits_until_the_gap_is_closed_by_a_block(
 
 
 def test_a_higher_tip_takes_the_place_of_the_same_nonce(
-    chain: Chain, signers: dict[str, Signer], statuses: list
+    chain: EmbeddedChain, signers: dict[str, Signer], statuses: list[tuple[bytes, Status]]
 ) -> None:
     alice, bob = signers["Alice"], signers["Bob"]
     first = chain.submit(alice.transfer(bob.account, UNIT, nonce=0))
@@ -92,8 +92,8 @@ def test_a_higher_tip_takes_the_place_of_the_same_nonce(
         (0, 0, "stranger", "bad signature"),
     ],
 )
-def test_what_the_runtime_refuses_does_not_enter_the_pool(
-    chain: Chain, signers: dict[str, Signer], nonce: int, tip: int, signer: str, reason: str
+def test_transactions_that_the_runtime_refuses_do_not_enter_the_pool(
+    chain: EmbeddedChain, signers: dict[str, Signer], nonce: int, tip: int, signer: str, reason: str
 ) -> None:
     alice = signers["Alice"]
     genesis = alice.genesis if signer == "Alice" else bytes(32)
@@ -104,7 +104,7 @@ def test_what_the_runtime_refuses_does_not_enter_the_pool(
 
 
 def test_a_transaction_that_stands_in_a_block_is_refused_for_a_while_and_its_nonce_for_ever(
-    chain: Chain, signers: dict[str, Signer]
+    chain: EmbeddedChain, signers: dict[str, Signer]
 ) -> None:
     alice, bob = signers["Alice"], signers["Bob"]
     transfer = alice.transfer(bob.account, UNIT, nonce=0)
@@ -117,7 +117,7 @@ def test_a_transaction_that_stands_in_a_block_is_refused_for_a_while_and_its_non
 
 
 def test_a_transaction_whose_fee_was_spent_before_it_is_dropped_and_the_block_made_without_it(
-    chain: Chain, signers: dict[str, Signer], statuses: list
+    chain: EmbeddedChain, signers: dict[str, Signer], statuses: list[tuple[bytes, Status]]
 ) -> None:
     alice, bob = signers["Alice"], signers["Bob"]
     nearly_all = 999_999 * UNIT + UNIT * 9 // 10
@@ -129,7 +129,7 @@ def test_a_transaction_whose_fee_was_spent_before_it_is_dropped_and_the_block_ma
     chain.execute_again(sealed.block.number)
 
 
-def test_an_ethereum_style_key_may_sign(chain: Chain, signers: dict[str, Signer]) -> None:
+def test_an_ethereum_style_key_may_sign(chain: EmbeddedChain, signers: dict[str, Signer]) -> None:
     private = PrivateKey(bytes(range(1, 33)))
     account = blake2_256(private.public_key.to_compressed_bytes())
     chain.submit(signers["Alice"].transfer(account, 10 * UNIT, nonce=0))
@@ -148,7 +148,7 @@ def test_an_ethereum_style_key_may_sign(chain: Chain, signers: dict[str, Signer]
 
 
 def test_a_restarted_chain_goes_on_from_its_last_block(
-    chain: Chain, signers: dict[str, Signer], open_chain: OpenChain
+    chain: EmbeddedChain, signers: dict[str, Signer], open_chain: OpenChain
 ) -> None:
     alice, bob = signers["Alice"], signers["Bob"]
     chain.submit(alice.transfer(bob.account, UNIT, nonce=0))
@@ -161,7 +161,7 @@ def test_a_restarted_chain_goes_on_from_its_last_block(
     again.execute_again(again.head.number)
 
 
-def test_another_preset_than_the_stored_chains_is_refused(chain: Chain, open_chain: OpenChain) -> None:
+def test_another_preset_than_the_stored_chains_is_refused(chain: EmbeddedChain, open_chain: OpenChain) -> None:
     assert chain.head.number == 0
     with pytest.raises(InputError, match="--fresh"):
         open_chain(preset="local_testnet")
@@ -178,23 +178,23 @@ def test_the_second_preset_makes_another_chain(open_chain: OpenChain) -> None:
     chain.execute_again(1)
 
 
-def test_an_earlier_state_answers_as_it_did_then(chain: Chain, signers: dict[str, Signer]) -> None:
+def test_an_earlier_state_answers_as_it_did_then(chain: EmbeddedChain, signers: dict[str, Signer]) -> None:
     alice, bob = signers["Alice"], signers["Bob"]
     for nonce in range(3):
         chain.submit(alice.transfer(bob.account, UNIT, nonce=nonce))
         chain.seal()
     nonces = [
-        api.account_nonce(chain.rules_at(number).runtime, chain.overlay_at(number), alice.account)
+        runtime_api.account_nonce(chain.runtime_at(number).runtime, chain.overlay_at(number), alice.account)
         for number in range(4)
     ]
     assert nonces == [0, 1, 2, 3]
 
 
 def test_a_new_runtime_rules_from_the_next_block_on(
-    chain: Chain, signers: dict[str, Signer], code: bytes, open_chain: OpenChain
+    chain: EmbeddedChain, signers: dict[str, Signer], code: bytes, open_chain: OpenChain
 ) -> None:
     alice = signers["Alice"]
-    other = unpacked(code)  # the same rules in other bytes
+    other = unpacked(code)  # the same runtime, uncompressed
     sudo, system, set_code_without_checks = 6, 0, 3
     chain.submit(alice.signed(bytes((sudo, 0, system, set_code_without_checks)) + prefixed(other), nonce=0))
     upgraded = chain.seal().block
@@ -204,4 +204,26 @@ def test_a_new_runtime_rules_from_the_next_block_on(
     again = open_chain()
     for number in range(1, again.head.number + 1):
         again.execute_again(number)
-    assert again.rules_at(0).runtime is not again.rules_at(again.head.number).runtime
+    assert again.runtime_at(0).runtime is not again.runtime_at(again.head.number).runtime
+
+
+def test_the_next_nonce_of_an_account_is_found_without_a_look_at_all_that_waits(
+    chain: EmbeddedChain, signers: dict[str, Signer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = signers["Alice"], signers["Bob"]
+    looks: list[bytes] = []
+    provides = chain.pool.provides
+
+    def counted(tag: bytes) -> bool:
+        looks.append(tag)
+        return provides(tag)
+
+    monkeypatch.setattr(chain.pool, "provides", counted)
+    for nonce in range(30):
+        assert chain.next_nonce(alice.account) == nonce
+        chain.submit(alice.transfer(bob.account, UNIT, nonce=nonce))
+        looks.clear()
+    assert chain.next_nonce(alice.account) == 30
+    assert len(looks) <= 3
+    chain.seal()
+    assert chain.next_nonce(alice.account) == 30

@@ -1,11 +1,11 @@
-"""Is a runtime compiled once, also when the cache is damaged, missing or used by two at once?"""
+"""A runtime is compiled once; a damaged, missing or concurrently used cache is handled."""
 
 from pathlib import Path
 
 import pytest
 import wasmtime
 
-from node_runtime.devnet.compiled import compiled, unpacked
+from node_runtime.devnet.wasm.compiled import compiled, unpacked
 from node_runtime.errors import InputError
 from tests.background import all_at_once
 

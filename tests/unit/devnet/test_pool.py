@@ -1,9 +1,15 @@
-"""Does the pool order, replace, limit and forget transactions as Substrate's pool does?"""
+"""The pool orders, replaces, limits and drops transactions as Substrate's pool does."""
+
+import random
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any
 
 import pytest
 
 from node_runtime.devnet import pool as pool_module
-from node_runtime.devnet.api import Validity
 from node_runtime.devnet.pool import (
     AlreadyImported,
     NoRoom,
@@ -13,14 +19,15 @@ from node_runtime.devnet.pool import (
     TemporarilyBanned,
     TooLowPriority,
 )
-from node_runtime.devnet.trie import blake2_256
+from node_runtime.devnet.runtime_api import Validity
+from node_runtime.devnet.state.trie import blake2_256
 from tests.devnet import Clock
 
 BLOCK = b"B" * 32
 
 
 class World:
-    """A pool, its clock and what it told."""
+    """A pool, its clock and its notifications."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -30,7 +37,7 @@ class World:
     def add(
         self, name: str, *, requires: str = "", provides: str = "", priority: int = 1, longevity: int = 64
     ) -> bytes:
-        """Tags are single letters."""
+        """Add a transaction; tags are single letters."""
         tags = [tuple(letter.encode() for letter in letters) for letters in (requires, provides or name)]
         validity = Validity(priority=priority, requires=tags[0], provides=tags[1], longevity=longevity)
         return self.pool.add(name.encode(), validity, 0)
@@ -62,7 +69,7 @@ def test_higher_priority_goes_first_and_older_first_among_equals(world: World) -
     assert world.ready() == "b a c"
 
 
-def test_what_is_required_goes_before_whatever_its_priority(world: World) -> None:
+def test_a_required_transaction_precedes_its_dependants_at_any_priority(world: World) -> None:
     world.add("c", requires="b", priority=9)
     world.add("b", requires="a", priority=5)
     world.add("a", priority=1)
@@ -70,7 +77,7 @@ def test_what_is_required_goes_before_whatever_its_priority(world: World) -> Non
     assert world.statuses("c") == ["future", "ready"]
 
 
-def test_what_requires_something_unknown_waits_for_a_block_that_has_it(world: World) -> None:
+def test_a_transaction_with_an_unknown_requirement_waits_for_a_block_that_provides_it(world: World) -> None:
     world.add("b", requires="a")
     assert world.ready() == ""
     assert not world.pool.has_ready()
@@ -136,7 +143,7 @@ def test_one_that_lived_too_long_is_dropped(world: World) -> None:
     assert world.statuses("short") == ["ready", "invalid"]
 
 
-def test_a_full_pool_keeps_what_is_worth_most(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_pool_keeps_the_highest_priorities(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "READY_LIMIT", 3)
     monkeypatch.setattr(pool_module, "FUTURE_LIMIT", 2)
     for name, priority in (("a", 1), ("b", 2), ("c", 3)):
@@ -159,7 +166,7 @@ def test_a_pool_of_too_many_bytes_takes_no_more(world: World, monkeypatch: pytes
         world.add("b" * 8, provides="b")
 
 
-def test_a_full_pool_keeps_what_a_newcomer_stands_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_pool_keeps_the_dependencies_of_a_new_transaction(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "READY_LIMIT", 3)
     monkeypatch.setattr(pool_module, "FUTURE_LIMIT", 2)
     for name, priority in (("a", 1), ("b", 2), ("c", 3)):
@@ -168,7 +175,7 @@ def test_a_full_pool_keeps_what_a_newcomer_stands_on(world: World, monkeypatch: 
     assert world.ready() == "c a d"
 
 
-def test_a_newcomer_without_room_drives_nobody_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_transaction_without_room_evicts_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "BYTES_LIMIT", 10)
     world.add("a" * 4, provides="a", priority=1)
     world.add("b" * 4, provides="b", priority=5)
@@ -177,7 +184,9 @@ def test_a_newcomer_without_room_drives_nobody_out(world: World, monkeypatch: py
     assert world.ready() == "bbbb aaaa"
 
 
-def test_what_would_be_replaced_may_go_with_what_it_stands_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_transaction_may_be_evicted_with_its_dependency(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pool_module, "BYTES_LIMIT", 10)
     world.add("a" * 4, provides="a", priority=1)
     world.add("b" * 4, requires="a", provides="b", priority=1)
@@ -190,3 +199,122 @@ def test_a_block_tells_where_its_transactions_stand(world: World) -> None:
     world.add("a")
     world.settle(included="a")
     assert world.statuses("a") == ["ready", "inBlock", "finalized"]
+
+
+def test_one_that_is_sent_again_lives_anew(world: World) -> None:
+    world.add("a", longevity=2)
+    world.settle(refused="a", number=1)
+    world.clock.now += 30 * 60 * 1000 + 1
+    world.add("a", longevity=64)
+    world.settle(number=2)
+    assert world.ready() == "a"
+
+
+def naive_ready(pool: Pool) -> list[bytes]:
+    """Reference implementation of `ready`: repeatedly scan all entries for the best with met requirements."""
+    left = [entry for entry in pool._entries.values() if entry.ready]
+    found: list[bytes] = []
+    while True:
+        provided_here = {tag: other.hash for other in pool._entries.values() for tag in other.validity.provides}
+        free = [
+            entry
+            for entry in left
+            if all(tag not in provided_here or provided_here[tag] in found for tag in entry.validity.requires)
+        ]
+        if not free:
+            return found
+        best = min(free, key=lambda entry: entry.rank)
+        left.remove(best)
+        found.append(best.hash)
+
+
+def test_the_order_is_that_of_a_look_at_every_entry_after_any_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "READY_LIMIT", 12)
+    monkeypatch.setattr(pool_module, "FUTURE_LIMIT", 6)
+    random_ = random.Random(5)
+    outcomes: set[StatusName | type[pool_module.PoolRefusal]] = set()
+    for _ in range(60):
+        world, nonces = World(), {"ABCD"[number]: 0 for number in range(4)}
+        for number in range(1, 80):
+            name = random_.choice("ABCD")
+            nonce = nonces[name] + random_.randrange(-1, 5)
+            tags = [f"{name}{one}".encode() for one in (nonce - 1, nonce)]
+            requires = (tags[0],) if nonce > nonces[name] else ()
+            validity = Validity(
+                priority=random_.randrange(4), requires=requires, provides=(tags[1],), longevity=random_.randrange(1, 9)
+            )
+            try:
+                world.pool.add(f"{name}{nonce} {number}".encode(), validity, number)
+            except pool_module.PoolRefusal as refusal:
+                outcomes.add(type(refusal))
+            ready = [entry.hash for entry in world.pool.ready()]
+            assert ready == naive_ready(world.pool)
+            assert world.pool.has_ready() == bool(ready)
+            if random_.random() < 0.3:
+                block = [entry.extrinsic for entry in world.pool.ready()][: random_.randrange(1, 4)]
+                for extrinsic in block:
+                    nonces[chr(extrinsic[0])] += 1
+                refused = [entry.extrinsic for entry in world.pool.ready() if entry.extrinsic not in block][:1]
+                world.pool.settle_block(block, refused if random_.random() < 0.2 else [], number, BLOCK)
+        outcomes |= {status for _, status in world.told}
+    assert outcomes >= {TooLowPriority, NoRoom, *StatusName}
+
+
+def work_of(action: Callable[[], object]) -> int:
+    """Count the Python instructions executed in the pool, a measure independent of the machine's load."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal count
+        frame.f_trace_opcodes = frame.f_code.co_filename == pool_module.__file__
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        action()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def filled(waiting: int, *, chained: bool) -> World:
+    world = World()
+    for number in range(waiting):
+        requires = (f"t{number - 1}".encode(),) if chained and number else ()
+        validity = Validity(priority=1, requires=requires, provides=(f"t{number}".encode(),), longevity=64)
+        world.pool.add(b"waiting %d" % number, validity, 0)
+    return world
+
+
+@pytest.mark.parametrize("chained", [False, True], ids=["of many accounts", "of one account"])
+def test_the_cost_of_a_change_is_independent_of_the_pools_size(chained: bool) -> None:
+    costs = []
+    for waiting in (50, 5000):
+        world = filled(waiting, chained=chained)
+        pool, last = world.pool, f"t{waiting - 1}".encode()
+        one = Validity(priority=1, requires=(last,), provides=(b"new",), longevity=64)
+        first = [next(pool.ready()).extrinsic]
+        costs.append(
+            [
+                work_of(partial(pool.add, b"one more", one, 0)),
+                work_of(pool.has_ready),
+                work_of(partial(next, pool.ready())),
+                work_of(partial(pool.settle_block, first, [], 1, BLOCK)),
+            ]
+        )
+    few, many = costs
+    assert all(cost > 0 for cost in few)
+    assert many == few
+
+
+def test_the_cost_of_an_addition_to_a_full_pool_is_independent_of_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = []
+    for limit in (50, 5000):
+        monkeypatch.setattr(pool_module, "READY_LIMIT", limit)
+        world = filled(limit, chained=False)
+        dear = Validity(priority=2, requires=(), provides=(b"dear",), longevity=64)
+        costs.append(work_of(partial(world.pool.add, b"dear", dear, 0)))
+        assert len(list(world.pool.ready())) == limit
+    assert costs[0] == costs[1]

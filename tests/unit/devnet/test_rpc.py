@@ -1,18 +1,18 @@
-"""Do requests about old, unknown and past blocks get what a Substrate node would answer?"""
+"""Requests about old, unknown and past blocks get a Substrate node's replies."""
 
 import pytest
 
-from node_runtime.devnet.chain import Chain
-from node_runtime.devnet.params import Json, Params, hexed
-from node_runtime.devnet.rpc import METHODS
-from node_runtime.devnet.rpc_errors import RpcError
+from node_runtime.devnet.chain import EmbeddedChain
+from node_runtime.devnet.rpc.errors import RpcError
+from node_runtime.devnet.rpc.methods import METHODS
+from node_runtime.devnet.rpc.request import Json, Params, hexed
 from tests.devnet import OpenChain
 from tests.transfers import UNIT, Signer
 
 CODE_KEY = hexed(b":code")
 
 
-def ask(chain: Chain, method: str, *params: object) -> Json:
+def ask(chain: EmbeddedChain, method: str, *params: object) -> Json:
     return METHODS[method](chain, Params(params))
 
 
@@ -37,7 +37,7 @@ def test_a_state_older_than_the_history_is_said_to_be_discarded_while_its_block_
     assert ask(chain, "chain_getBlock", genesis) is not None
 
 
-def test_keys_are_listed_at_a_past_block_as_they_were_then(chain: Chain, signers: dict[str, Signer]) -> None:
+def test_keys_are_listed_at_a_past_block_as_they_were_then(chain: EmbeddedChain, signers: dict[str, Signer]) -> None:
     genesis = hexed(chain.head.hash)
     before = ask(chain, "state_getKeysPaged", "0x", 1000, None, genesis)
     chain.submit(signers["Alice"].transfer(bytes(31) + b"\7", UNIT, nonce=0))
@@ -50,14 +50,14 @@ def test_keys_are_listed_at_a_past_block_as_they_were_then(chain: Chain, signers
     assert ask(chain, "state_getKeysPaged", "0x", 3, now[2]) == now[3:6]
 
 
-def test_a_block_is_named_by_number_hexadecimal_number_or_several(chain: Chain) -> None:
+def test_a_block_is_named_by_number_hexadecimal_number_or_several(chain: EmbeddedChain) -> None:
     genesis, first = hexed(chain.head.hash), hexed(chain.seal().block.hash)
     assert ask(chain, "chain_getBlockHash", 0) == ask(chain, "chain_getBlockHash", "0x0") == genesis
     assert ask(chain, "chain_getBlockHash", [0, "0x1", 2]) == [genesis, first, None]
     assert ask(chain, "chain_getBlockHash") == ask(chain, "chain_getFinalizedHead") == first
 
 
-def test_a_block_nobody_knows_is_null_and_its_state_an_error(chain: Chain) -> None:
+def test_an_unknown_block_is_null_and_its_state_an_error(chain: EmbeddedChain) -> None:
     unknown = "0x" + "cd" * 32
     assert ask(chain, "chain_getHeader", unknown) is None
     assert ask(chain, "chain_getBlock", unknown) is None

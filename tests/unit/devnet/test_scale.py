@@ -1,4 +1,4 @@
-"""Does the host read and write SCALE as every other implementation does?"""
+"""SCALE encoding and decoding agree with the reference implementation."""
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,7 @@ def test_compact_numbers_are_written_as_the_specification_says(number: int, enco
 
 
 @given(st.integers(0, 2**536 - 1), st.lists(st.binary(max_size=80)))
-def test_what_is_written_is_read_back(number: int, items: list[bytes]) -> None:
+def test_encoded_values_decode_to_themselves(number: int, items: list[bytes]) -> None:
     reader = Reader(compact(number) + compact(len(items)) + b"".join(map(prefixed, items)))
     assert reader.compact() == number
     assert reader.prefixed_list() == items

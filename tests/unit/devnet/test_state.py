@@ -1,4 +1,4 @@
-"""Does storage behave under nested transactions as a plain dictionary with copies does?"""
+"""Storage under nested transactions behaves like a stack of dictionary copies."""
 
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from node_runtime.devnet.scale import compact
-from node_runtime.devnet.state import EmptyView, Overlay
+from node_runtime.devnet.state.state import EmptyView, Overlay
 
 keys = st.lists(st.sampled_from(b"ab\0\xff"), max_size=3).map(bytes)
 values = st.binary(max_size=3)
 
 
 class DictView:
-    """A committed state in a dictionary."""
+    """A committed state stored in a dictionary."""
 
     def __init__(self, state: Mapping[bytes, bytes]) -> None:
         self._state = state
@@ -31,7 +31,7 @@ class DictView:
 
 
 class OverlayBesideDictionary(RuleBasedStateMachine):
-    """Drives an overlay and a stack of dictionaries with the same operations."""
+    """Apply the same operations to an overlay and to a stack of dictionaries."""
 
     @initialize(state=st.dictionaries(keys, values))
     def begin_with(self, state: dict[bytes, bytes]) -> None:

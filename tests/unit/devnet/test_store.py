@@ -1,19 +1,19 @@
-"""Are blocks and states what they were, also after a restart, a failure, and many later blocks?"""
+"""Stored blocks and states stay intact across restarts, failures and many later blocks."""
 
 import random
 from pathlib import Path
 
 import pytest
 
-from node_runtime.devnet.store import Block, Origin, StateDiscarded, Store
-from node_runtime.devnet.views import keys_under
+from node_runtime.devnet.state.state import keys_under
+from node_runtime.devnet.state.store import Origin, StateDiscarded, Store, StoredBlock
 from node_runtime.errors import HostError
 
 ORIGIN = Origin(wasm="aa", preset="development")
 
 
-def block(number: int) -> Block:
-    return Block(
+def block(number: int) -> StoredBlock:
+    return StoredBlock(
         number=number, hash=number.to_bytes(32, "big"), header=b"h%d" % number, extrinsics=(b"x", b""), code=b"c"
     )
 
@@ -23,11 +23,13 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "chain.sqlite"
 
 
-def test_recent_states_are_what_they_were(path: Path) -> None:
-    store, state, states = Store(path, history=60), {}, []
+def test_recent_states_are_readable_and_unchanged(path: Path) -> None:
+    store = Store(path, history=60)
+    state: dict[bytes, bytes | None] = {}
+    states: list[dict[bytes, bytes]] = []
     random_ = random.Random(7)
     for number in range(100):
-        changes = {
+        changes: dict[bytes, bytes | None] = {
             bytes((random_.randrange(12),)): random_.choice([None, random_.randbytes(4)])
             for _ in range(random_.randrange(6))
         }
@@ -37,12 +39,12 @@ def test_recent_states_are_what_they_were(path: Path) -> None:
     for number in range(40, 100):
         view = store.state_at(number)
         assert {key: view.get(key) for key in keys_under(view, b"")} == states[number]
-    newest = dict(store.items())
+    newest: dict[bytes, bytes | None] = dict(store.items())
     newest.update(store.replaced_since(70))
     assert {key: value for key, value in newest.items() if value is not None} == states[70]
 
 
-def test_what_was_read_before_a_block_does_not_outlive_it(path: Path) -> None:
+def test_cached_values_are_updated_by_the_next_block(path: Path) -> None:
     store = Store(path)
     store.append(block(0), {b"changed": b"0", b"removed": b"0"}, origin=ORIGIN)
     keys = (b"changed", b"removed", b"made")
@@ -75,7 +77,7 @@ def test_an_old_state_is_refused_while_its_block_is_kept(path: Path) -> None:
     assert store.state_at(1).get(b"k") == b"1"
 
 
-def test_what_a_shorter_history_forgot_stays_forgotten_in_a_longer_one(path: Path) -> None:
+def test_states_discarded_by_a_shorter_history_stay_discarded_in_a_longer_one(path: Path) -> None:
     store = Store(path, history=5)
     for number in range(9):
         store.append(block(number), {b"k": b"%d" % number}, origin=None if number else ORIGIN)
@@ -91,7 +93,7 @@ def test_what_a_shorter_history_forgot_stays_forgotten_in_a_longer_one(path: Pat
 def test_a_block_that_cannot_be_stored_leaves_nothing(path: Path) -> None:
     store = Store(path)
     store.append(block(0), {b"a": b"0"}, origin=ORIGIN)
-    twin = Block(number=1, hash=block(0).hash, header=b"", extrinsics=(), code=b"c")
+    twin = StoredBlock(number=1, hash=block(0).hash, header=b"", extrinsics=(), code=b"c")
     with pytest.raises(HostError):
         store.append(twin, {b"a": b"1", b"b": b"1"})
     assert store.head() == block(0)
@@ -110,7 +112,20 @@ def test_a_reopened_store_has_everything(path: Path) -> None:
     assert again.number_of(block(1).hash) == 1
 
 
-def test_a_file_that_is_no_database_is_told_with_a_remedy(path: Path) -> None:
+def test_a_file_other_than_a_database_is_refused_with_a_remedy(path: Path) -> None:
     path.write_bytes(b"something else entirely" * 100)
     with pytest.raises(HostError, match="--fresh"):
         Store(path)
+
+
+def test_after_a_cut_to_the_oldest_readable_state_no_older_one_is_read(path: Path) -> None:
+    store = Store(path, history=4)
+    for number in range(9):
+        store.append(block(number), {b"k": b"%d" % number}, origin=None if number else ORIGIN)
+    store.cut(store.oldest)
+    store.close()
+    again = Store(path, history=4)
+    assert (again.head_number, again.state_at(4).get(b"k")) == (4, b"4")
+    with pytest.raises(StateDiscarded):
+        again.state_at(3)
+    again.close()

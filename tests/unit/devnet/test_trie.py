@@ -1,4 +1,4 @@
-"""Is the root after many changed blocks the one that a root from scratch gives, and that Substrate gives?"""
+"""Incrementally updated roots equal roots built from scratch and Substrate's roots."""
 
 from hashlib import blake2b
 
@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node_runtime.devnet import trie
 from node_runtime.devnet.scale import compact
-from node_runtime.devnet.trie import Layout
+from node_runtime.devnet.state import trie
+from node_runtime.devnet.state.trie import Layout
 
 keys = st.binary(max_size=3) | st.lists(st.sampled_from([0, 1, 0x10, 0x11]), max_size=5).map(bytes) | st.binary()
 values = st.sampled_from([0, 1, 31, 32, 33, 90]).flatmap(lambda size: st.binary(min_size=size, max_size=size))
@@ -20,7 +20,7 @@ def blake(data: bytes) -> bytes:
 
 
 def root_from_scratch(state: dict[bytes, bytes], longest: int) -> bytes:
-    """The specification once more, over the sorted list of all entries and without any sharing."""
+    """Reference implementation of the specification over the sorted list of all entries, without sharing."""
     entries = sorted(([int(digit, 16) for digit in key.hex()], value) for key, value in state.items())
     return blake(node_from_scratch(entries, 0, longest) if entries else b"\0")
 
@@ -34,7 +34,7 @@ def node_from_scratch(entries: list[tuple[list[int], bytes]], depth: int, longes
         end = len(first)
     value = entries[0][1] if len(first) == end else None
     stored = b"" if value is None else blake(value) if len(value) > longest else compact(len(value)) + value
-    branches = {path[end]: [] for path, _ in entries if len(path) > end}
+    branches: dict[int, list[tuple[list[int], bytes]]] = {path[end]: [] for path, _ in entries if len(path) > end}
     for path, content in entries:
         if len(path) > end:
             branches[path[end]].append((path, content))
@@ -74,7 +74,7 @@ def packed(nibbles: list[int]) -> bytes:
 @given(blocks)
 def test_root_after_each_block_is_the_root_from_scratch(changed: list[dict[bytes, bytes | None]]) -> None:
     state: dict[bytes, bytes] = {}
-    kept: trie.Node | None = None
+    kept: trie.TrieNode | None = None
     for changes in changed:
         kept = trie.updated(kept, changes)
         state.update({key: value for key, value in changes.items() if value is not None})
@@ -84,7 +84,9 @@ def test_root_after_each_block_is_the_root_from_scratch(changed: list[dict[bytes
 
 
 @given(st.dictionaries(keys, values, max_size=8), st.dictionaries(keys, st.none() | values, max_size=8))
-def test_an_older_trie_is_untouched_by_newer_blocks(state: dict[bytes, bytes], changes: dict) -> None:
+def test_an_older_trie_is_untouched_by_newer_blocks(
+    state: dict[bytes, bytes], changes: dict[bytes, bytes | None]
+) -> None:
     older = trie.updated(None, state)
     root = trie.root_of(older)
     trie.root_of(trie.updated(older, changes))

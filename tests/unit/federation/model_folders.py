@@ -1,4 +1,4 @@
-"""Which model folders do the tests of averaging need? Small ones, as Keras would leave them."""
+"""Small model folders in Keras' format for the tests of averaging."""
 
 import json
 from pathlib import Path
@@ -37,8 +37,10 @@ def model_folder(
     shape: Any = None,
 ) -> Path:
     folder.mkdir(parents=True)
-    told = {"name": "digits", "contributor": folder.name, "samples": samples, "accuracy": 0.5} if info is None else info
-    (folder / "info.json").write_text(json.dumps(told))
+    output = (
+        {"name": "digits", "contributor": folder.name, "samples": samples, "accuracy": 0.5} if info is None else info
+    )
+    (folder / "info.json").write_text(json.dumps(output))
     (folder / "structure.json").write_text(json.dumps(structure() if shape is None else shape))
     np.savez(folder / "weights.npz", **(arrays() if weights is None else weights))
     return folder

@@ -1,4 +1,4 @@
-"""Do the example bundles, which travel alone, still carry the same files?"""
+"""The example bundles, which are self-contained, carry identical copies of shared files."""
 
 from pathlib import Path
 

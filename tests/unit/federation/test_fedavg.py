@@ -1,4 +1,4 @@
-"""Is the average of models the weighted mean, and are models that don't belong together told by name?"""
+"""The average of models is the weighted mean; incompatible models are refused by name."""
 
 import json
 from pathlib import Path
@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from node_runtime.federation import fedavg
-from node_runtime.federation.model_folder import Model, ModelRefused, read_info, read_weights, write_model
+from node_runtime.federation.model_folder import ModelContents, ModelRefused, read_info, read_weights, write_model
 from tests.unit.federation.model_folders import arrays, model_folder, structure
 
 
-def federate(folders: list[Path]) -> Model:
+def federate(folders: list[Path]) -> ModelContents:
     return fedavg.federate({folder.name: folder for folder in folders})
 
 
@@ -29,7 +29,7 @@ def test_every_weight_is_the_mean_weighted_by_samples(tmp_path: Path) -> None:
 
 
 def test_small_differences_are_not_lost_in_the_sum(tmp_path: Path) -> None:
-    """In float32 the sum of 16 such numbers is another one."""
+    """A float32 sum of 16 such numbers differs."""
     value = np.float32(0.1)
     folders = [model_folder(tmp_path / str(n), {"hidden/0_kernel": np.full(3, value)}, samples=7) for n in range(16)]
     assert federate(folders).weights["hidden/0_kernel"].tolist() == [float(value)] * 3

@@ -1,4 +1,4 @@
-"""What of a stranger's model folder is refused, and is that told before it does harm?"""
+"""Untrusted model folders are refused before they can do harm."""
 
 import io
 import json
@@ -78,7 +78,7 @@ def test_a_shape_that_the_file_does_not_have_is_refused(tmp_path: Path, shape: s
         read_weights(folder)
 
 
-def test_what_is_no_archive_of_arrays_is_refused(tmp_path: Path) -> None:
+def test_a_file_other_than_an_archive_of_arrays_is_refused(tmp_path: Path) -> None:
     empty = model_folder(tmp_path / "empty")
     with zipfile.ZipFile(empty / "weights.npz", "w"):
         pass

@@ -11,11 +11,11 @@ use frame_support::{
 	PalletId,
 };
 use frame_system::limits::{BlockLength, BlockWeights};
-use pallet_transaction_payment::{ConstFeeMultiplier, FungibleAdapter, Multiplier};
+use pallet_transaction_payment::{FungibleAdapter, Multiplier, MultiplierUpdate, TargetedFeeAdjustment};
 use sp_consensus_aura::sr25519::AuthorityId as AuraId;
 use sp_runtime::{
-	traits::{AccountIdConversion, One},
-	Perbill, Percent,
+	traits::{AccountIdConversion, Convert, One},
+	FixedPointNumber, Perbill, Percent, Perquintill,
 };
 
 /// One coin in base units.
@@ -44,7 +44,12 @@ parameter_types! {
 	pub const AuraSlotDuration: Moment = 2_000;
 	/// A byte costs as much as a microsecond of computing.
 	pub const FeePerByte: Balance = 1_000_000;
-	pub FeeMultiplier: Multiplier = Multiplier::one();
+	/// Fees rise while blocks are fuller than this.
+	pub const TargetFullness: Perquintill = Perquintill::from_percent(25);
+	/// With full blocks of two seconds, tenfold after about two days.
+	pub AdjustmentVariable: Multiplier = Multiplier::saturating_from_rational(75, 1_000_000);
+	pub SmallestMultiplier: Multiplier = Multiplier::one();
+	pub LargestMultiplier: Multiplier = Multiplier::saturating_from_integer(10);
 	/// Receives transaction fees, forfeits, and any share that can't be paid.
 	pub TreasuryAccount: AccountId = PalletId(*b"nrt/trsy").into_account_truncating();
 }
@@ -63,6 +68,9 @@ impl frame_system::Config for Runtime {
 	type AccountData = pallet_balances::AccountData<Balance>;
 	type SS58Prefix = frame_support::traits::ConstU16<42>;
 	type MaxConsumers = ConstU32<16>;
+	// The registry's models first: the tasks' scores look them up.
+	type SingleBlockMigrations =
+		(pallet_registry::migrations::ToVersion1<Runtime>, pallet_tasks::migrations::ToVersion1<Runtime>);
 }
 
 impl pallet_timestamp::Config for Runtime {
@@ -108,14 +116,44 @@ impl pallet_balances::Config for Runtime {
 	type DoneSlashHandler = ();
 }
 
+type ByFullness =
+	TargetedFeeAdjustment<Runtime, TargetFullness, AdjustmentVariable, SmallestMultiplier, LargestMultiplier>;
+
+/// Fees follow the fullness of blocks, between one and ten times their base. Where one authority makes all blocks, as in
+/// the embedded chain, they are constant: there nobody competes for room, and what is told beforehand is charged.
+pub struct FeesByFullness;
+
+impl Convert<Multiplier, Multiplier> for FeesByFullness {
+	fn convert(previous: Multiplier) -> Multiplier {
+		match pallet_aura::Authorities::<Runtime>::decode_len() {
+			Some(0 | 1) | None => Multiplier::one(),
+			Some(_) => ByFullness::convert(previous),
+		}
+	}
+}
+
+impl MultiplierUpdate for FeesByFullness {
+	fn min() -> Multiplier {
+		SmallestMultiplier::get()
+	}
+	fn max() -> Multiplier {
+		LargestMultiplier::get()
+	}
+	fn target() -> Perquintill {
+		ByFullness::target()
+	}
+	fn variability() -> Multiplier {
+		ByFullness::variability()
+	}
+}
+
 impl pallet_transaction_payment::Config for Runtime {
 	type RuntimeEvent = RuntimeEvent;
 	type OnChargeTransaction = FungibleAdapter<Balances, ResolveTo<TreasuryAccount, Balances>>;
 	// A picosecond costs a base unit: a usual call comes to about a thousandth of a UNIT.
 	type WeightToFee = IdentityFee<Balance>;
 	type LengthToFee = ConstantMultiplier<Balance, FeePerByte>;
-	// Fees don't follow congestion, so what a YAML's author is told beforehand is what is charged.
-	type FeeMultiplierUpdate = ConstFeeMultiplier<FeeMultiplier>;
+	type FeeMultiplierUpdate = FeesByFullness;
 	type OperationalFeeMultiplier = ConstU8<5>;
 	type WeightInfo = pallet_transaction_payment::weights::SubstrateWeight<Runtime>;
 }
@@ -134,9 +172,9 @@ impl pallet_utility::Config for Runtime {
 }
 
 parameter_types! {
-	pub const AssetFee: Balance = 5 * MILLI_UNIT;
-	pub const ObjectiveFee: Balance = 50 * MILLI_UNIT;
-	pub const MinReward: Balance = 10 * MILLI_UNIT;
+	/// A hundredth of a thousandth.
+	pub const ByteFee: Balance = MILLI_UNIT / 100;
+	pub const MinReward: Balance = 100 * MILLI_UNIT;
 	pub const MinBond: Balance = 100 * MILLI_UNIT;
 	pub const ReportFee: Balance = 10 * MILLI_UNIT;
 	pub const RejectFee: Percent = Percent::from_percent(10);
@@ -144,13 +182,18 @@ parameter_types! {
 	pub const MaxWindow: Moment = 30 * DAY;
 	pub const PauseWindow: Moment = DAY;
 	pub const RetentionPeriod: Moment = 7 * DAY;
+	pub const EvidencePeriod: Moment = 180 * DAY;
+	pub const MaxDuration: Moment = 365 * DAY;
+	pub const MaxTimeout: Moment = 30 * DAY;
+	pub const MaxReward: Balance = 1_000_000_000 * UNIT;
+	pub const BondAllowance: Balance = UNIT;
 }
 
 impl pallet_registry::Config for Runtime {
 	type Currency = Balances;
 	type Treasury = TreasuryAccount;
-	type AssetFee = AssetFee;
-	type ObjectiveFee = ObjectiveFee;
+	type ByteFee = ByteFee;
+	type WeightInfo = pallet_registry::weights::SubstrateWeight<Runtime>;
 }
 
 impl pallet_tasks::Config for Runtime {
@@ -164,5 +207,14 @@ impl pallet_tasks::Config for Runtime {
 	type MaxWindow = MaxWindow;
 	type PauseWindow = PauseWindow;
 	type RetentionPeriod = RetentionPeriod;
+	type EvidencePeriod = EvidencePeriod;
 	type MaxRetries = ConstU32<3>;
+	type MaxHandBacks = ConstU32<2>;
+	type MaxDuration = MaxDuration;
+	type MaxTimeout = MaxTimeout;
+	type MaxSlots = ConstU32<10_000>;
+	type MaxFailures = ConstU32<1_000>;
+	type MaxReward = MaxReward;
+	type BondAllowance = BondAllowance;
+	type WeightInfo = pallet_tasks::weights::SubstrateWeight<Runtime>;
 }

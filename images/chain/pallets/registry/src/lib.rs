@@ -1,46 +1,92 @@
-//! Which assets, objectives and models does the chain know, and what may be trained on?
+//! # Registry pallet
 //!
-//! An asset is named by its owner and its digest. Its kind, and a data sample's label, are given once: nobody can
-//! turn a Test sample into a Train sample, and nobody can squat another's digest, because the key names the owner.
-//! An objective is immutable. Its Test samples are kept by digest in [`TestOf`], so that they are recognised
-//! whoever registers them again under another label.
+//! The assets, objectives, models and certified scores that the chain knows. The bytes are elsewhere; the chain names
+//! them by the sha256 of their manifest.
+//!
+//! ## Overview
+//!
+//! - An **asset** is a data sample, an opener, an algo, a metric, a bundle or an imported model, under the key of its
+//!   owner and its digest.
+//! - An **objective** is what models are measured by: a metric, an opener and Test samples of its owner's.
+//! - A **model** comes of an accepted result, an imported one of its owner's asset. Its record says who made it and of
+//!   what, and for which objectives it is clean: no step of its making has seen their Test samples, as far as digests tell.
+//! - A **making** ([`Made`]) says that an account made these bytes, by working or paying: in its hands they keep their
+//!   history, in whatever role it gives them to a task.
+//! - A **certified score** ([`Scores`]) outlives the records of its task.
+//!
+//! Models, makings and scores are written by the task pallet, through `record_model`, `record_making` and
+//! `record_score`; no transaction writes them.
+//!
+//! ## Dispatchable functions
+//!
+//! All are for any signed account, which pays `ByteFee` for each byte that stays, to the treasury.
+//!
+//! - `register_asset`: registers an asset of the caller's. Repeating the call changes nothing and costs nothing beside the
+//!   transaction.
+//! - `create_objective`: creates an objective of assets of the caller's.
+//! - `move_asset`: changes where the bytes of an asset of the caller's are found.
+//!
+//! ## Invariants
+//!
+//! - An asset's kind, with a data sample's label, and its visibility never change: nobody turns a Test sample into a Train
+//!   sample. The key names the owner, so nobody squats another's digest.
+//! - An objective never changes. Each of its samples is an asset of its owner's labelled Test, and stands in [`TestOf`], by
+//!   which it is recognised whoever registers the same bytes under another label.
+//! - A name names at most one objective of an owner ([`ObjectiveNames`]).
+//! - Objectives, models, makings and scores are never removed; models and scores are never overwritten.
+//! - [`ModelOf`] names the earliest model of these bytes: the one imported or sent first.
 #![cfg_attr(not(feature = "std"), no_std)]
 
+extern crate alloc;
+
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
+pub mod bounds;
+mod errors;
+mod events;
+pub mod migrations;
+mod records;
 pub mod types;
+pub mod weights;
+pub mod worked;
 
 #[cfg(test)]
 mod tests;
 
+use frame_support::pallet_macros::import_section;
 pub use pallet::*;
 pub use types::*;
+pub use weights::WeightInfo;
+pub use worked::Worked;
 
+#[import_section(events::events)]
+#[import_section(errors::errors)]
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
-	use frame_support::{
-		pallet_prelude::*,
-		traits::{fungible::Mutate, tokens::Preservation},
-	};
+	use frame_support::{pallet_prelude::*, traits::fungible::Mutate};
 	use frame_system::pallet_prelude::*;
 
 	#[pallet::config]
-	pub trait Config: frame_system::Config {
+	pub trait Config: frame_system::Config + pallet_timestamp::Config<Moment = Moment> {
 		type Currency: Mutate<Self::AccountId, Balance = Balance>;
 
 		/// Exists from genesis; fees and forfeits go there.
 		#[pallet::constant]
 		type Treasury: Get<Self::AccountId>;
 
-		/// Paid for each registered asset: a record is kept for ever.
+		/// Paid once for each byte that stays, by who causes it.
 		#[pallet::constant]
-		type AssetFee: Get<Balance>;
+		type ByteFee: Get<Balance>;
 
-		/// Paid for each objective.
-		#[pallet::constant]
-		type ObjectiveFee: Get<Balance>;
+		type WeightInfo: WeightInfo;
 	}
 
+	/// Raised with every change of a layout, by a migration.
+	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+
 	#[pallet::pallet]
+	#[pallet::storage_version(STORAGE_VERSION)]
 	pub struct Pallet<T>(_);
 
 	#[pallet::storage]
@@ -54,52 +100,94 @@ pub mod pallet {
 	pub type ObjectivesOf<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Blake2_128Concat, ObjectiveId, ()>;
 
+	/// The objectives of an owner by their names, each of which it gives once.
+	#[pallet::storage]
+	pub type ObjectiveNames<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Blake2_128Concat, Name, ObjectiveId>;
+
 	/// The Test samples of an objective, found by digest, whoever else registered the same bytes.
 	#[pallet::storage]
 	pub type TestOf<T: Config> = StorageDoubleMap<_, Blake2_128Concat, ObjectiveId, Blake2_128Concat, Digest, ()>;
 
+	/// By submission and place among its models.
 	#[pallet::storage]
-	pub type Models<T: Config> = StorageMap<_, Blake2_128Concat, ModelId, Model<T::AccountId>>;
+	pub type Models<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, SubmissionId, Blake2_128Concat, u8, Model<T::AccountId>>;
+
+	/// What accounts made by working or paying for it.
+	#[pallet::storage]
+	pub type Made<T: Config> = StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Blake2_128Concat, Digest, Making>;
+
+	/// Whose model these bytes are: the one that was sent or imported first.
+	#[pallet::storage]
+	pub type ModelOf<T: Config> = StorageMap<_, Blake2_128Concat, Digest, Origin<T::AccountId>>;
+
+	/// Every certified score that was accepted, found by its objective. Never overwritten, never removed.
+	#[pallet::storage]
+	pub type Scores<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		ObjectiveId,
+		Blake2_128Concat,
+		SubmissionId,
+		CertifiedScore<T::AccountId>,
+	>;
 
 	/// How many objectives there are; ids start at 1.
 	#[pallet::storage]
 	pub type NextObjective<T: Config> = StorageValue<_, ObjectiveId, ValueQuery>;
 
-	#[pallet::event]
-	#[pallet::generate_deposit(pub(super) fn deposit_event)]
-	pub enum Event<T: Config> {
-		AssetRegistered { owner: T::AccountId, digest: Digest, kind: AssetKind },
-		ObjectiveCreated { objective: ObjectiveId, owner: T::AccountId },
-		ModelRecorded { model: ModelId, owner: T::AccountId, digest: Digest },
-	}
+	#[pallet::extra_constants]
+	impl<T: Config> Pallet<T> {
+		/// Bytes of an address at most.
+		#[pallet::constant_name(MaxUri)]
+		fn max_uri() -> u32 {
+			bounds::MAX_URI
+		}
 
-	#[pallet::error]
-	pub enum Error<T> {
-		/// You registered this digest as something else; kinds and labels are permanent. Change the bytes, or use it as what it is.
-		AlreadyLabelled,
-		/// You registered this digest with the other visibility, which is permanent.
-		VisibilityFixed,
-		/// The fee can't be paid from the free balance. Fund the account.
-		TooLittleBalance,
-		/// The metric is not an asset of yours of kind Metric. Register it first.
-		NoSuchMetric,
-		/// The opener is not an asset of yours of kind Opener. Register it first.
-		NoSuchOpener,
-		/// A sample is not a data sample of yours labelled Test. Register it with that label.
-		NotATestSample,
-		/// An objective needs at least one Test sample.
-		NoSamples,
-		/// A sample is named twice. Name it once.
-		SampleTwice,
-		/// The tolerance is below zero.
-		NegativeTolerance,
+		/// Bytes of the name of an objective, or of a number beside a score, at most.
+		#[pallet::constant_name(MaxName)]
+		fn max_name() -> u32 {
+			bounds::MAX_NAME
+		}
+
+		/// No objective has more samples.
+		#[pallet::constant_name(MaxSamples)]
+		fn max_samples() -> u32 {
+			bounds::MAX_SAMPLES
+		}
+
+		/// No task names more objectives.
+		#[pallet::constant_name(MaxObjectives)]
+		fn max_objectives() -> u32 {
+			bounds::MAX_OBJECTIVES
+		}
+
+		/// No model is made from more.
+		#[pallet::constant_name(MaxModels)]
+		fn max_models() -> u32 {
+			bounds::MAX_MODELS
+		}
+
+		/// Nothing that goes into a model belongs to more accounts.
+		#[pallet::constant_name(MaxOwners)]
+		fn max_owners() -> u32 {
+			bounds::MAX_OWNERS
+		}
+
+		/// Bytes of a model's record at most, for which a task's creator pays beforehand.
+		#[pallet::constant_name(MaxModelRecord)]
+		fn max_model_record() -> u32 {
+			Model::<T::AccountId>::max_encoded_len() as u32
+		}
 	}
 
 	#[pallet::call]
 	impl<T: Config> Pallet<T> {
-		/// Registers an asset of the caller's for a fee. The same again changes nothing and costs nothing.
+		/// Registers an asset of the caller's, which pays for its bytes. The same again changes nothing and costs no more
+		/// than the transaction.
 		#[pallet::call_index(0)]
-		#[pallet::weight(Weight::from_parts(40_000_000, 0) + T::DbWeight::get().reads_writes(4, 4))]
+		#[pallet::weight(<T as Config>::WeightInfo::register_asset())]
 		pub fn register_asset(
 			origin: OriginFor<T>,
 			digest: Digest,
@@ -111,33 +199,39 @@ pub mod pallet {
 			if let Some(known) = Assets::<T>::get(&owner, digest) {
 				ensure!(known.kind == kind, Error::<T>::AlreadyLabelled);
 				ensure!(known.visibility == visibility, Error::<T>::VisibilityFixed);
+				ensure!(known.uri == uri, Error::<T>::OtherUri);
 				return Ok(());
 			}
-			Self::charge(&owner, T::AssetFee::get())?;
-			Assets::<T>::insert(&owner, digest, Asset { kind, visibility, uri });
+			let since = pallet_timestamp::Now::<T>::get();
+			let asset = Asset { kind, visibility, uri, since };
+			Self::charge(&owner, (&owner, digest, &asset).encoded_size())?;
+			if kind == AssetKind::Model && !ModelOf::<T>::contains_key(digest) {
+				ModelOf::<T>::insert(digest, Origin::Imported(owner.clone()));
+			}
+			Assets::<T>::insert(&owner, digest, asset);
 			Self::deposit_event(Event::AssetRegistered { owner, digest, kind });
 			Ok(())
 		}
 
-		/// Creates an objective from assets of the caller's, for a fee. It can't be changed afterwards.
+		/// Creates an objective from assets of the caller's, which pays for its bytes. It can't be changed afterwards.
 		#[pallet::call_index(1)]
-		#[pallet::weight(Weight::from_parts(60_000_000, 0)
-			+ T::DbWeight::get().reads_writes(6 + samples.len() as u64, 6 + samples.len() as u64))]
+		#[pallet::weight(<T as Config>::WeightInfo::create_objective(samples.len() as u32))]
 		pub fn create_objective(
 			origin: OriginFor<T>,
 			name: Name,
 			metric: Digest,
 			opener: Digest,
 			direction: Direction,
-			tolerance: i64,
+			tolerance: Fixed,
 			samples: Samples,
 		) -> DispatchResult {
 			let owner = ensure_signed(origin)?;
 			ensure!(tolerance >= 0, Error::<T>::NegativeTolerance);
+			ensure!(is_in_range(tolerance), Error::<T>::ToleranceTooLarge);
 			ensure!(!samples.is_empty(), Error::<T>::NoSamples);
 			ensure!(Self::is_of_kind(&owner, &metric, AssetKind::Metric), Error::<T>::NoSuchMetric);
 			ensure!(Self::is_of_kind(&owner, &opener, AssetKind::Opener), Error::<T>::NoSuchOpener);
-			Self::charge(&owner, T::ObjectiveFee::get())?;
+			ensure!(!ObjectiveNames::<T>::contains_key(&owner, &name), Error::<T>::NameTaken);
 			let objective = NextObjective::<T>::mutate(|id| {
 				*id += 1;
 				*id
@@ -151,33 +245,26 @@ pub mod pallet {
 				TestOf::<T>::insert(objective, sample, ());
 			}
 			ObjectivesOf::<T>::insert(&owner, objective, ());
+			ObjectiveNames::<T>::insert(&owner, &name, objective);
 			let described = Objective { owner: owner.clone(), name, metric, opener, direction, tolerance, samples };
+			// Each sample is kept a second time under its digest, the name under its owner.
+			let looked_up = (objective, &described.samples, &owner, &described.name);
+			Self::charge(&owner, (objective, &described, looked_up).encoded_size())?;
 			Objectives::<T>::insert(objective, described);
 			Self::deposit_event(Event::ObjectiveCreated { objective, owner });
 			Ok(())
 		}
-	}
 
-	impl<T: Config> Pallet<T> {
-		/// Records what an accepted result brought. It cannot fail, whatever the digest is.
-		pub fn record_model(model: ModelId, described: Model<T::AccountId>) {
-			let (owner, digest) = (described.owner.clone(), described.digest);
-			Models::<T>::insert(model, described);
-			Self::deposit_event(Event::ModelRecorded { model, owner, digest });
-		}
-
-		/// Whether these bytes are Test samples of one of these objectives, whoever registered them as what.
-		pub fn is_test_of_any(objectives: &ObjectiveIds, digest: &Digest) -> bool {
-			objectives.iter().any(|objective| TestOf::<T>::contains_key(objective, digest))
-		}
-
-		fn is_of_kind(owner: &T::AccountId, digest: &Digest, kind: AssetKind) -> bool {
-			Assets::<T>::get(owner, digest).is_some_and(|asset| asset.kind == kind)
-		}
-
-		fn charge(who: &T::AccountId, fee: Balance) -> DispatchResult {
-			T::Currency::transfer(who, &T::Treasury::get(), fee, Preservation::Preserve)
-				.map_err(|_| Error::<T>::TooLittleBalance)?;
+		/// Changes where the bytes of an asset of the caller's are found; what they are never changes.
+		#[pallet::call_index(2)]
+		#[pallet::weight(<T as Config>::WeightInfo::move_asset())]
+		pub fn move_asset(origin: OriginFor<T>, digest: Digest, uri: Uri) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			let mut asset = Assets::<T>::get(&owner, digest).ok_or(Error::<T>::NoSuchAsset)?;
+			Self::charge(&owner, uri.len().saturating_sub(asset.uri.len()))?;
+			asset.uri = uri.clone();
+			Assets::<T>::insert(&owner, digest, asset);
+			Self::deposit_event(Event::AssetMoved { owner, digest, uri });
 			Ok(())
 		}
 	}

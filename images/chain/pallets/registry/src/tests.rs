@@ -13,15 +13,17 @@ type Rule = crate::Error<World>;
 const ALICE: u64 = 1;
 const BOB: u64 = 2;
 const TREASURY: u64 = 9;
-const FORTUNE: Balance = 1_000;
-const ASSET_FEE: Balance = 10;
-const OBJECTIVE_FEE: Balance = 20;
+const FORTUNE: Balance = 100_000;
+const BYTE_FEE: Balance = 2;
+/// Owner, digest, kind with label, visibility, an empty uri and the time.
+const ASSET_BYTES: Balance = 8 + 32 + 2 + 1 + 1 + 8;
 const TEST: AssetKind = AssetKind::DataSample(Label::Test);
 const TRAIN: AssetKind = AssetKind::DataSample(Label::Train);
 
 frame_support::construct_runtime!(
 	pub enum World {
 		System: frame_system,
+		Timestamp: pallet_timestamp,
 		Balances: pallet_balances,
 		Registry: pallet_registry,
 	}
@@ -31,6 +33,13 @@ frame_support::construct_runtime!(
 impl frame_system::Config for World {
 	type Block = Block;
 	type AccountData = pallet_balances::AccountData<Balance>;
+}
+
+impl pallet_timestamp::Config for World {
+	type Moment = Moment;
+	type OnTimestampSet = ();
+	type MinimumPeriod = ConstU64<0>;
+	type WeightInfo = ();
 }
 
 #[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
@@ -43,31 +52,51 @@ impl pallet_balances::Config for World {
 impl pallet_registry::Config for World {
 	type Currency = Balances;
 	type Treasury = ConstU64<TREASURY>;
-	type AssetFee = ConstU128<ASSET_FEE>;
-	type ObjectiveFee = ConstU128<OBJECTIVE_FEE>;
+	type ByteFee = ConstU128<BYTE_FEE>;
+	type WeightInfo = ();
 }
 
 fn world(story: impl FnOnce()) {
+	externalities().execute_with(|| {
+		System::set_block_number(1);
+		story();
+	});
+}
+
+/// A fresh world.
+pub fn externalities() -> sp_io::TestExternalities {
 	let mut storage = frame_system::GenesisConfig::<World>::default().build_storage().unwrap();
 	let balances = vec![(ALICE, FORTUNE), (BOB, FORTUNE), (TREASURY, 5)];
 	pallet_balances::GenesisConfig::<World> { balances, ..Default::default() }
 		.assimilate_storage(&mut storage)
 		.unwrap();
-	sp_io::TestExternalities::new(storage).execute_with(|| {
-		System::set_block_number(1);
-		story();
-	});
+	storage.into()
 }
 
 fn register(owner: u64, number: u8, kind: AssetKind) -> DispatchResult {
 	Registry::register_asset(RuntimeOrigin::signed(owner), [number; 32], kind, Visibility::Shared, Default::default())
 }
 
+fn register_at(owner: u64, number: u8, uri: &str) -> DispatchResult {
+	let (origin, uri) = (RuntimeOrigin::signed(owner), uri.as_bytes().to_vec().try_into().unwrap());
+	Registry::register_asset(origin, [number; 32], TRAIN, Visibility::Shared, uri)
+}
+
+fn move_to(owner: u64, number: u8, uri: &str) -> DispatchResult {
+	let uri = uri.as_bytes().to_vec().try_into().unwrap();
+	Registry::move_asset(RuntimeOrigin::signed(owner), [number; 32], uri)
+}
+
 fn create(owner: u64, samples: &[u8]) -> DispatchResult {
+	create_named(owner, "", samples)
+}
+
+fn create_named(owner: u64, name: &str, samples: &[u8]) -> DispatchResult {
+	let name = Name::try_from(name.as_bytes().to_vec()).unwrap();
 	let samples = samples.iter().map(|number| [*number; 32]).collect::<Vec<_>>().try_into().unwrap();
 	let (metric, opener) = ([1; 32], [2; 32]);
 	let origin = RuntimeOrigin::signed(owner);
-	let create = || Registry::create_objective(origin, Name::default(), metric, opener, Direction::Higher, 0, samples);
+	let create = || Registry::create_objective(origin, name, metric, opener, Direction::Higher, 0, samples);
 	frame_support::storage::with_storage_layer(create)
 }
 
@@ -79,13 +108,13 @@ fn furnish(owner: u64) {
 }
 
 #[test]
-fn an_asset_costs_its_fee_once() {
+fn an_asset_pays_once_for_its_bytes() {
 	world(|| {
 		for _ in 0..3 {
 			assert_ok!(register(ALICE, 1, TRAIN));
 		}
-		assert_eq!(Balances::total_balance(&ALICE), FORTUNE - ASSET_FEE);
-		assert_eq!(Balances::total_balance(&TREASURY), 5 + ASSET_FEE);
+		assert_eq!(Balances::total_balance(&ALICE), FORTUNE - ASSET_BYTES * BYTE_FEE);
+		assert_eq!(Balances::total_balance(&TREASURY), 5 + ASSET_BYTES * BYTE_FEE);
 	});
 }
 
@@ -130,7 +159,6 @@ fn an_objective_knows_its_test_samples_by_digest() {
 		assert!(TestOf::<World>::contains_key(1, [3; 32]) && ObjectivesOf::<World>::contains_key(ALICE, 1));
 		let named = ObjectiveIds::try_from(vec![1]).unwrap();
 		assert!(Registry::is_test_of_any(&named, &[4; 32]) && !Registry::is_test_of_any(&named, &[5; 32]));
-		assert_eq!(Balances::total_balance(&ALICE), FORTUNE - 4 * ASSET_FEE - OBJECTIVE_FEE);
 	});
 }
 
@@ -149,6 +177,58 @@ fn an_objective_is_made_of_its_owners_assets_only() {
 }
 
 #[test]
+fn an_objective_pays_for_the_bytes_of_its_samples() {
+	let paid_for = |samples: &[u8]| {
+		let mut paid = 0;
+		world(|| {
+			furnish(ALICE);
+			let before = Balances::total_balance(&ALICE);
+			create(ALICE, samples).unwrap();
+			paid = before - Balances::total_balance(&ALICE);
+		});
+		paid
+	};
+	// In its record, and under its digest.
+	assert_eq!(paid_for(&[3, 4]) - paid_for(&[3]), 2 * 32 * BYTE_FEE);
+}
+
+#[test]
+fn an_owner_names_each_objective_differently() {
+	world(|| {
+		furnish(ALICE);
+		furnish(BOB);
+		assert_ok!(create_named(ALICE, "digits", &[3]));
+		assert_noop!(create_named(ALICE, "digits", &[4]), Rule::NameTaken);
+		assert_ok!(create_named(ALICE, "letters", &[3]));
+		assert_ok!(create_named(BOB, "digits", &[3]));
+	});
+}
+
+#[test]
+fn registering_again_with_another_uri_is_refused_and_moving_the_asset_does_it() {
+	world(|| {
+		register_at(ALICE, 1, "file://here").unwrap();
+		assert_ok!(register_at(ALICE, 1, "file://here"));
+		assert_noop!(register_at(ALICE, 1, "file://there"), Rule::OtherUri);
+		assert_noop!(move_to(BOB, 1, "file://there"), Rule::NoSuchAsset);
+		assert_ok!(move_to(ALICE, 1, "file://there"));
+		assert_ok!(register_at(ALICE, 1, "file://there"));
+		assert_eq!(Assets::<World>::get(ALICE, [1; 32]).unwrap().kind, TRAIN);
+	});
+}
+
+#[test]
+fn moving_an_asset_pays_for_the_bytes_that_its_uri_grows_by() {
+	world(|| {
+		register_at(ALICE, 1, "a").unwrap();
+		let before = Balances::total_balance(&ALICE);
+		move_to(ALICE, 1, "abcd").unwrap();
+		move_to(ALICE, 1, "ab").unwrap();
+		assert_eq!(before - Balances::total_balance(&ALICE), 3 * BYTE_FEE);
+	});
+}
+
+#[test]
 fn an_objective_has_distinct_test_samples() {
 	world(|| {
 		furnish(ALICE);
@@ -156,5 +236,76 @@ fn an_objective_has_distinct_test_samples() {
 		assert_noop!(create(ALICE, &[]), Rule::NoSamples);
 		assert_noop!(create(ALICE, &[3, 3]), Rule::SampleTwice);
 		assert_noop!(create(ALICE, &[5]), Rule::NotATestSample);
+	});
+}
+
+/// Stores what runtime 1 had: two objectives of one name, an import, a model and one made from it.
+fn store_as_runtime_1() {
+	use crate::migrations::v0;
+	use codec::Encode;
+	use frame_support::{storage::unhashed::put_raw, traits::StorageVersion};
+
+	for (number, kind) in [(1, AssetKind::Metric), (9, AssetKind::Model)] {
+		let old = v0::Asset { kind, visibility: Visibility::Shared, uri: Default::default() };
+		put_raw(&Assets::<World>::hashed_key_for(ALICE, [number; 32]), &old.encode());
+	}
+	for id in [7, 5] {
+		let old = v0::Objective {
+			owner: ALICE,
+			name: Name::try_from(b"digits".to_vec()).unwrap(),
+			metric: [1; 32],
+			opener: [2; 32],
+			direction: Direction::Higher,
+			tolerance: 1_000,
+			samples: vec![[3; 32]].try_into().unwrap(),
+		};
+		put_raw(&Objectives::<World>::hashed_key_for(id), &old.encode());
+	}
+	for (id, trainer, parents) in [(4, BOB, vec![2]), (2, ALICE, vec![])] {
+		let old = v0::Model {
+			owner: 77,
+			trainer,
+			digest: [id as u8; 32],
+			uri: Default::default(),
+			parents: parents.try_into().unwrap(),
+			clean_for: vec![5].try_into().unwrap(),
+		};
+		v0::Models::<World>::insert(id, old);
+	}
+	StorageVersion::new(0).put::<Registry>();
+	use frame_support::traits::OnRuntimeUpgrade;
+	crate::migrations::ToVersion1::<World>::on_runtime_upgrade();
+}
+
+#[test]
+fn objectives_of_runtime_1_keep_their_ids_and_the_earliest_its_name() {
+	world(|| {
+		store_as_runtime_1();
+		let tolerances: Vec<_> = [5, 7].iter().map(|id| Objectives::<World>::get(id).unwrap().tolerance).collect();
+		assert_eq!(tolerances, [1_000 * crate::migrations::MICRO; 2]);
+		let name = Name::try_from(b"digits".to_vec()).unwrap();
+		assert_eq!(ObjectiveNames::<World>::get(ALICE, name), Some(5));
+	});
+}
+
+#[test]
+fn models_of_runtime_1_are_found_by_submission_and_place_with_all_who_worked_on_them() {
+	world(|| {
+		store_as_runtime_1();
+		assert_eq!(Models::<World>::iter_keys().count(), 2);
+		let heir = Models::<World>::get(4, 0).unwrap();
+		assert_eq!(heir.parents, vec![ModelId::first(2)]);
+		assert!([77, ALICE, BOB].iter().all(|who| heir.worked.may_contain(who)));
+		assert_eq!(ModelOf::<World>::get([4; 32]), Some(Origin::Recorded(ModelId::first(4))));
+		assert_eq!(Made::<World>::get(BOB, [4; 32]).unwrap().clean_for.into_inner(), vec![5]);
+	});
+}
+
+#[test]
+fn imports_of_runtime_1_are_known_as_models() {
+	world(|| {
+		store_as_runtime_1();
+		assert_eq!(ModelOf::<World>::get([9; 32]), Some(Origin::Imported(ALICE)));
+		assert_eq!(Assets::<World>::get(ALICE, [1; 32]).unwrap().since, 0);
 	});
 }

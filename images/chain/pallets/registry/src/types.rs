@@ -1,5 +1,6 @@
 //! The nouns of the registry: what an asset, an objective and a model are.
 
+use crate::{bounds::*, worked::Worked};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
 use scale_info::TypeInfo;
@@ -11,15 +12,40 @@ pub type Moment = u64;
 /// sha256 of a tree's manifest.
 pub type Digest = [u8; 32];
 pub type ObjectiveId = u64;
-/// A model bears the id of the submission it came with.
-pub type ModelId = u64;
-pub type Uri = BoundedVec<u8, ConstU32<256>>;
-pub type Name = BoundedVec<u8, ConstU32<64>>;
-pub type Samples = BoundedVec<Digest, ConstU32<256>>;
+pub type SubmissionId = u64;
+pub type Uri = BoundedVec<u8, ConstU32<MAX_URI>>;
+pub type Name = BoundedVec<u8, ConstU32<MAX_NAME>>;
+pub type Samples = BoundedVec<Digest, ConstU32<MAX_SAMPLES>>;
 /// The models a model was made from.
-pub type Lineage = BoundedVec<ModelId, ConstU32<16>>;
-/// A task names few objectives, so that its inputs can be checked against each.
-pub type ObjectiveIds = BoundedVec<ObjectiveId, ConstU32<4>>;
+pub type Lineage = BoundedVec<ModelId, ConstU32<MAX_MODELS>>;
+/// The distinct owners of what went into a model directly.
+pub type Owners<AccountId> = BoundedVec<AccountId, ConstU32<MAX_OWNERS>>;
+/// The objectives that a task names.
+pub type ObjectiveIds = BoundedVec<ObjectiveId, ConstU32<MAX_OBJECTIVES>>;
+
+/// A number in units of 10^-18, between -10^36 and 10^36.
+pub type Fixed = i128;
+pub const LARGEST_FIXED: Fixed = 10i128.pow(36);
+
+pub fn is_in_range(number: Fixed) -> bool {
+	(-LARGEST_FIXED..=LARGEST_FIXED).contains(&number)
+}
+
+/// A model bears the id of the submission it came with, and its place among the models of that submission.
+#[derive(
+	Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct ModelId {
+	pub submission: SubmissionId,
+	pub output: u8,
+}
+
+impl ModelId {
+	/// The first model of a submission.
+	pub fn first(submission: SubmissionId) -> Self {
+		ModelId { submission, output: 0 }
+	}
+}
 
 /// What a data sample may be used for, as its owner declared once and for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
@@ -52,6 +78,8 @@ pub struct Asset {
 	pub kind: AssetKind,
 	pub visibility: Visibility,
 	pub uri: Uri,
+	/// When it was registered; 0 of one that is older than this field.
+	pub since: Moment,
 }
 
 #[derive(
@@ -77,9 +105,17 @@ pub struct Objective<AccountId> {
 	pub metric: Digest,
 	pub opener: Digest,
 	pub direction: Direction,
-	/// Micro-units of the score within which two evaluations agree.
-	pub tolerance: i64,
+	/// How far two evaluations may lie apart and agree.
+	pub tolerance: Fixed,
 	pub samples: Samples,
+}
+
+impl<AccountId: PartialEq> Objective<AccountId> {
+	/// Whether the asset is its opener, its metric or one of its samples.
+	pub fn measures_with(&self, named: &AssetRef<AccountId>) -> bool {
+		let digest = &named.digest;
+		self.owner == named.owner && (self.opener == *digest || self.metric == *digest || self.samples.contains(digest))
+	}
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
@@ -90,7 +126,74 @@ pub struct Model<AccountId> {
 	pub trainer: AccountId,
 	pub digest: Digest,
 	pub uri: Uri,
+	/// The models that went in, and those whose bytes their maker gave in another role.
 	pub parents: Lineage,
-	/// The objectives whose Test samples no step of its making has seen.
+	/// The objectives whose Test samples no step of its making has seen, as far as digests tell.
 	pub clean_for: ObjectiveIds,
+	/// The owners of the assets and models that went in directly.
+	pub input_owners: Owners<AccountId>,
+	/// Everyone who worked on it or paid for it, and on all that it was made from.
+	pub worked: Worked,
+	/// Assets of others among its inputs, and its own bytes, that were another model already when it was accepted.
+	pub same_bytes: BoundedVec<SameBytes<AccountId>, ConstU32<8>>,
+	/// How many more of these there were.
+	pub more_same_bytes: u32,
+}
+
+impl<AccountId> Model<AccountId> {
+	/// Takes note of bytes that were another model already.
+	pub fn tell(&mut self, digest: Digest, origin: Origin<AccountId>) {
+		if self.same_bytes.try_push(SameBytes { digest, origin }).is_err() {
+			self.more_same_bytes += 1;
+		}
+	}
+}
+
+/// Where the chain met the bytes of a model first.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub enum Origin<AccountId> {
+	/// The result of a task.
+	Recorded(ModelId),
+	/// An asset of kind Model of this account.
+	Imported(AccountId),
+}
+
+/// Bytes that are also those of another model.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct SameBytes<AccountId> {
+	pub digest: Digest,
+	pub origin: Origin<AccountId>,
+}
+
+/// What an account made by working or paying: these bytes keep their history in its hands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Making {
+	/// The union over all times that it made them.
+	pub clean_for: BoundedVec<ObjectiveId, ConstU32<16>>,
+	/// The latest model that these bytes were, or that predicted them.
+	pub model: Option<ModelId>,
+}
+
+/// Who vouches for a score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub enum Voucher {
+	/// Somebody who worked on the model, on one it was made from, or paid for one of these.
+	Own,
+	/// Another key.
+	Independent,
+	/// The objective's owner.
+	Owner,
+	Committee,
+}
+
+/// A score by exactly the objective's opener, samples and metric, of a model that is clean for it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct CertifiedScore<AccountId> {
+	pub model: ModelId,
+	pub value: Fixed,
+	pub voucher: Voucher,
+	pub scorer: AccountId,
+	/// Who paid for the scoring.
+	pub payer: AccountId,
+	pub at: Moment,
 }

@@ -1,6 +1,7 @@
-//! What falls due when? Every object that waits for time has one entry, which it knows.
+//! What falls due when? Every object that waits for time has one entry, which it knows, at the moment of its cause: worked
+//! oldest first, the agenda follows the order in which things happened.
 
-use crate::{weights, *};
+use crate::{weighing, *};
 use frame_support::{pallet_prelude::*, storage::with_storage_layer, weights::WeightMeter};
 use pallet_registry::Moment;
 
@@ -16,11 +17,6 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn count(counter: &mut u64) -> u64 {
 		*counter += 1;
 		*counter
-	}
-
-	/// A limit that has just passed: due in this very block.
-	pub(crate) fn at_once() -> Moment {
-		Self::now().saturating_sub(1)
 	}
 
 	/// Moves the object's entry to `wanted`, or takes it away.
@@ -43,9 +39,9 @@ impl<T: Config> Pallet<T> {
 	/// Works entries that are due, oldest first, as far as the weight reaches; returns the weight used.
 	pub(crate) fn work_agenda(remaining: Weight) -> Weight {
 		let mut meter = WeightMeter::with_limit(remaining);
-		while meter.try_consume(weights::agenda_head::<T>()).is_ok() {
+		while meter.try_consume(<T as Config>::WeightInfo::agenda_head()).is_ok() {
 			let Some((key, object)) = Self::due_head() else { break };
-			if meter.try_consume(weights::settle::<T>(&object)).is_err() {
+			if meter.try_consume(weighing::agenda_entry::<T>(weighing::settle::<T>(&object))).is_err() {
 				break;
 			}
 			let worked = with_storage_layer(|| {
@@ -62,9 +58,7 @@ impl<T: Config> Pallet<T> {
 	/// The oldest entry, if its limit has passed.
 	fn due_head() -> Option<([u8; 16], ObjectOf<T>)> {
 		let (key, object) = Agenda::<T>::iter().next()?;
-		let mut at = [0; 8];
-		at.copy_from_slice(&key[..8]);
-		(Moment::from_be_bytes(at) < Self::now()).then_some((key, object))
+		(due_of(&key) < Self::now()).then_some((key, object))
 	}
 
 	/// Does what is due on the object. One that is gone has nothing due.
@@ -108,4 +102,11 @@ pub(crate) fn agenda_key(alarm: &Alarm) -> [u8; 16] {
 	key[..8].copy_from_slice(&alarm.at.to_be_bytes());
 	key[8..].copy_from_slice(&alarm.entry.to_be_bytes());
 	key
+}
+
+/// The moment in a key of the agenda.
+pub(crate) fn due_of(key: &[u8; 16]) -> Moment {
+	let mut at = [0; 8];
+	at.copy_from_slice(&key[..8]);
+	Moment::from_be_bytes(at)
 }

@@ -1,6 +1,6 @@
 //! Which calls does a worker have? Take a task, send its result, report why it failed, give it back.
 
-use crate::*;
+use crate::{attempts::Earlier, *};
 use frame_support::pallet_prelude::*;
 use pallet_registry::{Digest, Moment, Uri};
 
@@ -10,17 +10,18 @@ pub(crate) struct SentResult {
 	pub result: Digest,
 	pub outputs: Outputs,
 	pub uri: Uri,
-	pub perf: Option<i64>,
+	pub perfs: Perfs,
 }
 
 impl<T: Config> Pallet<T> {
 	pub(crate) fn claim(id: TaskId, task: &mut TaskOf<T>, worker: T::AccountId, now: Moment) -> DispatchResult {
 		ensure!(task.status == TaskStatus::Open, Error::<T>::NotOpen);
-		let latest_start = task.terms.deadline.saturating_sub(T::MinTimeout::get());
-		ensure!(now <= latest_start, Error::<T>::DeadlineTooNear);
+		ensure!(now <= Self::latest_start(task), Error::<T>::DeadlineTooNear);
 		ensure!(task.terms.assignee.as_ref().is_none_or(|assignee| *assignee == worker), Error::<T>::NotOffered);
 		ensure!(Self::may_work(&task.creator, &task.terms, &worker), Error::<T>::JudgeCannotWork);
-		let (retries, handed_back) = Self::earlier_attempts(id, task, &worker, now)?;
+		let Earlier { retries, hand_backs, fees } = Self::earlier_attempts(id, task, &worker, now)?;
+		let tried = Assignments::<T>::contains_key(&worker, id);
+		Self::count_able(task, tried, false);
 		ensure!(task.free_slots() > 0, Error::<T>::SlotsFull);
 
 		Self::hold(HoldReason::Bond, &worker, task.terms.bond)?;
@@ -29,7 +30,7 @@ impl<T: Config> Pallet<T> {
 		let epoch = task.counters.epoch;
 		let due = now.saturating_add(task.terms.timeout).min(task.terms.deadline);
 		let (bond, state) = (task.terms.bond, AssignmentState::Live);
-		let mut attempt = Assignment { epoch, since: now, due, bond, state, retries, handed_back, alarm: None };
+		let mut attempt = Assignment { epoch, since: now, due, bond, state, retries, hand_backs, fees, alarm: None };
 		Self::keep_assignment(id, &worker, &mut attempt);
 		Workers::<T>::insert(id, &worker, ());
 		Self::deposit_event(Event::Assigned { task: id, worker, epoch, due });
@@ -66,7 +67,8 @@ impl<T: Config> Pallet<T> {
 		let same = known.result == sent.result
 			&& known.outputs == sent.outputs
 			&& known.uri == sent.uri
-			&& known.score.map(|score| score.value) == sent.perf;
+			// A rejected result keeps no numbers; the digest of result.json stands for them.
+			&& (known.perfs == sent.perfs || matches!(known.status, SubmissionStatus::Rejected { .. }));
 		ensure!(same, Error::<T>::AlreadySent);
 		Ok(())
 	}
@@ -78,8 +80,7 @@ impl<T: Config> Pallet<T> {
 		}
 		let kind = task.terms.kind;
 		ensure!(!kind.makes_model() || Self::model_output(&sent.outputs).is_some(), Error::<T>::ModelMissing);
-		ensure!(sent.perf.is_some() == (kind == TaskKind::Scoring), Error::<T>::ScoreMisplaced);
-		Ok(())
+		Self::check_numbers(kind, &sent.perfs)
 	}
 
 	#[allow(clippy::too_many_arguments)]
@@ -92,13 +93,12 @@ impl<T: Config> Pallet<T> {
 		log: Digest,
 		now: Moment,
 	) -> DispatchResult {
-		Self::deposit_event(Event::FailureReported { task: id, worker: worker.clone(), epoch, category });
 		Self::with_live(id, task, &worker, epoch, now, |task, attempt| {
-			let until = now.saturating_add(T::PauseWindow::get());
-			attempt.state = AssignmentState::Failed { category, log, until };
-			Self::return_bond(attempt, &worker, T::ReportFee::get())?;
-			task.counters.reports += 1;
-			// What began before the creator resumed the task tells nothing new.
+			attempt.state = AssignmentState::Failed { category, log };
+			let fee = Self::hold_fee(id, task, &worker, attempt, now)?;
+			let reporter = worker.clone();
+			Self::deposit_event(Event::FailureReported { task: id, worker: reporter, epoch, category, fee });
+			// What began before the latest pause tells nothing new.
 			let tells = category.blames_task() && epoch > task.resumed;
 			task.counters.failures += u32::from(tells);
 			Self::free_slot(task)?;
@@ -106,7 +106,7 @@ impl<T: Config> Pallet<T> {
 			if deserted || (tells && task.counters.failures >= task.terms.max_failures) {
 				Self::pause(id, task, now);
 			}
-			Self::settle_report(id, task, &worker, attempt, now)
+			Ok(())
 		})
 	}
 
@@ -118,16 +118,19 @@ impl<T: Config> Pallet<T> {
 		now: Moment,
 	) -> DispatchResult {
 		Self::with_live(id, task, &worker, epoch, now, |task, attempt| {
-			if attempt.handed_back {
-				Self::forfeit_bond(attempt, &worker, T::ReportFee::get())?;
-			}
+			let price = Self::price_of_holding(attempt, now);
+			Self::forfeit_bond(attempt, &worker, price)?;
 			Self::return_bond(attempt, &worker, 0)?;
-			attempt.state = AssignmentState::HandedBack;
-			attempt.handed_back = true;
-			Self::free_slot(task)
-		})?;
-		Self::deposit_event(Event::HandedBack { task: id, worker, epoch });
-		Ok(())
+			attempt.state = AssignmentState::HandedBack { price };
+			attempt.hand_backs += u32::from(price > 0);
+			Self::free_slot(task)?;
+			let giver = worker.clone();
+			Self::deposit_event(Event::HandedBack { task: id, worker: giver, epoch, price });
+			if Self::may_try_again(task, attempt) {
+				return Ok(());
+			}
+			Self::close_if_deserted(id, task, now)
+		})
 	}
 
 	pub(crate) fn confirm(
@@ -138,9 +141,11 @@ impl<T: Config> Pallet<T> {
 		now: Moment,
 	) -> DispatchResult {
 		ensure!(task.creator == who, Error::<T>::NotCreator);
+		// The attempt may have lapsed meanwhile, and ended the task: then its results decide about the fees.
+		Self::with_assignment(id, task, &worker, now, |_, _| Ok(()))?;
+		Self::conclude(id, task, now)?;
 		Self::with_assignment(id, task, &worker, now, |task, attempt| {
-			ensure!(Self::report_pending(attempt), Error::<T>::NoReport);
-			Self::end_report(id, task, &worker, attempt, true)
+			Self::confirm_reports(id, task, &worker, attempt, now)
 		})
 	}
 }

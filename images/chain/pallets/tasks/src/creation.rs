@@ -3,7 +3,6 @@
 use crate::{inputs::Examined, types::Task, *};
 use alloc::collections::BTreeSet;
 use frame_support::pallet_prelude::*;
-use pallet_registry::Moment;
 
 impl<T: Config> Pallet<T> {
 	pub(crate) fn do_create_task(creator: T::AccountId, mut terms: TermsOf<T>, spec: SpecOf<T>) -> DispatchResult {
@@ -17,10 +16,12 @@ impl<T: Config> Pallet<T> {
 		Self::check_assignee(&creator, &terms)?;
 		let held = Self::escrow_of(&terms)?;
 		Self::hold(HoldReason::Escrow, &creator, held)?;
+		let bytes = Self::hold_bytes(&creator, &terms, &spec)?;
 
 		let id = NextTask::<T>::mutate(Self::count);
 		if let Some(plan) = terms.plan {
 			PlanTasks::<T>::insert(plan, id, ());
+			Self::touch_plan(plan, now);
 		}
 		for parent in &spec.parents {
 			Children::<T>::insert(parent, id, ());
@@ -40,6 +41,8 @@ impl<T: Config> Pallet<T> {
 			result: None,
 			broken: None,
 			resumed: 0,
+			stalled_since: None,
+			bytes,
 			alarm: None,
 		};
 		Tasks::<T>::insert(id, task);
@@ -48,23 +51,6 @@ impl<T: Config> Pallet<T> {
 		Self::deposit_event(Event::TaskCreated { task: id, creator });
 		// Lists it, sets its alarm, and opens it where its parents are done.
 		Self::with_task(id, |_, _| Ok(()))
-	}
-
-	/// What is promised can be paid, and the bond covers what a worker can lose.
-	fn check_amounts(terms: &TermsOf<T>) -> DispatchResult {
-		ensure!(terms.slots > 0 && terms.max_failures > 0, Error::<T>::NoSlots);
-		ensure!(terms.reward >= T::MinReward::get(), Error::<T>::TooLittleReward);
-		let rejection = if terms.max_rejects > 0 { Self::reject_fee(terms) } else { 0 };
-		ensure!(terms.bond >= T::MinBond::get().max(rejection), Error::<T>::TooLittleBond);
-		Ok(())
-	}
-
-	fn check_times(terms: &TermsOf<T>, now: Moment) -> DispatchResult {
-		let shortest = T::MinTimeout::get();
-		ensure!(now.saturating_add(shortest) <= terms.deadline, Error::<T>::DeadlineTooNear);
-		ensure!(terms.timeout >= shortest, Error::<T>::TimeoutTooShort);
-		ensure!(terms.review.window <= T::MaxWindow::get(), Error::<T>::WindowTooLong);
-		Ok(())
 	}
 
 	fn check_plan(creator: &T::AccountId, terms: &TermsOf<T>) -> DispatchResult {

@@ -24,13 +24,13 @@ mod errors {
 		TooLittleReward,
 		/// The bond is below the minimum, or below what a rejection costs. Raise it.
 		TooLittleBond,
-		/// The amounts are too large to be added. Lower them.
+		/// The reward is above the maximum, or the amounts are too large to be added. Lower them.
 		AmountTooLarge,
 		/// A task needs at least one slot, and at least one failure to pause it.
 		NoSlots,
 		/// A task with parents' role, or for one assignee or private data, has exactly one slot.
 		OneSlotOnly,
-		/// The deadline is nearer than the shortest attempt. Move it.
+		/// The deadline is nearer than the shortest attempt. Create a task with a later one.
 		DeadlineTooNear,
 		/// The timeout is below the minimum. Raise it.
 		TimeoutTooShort,
@@ -78,7 +78,7 @@ mod errors {
 		AlreadyClosing,
 		/// The task is not paused.
 		NotPaused,
-		/// The task is not final, or something live still points to it, or it is kept for a while longer.
+		/// The task or plan is not over, or something live points to it, or it is kept longer: see who may purge when.
 		StillNeeded,
 		/// All slots are taken. Look for another task.
 		SlotsFull,
@@ -102,7 +102,7 @@ mod errors {
 		ModelMissing,
 		/// Two outputs have the same name.
 		OutputNamedTwice,
-		/// A scoring's result must have a score, any other's must not.
+		/// A scoring's result must have numbers, `all` first; any other's must not.
 		ScoreMisplaced,
 		/// The submission was decided already, perhaps by silence.
 		AlreadyDecided,
@@ -112,5 +112,27 @@ mod errors {
 		NoReport,
 		/// A scoring without objective takes at least one Train sample, at most one opener and one metric. Name them.
 		NoCrossValidation,
+		/// The inputs of a model belong to more than 16 accounts. Train in steps.
+		TooManyOwners,
+		/// Two numbers have the same name.
+		NumberNamedTwice,
+		/// A number is above 10^18 or below -10^18. Scale it.
+		NumberTooLarge,
+		/// The deadline is further away than a task may last. Move it nearer.
+		DeadlineTooFar,
+		/// The timeout is above the maximum. Lower it.
+		TimeoutTooLong,
+		/// A task has at most `MaxSlots` slots. Offer the rest as another task.
+		TooManySlots,
+		/// A task allows at most three rejections for each slot. Lower max_rejects.
+		TooManyRejects,
+		/// `max_failures` is above the maximum. Lower it.
+		TooManyFailures,
+		/// The bond is above ten rewards and the allowance. Lower it, or raise the reward.
+		BondTooLarge,
+		/// A training has an algo or a bundle. Name one.
+		NothingToRun,
+		/// An aggregation takes at least one model. Name it, or a parent.
+		NothingToAggregate,
 	}
 }

@@ -54,17 +54,22 @@ mod events {
 			worker: T::AccountId,
 			epoch: Epoch,
 			category: FailureCategory,
+			/// Stays held.
+			fee: Balance,
 		},
-		/// The fee of a report was returned, or went to the treasury.
+		/// The fees of an account's reports were returned, or went to the treasury.
 		ReportSettled {
 			task: TaskId,
 			worker: T::AccountId,
+			fees: Balance,
 			returned: bool,
 		},
 		HandedBack {
 			task: TaskId,
 			worker: T::AccountId,
 			epoch: Epoch,
+			/// Went to the treasury.
+			price: Balance,
 		},
 		Lapsed {
 			task: TaskId,
@@ -81,6 +86,20 @@ mod events {
 			object: ObjectOf<T>,
 			again: Moment,
 			error: DispatchError,
+		},
+		PlanPurged {
+			plan: PlanId,
+		},
+		/// The only account that could take the task doesn't want it.
+		OfferDeclined {
+			task: TaskId,
+			by: T::AccountId,
+		},
+		/// The record that an accepted result leaves was paid for.
+		RecordPaid {
+			task: TaskId,
+			creator: T::AccountId,
+			amount: Balance,
 		},
 	}
 }

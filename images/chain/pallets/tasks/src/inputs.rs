@@ -4,7 +4,9 @@ use crate::*;
 use alloc::{collections::BTreeSet, vec::Vec};
 use frame_support::pallet_prelude::*;
 use pallet_registry::{
-	Asset, AssetKind, AssetRef, Assets, Digest, Label, Models, Objective, ObjectiveIds, Objectives, TestOf, Visibility,
+	bounds::{MAX_MODELS, MAX_OWNERS},
+	Asset, AssetKind, AssetRef, Assets, Digest, Label, Made, Making, ModelId, Objective, ObjectiveIds, Objectives,
+	TestOf, Visibility,
 };
 
 /// What the inputs say about a task.
@@ -30,7 +32,7 @@ impl<T: Config> Pallet<T> {
 			ensure!(Self::has_place(terms.kind, asset.kind), Error::<T>::WrongAssetKind);
 		}
 		let private_to = Self::private_owner(&assets)?;
-		let model_clean_for = Self::clean_for(spec, &assets)?;
+		let model_clean_for = Self::clean_for(terms.kind, spec, &assets)?;
 		let clean_for = match terms.kind {
 			TaskKind::Annotation => {
 				ensure!(spec.objectives.is_empty(), Error::<T>::ObjectivesMisplaced);
@@ -42,6 +44,8 @@ impl<T: Config> Pallet<T> {
 			}
 			TaskKind::Training | TaskKind::Restructuring | TaskKind::Aggregation => {
 				Self::check_training(spec, &assets)?;
+				Self::check_owners(spec)?;
+				Self::check_purpose(terms.kind, spec, &assets)?;
 				model_clean_for
 			}
 		};
@@ -80,35 +84,63 @@ impl<T: Config> Pallet<T> {
 		Ok(owners.first().map(|owner| (*owner).clone()))
 	}
 
-	/// The named objectives that every model going in is clean for. Nobody knows what an imported one has seen.
-	fn clean_for(spec: &SpecOf<T>, assets: &Known<T>) -> Result<ObjectiveIds, DispatchError> {
+	/// The named objectives that every model going in is clean for. Nobody knows what an imported one has seen, and
+	/// what an asset's owner made itself counts as the model it is.
+	fn clean_for(kind: TaskKind, spec: &SpecOf<T>, assets: &Known<T>) -> Result<ObjectiveIds, DispatchError> {
 		let mut clean = spec.objectives.clone();
-		let mut models = 0;
-		if assets.iter().any(|(_, asset)| asset.kind == AssetKind::Model) {
-			models += assets.iter().filter(|(_, asset)| asset.kind == AssetKind::Model).count();
-			clean.clear();
-		}
+		let mut models = BTreeSet::new();
 		for input in &spec.inputs {
 			if let Input::Model(id) = input {
-				let model = Models::<T>::get(id).ok_or(Error::<T>::NoSuchModel)?;
+				let model = pallet_registry::Pallet::<T>::model(id).ok_or(Error::<T>::NoSuchModel)?;
 				clean.retain(|objective| model.clean_for.contains(objective));
-				models += 1;
+				models.insert(*id);
 			}
 		}
+		for making in assets.iter().filter_map(|(named, asset)| Self::making_of(kind, named, asset.kind)) {
+			clean.retain(|objective| making.clean_for.contains(objective));
+			models.extend(making.model);
+		}
+		let imported = assets.iter().filter(|(_, asset)| asset.kind == AssetKind::Model).count();
+		if imported > 0 {
+			clean.clear();
+		}
 		for parent in spec.parents.iter().filter_map(Tasks::<T>::get) {
-			let named = parent.result.is_some_and(|model| spec.inputs.contains(&Input::Model(model)));
+			let named = parent.result.is_some_and(|model| spec.inputs.contains(&Input::Model(ModelId::first(model))));
 			ensure!(!named, Error::<T>::NamedTwice);
 			let bequest = Self::bequest(parent);
 			clean.retain(|objective| bequest.contains(objective));
-			models += 1;
 		}
-		ensure!(models <= 16, Error::<T>::TooManyModels);
+		let taken = models.len() + imported + spec.parents.len();
+		ensure!(taken <= MAX_MODELS as usize, Error::<T>::TooManyModels);
 		Ok(clean)
+	}
+
+	/// What an asset's owner made it as. What a scoring measures with is the objective's owner's choice; of everything
+	/// else that goes in something may come out.
+	fn making_of(kind: TaskKind, named: &AssetRef<T::AccountId>, asset: AssetKind) -> Option<Making> {
+		let counts = match kind {
+			TaskKind::Annotation => false,
+			TaskKind::Scoring => asset == AssetKind::Algo,
+			TaskKind::Training | TaskKind::Restructuring | TaskKind::Aggregation => true,
+		};
+		counts.then(|| Made::<T>::get(&named.owner, named.digest)).flatten()
+	}
+
+	/// A model's record names everyone whose assets and models went in.
+	fn check_owners(spec: &SpecOf<T>) -> DispatchResult {
+		let mut owners: BTreeSet<_> = Self::named_assets(spec).map(|named| named.owner.clone()).collect();
+		for id in Self::input_models(spec) {
+			owners.extend(pallet_registry::Pallet::<T>::model(&id).map(|model| model.owner));
+		}
+		// A parent's model, once there is one, is its creator's.
+		owners.extend(spec.parents.first().and_then(Tasks::<T>::get).map(|parent| parent.creator));
+		ensure!(owners.len() <= MAX_OWNERS as usize, Error::<T>::TooManyOwners);
+		Ok(())
 	}
 
 	/// What a parent's model is clean for; before there is one, what it may be clean for at most.
 	fn bequest(parent: TaskOf<T>) -> ObjectiveIds {
-		let model = parent.result.and_then(Models::<T>::get);
+		let model = parent.result.and_then(|result| pallet_registry::Pallet::<T>::model(&ModelId::first(result)));
 		model.map_or(parent.clean_for, |model| model.clean_for)
 	}
 
@@ -144,10 +176,21 @@ impl<T: Config> Pallet<T> {
 		}
 		for input in &spec.inputs {
 			if let Input::Model(id) = input {
-				let model = Models::<T>::get(id).ok_or(Error::<T>::NoSuchModel)?;
+				let model = pallet_registry::Pallet::<T>::model(id).ok_or(Error::<T>::NoSuchModel)?;
 				Self::keep_apart(&spec.objectives, &model.digest)?;
 			}
 		}
+		Ok(())
+	}
+
+	/// Something runs, and an aggregation has something to aggregate.
+	fn check_purpose(kind: TaskKind, spec: &SpecOf<T>, assets: &Known<T>) -> DispatchResult {
+		let runs = assets.iter().any(|(_, asset)| matches!(asset.kind, AssetKind::Algo | AssetKind::Bundle));
+		ensure!(runs, Error::<T>::NothingToRun);
+		let imported = assets.iter().any(|(_, asset)| asset.kind == AssetKind::Model);
+		let recorded = spec.inputs.iter().any(|input| matches!(input, Input::Model(_)));
+		let aggregates = imported || recorded || !spec.parents.is_empty();
+		ensure!(kind != TaskKind::Aggregation || aggregates, Error::<T>::NothingToAggregate);
 		Ok(())
 	}
 

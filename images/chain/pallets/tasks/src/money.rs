@@ -9,7 +9,8 @@ use frame_support::{
 		tokens::{Fortitude, Precision, Restriction},
 	},
 };
-use pallet_registry::Balance;
+use pallet_registry::{Balance, Moment};
+use sp_runtime::{helpers_128bit::multiply_by_rational_with_rounding, Rounding};
 
 impl<T: Config> Pallet<T> {
 	/// Amounts below this can't be paid to an account that is empty.
@@ -40,20 +41,43 @@ impl<T: Config> Pallet<T> {
 		Self::release(HoldReason::Escrow, &task.creator, amount)
 	}
 
-	/// One reward goes to the worker, or to the treasury where the worker's account can't take it.
-	pub(crate) fn pay_reward(task: &mut TaskOf<T>, worker: &T::AccountId) -> Result<Balance, DispatchError> {
-		let reward = task.terms.reward;
-		task.held = task.held.checked_sub(reward).ok_or(DispatchError::Corruption)?;
-		let to_worker = || Self::send_held(HoldReason::Escrow, &task.creator, worker, reward);
+	/// What holding a slot costs that brings no result: a quarter of the bond for all of the allowed time.
+	pub(crate) fn price_of_holding(attempt: &Assignment, now: Moment) -> Balance {
+		let (held, allowed) = Self::held_and_allowed(attempt, now);
+		let part = multiply_by_rational_with_rounding(attempt.bond, held, 4 * allowed, Rounding::Up);
+		part.unwrap_or(attempt.bond).min(attempt.bond)
+	}
+
+	/// What an attempt is paid that its creator aborts: all of the reward from a quarter of the allowed time on.
+	pub(crate) fn pay_for_holding(reward: Balance, attempt: &Assignment, until: Moment) -> Balance {
+		let (held, allowed) = Self::held_and_allowed(attempt, until);
+		let part = multiply_by_rational_with_rounding(reward, 4 * held, allowed, Rounding::Down);
+		part.unwrap_or(reward).min(reward)
+	}
+
+	fn held_and_allowed(attempt: &Assignment, now: Moment) -> (u128, u128) {
+		let (held, allowed) = (now.saturating_sub(attempt.since), attempt.due.saturating_sub(attempt.since));
+		(held.into(), u128::from(allowed).max(1))
+	}
+
+	/// A part of the escrow goes to the worker, or to the treasury where the worker's account can't take it.
+	pub(crate) fn pay(task: &mut TaskOf<T>, worker: &T::AccountId, amount: Balance) -> Result<Balance, DispatchError> {
+		task.held = task.held.checked_sub(amount).ok_or(DispatchError::Corruption)?;
+		let to_worker = || Self::send_held(HoldReason::Escrow, &task.creator, worker, amount);
 		with_storage_layer(to_worker)
-			.or_else(|_| Self::send_held(HoldReason::Escrow, &task.creator, &T::Treasury::get(), reward))?;
-		Ok(reward)
+			.or_else(|_| Self::send_held(HoldReason::Escrow, &task.creator, &T::Treasury::get(), amount))?;
+		Ok(amount)
 	}
 
 	/// The creator's side of a rejection.
 	pub(crate) fn forfeit_escrow(task: &mut TaskOf<T>, amount: Balance) -> DispatchResult {
 		task.held = task.held.checked_sub(amount).ok_or(DispatchError::Corruption)?;
 		Self::send_held(HoldReason::Escrow, &task.creator, &T::Treasury::get(), amount)
+	}
+
+	/// The price of bytes that stay goes to the treasury.
+	pub(crate) fn forfeit_bytes(creator: &T::AccountId, amount: Balance) -> DispatchResult {
+		Self::send_held(HoldReason::Bytes, creator, &T::Treasury::get(), amount)
 	}
 
 	/// A part of the bond goes to the treasury.
@@ -70,7 +94,15 @@ impl<T: Config> Pallet<T> {
 		Self::release(HoldReason::Bond, worker, back)
 	}
 
-	fn release(reason: HoldReason, who: &T::AccountId, amount: Balance) -> DispatchResult {
+	/// The fees of reports come back to the worker, or go to the treasury.
+	pub(crate) fn settle_fee(worker: &T::AccountId, fee: Balance, returned: bool) -> DispatchResult {
+		if returned {
+			return Self::release(HoldReason::Bond, worker, fee);
+		}
+		Self::send_held(HoldReason::Bond, worker, &T::Treasury::get(), fee)
+	}
+
+	pub(crate) fn release(reason: HoldReason, who: &T::AccountId, amount: Balance) -> DispatchResult {
 		if amount > 0 {
 			T::Escrow::release(&reason.into(), who, amount, Precision::Exact)?;
 		}

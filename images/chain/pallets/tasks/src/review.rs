@@ -1,8 +1,8 @@
-//! What becomes of a result? Accepted by its judge or by silence, or rejected; an accepted model is recorded.
+//! What becomes of a result: accepted by its judge or by silence, and recorded, or rejected.
 
 use crate::{assignment::SentResult, *};
-use frame_support::pallet_prelude::*;
-use pallet_registry::{AssetKind, Digest, Lineage, Model, Models, Moment, Objectives};
+use frame_support::{pallet_prelude::*, Blake2_256, StorageHasher};
+use pallet_registry::{Digest, Moment};
 
 impl<T: Config> Pallet<T> {
 	/// A sent result goes to its judge, or is accepted at once where there is no window.
@@ -14,11 +14,12 @@ impl<T: Config> Pallet<T> {
 		sent: SentResult,
 		now: Moment,
 	) -> DispatchResult {
-		let SentResult { epoch, result, outputs, uri, perf } = sent;
-		let score = perf.map(|value| Self::score(id, value, &worker));
+		let SentResult { epoch, result, outputs, uri, perfs } = sent;
+		let same_as = Self::note_outputs(id, submission, &outputs);
 		let until = now.saturating_add(task.terms.review.window);
-		let status = SubmissionStatus::UnderReview { until };
-		let mut sent = Submission { worker, epoch, result, outputs, uri, score, status, sent: now, alarm: None };
+		let (score, status) = (None, SubmissionStatus::UnderReview { until });
+		let mut sent =
+			Submission { worker, epoch, result, outputs, uri, perfs, score, same_as, status, sent: now, alarm: None };
 		if task.terms.review.window == 0 {
 			return Self::accept(id, task, submission, &mut sent, now)
 				.map(|()| Submissions::<T>::insert(id, submission, sent));
@@ -27,6 +28,21 @@ impl<T: Config> Pallet<T> {
 		Self::set_alarm(&mut sent.alarm, Some(until), || Object::Submission(id, submission));
 		Submissions::<T>::insert(id, submission, sent);
 		Ok(())
+	}
+
+	/// The earliest submission of the task with the same outputs, in whatever order; without one this is it.
+	pub(crate) fn note_outputs(id: TaskId, submission: SubmissionId, outputs: &Outputs) -> Option<SubmissionId> {
+		if outputs.is_empty() {
+			return None;
+		}
+		let mut sorted = outputs.clone();
+		sorted.sort_by(|one, other| one.name.cmp(&other.name));
+		let hash: Digest = Blake2_256::hash(&sorted.encode());
+		let earlier = SentOutputs::<T>::get(id, hash);
+		if earlier.is_none() {
+			SentOutputs::<T>::insert(id, hash, submission);
+		}
+		earlier
 	}
 
 	/// The judge decides in time.
@@ -42,6 +58,7 @@ impl<T: Config> Pallet<T> {
 		ensure!(task.terms.review.judge == who, Error::<T>::NotJudge);
 		let open = matches!(judged.status, SubmissionStatus::UnderReview { until } if now <= until);
 		ensure!(open, Error::<T>::AlreadyDecided);
+		Self::note_end(id, now);
 		decide(task, &mut judged)?;
 		Self::close_review(id, task, submission, judged);
 		Ok(())
@@ -55,8 +72,10 @@ impl<T: Config> Pallet<T> {
 		now: Moment,
 	) -> DispatchResult {
 		let mut silent = Submissions::<T>::get(id, submission).ok_or(Error::<T>::NoSuchSubmission)?;
-		if matches!(silent.status, SubmissionStatus::UnderReview { until } if now > until) {
-			Self::accept(id, task, submission, &mut silent, now)?;
+		let SubmissionStatus::UnderReview { until } = silent.status else { return Ok(()) };
+		if now > until {
+			Self::note_end(id, until);
+			Self::accept(id, task, submission, &mut silent, until)?;
 			Self::close_review(id, task, submission, silent);
 		}
 		Ok(())
@@ -68,7 +87,8 @@ impl<T: Config> Pallet<T> {
 		Submissions::<T>::insert(id, submission, decided);
 	}
 
-	/// Pays the worker, returns its bond and records the model, whatever the output's digest is.
+	/// Pays the worker, returns its bond and records what the result brought, whatever the output's digest is. `now` is
+	/// the moment of the acceptance.
 	pub(crate) fn accept(
 		id: TaskId,
 		task: &mut TaskOf<T>,
@@ -77,15 +97,23 @@ impl<T: Config> Pallet<T> {
 		now: Moment,
 	) -> DispatchResult {
 		let worker = accepted.worker.clone();
-		let paid = Self::pay_reward(task, &worker)?;
-		Self::with_assignment(id, task, &worker, now, |_, attempt| Self::return_bond(attempt, &worker, 0))?;
+		let paid = Self::pay(task, &worker, task.terms.reward)?;
+		Self::with_assignment(id, task, &worker, now, |task, attempt| {
+			Self::return_bond(attempt, &worker, 0)?;
+			Self::return_fees(id, task, &worker, attempt)
+		})?;
 		task.counters.submitted -= 1;
 		task.counters.accepted += 1;
 		task.result.get_or_insert(submission);
 		accepted.status = SubmissionStatus::Accepted { at: now };
-		if task.terms.kind.makes_model() {
-			Self::record_model(id, task, submission, accepted);
+		match task.terms.kind {
+			TaskKind::Annotation => Self::record_annotation(id, task, accepted),
+			TaskKind::Scoring => Self::record_score(id, task, submission, accepted, now),
+			TaskKind::Training | TaskKind::Restructuring | TaskKind::Aggregation => {
+				Self::record_model(id, task, submission, accepted, now);
+			}
 		}
+		Self::pay_for_records(id, task, submission)?;
 		Self::deposit_event(Event::ResultAccepted { task: id, submission, worker, paid });
 		Ok(())
 	}
@@ -108,73 +136,14 @@ impl<T: Config> Pallet<T> {
 		})?;
 		task.counters.submitted -= 1;
 		task.counters.rejected += 1;
+		rejected.perfs.clear();
 		rejected.status = SubmissionStatus::Rejected { reason, at: now };
 		Self::deposit_event(Event::ResultRejected { task: id, submission, worker });
 		if task.counters.rejected == task.terms.max_rejects {
 			Self::close_slot(task)
 		} else {
 			Self::free_slot(task)?;
-			Self::close_if_deserted(id, task)
+			Self::close_if_deserted(id, task, now)
 		}
-	}
-
-	fn record_model(id: TaskId, task: &TaskOf<T>, submission: SubmissionId, accepted: &SubmissionOf<T>) {
-		let Some(digest) = Self::model_output(&accepted.outputs) else { return };
-		let mut parents = Lineage::default();
-		for model in Self::input_models(id) {
-			// As many as there are fit, which was checked when the task was created.
-			let _ = parents.try_push(model);
-		}
-		let described = Model {
-			owner: task.creator.clone(),
-			trainer: accepted.worker.clone(),
-			digest,
-			uri: accepted.uri.clone(),
-			parents,
-			// Bytes that are a Test sample themselves would bring it into every later training.
-			clean_for: Self::clean_with(&task.clean_for, &digest),
-		};
-		pallet_registry::Pallet::<T>::record_model(submission, described);
-	}
-
-	/// The output that becomes the model.
-	pub(crate) fn model_output(outputs: &Outputs) -> Option<Digest> {
-		outputs.iter().find(|output| output.name.as_slice() == b"model").map(|output| output.digest)
-	}
-
-	/// What a score counts for, and who vouches for it.
-	fn score(id: TaskId, value: i64, worker: &T::AccountId) -> Score {
-		let spec = Specs::<T>::get(id);
-		let objective = spec.as_ref().and_then(|spec| spec.objectives.first().copied());
-		let standing = if objective.is_some() { Standing::Certified } else { Standing::CrossValidation };
-		let owns_objective = objective.and_then(Objectives::<T>::get).is_some_and(|known| known.owner == *worker);
-		let imported = spec.iter().flat_map(|spec| spec.inputs.iter()).any(|input| match input {
-			Input::Asset(asset) => asset.owner == *worker && Self::is_model_asset(asset),
-			Input::Model(_) => false,
-		});
-		let made = Self::input_models(id)
-			.filter_map(Models::<T>::get)
-			.any(|model| model.trainer == *worker || model.owner == *worker);
-		let voucher = match (made || imported, owns_objective) {
-			(true, _) => Voucher::Own,
-			(false, true) => Voucher::Owner,
-			(false, false) => Voucher::Independent,
-		};
-		Score { value, standing, voucher }
-	}
-
-	fn is_model_asset(asset: &pallet_registry::AssetRef<T::AccountId>) -> bool {
-		pallet_registry::Assets::<T>::get(&asset.owner, asset.digest).is_some_and(|it| it.kind == AssetKind::Model)
-	}
-
-	/// The models a task takes: those its spec names, then its parents' results.
-	fn input_models(id: TaskId) -> impl Iterator<Item = SubmissionId> {
-		let spec = Specs::<T>::get(id);
-		let (inputs, parents) = spec.map(|spec| (spec.inputs, spec.parents)).unwrap_or_default();
-		let named = inputs.into_iter().filter_map(|input| match input {
-			Input::Model(model) => Some(model),
-			Input::Asset(_) => None,
-		});
-		named.chain(parents.into_iter().filter_map(Tasks::<T>::get).filter_map(|parent| parent.result))
 	}
 }

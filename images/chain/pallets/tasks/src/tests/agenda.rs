@@ -1,7 +1,10 @@
 //! Is due work done in order, within its weight, and does a failing entry stand in nobody's way?
 
 use super::*;
-use crate::agenda::{agenda_key, POSTPONEMENT};
+use crate::{
+	agenda::{agenda_key, POSTPONEMENT},
+	weighing::{agenda_entry, settle},
+};
 use frame_support::traits::{
 	fungible::{MutateHold, UnbalancedHold},
 	tokens::Precision,
@@ -21,7 +24,7 @@ fn the_oldest_entry_is_worked_first_and_only_as_far_as_the_weight_reaches() {
 		let soon = create(Terms { deadline: DEADLINE - 500, ..terms() }, spec()).unwrap();
 		at(DEADLINE + 1);
 		assert_eq!(TaskPallet::on_idle(1, Weight::zero()), Weight::zero());
-		let one = crate::weights::settle::<World>(&Object::Task(soon)) + crate::weights::agenda_head::<World>();
+		let one = agenda_entry::<World>(settle::<World>(&Object::Task(soon))) + <() as WeightInfo>::agenda_head();
 		let used = TaskPallet::on_idle(1, one);
 		assert!(used.all_lte(one));
 		assert_eq!((ended(soon), ended(late)), (Some(Outcome::Expired), None));

@@ -1,7 +1,11 @@
 //! What might anyone do next? Random calls, likely enough to succeed, from a seed that repeats them.
 
 use super::*;
-use pallet_registry::Objectives;
+use pallet_registry::{Models, Objectives};
+
+/// The digests of results, so few that several accounts send and register the same.
+const RESULTS: u8 = 100;
+const KINDS_OF_RESULTS: u64 = 12;
 
 /// xorshift64*: enough to choose among calls, and a failing walk repeats from its seed.
 pub struct Chance(u64);
@@ -64,6 +68,38 @@ impl Chance {
 		}
 	}
 
+	/// What brings models with a history: results of bytes that others send too, judgements of them, and the end of
+	/// plans.
+	pub fn result(&mut self) -> Option<(Account, crate::Call<World>)> {
+		if self.one_in(8) {
+			return Some((CREATOR, Call::purge_plan { plan: 1 + self.below(NextPlan::<World>::get()) }));
+		}
+		if self.one_in(4) {
+			return Some(self.judgement(CREATOR));
+		}
+		let (worker, task) = self.live()?;
+		let mut sent = result_of(worker, task);
+		if let Call::send_task_result { outputs, .. } = &mut sent {
+			outputs[0].digest = digest(RESULTS + self.below(KINDS_OF_RESULTS) as u8);
+		}
+		Some((worker, sent))
+	}
+
+	/// Somebody registers bytes that may be results, its own or another's, as anything that a training takes.
+	pub fn register_a_result(&mut self) {
+		let (owner, number) = (self.person(), RESULTS + self.below(KINDS_OF_RESULTS) as u8);
+		let kind = self.one_of(&[
+			AssetKind::Bundle,
+			AssetKind::Algo,
+			AssetKind::Opener,
+			AssetKind::DataSample(Label::Train),
+			AssetKind::Model,
+		]);
+		if !Assets::<World>::contains_key(owner, digest(number)) {
+			asset(owner, number, kind);
+		}
+	}
+
 	/// A task that can be taken, or any.
 	fn claim(&mut self, who: Account) -> (Account, crate::Call<World>) {
 		let open: Vec<_> = OpenTasks::<World>::iter_keys().map(|(_, task)| (who, task)).collect();
@@ -72,6 +108,9 @@ impl Chance {
 			return (who, Call::assign_task { task: self.task() });
 		}
 		let (who, task) = self.one_of(&takeable);
+		if Offers::<World>::contains_key(who, task) && self.one_in(8) {
+			return (who, Call::decline_offer { task });
+		}
 		(who, Call::assign_task { task })
 	}
 
@@ -99,7 +138,7 @@ impl Chance {
 	/// Of a report whose fee waits for a decision.
 	fn confirmation(&mut self, who: Account, task: TaskId) -> (Account, crate::Call<World>) {
 		let all = Assignments::<World>::iter();
-		let pending = all.filter(|(.., attempt)| TaskPallet::report_pending(attempt)).map(|(who, task, _)| (who, task));
+		let pending = all.filter(|(.., attempt)| attempt.fees.total() > 0).map(|(who, task, _)| (who, task));
 		let pending: Vec<_> = pending.collect();
 		let (worker, task) = if pending.is_empty() { (who, task) } else { self.one_of(&pending) };
 		let creator = Tasks::<World>::get(task).map_or(CREATOR, |task| task.creator);
@@ -139,10 +178,11 @@ impl Chance {
 		let terms = self.terms();
 		let spec = self.spec(terms.kind);
 		let creator = if self.one_in(8) { self.person() } else { CREATOR };
+		let spec = if self.one_in(20) { spec } else { runnable(terms.kind, spec) };
 		(creator, Call::create_task { terms, spec })
 	}
 
-	fn terms(&mut self) -> TermsOf<World> {
+	pub fn terms(&mut self) -> TermsOf<World> {
 		use TaskKind::*;
 		let now = TaskPallet::now();
 		let assignee = if self.one_in(5) { Some(self.person()) } else { None };
@@ -180,7 +220,8 @@ impl Chance {
 		let fitting = |asset: &Asset| match kind {
 			TaskKind::Annotation => matches!(asset.kind, AssetKind::DataSample(_)),
 			TaskKind::Aggregation => asset.kind == AssetKind::Algo,
-			_ => matches!(asset.kind, AssetKind::DataSample(Label::Train) | AssetKind::Algo),
+			TaskKind::Scoring => matches!(asset.kind, AssetKind::DataSample(Label::Train) | AssetKind::Algo),
+			_ => !matches!(asset.kind, AssetKind::DataSample(Label::Test) | AssetKind::Metric | AssetKind::Model),
 		};
 		let assets = known.into_iter().filter(|(.., asset)| any || fitting(asset));
 		let assets: Vec<_> = assets.map(|(owner, digest, _)| Input::Asset(AssetRef { owner, digest })).collect();
@@ -211,7 +252,7 @@ impl Chance {
 
 	/// Recorded models or tasks that will make one; a scoring takes exactly one.
 	fn models(&mut self, kind: TaskKind) -> (Vec<Input<Account>>, Vec<TaskId>) {
-		let recorded: Vec<_> = Models::<World>::iter_keys().map(Input::Model).collect();
+		let recorded: Vec<_> = Models::<World>::iter_keys().map(|(submission, _)| model_input(submission)).collect();
 		let fit = |task: &Task<Account>| task.terms.kind.makes_model() && task.terms.slots == 1;
 		let tasks: Vec<_> = Tasks::<World>::iter().filter(|(_, task)| fit(task)).map(|(id, _)| id).collect();
 		let mut models = self.some_of(&recorded, 2 + recorded.len() as u64);

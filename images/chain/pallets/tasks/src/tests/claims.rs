@@ -20,7 +20,7 @@ fn taking_holds_the_bond_and_starts_the_clock_of_a_new_epoch() {
 #[test]
 fn an_attempt_is_due_at_the_deadline_at_the_latest() {
 	world(|| {
-		let id = create(Terms { timeout: 1_000_000, ..terms() }, spec()).unwrap();
+		let id = create(Terms { timeout: MAX_TIMEOUT, ..terms() }, spec()).unwrap();
 		take(BOB, id).unwrap();
 		assert_eq!(attempt(BOB, id).due, DEADLINE);
 	});
@@ -76,7 +76,7 @@ fn the_judge_may_not_work_unless_it_is_its_own_money() {
 #[test]
 fn a_claim_without_the_money_for_the_bond_is_refused() {
 	world(|| {
-		let id = create(Terms { bond: FORTUNE, ..terms() }, spec()).unwrap();
+		let id = create(Terms { reward: FORTUNE / 10, bond: FORTUNE, ..terms() }, spec()).unwrap();
 		assert_noop!(take(BOB, id), Rule::TooLittleBalance);
 	});
 }
@@ -95,14 +95,57 @@ fn the_epoch_fences_off_earlier_attempts() {
 }
 
 #[test]
-fn handing_back_is_free_once() {
+fn handing_back_costs_a_quarter_of_the_bond_for_all_of_the_time_and_less_for_less() {
+	for (held, price) in [(0, 0), (1, 1), (TIMEOUT / 5, 15), (TIMEOUT, BOND / 4)] {
+		world(|| {
+			let id = create(terms(), spec()).unwrap();
+			take(BOB, id).unwrap();
+			at(START + held);
+			hand_back(BOB, id).unwrap();
+			assert_eq!((free(BOB), bond_of(BOB), forfeited()), (FORTUNE - price, 0, price), "held for {held}");
+		});
+	}
+}
+
+#[test]
+fn the_price_goes_by_the_time_allowed_where_the_deadline_cuts_it() {
 	world(|| {
 		let id = create(terms(), spec()).unwrap();
-		for cost in [0, REPORT_FEE, 2 * REPORT_FEE] {
+		at(DEADLINE - 100);
+		take(BOB, id).unwrap();
+		at(DEADLINE - 50);
+		hand_back(BOB, id).unwrap();
+		// Half of the hundred that were left, of a quarter of the bond, rounded up.
+		assert_eq!(forfeited(), BOND / 8 + 1);
+	});
+}
+
+#[test]
+fn two_hand_backs_that_cost_something_end_an_accounts_attempts() {
+	world(|| {
+		let id = create(terms(), spec()).unwrap();
+		for held in [0, 10, 0, 10] {
 			take(BOB, id).unwrap();
+			at(TaskPallet::now() + held);
 			hand_back(BOB, id).unwrap();
-			assert_eq!((free(BOB), bond_of(BOB), forfeited()), (FORTUNE - cost, 0, cost));
 		}
+		assert_noop!(take(BOB, id), Rule::AttemptsExhausted);
+		assert_eq!(forfeited(), 4);
+		assert_ok!(take(CAROL, id));
+	});
+}
+
+#[test]
+fn an_assignee_that_hands_back_twice_at_a_price_closes_the_task() {
+	world(|| {
+		let id = create(Terms { assignee: Some(BOB), ..terms() }, spec()).unwrap();
+		for expected in [None, Some(Outcome::Failed)] {
+			take(BOB, id).unwrap();
+			at(TaskPallet::now() + 10);
+			hand_back(BOB, id).unwrap();
+			assert_eq!(ended(id), expected);
+		}
+		assert_eq!(escrow_of(CREATOR), 0);
 	});
 }
 

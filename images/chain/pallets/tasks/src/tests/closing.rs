@@ -19,18 +19,24 @@ fn cancelling_returns_unclaimed_slots_at_once_and_pays_what_finishes() {
 }
 
 #[test]
-fn aborting_pays_every_live_worker_at_once_and_ends_its_attempt() {
-	world(|| {
-		let id = create(Terms { slots: 4, ..terms() }, spec()).unwrap();
-		for worker in [BOB, CAROL, DAVE] {
-			take(worker, id).unwrap();
-		}
-		cancel(id, true).unwrap();
-		for worker in [BOB, CAROL, DAVE] {
-			assert_eq!((free(worker), attempt(worker, id).state), (FORTUNE + REWARD, AssignmentState::Aborted));
-		}
-		assert_eq!((ended(id), free(CREATOR)), (Some(Outcome::Cancelled), FORTUNE - 3 * REWARD));
-	});
+fn aborting_pays_every_live_worker_by_the_time_it_held_the_task_and_ends_its_attempt() {
+	// Of 500 allowed: all of the reward from 125 on, before that its share; nothing for a claim in the abort's block.
+	for (held, paid) in [(0, 0), (1, 8), (60, 480), (124, 992), (125, REWARD), (TIMEOUT, REWARD)] {
+		world(|| {
+			let id = create(Terms { slots: 4, ..terms() }, spec()).unwrap();
+			for worker in [BOB, CAROL, DAVE] {
+				take(worker, id).unwrap();
+			}
+			at(START + held);
+			cancel(id, true).unwrap();
+			for worker in [BOB, CAROL, DAVE] {
+				let aborted = AssignmentState::Aborted { paid };
+				assert_eq!((free(worker), attempt(worker, id).state), (FORTUNE + paid, aborted));
+			}
+			assert_eq!((ended(id), free(CREATOR)), (Some(Outcome::Cancelled), FORTUNE - 3 * paid));
+			assert_eq!(forfeited(), 0);
+		});
+	}
 }
 
 #[test]
@@ -43,12 +49,13 @@ fn an_abort_reaches_more_workers_than_one_visit_can() {
 			Balances::set_balance(worker, FORTUNE);
 			take(*worker, id).unwrap();
 		}
+		at(START + TIMEOUT / 4);
 		cancel(id, true).unwrap();
 		assert!(task(id).is_closing());
 		// The batch was not BOB's turn, yet whoever calls is settled first.
 		let left = LiveWorkers::<World>::iter_key_prefix(id).next().unwrap();
 		assert!(send(left, id).is_err());
-		sweep();
+		next_block();
 		assert!(workers.iter().all(|worker| free(*worker) == FORTUNE + REWARD));
 		assert_eq!(ended(id), Some(Outcome::Cancelled));
 	});
@@ -129,9 +136,11 @@ fn an_assignee_at_work_when_its_plan_was_aborted_is_paid_however_late_the_sweep(
 		call(CREATOR, Call::create_plan {}).unwrap();
 		let id = create(Terms { assignee: Some(BOB), plan: Some(1), ..terms() }, spec()).unwrap();
 		take(BOB, id).unwrap();
+		at(START + 100);
 		call(CREATOR, Call::cancel_plan { plan: 1, abort: true }).unwrap();
 		sweep_at(DEADLINE + 1_000);
-		assert_eq!((ended(id), free(BOB)), (Some(Outcome::Cancelled), FORTUNE + REWARD));
+		// By the time until the abort, not until the sweep.
+		assert_eq!((ended(id), free(BOB)), (Some(Outcome::Cancelled), FORTUNE + REWARD * 4 / 5));
 	});
 }
 

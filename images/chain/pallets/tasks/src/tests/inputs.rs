@@ -23,13 +23,13 @@ fn trained(inputs: Vec<Input<Account>>, objectives: &[u64]) -> SubmissionId {
 }
 
 fn clean_for(model: SubmissionId) -> Vec<u64> {
-	Models::<World>::get(model).unwrap().clean_for.into_inner()
+	super::model(model).clean_for.into_inner()
 }
 
 /// What a certified scoring of a model for the objective of `CREATOR` on samples 11 and 12 takes.
 fn certified(model: SubmissionId) -> Vec<Input<Account>> {
 	let named = |number| Input::Asset(AssetRef { owner: CREATOR, digest: digest(number) });
-	vec![Input::Model(model), named(30), named(31), named(11), named(12)]
+	vec![model_input(model), named(30), named(31), named(11), named(12)]
 }
 
 #[test]
@@ -65,11 +65,11 @@ fn a_model_is_clean_for_what_it_and_all_its_parents_named() {
 		let first = trained(vec![train.clone()], &[one]);
 		let none = trained(vec![train], &[]);
 		assert_eq!(clean_for(both), [one, two]);
-		let merged = trained(vec![Input::Model(both), Input::Model(first)], &[one, two]);
+		let merged = trained(vec![model_input(both), model_input(first)], &[one, two]);
 		assert_eq!(clean_for(merged), [one]);
-		let parents = Models::<World>::get(merged).unwrap().parents.into_inner();
+		let parents = model(merged).parents.into_inner();
 		assert_eq!(parents.len(), 2);
-		assert_eq!(clean_for(trained(vec![Input::Model(merged), Input::Model(none)], &[one])), Vec::<u64>::new());
+		assert_eq!(clean_for(trained(vec![model_input(merged), model_input(none)], &[one])), Vec::<u64>::new());
 	});
 }
 
@@ -119,14 +119,14 @@ fn test_samples_score_for_their_objective_only() {
 		let model = trained(vec![], &[id]);
 		assert_noop!(create(of(TaskKind::Scoring), on(certified(model), &[])), Rule::NotTheObjectives);
 		let train = asset(CREATOR, 1, DataSample(Label::Train));
-		assert_ok!(create(of(TaskKind::Scoring), on(vec![Input::Model(model), train], &[])));
+		assert_ok!(create(of(TaskKind::Scoring), on(vec![model_input(model), train], &[])));
 	});
 }
 
 #[test]
 fn a_cross_validation_is_on_train_samples_with_one_opener_and_one_metric_at_most() {
 	world(|| {
-		let model = Input::Model(trained(vec![], &[]));
+		let model = model_input(trained(vec![], &[]));
 		let train = asset(CREATOR, 1, DataSample(Label::Train));
 		let whole = vec![model.clone(), train, asset(CREATOR, 30, Opener), asset(CREATOR, 31, Metric)];
 		assert_ok!(create(of(TaskKind::Scoring), on(whole.clone(), &[])));
@@ -144,27 +144,8 @@ fn a_scoring_scores_one_model() {
 		let one = trained(vec![], &[]);
 		let two = trained(vec![], &[]);
 		assert_noop!(create(of(TaskKind::Scoring), on(vec![], &[])), Rule::OneModelOnly);
-		let both = vec![Input::Model(one), Input::Model(two)];
+		let both = vec![model_input(one), model_input(two)];
 		assert_noop!(create(of(TaskKind::Scoring), on(both, &[])), Rule::OneModelOnly);
-	});
-}
-
-#[test]
-fn a_score_says_what_it_counts_for_and_who_vouches() {
-	world(|| {
-		let id = objective(DAVE, &[11, 12]);
-		let model = trained(vec![], &[id]);
-		let named = |number| Input::Asset(AssetRef { owner: DAVE, digest: digest(number) });
-		let inputs = vec![Input::Model(model), named(30), named(31), named(11), named(12)];
-		let vouchers =
-			[(BOB, Voucher::Own), (CREATOR, Voucher::Own), (DAVE, Voucher::Owner), (CAROL, Voucher::Independent)];
-		for (worker, voucher) in vouchers {
-			let scoring = create(of(TaskKind::Scoring), on(inputs.clone(), &[id])).unwrap();
-			take(worker, scoring).unwrap();
-			send(worker, scoring).unwrap();
-			let score = submission(scoring, NextSubmission::<World>::get()).score;
-			assert_eq!(score, Some(Score { value: 900_000, standing: Standing::Certified, voucher }));
-		}
 	});
 }
 
@@ -188,7 +169,7 @@ fn a_scoring_may_wait_for_the_model_it_scores() {
 #[test]
 fn a_scoring_is_nobodys_parent_so_predictions_train_nothing() {
 	world(|| {
-		let inputs = vec![Input::Model(trained(vec![], &[])), asset(CREATOR, 1, DataSample(Label::Train))];
+		let inputs = vec![model_input(trained(vec![], &[])), asset(CREATOR, 1, DataSample(Label::Train))];
 		let scoring = create(of(TaskKind::Scoring), on(inputs, &[])).unwrap();
 		assert_noop!(create(of(TaskKind::Training), child_of(scoring)), Rule::ParentMakesNoModel);
 	});
@@ -215,7 +196,7 @@ fn inputs_that_do_not_exist_or_do_not_fit_are_refused() {
 		let (metric, algo) = (asset(BOB, 1, Metric), asset(BOB, 2, Algo));
 		let train = || of(TaskKind::Training);
 		assert_noop!(create(train(), on(vec![unknown], &[])), Rule::NoSuchAsset);
-		assert_noop!(create(train(), on(vec![Input::Model(9)], &[])), Rule::NoSuchModel);
+		assert_noop!(create(train(), on(vec![model_input(9)], &[])), Rule::NoSuchModel);
 		assert_noop!(create(train(), on(vec![], &[9])), Rule::NoSuchObjective);
 		assert_noop!(create(train(), on(vec![metric], &[])), Rule::WrongAssetKind);
 		assert_noop!(create(train(), on(vec![algo.clone(), algo], &[])), Rule::NamedTwice);
@@ -226,7 +207,7 @@ fn inputs_that_do_not_exist_or_do_not_fit_are_refused() {
 #[test]
 fn more_than_sixteen_models_do_not_go_into_one() {
 	world(|| {
-		let models: Vec<_> = (0..17).map(|_| Input::Model(trained(vec![], &[]))).collect();
+		let models: Vec<_> = (0..17).map(|_| model_input(trained(vec![], &[]))).collect();
 		let all = on(models.clone(), &[]);
 		assert_noop!(create(of(TaskKind::Aggregation), all), Rule::TooManyModels);
 		assert_ok!(create(of(TaskKind::Aggregation), on(models[1..].to_vec(), &[])));
@@ -264,14 +245,14 @@ fn bytes_of_a_test_sample_make_no_clean_model_and_no_clean_heir() {
 		let grandchild = create(of(TaskKind::Training), grandchild).unwrap();
 		deliver_model(BOB, smuggling, 11);
 		assert_eq!(clean_for(1), [two]);
-		sweep();
+		next_block();
 		let late = child().unwrap();
 		for heir in [early, late, grandchild] {
 			let model = deliver_model(BOB, heir, 100);
 			assert_eq!(clean_for(model), [two]);
-			sweep();
+			next_block();
 		}
-		let named = on(vec![Input::Model(1)], &[one]);
+		let named = on(vec![model_input(1)], &[one]);
 		assert_noop!(create(of(TaskKind::Training), named), Rule::TestSampleInTraining);
 	});
 }
@@ -287,7 +268,7 @@ fn a_certified_scoring_is_cancelled_when_the_model_it_waited_for_is_not_clean() 
 		let waiting = create(of(TaskKind::Scoring), scoring.clone()).unwrap();
 		deliver_model(BOB, training, 12);
 		assert_noop!(take(CAROL, waiting), Rule::NotOpen);
-		sweep();
+		next_block();
 		assert_eq!((ended(waiting), escrow_of(CREATOR)), (Some(Outcome::Cancelled), 0));
 		assert_noop!(create(of(TaskKind::Scoring), scoring), Rule::NotCertifiable);
 	});
@@ -298,7 +279,7 @@ fn a_model_and_the_task_that_made_it_are_one_input() {
 	world(|| {
 		let training = create(of(TaskKind::Training), spec()).unwrap();
 		let model = deliver_model(BOB, training, 100);
-		let twice = Spec { inputs: vec![Input::Model(model)].try_into().unwrap(), ..child_of(training) };
+		let twice = Spec { inputs: vec![model_input(model)].try_into().unwrap(), ..child_of(training) };
 		assert_noop!(create(of(TaskKind::Training), twice), Rule::NamedTwice);
 	});
 }

@@ -1,21 +1,45 @@
 //! What holds at any time, whoever did what? Money, slots, agenda, lists, and that Test stays away from clean models.
 
-use super::*;
+use super::{ledger::Ledger, *};
 use crate::agenda::agenda_key;
-use pallet_registry::TestOf;
+use pallet_registry::{Models, Scores, TestOf};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What only a witness of the whole history knows, told from calls and events and not from the pallet's own records.
+/// How an account came by bytes: as the model of this submission, or derived from samples, which is clean for nothing.
+#[derive(Clone)]
+enum Making {
+	Model(SubmissionId),
+	Derived,
+}
+
+/// What went into an accepted model, as it was when it was accepted.
+struct Recipe {
+	/// Its inputs' bytes and its own.
+	bytes: BTreeSet<Digest>,
+	parents: Vec<SubmissionId>,
+	/// Of each asset whose owner had made it: all the ways in which it had.
+	made: Vec<Vec<Making>>,
+	imported: bool,
+	/// Everyone who worked on it or paid for it, and on what it was made from.
+	worked: BTreeSet<Account>,
+}
+
+/// What only a witness of the whole history knows, told from calls and events and not from the pallet's own records of
+/// cleanness and lineage.
 #[derive(Default)]
 pub struct Witness {
-	/// Every digest that went into a task or into what it was made from; nothing when an import hides that.
-	seen: BTreeMap<TaskId, Option<BTreeSet<Digest>>>,
-	task_of: BTreeMap<SubmissionId, TaskId>,
+	recipes: BTreeMap<SubmissionId, Recipe>,
+	made: BTreeMap<(Account, Digest), Vec<Making>>,
 	first_result: BTreeMap<TaskId, SubmissionId>,
 	paid: BTreeSet<SubmissionId>,
+	/// How many results were accepted when the lineage was checked last.
+	looked_at: usize,
+	ledger: Ledger,
 	/// How often which call succeeded.
 	pub done: BTreeMap<&'static str, u32>,
-	pub certified: u32,
+	/// How many scores that are not the scorer's own were certified, and how many models took in what an owner made.
+	pub vouched: u32,
+	pub remade: u32,
 }
 
 impl Witness {
@@ -23,29 +47,19 @@ impl Witness {
 	pub fn note(&mut self, call: &crate::Call<World>) {
 		use frame_support::traits::GetCallName;
 		*self.done.entry(call.get_call_name()).or_default() += 1;
-		if let Call::create_task { terms, spec } = call {
-			let seen = self.ancestry(spec);
-			if terms.kind == TaskKind::Scoring {
-				if let Some(objective) = spec.objectives.first() {
-					self.certified += 1;
-					self.expect_clean(self.model_behind(spec), *objective);
-				}
-			}
-			self.seen.insert(NextTask::<World>::get(), seen);
-		}
 		self.listen();
 	}
 
 	/// Takes note of what was told; a result is paid once, and no entry of the agenda ever fails.
 	pub fn listen(&mut self) {
+		self.ledger.next_call();
 		for event in told() {
+			self.ledger.note(&event);
 			match event {
-				Event::ResultSent { task, submission, .. } => {
-					self.task_of.insert(submission, task);
-				}
 				Event::ResultAccepted { task, submission, .. } => {
 					assert!(self.paid.insert(submission), "submission {submission} was paid twice");
 					self.first_result.entry(task).or_insert(submission);
+					self.note_accepted(task, submission);
 				}
 				Event::Postponed { object, error, .. } => panic!("{object:?} failed with {error:?}"),
 				_ => {}
@@ -53,40 +67,71 @@ impl Witness {
 		}
 	}
 
-	fn ancestry(&self, spec: &SpecOf<World>) -> Option<BTreeSet<Digest>> {
-		let mut seen = BTreeSet::new();
-		for input in &spec.inputs {
-			match input {
-				Input::Asset(asset) => {
-					let known = Assets::<World>::get(asset.owner, asset.digest)?;
-					if known.kind == AssetKind::Model {
-						return None;
-					}
-					seen.insert(asset.digest);
-				}
-				Input::Model(model) => seen.extend(self.seen[&self.task_of[model]].clone()?),
+	fn note_accepted(&mut self, id: TaskId, number: SubmissionId) {
+		let (task, sent, spec) = (task(id), submission(id, number), Specs::<World>::get(id).expect("it has one"));
+		let labelled_test = assets_of(&spec).any(|named| kind_of(&named) == AssetKind::DataSample(Label::Test));
+		let making = match task.terms.kind {
+			TaskKind::Annotation if !labelled_test => return,
+			TaskKind::Annotation | TaskKind::Scoring => Making::Derived,
+			_ => {
+				let recipe = self.recipe(&task, &sent, &spec);
+				self.remade += u32::from(!recipe.made.is_empty());
+				self.recipes.insert(number, recipe);
+				Making::Model(number)
+			}
+		};
+		let model = |output: &&Output| output.name.as_slice() == b"model" || !task.terms.kind.makes_model();
+		for output in sent.outputs.iter().filter(model) {
+			self.made.entry((sent.worker, output.digest)).or_default().push(making.clone());
+			let had = Assets::<World>::get(task.creator, output.digest).is_some_and(|asset| asset.since <= sent.sent);
+			if task.creator != sent.worker && !had {
+				self.made.entry((task.creator, output.digest)).or_default().push(making.clone());
 			}
 		}
-		for parent in &spec.parents {
-			seen.extend(self.seen[parent].clone()?);
-		}
-		Some(seen)
 	}
 
-	/// What the one model of a scoring has seen.
-	fn model_behind(&self, spec: &SpecOf<World>) -> &Option<BTreeSet<Digest>> {
-		let recorded = spec.inputs.iter().find_map(|input| match input {
-			Input::Model(model) => Some(self.task_of[model]),
+	fn recipe(&self, task: &Task<Account>, sent: &SubmissionOf<World>, spec: &SpecOf<World>) -> Recipe {
+		let own = sent.outputs.iter().filter(|output| output.name.as_slice() == b"model").map(|output| output.digest);
+		let parents = self.models_in(spec);
+		let made: Vec<_> = assets_of(spec).filter_map(|it| self.made.get(&(it.owner, it.digest)).cloned()).collect();
+		let mut worked = BTreeSet::from([task.creator, sent.worker]);
+		let by_asset = made.iter().flatten().filter_map(|making| match making {
+			Making::Model(model) => Some(*model),
+			Making::Derived => None,
+		});
+		for model in parents.iter().copied().chain(by_asset) {
+			worked.extend(&self.recipes[&model].worked);
+		}
+		Recipe {
+			bytes: assets_of(spec).map(|asset| asset.digest).chain(own).collect(),
+			parents,
+			made,
+			imported: assets_of(spec).any(|named| kind_of(&named) == AssetKind::Model),
+			worked,
+		}
+	}
+
+	fn models_in(&self, spec: &SpecOf<World>) -> Vec<SubmissionId> {
+		let named = spec.inputs.iter().filter_map(|input| match input {
+			Input::Model(model) => Some(model.submission),
 			Input::Asset(_) => None,
 		});
-		&self.seen[&recorded.unwrap_or_else(|| spec.parents[0])]
+		named.chain(spec.parents.iter().map(|parent| self.first_result[parent])).collect()
 	}
 
-	fn expect_clean(&self, seen: &Option<BTreeSet<Digest>>, objective: u64) {
-		let seen = seen.as_ref().expect("nobody knows what an imported model has seen");
-		for sample in TestOf::<World>::iter_key_prefix(objective) {
-			assert!(!seen.contains(&sample), "a Test sample of objective {objective} reached a model clean for it");
-		}
+	/// Whether Test bytes of the objective reached the model, or nobody can know.
+	fn has_seen(&self, model: SubmissionId, objective: u64) -> bool {
+		let recipe = &self.recipes[&model];
+		let each_way_is_unclean = |ways: &Vec<Making>| {
+			ways.iter().all(|way| match way {
+				Making::Model(made) => self.has_seen(*made, objective),
+				Making::Derived => true,
+			})
+		};
+		recipe.imported
+			|| recipe.bytes.iter().any(|digest| TestOf::<World>::contains_key(objective, digest))
+			|| recipe.parents.iter().any(|parent| self.has_seen(*parent, objective))
+			|| recipe.made.iter().any(each_way_is_unclean)
 	}
 
 	/// Everything that holds at any time.
@@ -95,12 +140,40 @@ impl Witness {
 		slots_and_counters_agree();
 		agenda_moves_everything_on();
 		lists_are_true();
-		for (model, recorded) in Models::<World>::iter() {
+	}
+
+	/// No model that is clean for an objective has seen its Test samples, in whatever role they came, and whoever made
+	/// bytes registered them anew; and nobody but a stranger to the whole lineage vouches for a score.
+	pub fn check_lineage(&mut self) {
+		if std::mem::replace(&mut self.looked_at, self.paid.len()) == self.paid.len() {
+			return;
+		}
+		for (model, _, recorded) in Models::<World>::iter() {
 			for objective in recorded.clean_for {
-				self.expect_clean(&self.seen[&self.task_of[&model]], objective);
+				assert!(!self.has_seen(model, objective), "model {model} has seen Test of objective {objective}");
 			}
+			let recipe = &self.recipes[&model];
+			assert!(recipe.worked.iter().all(|who| recorded.worked.may_contain(who)), "somebody is missing: {model}");
+		}
+		self.vouched = 0;
+		for (objective, _, score) in Scores::<World>::iter() {
+			assert!(!self.has_seen(score.model.submission, objective), "{score:?} is of a model that has seen Test");
+			let worked = self.recipes[&score.model.submission].worked.contains(&score.scorer);
+			assert!(score.voucher == Voucher::Own || !worked, "{score:?} is by somebody who worked on the model");
+			self.vouched += u32::from(score.voucher != Voucher::Own);
 		}
 	}
+}
+
+fn assets_of(spec: &SpecOf<World>) -> impl Iterator<Item = AssetRef<Account>> + '_ {
+	spec.inputs.iter().filter_map(|input| match input {
+		Input::Asset(asset) => Some(asset.clone()),
+		Input::Model(_) => None,
+	})
+}
+
+fn kind_of(named: &AssetRef<Account>) -> AssetKind {
+	Assets::<World>::get(named.owner, named.digest).expect("inputs are registered").kind
 }
 
 /// Held = the sum of open obligations, by account and reason; no money appears or disappears.
@@ -115,9 +188,15 @@ fn books_balance() {
 	}
 	let mut bonds: BTreeMap<Account, Balance> = BTreeMap::new();
 	for (worker, _, attempt) in Assignments::<World>::iter() {
-		*bonds.entry(worker).or_default() += attempt.bond;
+		*bonds.entry(worker).or_default() += attempt.bond + attempt.fees.total();
+	}
+	let mut bytes: BTreeMap<Account, Balance> = BTreeMap::new();
+	for task in Tasks::<World>::iter_values() {
+		*bytes.entry(task.creator).or_default() += task.bytes.spec + task.bytes.records;
+		assert!(!task.is_final() || task.bytes.records == 0);
 	}
 	for who in PEOPLE {
+		assert_eq!(held_for_bytes(who), bytes.get(&who).copied().unwrap_or_default(), "bytes of {who}");
 		assert_eq!(escrow_of(who), escrow.get(&who).copied().unwrap_or_default(), "escrow of {who}");
 		assert_eq!(bond_of(who), bonds.get(&who).copied().unwrap_or_default(), "bonds of {who}");
 	}
@@ -134,7 +213,12 @@ fn slots_and_counters_agree() {
 			Workers::<World>::iter_key_prefix(id).map(|worker| (worker, attempt(worker, id))).collect();
 		let count = |wanted: &dyn Fn(&Assignment) -> bool| workers.iter().filter(|(_, it)| wanted(it)).count() as u32;
 		assert_eq!(live, count(&|it| it.state == AssignmentState::Live));
-		assert_eq!(reports, count(&|it| TaskPallet::report_pending(it)));
+		assert_eq!(reports, count(&|it| it.fees.total() > 0));
+		assert_eq!(reports, Reporters::<World>::iter_key_prefix(id).count() as u32);
+		let able = |it: &Assignment| it.state != AssignmentState::Live && TaskPallet::may_try_again(&task, it);
+		let counted = task.terms.assignee.is_none();
+		assert!(!counted || task.counters.able == count(&able), "who may try again at {id}");
+		assert!(task.stalled_since.is_none() || live + submitted + task.counters.able == 0, "{id} isn't stalled");
 		assert_eq!(live, LiveWorkers::<World>::iter_key_prefix(id).count() as u32);
 		let under_review = |it: &SubmissionOf<World>| matches!(it.status, SubmissionStatus::UnderReview { .. });
 		let sent: Vec<_> = Submissions::<World>::iter_prefix_values(id).collect();
@@ -147,12 +231,12 @@ fn agenda_moves_everything_on() {
 	let mut alarms = BTreeMap::new();
 	for (id, task) in Tasks::<World>::iter() {
 		let by_others = task.is_closing() && task.counters.live + task.counters.submitted > 0;
-		assert!(task.is_final() || by_others || task.alarm.is_some(), "nothing moves task {id} on");
+		let waits = !task.is_final() || task.counters.reports > 0;
+		assert!(!waits || by_others || task.alarm.is_some(), "nothing moves task {id} on");
 		alarms.extend(task.alarm.map(|alarm| (agenda_key(&alarm), Object::Task(id))));
 	}
 	for (worker, id, attempt) in Assignments::<World>::iter() {
-		let open = attempt.state == AssignmentState::Live || TaskPallet::report_pending(&attempt);
-		assert_eq!(open, attempt.alarm.is_some(), "{attempt:?} of {worker} at {id}");
+		assert_eq!(attempt.state == AssignmentState::Live, attempt.alarm.is_some(), "{attempt:?} of {worker} at {id}");
 		alarms.extend(attempt.alarm.map(|alarm| (agenda_key(&alarm), Object::Assignment(worker, id))));
 	}
 	for (task, id, sent) in Submissions::<World>::iter() {

@@ -25,7 +25,7 @@ fn cancelling_a_plan_reaches_all_its_tasks_and_no_other() {
 		let other = create(terms(), spec()).unwrap();
 		let tasks: Vec<_> = (0..11).map(|_| create(planned(), spec()).unwrap()).collect();
 		call(CREATOR, Call::cancel_plan { plan: 1, abort: false }).unwrap();
-		sweep();
+		next_block();
 		assert!(tasks.iter().all(|id| ended(*id) == Some(Outcome::Cancelled)));
 		assert_eq!(task(other).status, TaskStatus::Open);
 	});
@@ -43,14 +43,15 @@ fn a_task_of_a_cancelled_plan_takes_no_claim_even_before_the_sweep() {
 }
 
 #[test]
-fn aborting_a_plan_pays_those_at_work() {
+fn aborting_a_plan_pays_those_at_work_by_their_time() {
 	world(|| {
 		call(CREATOR, Call::create_plan {}).unwrap();
 		let id = create(planned(), spec()).unwrap();
 		take(BOB, id).unwrap();
+		at(START + 50);
 		call(CREATOR, Call::cancel_plan { plan: 1, abort: true }).unwrap();
-		sweep();
-		assert_eq!((free(BOB), ended(id)), (FORTUNE + REWARD, Some(Outcome::Cancelled)));
+		next_block();
+		assert_eq!((free(BOB), ended(id)), (FORTUNE + REWARD * 2 / 5, Some(Outcome::Cancelled)));
 	});
 }
 

@@ -155,15 +155,14 @@ fn a_model_needs_its_output_and_names_are_not_repeated() {
 		let id = create(Terms { kind: TaskKind::Training, ..terms() }, spec()).unwrap();
 		take(BOB, id).unwrap();
 		let output = |name: &[u8]| Output { name: name.to_vec().try_into().unwrap(), digest: digest(1) };
-		let with = |outputs: Vec<Output>, perf| {
-			let (result, uri) = (digest(3), Default::default());
-			Call::send_task_result { task: id, epoch: 1, result, outputs: outputs.try_into().unwrap(), uri, perf }
+		let with = |outputs: Vec<Output>| {
+			let (result, uri, perfs) = (digest(3), Default::default(), Default::default());
+			Call::send_task_result { task: id, epoch: 1, result, outputs: outputs.try_into().unwrap(), uri, perfs }
 		};
-		assert_noop!(call(BOB, with(vec![], None)), Rule::ModelMissing);
-		assert_noop!(call(BOB, with(vec![output(b"log")], None)), Rule::ModelMissing);
-		assert_noop!(call(BOB, with(vec![output(b"model"), output(b"model")], None)), Rule::OutputNamedTwice);
-		assert_noop!(call(BOB, with(vec![output(b"model")], Some(1))), Rule::ScoreMisplaced);
-		assert_ok!(call(BOB, with(vec![output(b"log"), output(b"model")], None)));
-		assert_eq!(Models::<World>::get(1).unwrap().digest, digest(1));
+		assert_noop!(call(BOB, with(vec![])), Rule::ModelMissing);
+		assert_noop!(call(BOB, with(vec![output(b"log")])), Rule::ModelMissing);
+		assert_noop!(call(BOB, with(vec![output(b"model"), output(b"model")])), Rule::OutputNamedTwice);
+		assert_ok!(call(BOB, with(vec![output(b"log"), output(b"model")])));
+		assert_eq!(model(1).digest, digest(1));
 	});
 }

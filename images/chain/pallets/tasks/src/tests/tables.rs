@@ -78,6 +78,9 @@ fn set_up_task(state: &str) {
 		}
 		_ => {}
 	}
+	if state == "Paused, over" {
+		at(START + PAUSE + 1);
+	}
 	pass(state, DEADLINE + if state.starts_with("Final") { RETENTION } else { 1 });
 }
 
@@ -95,7 +98,7 @@ fn call_on_task(_: &str, name: &str) -> Result<Cell, DispatchError> {
 		"accept" => accept(JUDGE, id, 1),
 		"reject" => reject(JUDGE, id, 1),
 		"poke" => poke(Object::Task(id)),
-		"purge" => call(BOB, Call::purge_task { task: id }),
+		"purge" => call(CREATOR, Call::purge_task { task: id }),
 		_ => panic!("no such call: {name}"),
 	}?;
 	Ok(Tasks::<World>::get(id).map_or("Purged".into(), |task| task_state(task.status)))
@@ -111,6 +114,8 @@ fn assignment_state(worker: Account, task: TaskId) -> Cell {
 	match attempt.state {
 		AssignmentState::Submitted { .. } => "Submitted".into(),
 		AssignmentState::Failed { .. } => "Failed".into(),
+		AssignmentState::Aborted { .. } => "Aborted".into(),
+		AssignmentState::HandedBack { .. } => "HandedBack".into(),
 		other => format!("{other:?}"),
 	}
 }
@@ -123,7 +128,7 @@ fn set_up_assignment(state: &str) {
 	take(CAROL, task).unwrap();
 	match state {
 		"Submitted" => send(CAROL, task).unwrap(),
-		"Failed, of the task" | "Failed, past" => report(CAROL, task, FailureCategory::TaskError).unwrap(),
+		"Failed, of the task" => report(CAROL, task, FailureCategory::TaskError).unwrap(),
 		"Failed, may pass" => report(CAROL, task, FailureCategory::NodeError).unwrap(),
 		"Lapsed" => sweep_at(START + TIMEOUT + 1),
 		"Aborted" => {
@@ -133,9 +138,18 @@ fn set_up_assignment(state: &str) {
 			cancel(task, true).unwrap();
 		}
 		"HandedBack" => hand_back(CAROL, task).unwrap(),
+		"HandedBack twice" => {
+			at(START + 1);
+			hand_back(CAROL, task).unwrap();
+			take(CAROL, task).unwrap();
+			at(START + 2);
+			hand_back(CAROL, task).unwrap();
+		}
 		_ => {}
 	}
-	pass(state, START + if state.starts_with("Live") { TIMEOUT } else { PAUSE } + 1);
+	// A report of this very block can't be confirmed.
+	at(TaskPallet::now() + u64::from(state.starts_with("Failed")));
+	pass(state, START + TIMEOUT + 1);
 }
 
 fn call_on_assignment(state: &str, name: &str) -> Result<Cell, DispatchError> {
@@ -147,7 +161,14 @@ fn call_on_assignment(state: &str, name: &str) -> Result<Cell, DispatchError> {
 			let other = digest(99);
 			call(
 				CAROL,
-				Call::send_task_result { task: id, epoch, result: other, outputs, uri: Default::default(), perf: None },
+				Call::send_task_result {
+					task: id,
+					epoch,
+					result: other,
+					outputs,
+					uri: Default::default(),
+					perfs: Default::default(),
+				},
 			)
 		}
 		"send" => send(CAROL, id),

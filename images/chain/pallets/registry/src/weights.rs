@@ -1,0 +1,84 @@
+//! Weights of the pallet's benchmarks. Written by `benchmark.py`, which tells the method; not to be edited.
+//!
+//! Measured on 2026-11-29, Intel(R) Xeon(R) Processor, 4 steps a component, 6 repeats.
+//! A node's functions there, without the database: reading 0.12 us, writing 0.21 us, a blake2 hash 0.11 us.
+
+use core::marker::PhantomData;
+use frame_support::{
+	traits::Get,
+	weights::{constants::RocksDbWeight, Weight},
+};
+
+/// What each benchmark weighs.
+pub trait WeightInfo {
+	fn register_asset() -> Weight;
+	fn create_objective(s: u32) -> Weight;
+	fn move_asset() -> Weight;
+	fn look_up_tests(n: u32) -> Weight;
+}
+
+pub struct SubstrateWeight<T>(PhantomData<T>);
+
+/// With the prices of the runtime's database.
+impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
+	fn register_asset() -> Weight {
+		Weight::from_parts(54_371_000, 0)
+			.saturating_add(T::DbWeight::get().reads(4))
+			.saturating_add(T::DbWeight::get().writes(3))
+	}
+
+	/// With `s` from 1 to 256.
+	fn create_objective(s: u32) -> Weight {
+		Weight::from_parts(136_433_344, 0)
+			.saturating_add(Weight::from_parts(13_837_457, 0).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().reads(u64::from(s).saturating_mul(2)))
+			.saturating_add(T::DbWeight::get().writes(5))
+			.saturating_add(T::DbWeight::get().writes(s.into()))
+	}
+
+	fn move_asset() -> Weight {
+		Weight::from_parts(65_767_000, 0)
+			.saturating_add(T::DbWeight::get().reads(2))
+			.saturating_add(T::DbWeight::get().writes(2))
+	}
+
+	/// With `n` from 0 to 1024.
+	fn look_up_tests(n: u32) -> Weight {
+		Weight::from_parts(0, 0)
+			.saturating_add(Weight::from_parts(2_313_966, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(n.into()))
+	}
+}
+
+/// With RocksDB's prices, for tests.
+impl WeightInfo for () {
+	fn register_asset() -> Weight {
+		Weight::from_parts(54_371_000, 0)
+			.saturating_add(RocksDbWeight::get().reads(4))
+			.saturating_add(RocksDbWeight::get().writes(3))
+	}
+
+	/// With `s` from 1 to 256.
+	fn create_objective(s: u32) -> Weight {
+		Weight::from_parts(136_433_344, 0)
+			.saturating_add(Weight::from_parts(13_837_457, 0).saturating_mul(s.into()))
+			.saturating_add(RocksDbWeight::get().reads(5))
+			.saturating_add(RocksDbWeight::get().reads(u64::from(s).saturating_mul(2)))
+			.saturating_add(RocksDbWeight::get().writes(5))
+			.saturating_add(RocksDbWeight::get().writes(s.into()))
+	}
+
+	fn move_asset() -> Weight {
+		Weight::from_parts(65_767_000, 0)
+			.saturating_add(RocksDbWeight::get().reads(2))
+			.saturating_add(RocksDbWeight::get().writes(2))
+	}
+
+	/// With `n` from 0 to 1024.
+	fn look_up_tests(n: u32) -> Weight {
+		Weight::from_parts(0, 0)
+			.saturating_add(Weight::from_parts(2_313_966, 0).saturating_mul(n.into()))
+			.saturating_add(RocksDbWeight::get().reads(n.into()))
+	}
+}

@@ -1,0 +1,191 @@
+//! What goes into an accepted result, as far as the chain knows, and what it leaves of its making.
+//!
+//! All of it is looked up when the result is accepted, not when its task was created: bytes that became a model in the
+//! meantime count as one.
+
+use crate::*;
+use alloc::vec::Vec;
+use pallet_registry::{
+	AssetKind, AssetRef, Assets, Digest, Label, Lineage, Made, Making, Model, ModelId, ModelOf, Moment, ObjectiveIds,
+	Origin, Owners, Worked,
+};
+
+type Registry<T> = pallet_registry::Pallet<T>;
+pub(crate) type AssetRefOf<T> = AssetRef<<T as frame_system::Config>::AccountId>;
+
+/// What the inputs of a task bring with them.
+pub(crate) struct Ancestry<AccountId> {
+	pub parents: Lineage,
+	pub owners: Owners<AccountId>,
+	pub worked: Worked,
+	/// Of the objectives asked for, those that each model among the inputs is clean for, in whatever role.
+	pub clean_for: ObjectiveIds,
+	/// Assets whose bytes are a model that their owner didn't make.
+	pub same_bytes: Vec<(Digest, Origin<AccountId>)>,
+}
+
+impl<AccountId: Clone + PartialEq> Ancestry<AccountId> {
+	/// As many owners and models as a record holds: more are refused when a task is created, but bytes can become a
+	/// model later.
+	fn add_owner(&mut self, owner: &AccountId) {
+		if !self.owners.contains(owner) {
+			let _ = self.owners.try_push(owner.clone());
+		}
+	}
+
+	fn add_model(&mut self, id: ModelId, model: Option<Model<AccountId>>) {
+		if !self.parents.contains(&id) {
+			let _ = self.parents.try_push(id);
+		}
+		self.worked.join(&model.map(|model| model.worked).unwrap_or_default());
+	}
+}
+
+impl<T: Config> Pallet<T> {
+	/// Of the spec's models and of those assets that `counts` names, for a result that was accepted at `at`.
+	pub(crate) fn ancestry(
+		spec: &SpecOf<T>,
+		clean_for: ObjectiveIds,
+		at: Moment,
+		counts: impl Fn(&AssetRefOf<T>) -> bool,
+	) -> Ancestry<T::AccountId> {
+		let (parents, owners, same_bytes) = Default::default();
+		let mut found = Ancestry { parents, owners, worked: Worked::default(), clean_for, same_bytes };
+		for id in Self::input_models(spec) {
+			let model = Registry::<T>::model(&id);
+			if let Some(model) = &model {
+				found.add_owner(&model.owner);
+			}
+			found.add_model(id, model);
+		}
+		for named in Self::named_assets(spec).filter(|named| counts(named)) {
+			found.add_owner(&named.owner);
+			match Made::<T>::get(&named.owner, named.digest) {
+				Some(making) => Self::add_making(&mut found, named, making),
+				None => Self::add_equal(&mut found, named, at),
+			}
+		}
+		found
+	}
+
+	/// Bytes of an owner's own making count as what they were made as.
+	fn add_making(found: &mut Ancestry<T::AccountId>, named: &AssetRefOf<T>, making: Making) {
+		found.clean_for.retain(|objective| making.clean_for.contains(objective));
+		found.worked.add(&named.owner);
+		if let Some(id) = making.model {
+			found.add_model(id, Registry::<T>::model(&id));
+		}
+	}
+
+	/// Bytes that are a model which the asset's owner didn't make are told; an import is its owner's work. What was
+	/// imported after silence had accepted the result wasn't there to be equal to.
+	fn add_equal(found: &mut Ancestry<T::AccountId>, named: &AssetRefOf<T>, at: Moment) {
+		let Some(origin) = ModelOf::<T>::get(named.digest) else { return };
+		if Assets::<T>::get(&named.owner, named.digest).is_some_and(|asset| asset.kind == AssetKind::Model) {
+			found.worked.add(&named.owner);
+		}
+		let told = match &origin {
+			Origin::Imported(owner) => *owner != named.owner && Registry::<T>::had(owner, &named.digest, at),
+			Origin::Recorded(_) => true,
+		};
+		if told {
+			found.same_bytes.push((named.digest, origin));
+		}
+	}
+
+	/// The models a task takes: those its spec names, then its parents' results.
+	pub(crate) fn input_models(spec: &SpecOf<T>) -> impl Iterator<Item = ModelId> + '_ {
+		let named = spec.inputs.iter().filter_map(|input| match input {
+			Input::Model(model) => Some(*model),
+			Input::Asset(_) => None,
+		});
+		let parents = spec.parents.iter().filter_map(Tasks::<T>::get).filter_map(|parent| parent.result);
+		named.chain(parents.map(ModelId::first))
+	}
+
+	pub(crate) fn named_assets(spec: &SpecOf<T>) -> impl Iterator<Item = &AssetRefOf<T>> {
+		spec.inputs.iter().filter_map(|input| match input {
+			Input::Asset(asset) => Some(asset),
+			Input::Model(_) => None,
+		})
+	}
+
+	/// Records the model of an accepted result. It cannot fail, whatever the digest is.
+	pub(crate) fn record_model(
+		id: TaskId,
+		task: &TaskOf<T>,
+		submission: SubmissionId,
+		accepted: &SubmissionOf<T>,
+		now: Moment,
+	) {
+		let (Some(digest), Some(spec)) = (Self::model_output(&accepted.outputs), Specs::<T>::get(id)) else { return };
+		let Ancestry { parents, owners, mut worked, clean_for, same_bytes } =
+			Self::ancestry(&spec, task.clean_for.clone(), now, |_| true);
+		for who in [&task.creator, &accepted.worker] {
+			worked.add(who);
+			// What it made before is the same bytes' history.
+			let earlier = Made::<T>::get(who, digest).and_then(|making| making.model);
+			if let Some(model) = earlier.and_then(|earlier| Registry::<T>::model(&earlier)) {
+				worked.join(&model.worked);
+			}
+		}
+		// Bytes that are a Test sample themselves would bring it into every later training.
+		let clean_for = Self::clean_with(&clean_for, &digest);
+		let mut described = Model {
+			owner: task.creator.clone(),
+			trainer: accepted.worker.clone(),
+			digest,
+			uri: accepted.uri.clone(),
+			parents,
+			clean_for: clean_for.clone(),
+			input_owners: owners,
+			worked,
+			same_bytes: Default::default(),
+			more_same_bytes: 0,
+		};
+		same_bytes.into_iter().for_each(|(digest, origin)| described.tell(digest, origin));
+		let model = ModelId::first(submission);
+		Registry::<T>::record_model(model, described, accepted.sent);
+		Self::record_making(task, accepted, &digest, &clean_for, Some(model));
+	}
+
+	/// What an annotation of Test samples puts out is clean for nothing in the hands of those who made it.
+	pub(crate) fn record_annotation(id: TaskId, task: &TaskOf<T>, accepted: &SubmissionOf<T>) {
+		let Some(spec) = Specs::<T>::get(id) else { return };
+		let is_test = |named: &AssetRefOf<T>| {
+			let known = Assets::<T>::get(&named.owner, named.digest);
+			known.is_some_and(|asset| asset.kind == AssetKind::DataSample(Label::Test))
+		};
+		if Self::named_assets(&spec).any(is_test) {
+			Self::record_derived(task, accepted, None);
+		}
+	}
+
+	/// What is derived from samples by a model, or from Test samples, is made and clean for nothing.
+	pub(crate) fn record_derived(task: &TaskOf<T>, accepted: &SubmissionOf<T>, model: Option<ModelId>) {
+		for output in &accepted.outputs {
+			Self::record_making(task, accepted, &output.digest, &ObjectiveIds::default(), model);
+		}
+	}
+
+	/// The worker made it, and the creator, unless it had registered these bytes before they were sent: nobody changes
+	/// what another's asset is worth by sending its bytes as a result.
+	fn record_making(
+		task: &TaskOf<T>,
+		accepted: &SubmissionOf<T>,
+		digest: &Digest,
+		clean_for: &ObjectiveIds,
+		model: Option<ModelId>,
+	) {
+		let SubmissionOf::<T> { worker, sent, .. } = accepted;
+		Registry::<T>::record_making(worker, digest, clean_for, model);
+		if task.creator != *worker && !Registry::<T>::had(&task.creator, digest, *sent) {
+			Registry::<T>::record_making(&task.creator, digest, clean_for, model);
+		}
+	}
+
+	/// The output that becomes the model.
+	pub(crate) fn model_output(outputs: &Outputs) -> Option<Digest> {
+		outputs.iter().find(|output| output.name.as_slice() == b"model").map(|output| output.digest)
+	}
+}

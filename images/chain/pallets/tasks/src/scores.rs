@@ -1,0 +1,62 @@
+//! What a scoring's numbers count for, and who vouches for them: decided when the result is accepted.
+
+use crate::{
+	lineage::{Ancestry, AssetRefOf},
+	*,
+};
+use frame_support::pallet_prelude::*;
+use pallet_registry::{is_in_range, CertifiedScore, Moment, Objectives};
+
+/// The name of the number that is the score.
+const SCORE: &[u8] = b"all";
+
+impl<T: Config> Pallet<T> {
+	/// A scoring sends its score first, and numbers beside it under other names; nothing else sends any.
+	pub(crate) fn check_numbers(kind: TaskKind, perfs: &Perfs) -> DispatchResult {
+		let first = perfs.first().map(|perf| perf.name.as_slice());
+		let wanted = (kind == TaskKind::Scoring).then_some(SCORE);
+		ensure!(first == wanted, Error::<T>::ScoreMisplaced);
+		for (position, perf) in perfs.iter().enumerate() {
+			let twice = perfs[..position].iter().any(|earlier| earlier.name == perf.name);
+			ensure!(!twice, Error::<T>::NumberNamedTwice);
+			ensure!(is_in_range(perf.value), Error::<T>::NumberTooLarge);
+		}
+		Ok(())
+	}
+
+	/// Says what an accepted score counts for; one that is certified is kept beyond its task's records.
+	pub(crate) fn record_score(
+		id: TaskId,
+		task: &TaskOf<T>,
+		submission: SubmissionId,
+		accepted: &mut SubmissionOf<T>,
+		now: Moment,
+	) {
+		let Some(spec) = Specs::<T>::get(id) else { return };
+		let model = Self::input_models(&spec).next();
+		Self::record_derived(task, accepted, model);
+		let Some(value) = accepted.perfs.first().map(|perf| perf.value) else { return };
+		let objective = spec.objectives.first().and_then(Objectives::<T>::get);
+		// What the objective measures with is its owner's choice, however it was made.
+		let measured = |named: &AssetRefOf<T>| !objective.as_ref().is_some_and(|it| it.measures_with(named));
+		let Ancestry { worked, clean_for, .. } = Self::ancestry(&spec, spec.objectives.clone(), now, measured);
+		// An algo of the scoring that became an unclean model of its owner's meanwhile leaves nothing to certify.
+		if clean_for != spec.objectives {
+			return;
+		}
+		let owner = objective.as_ref().map(|objective| &objective.owner);
+		let voucher = match (worked.may_contain(&accepted.worker), owner == Some(&accepted.worker)) {
+			(true, _) => Voucher::Own,
+			(false, true) => Voucher::Owner,
+			(false, false) => Voucher::Independent,
+		};
+		let certified = spec.objectives.first().copied().zip(model);
+		let standing = if certified.is_some() { Standing::Certified } else { Standing::CrossValidation };
+		accepted.score = Some(Score { value, standing, voucher });
+		if let Some((objective, model)) = certified {
+			let (scorer, payer) = (accepted.worker.clone(), task.creator.clone());
+			let score = CertifiedScore { model, value, voucher, scorer, payer, at: now };
+			pallet_registry::Pallet::<T>::record_score(objective, submission, score);
+		}
+	}
+}

@@ -1,0 +1,241 @@
+"""Commands for assets and objectives."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node_runtime.cli.session import (
+    ChainOption,
+    JsonOption,
+    KeyOption,
+    StorageOption,
+    open_account,
+    open_session,
+    open_storing_session,
+)
+from node_runtime.creator.models import leaderboard, makers
+from node_runtime.creator.reading import fetch_asset, view_asset
+from node_runtime.creator.submit import SubmitJournal, create_objective
+from node_runtime.creator.upload import add_asset
+from node_runtime.domain.assets import Account, AssetKind, AssetRef, Label, ObjectiveId, Visibility
+from node_runtime.domain.units import plain, size
+from node_runtime.errors import InputError
+from node_runtime.spec.fields import read_account, read_asset
+from node_runtime.spec.read import read_specs
+
+from .help import HelpedCommand, example
+from .output import counted, is_confirmed, line, one_of, print_json, progress, render, table
+from .reading import print_asset
+
+LARGE = 1 << 30  # bytes, from which on a fetch is confirmed
+
+KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="The asset's key, OWNER/DIGEST, or its digest.")]
+OwnerOption = Annotated[str | None, typer.Option(help="Another account's (default: yours)")]
+
+
+asset = typer.Typer(help="Assets: data samples, openers, algos, metrics, models.", no_args_is_help=True)
+objective = typer.Typer(help="Objectives: what models are measured by.", no_args_is_help=True)
+
+
+@asset.command("add", cls=HelpedCommand, epilog=example("asset add data/train-0 --kind data_sample --label train"))
+def asset_add(
+    path: Annotated[Path, typer.Argument(help="A file or folder.")],
+    kind: Annotated[AssetKind, typer.Option(metavar="KIND", help=f"Its permanent kind: {one_of(AssetKind)}.")],
+    label: Annotated[Label | None, typer.Option(help="The permanent label of a data sample.")] = None,
+    as_json: JsonOption = False,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Store a file or folder and register it on chain."""
+    session = open_storing_session(chain, key, storage)
+    added = add_asset(path, kind, label, session.chain, session.store, say=lambda _: None)
+    if as_json:
+        print_json(added)
+    else:
+        line(str(added.ref))
+
+
+@asset.command("move", cls=HelpedCommand, epilog=example("asset move 5Grw…utQY/0cfc…ad1d s3://bucket/train-0"))
+def asset_move(
+    asset_key: KeyArgument,
+    uri: Annotated[str, typer.Argument(help="Where its bytes are, as the storage names the place.")],
+    chain: ChainOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Change the URI of an asset of yours on chain. Its digest stays, so the bytes there must be the same."""
+    view = open_account(chain, key)
+    ref = _ref(asset_key, view.account)
+    if ref.owner != view.account:
+        raise InputError(f"asset {ref} isn't {view.account}'s", remedy=f"sign with the key of {ref.owner}")
+    view.move_asset(ref.digest, uri)
+    line(f"asset {ref} is at {uri}", style="green")
+
+
+@asset.command("list", cls=HelpedCommand, epilog=example("asset list --kind data_sample"))
+def asset_list(
+    owner: OwnerOption = None,
+    kind: Annotated[
+        AssetKind | None, typer.Option(metavar="KIND", help=f"Only of this kind: {one_of(AssetKind)}.")
+    ] = None,
+    as_json: JsonOption = False,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """List registered assets."""
+    session = open_session(chain, key, storage)
+    every = session.chain.assets_of(_owner(owner, session.chain.account))
+    found = sorted(
+        (one for one in every if kind is None or one.kind is kind), key=lambda one: (one.kind, one.ref.digest)
+    )
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        line("no assets; submitting a file registers what it names")
+        return
+    shown = table("asset", "digest")
+    for one in found:
+        private = "private " if one.visibility is Visibility.PRIVATE else ""
+        what = f"{one.label.capitalize()} sample" if one.label is not None else one.kind.replace("_", " ")
+        shown.add_row(private + what, one.ref.digest)
+    render(shown)
+    line(f"an asset's key is {found[0].ref.owner}/DIGEST", style="dim")
+
+
+@asset.command("show", cls=HelpedCommand, epilog=example("asset show 0cfc1ad1de63"))
+def asset_show(
+    asset_key: KeyArgument,
+    as_json: JsonOption = False,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Show an asset: what it is registered as, its files, and who may read them."""
+    session = open_session(chain, key, storage)
+    view = view_asset(session.chain, session.store, _ref(asset_key, session.chain.account))
+    if as_json:
+        print_json(view)
+    else:
+        print_asset(view)
+
+
+@asset.command("fetch", cls=HelpedCommand, epilog=example("asset fetch 0cfc1ad1de63 sample"))
+def asset_fetch(
+    asset_key: KeyArgument,
+    folder: Annotated[Path, typer.Argument(help="A new folder for its files.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Fetch more than 1 GiB without asking.")] = False,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Fetch an asset's files, verified, into a new folder. Nothing of them is executed."""
+    session = open_session(chain, key, storage)
+    view = view_asset(session.chain, session.store, _ref(asset_key, session.chain.account))
+    if view.size > LARGE and not yes:
+        if not sys.stdin.isatty():
+            raise InputError(f"{view.asset.ref} has {size(view.size)}, which has to be confirmed", remedy="add --yes")
+        if not is_confirmed(f"Fetch {size(view.size)}?", default=False):
+            raise typer.Abort
+    fetch_asset(view, session.store, folder)
+    line(f"{folder}: {size(view.size)} in {counted(len(view.files or ()), 'file')}", style="green")
+
+
+@objective.command("create", cls=HelpedCommand, epilog=example("objective create task.yaml"))
+def objective_create(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A YAML with a document of kind objective.")],
+    as_json: JsonOption = False,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Create the objectives of a file, without its tasks."""
+    read = read_specs(file)
+    if not read.objectives:
+        raise InputError(
+            f"{file} has no document of kind objective", remedy="write one, e.g. that of 'node-runtime new plan FOLDER'"
+        )
+    session = open_storing_session(chain, key, storage)
+    say = progress(quiet=as_json)
+    journal = SubmitJournal.of(session.url, session.chain.account)
+    created = [
+        create_objective(spec, read, session.chain, session.store, say=say, journal=journal) for spec in read.objectives
+    ]
+    if as_json:
+        print_json(created)
+
+
+@objective.command("list", cls=HelpedCommand, epilog=example("objective list"))
+def objective_list(
+    owner: OwnerOption = None,
+    as_json: JsonOption = False,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """List objectives."""
+    session = open_session(chain, key, storage)
+    found = session.chain.objectives_of(_owner(owner, session.chain.account))
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        line("no objectives; create one with 'node-runtime objective create FILE'")
+        return
+    shown = table("objective", "name", "better", "tolerance", "samples", right=("objective", "samples"))
+    for one in found:
+        shown.add_row(str(one.id), one.name, one.direction, plain(one.tolerance), str(len(one.samples)))
+    render(shown)
+
+
+@objective.command("leaderboard", cls=HelpedCommand, epilog=example("objective leaderboard 1"))
+def objective_leaderboard(
+    number: Annotated[int, typer.Argument(metavar="OBJECTIVE", min=1, help="The objective's number.")],
+    as_json: JsonOption = False,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """List models by their certified scores: for each the highest voucher, how many scores, and their range.
+
+    Scores by accounts that made or paid for the model, or one of its ancestors, don't count.
+    """
+    session = open_session(chain, key, storage)
+    found = session.chain.objective(ObjectiveId(number))
+    if found is None:
+        raise InputError(f"there is no objective {number}", remedy="see 'node-runtime objective list'")
+    places = leaderboard(session.chain.scores(found.id), found.direction)
+    if as_json:
+        print_json(places)
+        return
+    if not places:
+        line(f"nobody vouches for a score of objective {number} yet")
+        return
+    figures = ("from", "median", "to")
+    shown = table("task", "model", "voucher", "scores", *figures, right=("task", "model", "scores", *figures))
+    tasks = makers(session.chain, places)
+    for place in places:
+        values = [f"{value:.4f}" for value in (place.least, place.median, place.most)]
+        task = str(tasks.get(place.model.submission, ""))
+        shown.add_row(task, str(place.model), place.voucher, str(place.count), *values)
+    render(shown)
+    line(f"{found.direction} is better; 'node-runtime show TASK' tells a model's making", style="dim")
+
+
+def _ref(text: str, own: Account) -> AssetRef:
+    try:
+        return read_asset(text if "/" in text else f"{own}/{text}")
+    except ValueError as error:
+        raise InputError(f"KEY: {error}", remedy="see 'node-runtime asset list'") from None
+
+
+def _owner(named: str | None, own: Account) -> Account:
+    if named is None:
+        return own
+    try:
+        return read_account(named)
+    except ValueError as error:
+        raise InputError(f"--owner: {error}") from None

@@ -1,0 +1,131 @@
+"""Commands of operators for private data samples: data add, list, remove."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from node_runtime.cli.session import JsonOption
+from node_runtime.domain.assets import Label
+from node_runtime.domain.units import size
+from node_runtime.errors import InputError
+from node_runtime.spec.fields import read_asset
+
+from .help import HelpedCommand, example
+from .operator import DEFAULT_CONFIG, ConfigOption
+from .output import is_confirmed, line, paragraph, print_json, warn
+
+if TYPE_CHECKING:
+    from node_runtime.config import NodeConfig
+    from node_runtime.substrate.client import SubstrateChain
+    from node_runtime.worker.private_data import Sample
+
+data = typer.Typer(help="This node's private data samples.", no_args_is_help=True)
+
+WHAT_FOLLOWS = (
+    "This node keeps treating them as private all the same: it refuses every task that uses the same bytes in another "
+    "way than as its own sample, on shared data too (private_data in 'status'). 'node-runtime data remove' ends that."
+)
+
+
+@data.command("add", cls=HelpedCommand, epilog=example("data add samples/ward-3 --label train"))
+def data_add(
+    folder: Annotated[Path, typer.Argument(help="A folder; it is one data sample.")],
+    label: Annotated[Label, typer.Option(help="What the sample is for; it never changes.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Register a private data sample: digest and label go on chain, the bytes stay on this node."""
+    from node_runtime.worker.private_data import add_sample
+
+    if not folder.exists():
+        raise InputError(f"{folder} doesn't exist", remedy="name the folder of one data sample")
+    with _node(config) as (settings, chain):
+        added = add_sample(settings, chain, folder, label)
+    line(f"private sample {added.asset.ref}")
+    line("name it under 'data' in a task; only this node can run that task")
+    for reason in added.public:
+        warn(f"{reason}. {WHAT_FOLLOWS}")
+
+
+@data.command("list", cls=HelpedCommand, epilog=example("data list --config my-node/node.yaml"))
+def data_list(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """List this node's private samples: whether they are registered, and which tasks used them."""
+    from node_runtime.worker.private_data import list_samples
+
+    with _node(config) as (settings, chain):
+        samples = list_samples(settings, chain)
+    if as_json:
+        print_json(samples)
+        return
+    if not samples:
+        line("no private samples; add one with 'node-runtime data add FOLDER --label train'")
+        return
+    for one in samples:
+        label = str(one.asset.label) if one.asset is not None else "not registered"
+        bytes_here = "its bytes aren't here" if one.size is None else size(one.size)
+        line(one.ref.digest)  # on a line of its own, to be copied whole
+        line(f"  {label}, {bytes_here}, used by {_used_by(one)}")
+    line(f"a sample's key is {samples[0].ref.owner}/DIGEST", style="dim")
+
+
+@data.command("remove", cls=HelpedCommand, epilog=example("data remove 0cfc1ad1de63"))
+def data_remove(
+    key: Annotated[str, typer.Argument(help="The sample's key, OWNER/DIGEST, or its digest.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking at the terminal.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Remove a private sample's bytes from this node. On chain it stays registered; nothing else can run on it."""
+    from node_runtime.worker.private_data import list_samples, remove_sample
+
+    with _node(config) as (settings, chain):
+        try:
+            ref = read_asset(key if "/" in key else f"{chain.account}/{key}")
+        except ValueError as error:
+            raise InputError(f"KEY: {error}", remedy="see 'node-runtime data list'") from None
+        sample = next((one for one in list_samples(settings, chain) if one.ref == ref and one.size is not None), None)
+        if sample is None:
+            raise InputError(f"this node has no private sample {ref}", remedy="see 'node-runtime data list'")
+        _tell_uses(sample)
+        _confirm(sample, yes=yes)
+        remove_sample(settings, sample)
+    line(f"removed {sample.ref.digest}, {size(sample.size or 0)}")
+    line("its copy in the cache goes with 'node-runtime gc' once the daemon is stopped", style="dim")
+    if sample.asset is not None:
+        line("on chain it stays registered: tasks that name it can't run any more", style="dim")
+
+
+def _used_by(sample: "Sample") -> str:
+    used = [*(f"task {task}" for task in sample.tasks), *(f"objective {one}" for one in sample.objectives)]
+    return ", ".join(used) or "nothing"
+
+
+def _tell_uses(sample: "Sample") -> None:
+    live = [*(f"task {task}" for task in sample.live), *(f"objective {one}" for one in sample.objectives)]
+    if live:
+        paragraph(f"still referred to by {', '.join(live)}: what needs its bytes will fail", style="yellow")
+
+
+def _confirm(sample: "Sample", *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError("removing bytes that may be the only copy has to be confirmed", remedy="add --yes")
+    if not is_confirmed(f"Remove {size(sample.size or 0)} of {sample.ref.digest}?", default=False):
+        raise typer.Abort
+
+
+@contextmanager
+def _node(config: Path) -> "Iterator[tuple[NodeConfig, SubstrateChain]]":
+    """Yield the node's configuration and its connection to the chain."""
+    from node_runtime.config import load_config
+    from node_runtime.worker.assembly import connect_node
+
+    settings = load_config(config)
+    chain = connect_node(settings)
+    try:
+        yield settings, chain
+    finally:
+        chain.close()

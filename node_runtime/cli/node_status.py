@@ -1,0 +1,198 @@
+"""Commands that tell what a node does, and why it does nothing: status, nodes."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from node_runtime.cli.session import JsonOption, Session
+from node_runtime.creator.node_reports import NodeReport
+from node_runtime.creator.tasks import TaskView
+from node_runtime.creator.waiting import why_it_waits
+from node_runtime.domain.clock import wall_clock
+from node_runtime.domain.task import UNIT, Kind
+from node_runtime.domain.units import amount, duration, since, size
+from node_runtime.errors import InputError
+from node_runtime.localnet.record import NetworkFile
+from node_runtime.platform.paths import network_folder
+
+from .operator import DEFAULT_CONFIG, ConfigOption
+from .output import counted, line, paragraph, print_json, render, short, styled, table
+
+if TYPE_CHECKING:
+    from node_runtime.worker.policy import AllowList, Policy
+    from node_runtime.worker.status import NodeStatus, WaitingDelivery
+
+CENT = UNIT // 100
+
+
+def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Show what a node does: capacity, policy, attempts, outbox, and why it refuses each task. Needs no daemon."""
+    from node_runtime.config import load_config
+    from node_runtime.worker.logging import configure
+    from node_runtime.worker.status import read_status
+
+    settings = load_config(config)
+    configure(settings.log_format)
+    found = read_status(settings, config)
+    if as_json:
+        print_json(found)
+    else:
+        _print_status(found)
+
+
+def nodes(as_json: JsonOption = False) -> None:
+    """Show the nodes of the local network: what each works on, and why it refuses tasks."""
+    network = NetworkFile.load_running()
+    if network is None:
+        raise InputError(
+            "no local network is running",
+            remedy="start one with 'node-runtime up'; 'node-runtime status --config node.yaml' shows a node of yours",
+        )
+    found = statuses(network)
+    if as_json:
+        print_json(found)
+    elif not found:
+        line("this network has no node: nothing takes its tasks; 'node-runtime down', then 'up --nodes 1' starts one")
+    else:
+        _print_nodes(found)
+
+
+def statuses(network: NetworkFile) -> "dict[str, NodeStatus]":
+    """Return the status of each node of the running local network, by its name there."""
+    from node_runtime.config import load_config
+    from node_runtime.localnet.network import local_nodes
+    from node_runtime.worker.logging import configure
+    from node_runtime.worker.status import read_status
+
+    configure("auto")
+    files = local_nodes(network, network_folder())
+    return {name: read_status(load_config(file, environment={}), file) for name, file in files.items()}
+
+
+def reasons(session: Session, view: TaskView, *, now: int) -> tuple[str, ...]:
+    """Return why the task waits or how it ended; on a local network by what its nodes say."""
+    return why_it_waits(view, session.chain, now=now, store=session.store, nodes=lambda: _local_reports(session.url))
+
+
+def _local_reports(url: str) -> tuple[NodeReport, ...] | None:
+    """Return what the nodes of the running local network say; None for a chain that isn't its own."""
+    network = NetworkFile.load_running()
+    if network is None or network.chain != url:
+        return None
+    return tuple(_report(name, found) for name, found in statuses(network).items())
+
+
+def _report(name: str, found: "NodeStatus") -> NodeReport:
+    return NodeReport(
+        name=name,
+        account=found.account,
+        running=found.process is not None,
+        obstacles=tuple(f"{one.message}: {one.remedy}" for one in found.obstacles if one.reason != "not_running"),
+        refusals={one.task: one.message for one in found.refused},
+        free_slots=found.slots_left,
+        works_on=tuple(held.task for held in found.running),
+    )
+
+
+def _print_status(found: "NodeStatus") -> None:
+    render(styled((f"node {found.node}", "bold"), f"  {_state(found)}"))
+    for obstacle in found.obstacles:
+        paragraph(f"{obstacle.message}: {obstacle.remedy}", style="yellow", first="  ▸ ", rest="    ")
+    facts = table("", "")
+    for name, value in _facts(found):
+        facts.add_row(styled((name, "dim")), value)
+    facts.show_header = False
+    render(facts)
+    _print_running(found)
+    for waiting in found.outbox:
+        line(_undelivered(waiting))
+    _print_refused(found)
+
+
+def _state(found: "NodeStatus") -> str:
+    return f"running, process {found.process}" if found.process is not None else "not running"
+
+
+def _facts(found: "NodeStatus") -> Iterator[tuple[str, str]]:
+    yield "account", found.account
+    yield "chain", found.chain
+    balance = found.balance
+    yield "balance", f"{amount(balance.free)} free, {amount(balance.held)} held" if balance is not None else "not known"
+    slots, cpus, memory, disk = (found.capacity[name] for name in ("slots", "cpus", "memory", "disk"))
+    yield "slots", f"{slots.used:g} of {slots.whole:g} taken"
+    yield "cpus", f"{cpus.used:g} of {cpus.whole:g} taken"
+    yield "memory", f"{size(int(memory.used))} of {size(int(memory.whole))} taken"
+    room = f"{size(found.free_disk)} are free, {size(found.disk_floor)} of them stay free"
+    yield "disk", f"{size(int(disk.used))} of {size(int(disk.whole))} taken; {room}"
+    yield from _policy(found.policy)
+
+
+def _policy(policy: "Policy") -> Iterator[tuple[str, str]]:
+    every = len(policy.kinds) == len(Kind)
+    yield "kinds", "all" if every else ", ".join(sorted(policy.kinds)) or "none"
+    yield "creators", _entries(policy.creators)
+    yield "code", _entries(policy.algos)
+    yield "data", _entries(policy.datasets)
+    limits = [f"rewards from {amount(policy.minimum_reward)}"] * bool(policy.minimum_reward)
+    limits += [f"{amount(policy.minimum_rate)} an hour at least"] * bool(policy.minimum_rate)
+    limits += [f"bonds up to {amount(policy.largest_bond)}"] if policy.largest_bond is not None else []
+    limits += [f"attempts up to {duration(policy.longest)}"] if policy.longest is not None else []
+    yield "limits", "; ".join(limits) or "none"
+    if policy.manual:
+        yield "approval", "each task waits for 'node-runtime approve'"
+
+
+def _entries(allowed: "AllowList") -> str:
+    if allowed.allows_all:
+        return "any"
+    return counted(len(allowed.entries), "entry").replace("entrys", "entries") if allowed.entries else "none"
+
+
+def _print_running(found: "NodeStatus") -> None:
+    if not found.running:
+        return
+    now = wall_clock()
+    made = table("task", "attempt", "step", "began", "due", right=("task", "attempt"))
+    for one in found.running:
+        step = one.step.replace("_", " ") or ("begins" if found.process is not None else "nothing works on it")
+        made.add_row(str(one.task), str(one.epoch), step, since(one.since, now=now), since(one.due, now=now))
+    line("")
+    render(made)
+
+
+def _undelivered(waiting: "WaitingDelivery") -> str:
+    what = f"failure ({waiting.category})" if waiting.category is not None else "result"
+    after = {"packed": "waits for storage", "uploaded": "waits for the chain", "sent": "is under review"}
+    return f"outbox: the {what} of task {waiting.task}, attempt {waiting.epoch}, {after[waiting.step]}"
+
+
+def _print_refused(found: "NodeStatus") -> None:
+    if not found.refused:
+        return
+    now = wall_clock()
+    made = table("task", "refused", "reason", right=("task",), whole=("refused",))
+    for one in found.refused:
+        made.add_row(str(one.task), since(one.since, now=now), one.message)
+    line("")
+    render(made)
+    if found.left_out:
+        line(f"and {found.left_out} older ones: see the node's log", style="dim")
+
+
+def _print_nodes(found: "dict[str, NodeStatus]") -> None:
+    made = table("node", "account", "state", "slots", "works on", "UNIT free", right=("UNIT free",), whole=("node",))
+    for name, one in found.items():
+        slots = one.capacity["slots"]
+        made.add_row(
+            name,
+            short(one.account),
+            "running" if one.process is not None else "not running",
+            f"{slots.used:g} of {slots.whole:g}",
+            ", ".join(f"task {held.task}" for held in one.running),
+            f"{one.balance.free // CENT / 100:,.2f}" if one.balance is not None else "not known",
+        )
+    render(made)
+    for name, one in found.items():
+        for obstacle in one.obstacles:
+            paragraph(f"{name}: {obstacle.message}: {obstacle.remedy}", style="yellow", first="▸ ", rest="  ")
+        for refused in one.refused:
+            paragraph(f"{name} refuses task {refused.task}: {refused.message}", first="▸ ", rest="  ")

@@ -1,0 +1,301 @@
+"""Terminal output of all commands: lines, paragraphs, tables and JSON, with untrusted text escaped.
+
+No other module writes to the terminal. Control characters, and newlines within a single line, are escaped.
+"""
+
+import re
+import secrets
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+import typer
+from pydantic import BaseModel
+from pydantic_core import to_json
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
+from rich.live import Live
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+from node_runtime.domain.task import Submission, SubmissionState, TaskState
+from node_runtime.domain.units import plain
+from node_runtime.platform.printable import json_text, many_lines, one_line, split_cut_style, without_styles
+
+
+def exact_json(value: object) -> str:
+    """Return indented JSON of nested dataclasses and models, with decimals in full precision."""
+    mark = secrets.token_hex(16)  # random, so that untrusted text can't contain it
+    written = to_json(_marked(value, mark), indent=2).decode()
+    return re.sub(rf'"{mark}(-?[0-9.]+)"', r"\1", written)
+
+
+def _marked(value: object, mark: str) -> object:
+    """Return the value with each `Decimal` replaced by the mark and its digits."""
+    if isinstance(value, Decimal):
+        return mark + plain(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _marked(getattr(value, field.name), mark) for field in fields(value)}
+    if isinstance(value, BaseModel):
+        return {name: _marked(member, mark) for name, member in value}
+    if isinstance(value, dict):
+        return {key: _marked(member, mark) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_marked(member, mark) for member in value]
+    return value
+
+
+class _Console(Console):
+    """A console that escapes all rendered text, as a second line of defence."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(many_lines(segment.text), segment.style)
+
+
+_console = _Console(highlight=False)
+_errors = _Console(highlight=False, stderr=True)
+_UNBROKEN = 10_000  # columns
+_INDENT = "  "  # of lines after the first, which may be untrusted
+_COLOURS = {
+    TaskState.WAITING: "yellow",
+    TaskState.OPEN: "cyan",
+    TaskState.PAUSED: "bold red",
+    TaskState.CLOSING: "yellow",
+    TaskState.DONE: "green",
+    TaskState.CANCELLED: "dim",
+    TaskState.FAILED: "red",
+    TaskState.EXPIRED: "red",
+    SubmissionState.UNDER_REVIEW: "yellow",
+    SubmissionState.ACCEPTED: "green",
+    SubmissionState.REJECTED: "red",
+}
+
+
+class _Table(Table):
+    """A table whose cells are plain text without markup, one line each before wrapping."""
+
+    def add_row(self, *cells: RenderableType | None, style: str | None = None, end_section: bool = False) -> None:  # type: ignore[override]
+        made = (Text(one_line(cell)) if isinstance(cell, str) else cell for cell in cells)
+        super().add_row(*made, style=style, end_section=end_section)
+
+
+def styled(*parts: str | tuple[str, str]) -> Text:
+    """Return one line assembled from parts, each plain or with a style."""
+    return Text.assemble(*(one_line(part) if isinstance(part, str) else (one_line(part[0]), part[1]) for part in parts))
+
+
+def coloured(state: TaskState | SubmissionState) -> Text:
+    return Text(state.replace("_", " "), style=_COLOURS[state])
+
+
+def short(identity: str) -> str:
+    """Abbreviate an account or a digest to its first and last characters."""
+    return f"{identity[:6]}…{identity[-4:]}" if len(identity) > 12 else identity
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def one_of(values: type[StrEnum]) -> str:
+    """Return an option's values for its help text; the type column would wrap long lists within words."""
+    *others, last = values
+    return f"{', '.join(others)} or {last}"
+
+
+def score(one: Submission) -> str:
+    """Return the score that a result was submitted with."""
+    return f"{one.result.perfs[0].value:.4f}" if one.result.perfs else ""
+
+
+def score_range(submissions: Sequence[Submission]) -> str:
+    """Return the single score of the results, or their range and count."""
+    values = [one.result.perfs[0].value for one in submissions if one.result.perfs]
+    if len(values) < 2:
+        return "".join(f"{value:.4f}" for value in values)
+    return f"{min(values):.4f} to {max(values):.4f}, {len(values)} scores"
+
+
+def progress(*, quiet: bool) -> Callable[[str], None]:
+    """Return a function that prints progress; one that prints nothing if `quiet`."""
+
+    def say(text: str) -> None:
+        if not quiet:
+            line(text, style="dim")
+
+    return say
+
+
+def line(text: str, style: str = "") -> None:
+    """Print one line without wrapping, so that paths can be copied."""
+    _console.print(styled((text, style)), soft_wrap=True)
+
+
+def lines(text: str, style: str = "") -> None:
+    """Print several lines of trusted text."""
+    for each in text.split("\n"):
+        line(each, style)
+
+
+def quoted(text: str) -> None:
+    """Print untrusted lines without their colours, indented so that none looks like a line of this program."""
+    _quote(_console, without_styles(text))
+
+
+class QuotedStream:
+    """Prints untrusted text as it comes, as `quoted` does."""
+
+    def __init__(self) -> None:
+        self._within_line = False
+        self._cut = ""
+
+    def write(self, text: str) -> None:
+        whole_text, self._cut = split_cut_style(self._cut + text)
+        for piece in many_lines(without_styles(whole_text)).splitlines(keepends=True):
+            whole = piece.endswith("\n")
+            told = Text(("" if self._within_line else _INDENT) + piece.rstrip("\n"))
+            _console.print(told, soft_wrap=True, end="\n" if whole else "")
+            self._within_line = not whole
+
+    def end_line(self) -> None:
+        """End the line that the text so far has not ended."""
+        if self._within_line:
+            self.write("\n")
+
+
+def _quote(to: Console, text: str) -> None:
+    for each in many_lines(text).splitlines():
+        to.print(Text(f"{_INDENT}{each}"), soft_wrap=True)
+
+
+def render(shown: Table | Text) -> None:
+    """Print a table or a line: within a terminal's width, elsewhere as wide as it is, so that no key is broken."""
+    if not _console.is_terminal:
+        _console.width = _UNBROKEN
+    _console.print(shown)
+
+
+def paragraph(text: str, style: str = "", *, first: str = "", rest: str = "") -> None:
+    """Print sentences, wrapped between words on a terminal, with the prefixes ``first`` and ``rest``.
+
+    Existing line breaks are kept; lines after the first are indented.
+    """
+    _paragraph(_console, text, style, first=first, rest=rest)
+
+
+def _paragraph(to: Console, text: str, style: str, *, first: str, rest: str, head: str = "") -> None:
+    """Print a paragraph to a console, with the style ``head`` for ``first``."""
+    told = Text(_wrapped(text, to, first=first, rest=rest), style=style)
+    if head:
+        told.stylize(head, 0, len(first.rstrip()))
+    to.print(told, soft_wrap=True)
+
+
+def _wrapped(text: str, to: Console, *, first: str, rest: str) -> str:
+    """Wrap between words; words longer than a line, e.g. paths, are kept whole."""
+    begun, *more = many_lines(text).split("\n")
+    indent = rest or _INDENT
+    every = [f"{first}{begun}", *(f"{indent}{each.removeprefix(indent)}" for each in more)]
+    if not to.is_terminal:
+        return "\n".join(every)
+    breaks = textwrap.TextWrapper(
+        to.width, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
+    return "\n".join(breaks.fill(each) if len(each) > to.width else each for each in every)
+
+
+def note(text: str) -> None:
+    """Print a remark to standard error."""
+    _errors.print(styled((text, "dim")), soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Print a warning to standard error."""
+    _paragraph(_errors, text, "", first="warning: ", rest=" " * 9, head="bold yellow")
+
+
+def print_error(message: str, remedy: str) -> None:
+    """Print an error and its remedy to standard error."""
+    _paragraph(_errors, message, "", first="error: ", rest=" " * 7, head="bold red")
+    if remedy:
+        _paragraph(_errors, remedy, "", first="try:   ", rest=" " * 7, head="bold")
+
+
+def print_trace(trace: str) -> None:
+    """Print a traceback to standard error."""
+    _quote(_errors, trace)
+
+
+@contextmanager
+def redrawn() -> Iterator[Callable[[Sequence[str]], None]]:
+    """Yield a function that shows lines at the end of the terminal, in place of those before; nothing elsewhere."""
+    with Live(console=_console, auto_refresh=False, transient=True) as live:
+        yield lambda lines: live.update(Text("\n".join(map(one_line, lines)), style="dim"), refresh=True)
+
+
+@contextmanager
+def screen() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Yield a function that shows on the whole terminal what another one prints, cut at its edges.
+
+    What was shown last stays in the terminal afterwards, whole.
+    """
+    last = ""
+
+    def show(print_all: Callable[[], None]) -> None:
+        nonlocal last
+        with _console.capture() as captured:
+            print_all()
+        last = captured.get()
+        rows = last.split("\n")[: _console.height - 1]
+        _write_raw("\x1b[H" + "".join(f"{row}\x1b[K\n" for row in rows) + "\x1b[J")
+
+    _write_raw("\x1b[?1049h\x1b[?25l\x1b[?7l")  # another screen, no cursor, no wrapping
+    try:
+        yield show
+    finally:
+        _write_raw("\x1b[?7h\x1b[?25h\x1b[?1049l" + last)
+
+
+def _write_raw(text: str) -> None:
+    """Write what the console rendered, which has escaped it, and controls of the terminal."""
+    _console.file.write(text)
+    _console.file.flush()
+
+
+@contextmanager
+def status(text: str) -> Iterator[Callable[[str], None]]:
+    """Show a status line on a terminal; yield the function that updates it."""
+    with _console.status(Text(one_line(text))) as moving:
+        yield lambda told: moving.update(Text(one_line(told)))
+
+
+def is_terminal() -> bool:
+    return _console.is_terminal
+
+
+def is_seen() -> bool:
+    """Return whether standard error is a terminal."""
+    return _errors.is_terminal
+
+
+def is_confirmed(question: str, *, default: bool) -> bool:
+    return typer.confirm(one_line(question), default=default)
+
+
+def table(*columns: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> Table:
+    """Return an empty table; on a narrow terminal only columns that are not ``whole`` are wrapped."""
+    made = _Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        justify: JustifyMethod = "right" if column in right else "left"
+        made.add_column(column, justify=justify, overflow="fold", no_wrap=column in whole)
+    return made
+
+
+def print_json(value: object) -> None:
+    """Print dataclasses and models as JSON: amounts in base units, times in ms, scores with all digits."""
+    sys.stdout.write(json_text(exact_json(value)) + "\n")

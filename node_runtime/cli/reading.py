@@ -1,0 +1,74 @@
+"""Output of what is read before it is trusted: assets and the code of tasks, strangers' text escaped and indented."""
+
+from collections.abc import Iterable
+
+from node_runtime.creator.reading import AssetView, Code, SourceFile
+from node_runtime.domain.assets import Visibility
+from node_runtime.domain.units import size
+from node_runtime.platform.printable import many_lines
+
+from .output import counted, line, quoted, render, styled, table
+
+_LISTED = 20  # files of an asset
+
+
+def print_asset(view: AssetView) -> None:
+    """Print a registered asset, who may read it, and its first files."""
+    asset = view.asset
+    private = asset.visibility is Visibility.PRIVATE
+    facts = table("", "")
+    for name, value in (
+        ("kind", asset.kind.replace("_", " ")),
+        *((("label", str(asset.label)),) if asset.label is not None else ()),
+        ("owner", asset.ref.owner),
+        ("digest", asset.ref.digest),
+        ("visibility", str(asset.visibility)),
+        ("uri", asset.uri),
+        ("storage", _stored(view)),
+        ("who may", _who_may(view, private=private)),
+    ):
+        facts.add_row(styled((name, "dim")), value)
+    facts.show_header = False
+    render(facts)
+    files = view.files or ()
+    if files:
+        line("")
+        listed = table("size", "file", right=("size",))
+        for file in files[:_LISTED]:
+            listed.add_row(size(file.size), file.path)
+        render(listed)
+    if len(files) > _LISTED:
+        line(f"and {counted(len(files) - _LISTED, 'more file')}", style="dim")
+
+
+def _stored(view: AssetView) -> str:
+    if view.files is None:
+        return "not in this storage"
+    return f"{size(view.size)} in {counted(len(view.files), 'file')}"
+
+
+def _who_may(view: AssetView, *, private: bool) -> str:
+    if private and view.files is None:
+        return "run tasks on it: its owner's node alone; read it: nobody else"
+    if private:
+        return "run tasks on it: its owner's node alone; read it: whoever reads this storage, where these bytes are too"
+    return "run tasks on it and read it: whoever reads the storage"
+
+
+def print_code(every: Iterable[Code]) -> None:
+    """Print the text of each program's files; files that are no text are named only."""
+    for code in every:
+        line(f"{code.role}  {code.ref}", style="bold")
+        if code.reason:
+            line(f"  can't be shown: {code.reason}")
+        for file in code.files:
+            line("")
+            line(f"  {file.path}  {size(file.size)}{_not_whole(file)}", style="dim")
+            quoted(many_lines(file.text or ""))  # escaped first: a style in code is part of it, and would be left out
+        line("")
+
+
+def _not_whole(file: SourceFile) -> str:
+    if file.text is None:
+        return ", no text" if file.size else ""
+    return ", its beginning" if file.cut else ""

@@ -1,0 +1,111 @@
+"""Commands of creators on files: check, run, submit."""
+
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_storing_session
+from node_runtime.creator.submit import SubmitJournal, submit
+from node_runtime.creator.terms import blocking, escrow
+from node_runtime.domain.clock import CLOCK_REMEDY, ClockStanding, describe_skew, standing_of
+from node_runtime.domain.parameters import describe_parameters
+from node_runtime.domain.price import Bounds
+from node_runtime.domain.task import TaskState
+from node_runtime.domain.units import amount
+from node_runtime.spec.bounds import packaged_bounds
+from node_runtime.spec.read import SpecFile, read_specs
+
+from .output import counted, line, print_json, progress, warn
+from .watching import follow_tasks
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A YAML with one or more documents.")]
+
+
+def check(file: FileArgument) -> None:
+    """Check a file and report every mistake with its line, without chain or storage."""
+    bounds = packaged_bounds()
+    read = _read(file, bounds=bounds)
+    specs = [spec for _, spec in read.tasks]
+    for spec in read.objectives:
+        line(f"objective  {spec.name}: {counted(len(spec.samples), 'Test sample')}")
+    for task in specs:
+        pays = f"{amount(task.reward)} for each of {task.slots}, holds {amount(escrow([task], bounds))}"
+        line(f"{task.kind_name:<9}  {task.name}: {pays}")
+        if task.parameters is not None:
+            line(f"           parameters: {describe_parameters(task.parameters)}", style="dim")
+        line(f"           keeping a slot of it from others costs at least {amount(blocking(task))} a day", style="dim")
+    if specs:
+        held = amount(escrow(specs, bounds))
+        line(f"together they hold {held}; submit tells the price of bytes and fees before it sends", style="dim")
+    line(f"{file} is fine", style="green")
+
+
+def run(
+    file: FileArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A folder in it for each task.")] = Path("runs"),
+) -> None:
+    """Run a file's tasks here, in the containers a node would use, without a chain."""
+    from node_runtime.cli.session import open_bench
+    from node_runtime.creator.local_run import run_locally
+    from node_runtime.platform.signals import interrupt_on_signals
+
+    read = _read(file)
+    interrupt_on_signals()  # so that the container is stopped with the command
+    with open_bench(output, say=line) as bench:
+        results = run_locally(read, bench)
+    for result in results:
+        seconds = ", ".join(f"{name} {spent:.1f} s" for name, spent in result.seconds)
+        told = f", score {result.perf.score:.6g}" if result.perf is not None else ""
+        line(f"{result.name}: {seconds}{told}; see {result.folder}", style="green")
+        for name in result.perf.vanished if result.perf is not None else ():
+            warn(f"{name} in perf.json is 0 on chain, which keeps 18 decimals")
+
+
+def submit_file(
+    file: FileArgument,
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the tasks until they are final.")] = False,
+    as_json: JsonOption = False,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Submit a file: store its assets, register them, create its tasks. The rewards are held from then on.
+
+    Repeated, it creates new tasks, unless it was interrupted before: then it resumes.
+    """
+    read = _read(file)
+    session = open_storing_session(chain, key, storage, priced=True)
+    journal = SubmitJournal.of(session.url, session.chain.account)
+    submitted = submit(read, session.chain, session.store, say=progress(quiet=as_json), journal=journal)
+    _warn_of_clock(submitted.clock_skew)
+    names = {task.id: task.name for task in submitted.tasks} if wait else {}
+    ended = follow_tasks(session.chain, session.store, names, quiet=as_json, stop=threading.Event()) if wait else ()
+    if as_json:
+        print_json({"submitted": submitted, "tasks": ended} if wait else submitted)
+    elif not wait:
+        numbers = ", ".join(str(task.id) for task in submitted.tasks)
+        tasks = "task" if len(submitted.tasks) == 1 else "tasks"
+        line(f"submitted: {tasks} {numbers}" if numbers else "submitted", style="green")
+        if submitted.tasks:
+            following = f"show {submitted.tasks[0].id}" if len(submitted.tasks) == 1 else "list"
+            line(f"next: node-runtime {following}", style="dim")
+    if any(view.task.state is not TaskState.DONE for view in ended):
+        raise typer.Exit(1)
+
+
+def _warn_of_clock(skew: int) -> None:
+    """Warn of a clock skew beyond a node's tolerance: the times that commands print would be wrong."""
+    if standing_of(skew) is ClockStanding.WRONG:
+        warn(
+            f"{describe_skew(skew)}, by which deadlines and reviews end: at other times than this machine will show; "
+            f"{CLOCK_REMEDY}"
+        )
+
+
+def _read(file: Path, *, bounds: Bounds | None = None) -> SpecFile:
+    read = read_specs(file, bounds=bounds)
+    for warning in read.warnings:
+        warn(warning)
+    return read

@@ -1,0 +1,186 @@
+"""What a file refers to on chain, checked before anything is stored or paid: objectives, models, registered assets."""
+
+from node_runtime.domain.assets import AssetKind, AssetRef, ModelId, Objective, ObjectiveId, SubmissionId, Visibility
+from node_runtime.domain.price import Bounds
+from node_runtime.domain.task import Task, TaskId
+from node_runtime.errors import NoSuchTask
+from node_runtime.kinds import TaskSpec, makes_model
+from node_runtime.ports.chain import ChainReads
+from node_runtime.spec.common import AssetSpec, Conflicts, ModelSpec, ObjectiveSpec
+from node_runtime.spec.fields import Source
+from node_runtime.spec.folders import sources_in
+from node_runtime.spec.messages import nearest
+from node_runtime.spec.read import AnySpec, SpecEntry, SpecFile, refuse
+
+from .upload import as_what, digest_of_own_files
+
+Known = dict[str | int, Objective]
+"""Objectives by the name or number that the file uses."""
+
+
+def look_up(file: SpecFile, chain: ChainReads, bounds: Bounds) -> Known:
+    """Return the objectives on chain that the file's tasks name.
+
+    Raises `SpecError` with the place of every term beyond ``bounds`` and every reference that the chain doesn't know,
+    or knows as something else.
+    """
+    search = _Search(file, chain)
+    mistakes = [*file.beyond(bounds)]
+    for entry in file.entries:
+        mistakes += [f"{entry.place(*location)}: {reason}" for location, reason in search.mistakes(entry)]
+    refuse(mistakes, file.path)
+    return search.known
+
+
+def own_objectives(chain: ChainReads) -> dict[str, Objective]:
+    """Return the account's objectives by name; the newest wins where another client created duplicates."""
+    return {one.name: one for one in sorted(chain.objectives_of(chain.account), key=lambda one: one.id)}
+
+
+class _Search:
+    """The look-ups of one file; the account's objectives are asked once, and only where a name needs them."""
+
+    def __init__(self, file: SpecFile, chain: ChainReads) -> None:
+        self._chain = chain
+        self._here = {objective.name for objective in file.objectives}
+        self._own: dict[str, Objective] | None = None
+        self.known: Known = {}
+
+    def mistakes(self, entry: SpecEntry) -> Conflicts:
+        if entry.objective is not None:
+            yield from self._changed_objective(entry.objective)
+        if entry.task is not None:
+            yield from self._objectives(entry.task)
+            for index, model in enumerate(entry.task.needed_models):
+                if reason := self._model(model, entry.task):
+                    yield entry.task.model_location(index), reason
+        yield from self._assets(entry.spec)
+
+    def _objectives(self, spec: TaskSpec) -> Conflicts:
+        for location, name in spec.objective_names:
+            if name in self._here or name in self.known:
+                continue
+            found = self._named(name)
+            if found is None:
+                yield location, f"no objective {_called(name)}{self._hint(name)}"
+            else:
+                self.known[name] = found
+
+    def _named(self, name: str | int) -> Objective | None:
+        if not isinstance(name, str):
+            return self._chain.objective(ObjectiveId(name))
+        if self._own is None:
+            self._own = own_objectives(self._chain)
+        return self._own.get(name)
+
+    def _hint(self, name: str | int) -> str:
+        if not isinstance(name, str):
+            return ""
+        known = tuple({*(self._own or {}), *self._here})
+        return f" in this file or among yours on chain; {nearest(name, known) or 'create it first'}"
+
+    def _changed_objective(self, spec: ObjectiveSpec) -> Conflicts:
+        """Compare with the account's objective of that name, which can't be changed."""
+        known = self._named(spec.name)
+        if known is None:
+            return
+        for key, here, there in (
+            ("metric", _digest(spec.metric, AssetKind.METRIC), known.metric),
+            ("opener", _digest(spec.opener, AssetKind.OPENER), known.opener),
+            ("samples", {_digest(one, AssetKind.DATA_SAMPLE) for one in spec.samples}, set(known.samples)),
+            ("direction", spec.direction, known.direction),
+            ("tolerance", spec.tolerance, known.tolerance),
+        ):
+            if here != there:
+                plain = key in ("direction", "tolerance")
+                differs = f"{key} is {here}, not {there}" if plain else f"{key}: other bytes than those"
+                yield (
+                    (key,),
+                    f"{differs} of your objective '{spec.name}' on chain, number {known.id}, which can't be changed; "
+                    "give this one a name of its own, or take that one by its number",
+                )
+
+    def _model(self, model: ModelSpec, spec: TaskSpec) -> str:
+        if model.submission is not None:
+            made = self._chain.model(ModelId(submission=SubmissionId(model.submission)))
+            if made is None:
+                return f"submission {model.submission} has no model: not there, not accepted, or not of a training"
+            return self._uncertifiable(spec, made.clean_for)
+        if not isinstance(model.task, int):
+            return ""
+        task = self._chain.task(TaskId(model.task))
+        if task is None:
+            return NoSuchTask(model.task).message
+        if task.creator != self._chain.account:
+            return f"task {task.id} is another creator's; name an accepted submission of it: {{submission: …}}"
+        return _without_model(task) or self._uncertifiable(spec, self._objectives_of(task))
+
+    def _objectives_of(self, task: Task) -> tuple[ObjectiveId, ...]:
+        spec = self._chain.spec(task.id)
+        return spec.objectives if spec is not None else ()
+
+    def _uncertifiable(self, spec: TaskSpec, clean_for: tuple[ObjectiveId, ...]) -> str:
+        """Whether a score for the task's objective couldn't count, as the chain would refuse it after the fees."""
+        if spec.scored_for is None:
+            return ""
+        objective = self.known.get(spec.scored_for) or self._named(spec.scored_for)
+        if objective is not None and objective.id in clean_for:
+            return ""
+        clean = ", ".join(map(str, clean_for)) or "none"
+        number = f" {objective.id}:" if objective is not None else ", which is new:"
+        return (
+            f"this model can't be certified for the objective{number} it is clean for {clean}; "
+            "name a model of a task that named the objective"
+        )
+
+    def _assets(self, spec: AnySpec) -> Conflicts:
+        """Check the keys of registered assets: there, of the right kind and label, private ones of one account."""
+        named = {one.source: one for one in spec.assets()}
+        owners = list[str]()
+        for location, source in sources_in(spec):
+            wanted = named.get(source)
+            if not isinstance(source, AssetRef) or wanted is None:
+                continue
+            asset = self._chain.asset(source)
+            if asset is None:
+                yield location, _unregistered(source, wanted, own=source.owner == self._chain.account)
+            elif (asset.kind, asset.label) != (wanted.kind, wanted.label):
+                yield location, f"{source} is registered as {as_what(asset)}, not as {as_what(wanted)}"
+            elif asset.visibility is Visibility.PRIVATE and source.owner not in owners:
+                owners.append(source.owner)
+                if len(owners) > 1:
+                    yield (
+                        location,
+                        f"private data of {owners[-1]} beside that of {owners[0]}: no node has both; "
+                        "name that of one account, and make a task for each",
+                    )
+
+
+def _digest(source: Source, kind: AssetKind) -> str:
+    return source.digest if isinstance(source, AssetRef) else digest_of_own_files(source, kind)
+
+
+def _called(name: str | int) -> str:
+    return f"'{name}'" if isinstance(name, str) else f"{name} on chain"
+
+
+def _without_model(task: Task) -> str:
+    if not makes_model(task.terms.kind):
+        return f"task {task.id} is a {task.terms.kind} task and makes no model"
+    if task.terms.slots != 1:
+        return (
+            f"task {task.id} has {task.terms.slots} slots; a model can be taken from a task with one, "
+            "so name a submission: {submission: …}"
+        )
+    if task.state.final and not task.counters.accepted:
+        return f"task {task.id} is {task.state} without an accepted result, so it has no model"
+    return ""
+
+
+def _unregistered(ref: AssetRef, wanted: AssetSpec, *, own: bool) -> str:
+    if not own:
+        return f"nobody has registered {ref}; ask its owner for the key"
+    label = f" --label {wanted.label}" if wanted.label is not None else ""
+    private = ", or 'node-runtime data add' on the node that keeps its bytes" if label else ""
+    command = f"node-runtime asset add FOLDER --kind {wanted.kind}{label}"
+    return f"{ref} isn't registered; register it with '{command}'{private}"

@@ -1,0 +1,1 @@
+"""Validation of results: strategies, judges, and the loop that applies them."""

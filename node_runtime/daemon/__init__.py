@@ -1,1 +1,0 @@
-"""The node daemon: polls the chain, claims tasks under the operator's policy, runs them and sends results back."""

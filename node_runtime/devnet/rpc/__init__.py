@@ -1,0 +1,1 @@
+"""JSON-RPC of the embedded chain: methods, parameters, subscriptions, errors."""

@@ -1,0 +1,1 @@
+"""Wasm host of the runtime: compilation, memory and host functions."""

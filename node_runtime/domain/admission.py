@@ -1,0 +1,99 @@
+"""Admission of a task: checks its stored document against the inputs the chain admitted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from node_runtime.errors import AssetUnavailable, FailureCategory, StorageError, TaskFailed
+from node_runtime.kinds import kind_of, read_document
+from node_runtime.kinds.base import check_same, mismatch
+from node_runtime.ports.chain import ChainReads, Named
+from node_runtime.ports.store import AssetStore
+
+from .assets import Asset, AssetRef, Digest, ModelId, SubmissionId
+from .document import FILE_NAME, Document, ModelOf, Role, asset_ref
+from .task import Spec, Task, TaskId
+
+MAX_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admitted:
+    """The assets a document names, as registered on chain, and the digests of its models, in the document's order."""
+
+    assets: Mapping[AssetRef, Asset]
+    models: tuple[Digest, ...]
+
+
+def admitted_document(task: Task, spec: Spec, store: AssetStore) -> Document:
+    """Read the document whose digest is on chain and check that it names exactly what the chain admitted.
+
+    Raises `TaskFailed` (input_mismatch) for any difference, `AssetUnavailable` when storage doesn't have it.
+    """
+    document = _read(spec, store)
+    check_same("kind", {document.kind}, {task.terms.kind})
+    check_same("assets", {asset_ref(key) for key in document.asset_keys()}, set(spec.assets))
+    check_same("models", set(document.recorded_models()), set(spec.models))
+    check_same("parents", {model.task for model in document.models} - {None}, set(spec.parents))
+    if document.scored_for is not None:
+        check_same("objective", document.scored_for, set(spec.objectives))
+    return document
+
+
+def admit(document: Document, spec: Spec, chain: ChainReads) -> Admitted:
+    """Read all assets and models that an `admitted_document` names, in one chain query.
+
+    Raises `TaskFailed` (input_mismatch) for a missing model, and for an asset in a role it isn't registered for, e.g.
+    a metric used as the algo, which would score itself.
+    """
+    named = chain.named_by(spec)
+    for role in document.roles():
+        _check_role(role, named)
+    check_admitted = kind_of(document).check_admitted
+    if check_admitted is not None:
+        check_admitted(document, named)
+    return Admitted(assets=named.assets, models=tuple(_model_digest(model, named) for model in document.models))
+
+
+def _check_role(role: Role, named: Named) -> None:
+    """Check the role's asset: the chain admits a set of assets, the document assigns the roles."""
+    asset = named.assets.get(asset_ref(role.key))
+    if asset is None:
+        raise mismatch(f"{role.name}: {role.key} isn't registered")
+    if asset.kind is not role.kind:
+        raise mismatch(f"{role.name}: {role.key} is registered as {asset.kind}, not as {role.kind}")
+    if asset.label is not role.label:
+        raise mismatch(f"{role.name}: {role.key} is labelled {asset.label}, which has no place in this task")
+
+
+def _read(spec: Spec, store: AssetStore) -> Document:
+    try:
+        content = store.read_file(spec.digest, FILE_NAME, limit=MAX_BYTES)
+    except AssetUnavailable:
+        raise
+    except StorageError as error:
+        raise mismatch(f"the task document: {error.message}") from error
+    try:
+        return read_document(content)
+    except ValueError as error:
+        raise mismatch(f"the task document {spec.digest} is wrong {error}") from error
+
+
+def _model_digest(model: ModelOf, named: Named) -> Digest:
+    if model.asset is not None:
+        return asset_ref(model.asset).digest
+    if model.submission is not None:
+        known = named.models.get(ModelId(submission=SubmissionId(model.submission)))
+        if known is not None:
+            return known.digest
+        raise _no_model(f"submission {model.submission} has no model on chain")
+    if model.task is None:
+        raise _no_model("the task document names a model without saying which")
+    accepted = named.accepted.get(TaskId(model.task))
+    digest = accepted.result.output("model") if accepted is not None else None
+    if digest is None:
+        raise _no_model(f"task {model.task} has no accepted model")
+    return digest
+
+
+def _no_model(message: str) -> TaskFailed:
+    return TaskFailed(FailureCategory.INPUT_MISMATCH, message, remedy="name a task whose result was accepted")

@@ -1,0 +1,238 @@
+"""Tasks, assignments, submissions and scores as the chain records them.
+
+Amounts are base units (``int``, 1 UNIT = 10**12), moments are milliseconds of chain time (``int``). Names match the
+chain's metadata.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import NewType
+
+from node_runtime.errors import FailureCategory
+
+from .assets import Account, AssetRef, Digest, ModelId, ObjectiveId, SubmissionId
+
+UNIT = 10**12
+
+TaskId = NewType("TaskId", int)
+PlanId = NewType("PlanId", int)
+
+
+class Kind(StrEnum):
+    ANNOTATION = "annotation"
+    TRAINING = "training"
+    RESTRUCTURING = "restructuring"
+    SCORING = "scoring"
+    AGGREGATION = "aggregation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """The judge and the review window, at whose end a result is accepted by default. Window 0 accepts at once."""
+
+    judge: Account
+    window: int  # ms
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """The terms of a task. ``deadline`` is a moment, ``timeout`` a duration, both in ms."""
+
+    kind: Kind
+    reward: int
+    bond: int
+    slots: int
+    max_rejects: int
+    max_failures: int
+    review: Review
+    deadline: int
+    timeout: int
+    plan: PlanId | None = None
+    assignee: Account | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """The immutable part of a task: the digest of its document in storage, and the inputs it may use."""
+
+    digest: Digest
+    uri: str
+    assets: tuple[AssetRef, ...]
+    models: tuple[ModelId, ...]
+    parents: tuple[TaskId, ...]
+    objectives: tuple[ObjectiveId, ...]
+
+
+class TaskState(StrEnum):
+    WAITING = "waiting"
+    OPEN = "open"
+    PAUSED = "paused"
+    CLOSING = "closing"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+    @property
+    def final(self) -> bool:
+        return self in (TaskState.DONE, TaskState.CANCELLED, TaskState.FAILED, TaskState.EXPIRED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counters:
+    live: int
+    submitted: int
+    accepted: int
+    rejected: int
+    failures: int
+    closed: int = 0  # slots that can't get a result any more
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A task as the chain holds it. ``held`` is the escrow still held for it."""
+
+    id: TaskId
+    creator: Account
+    terms: Terms
+    state: TaskState
+    counters: Counters
+    held: int
+    created: int  # ms
+    paused_until: int | None = None  # ms; a pause until the deadline ends the task, an earlier one ends by itself
+    ended: int | None = None  # ms, once it is final
+    stalled_since: int | None = None  # ms: no attempt is live, and no account that tried may try again
+
+    @property
+    def free_slots(self) -> int:
+        counters = self.counters
+        return self.terms.slots - counters.live - counters.submitted - counters.accepted - counters.closed
+
+
+class AssignmentState(StrEnum):
+    LIVE = "live"
+    SUBMITTED = "submitted"
+    FAILED = "failed"
+    LAPSED = "lapsed"
+    ABORTED = "aborted"
+    HANDED_BACK = "handed_back"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """One account's attempt at a task. ``epoch`` is its fencing token, ``due`` the last moment to submit.
+
+    ``fees`` are held in addition to the bond, for the account's failure reports at this task.
+    """
+
+    task: TaskId
+    worker: Account
+    epoch: int
+    since: int
+    due: int
+    bond: int
+    state: AssignmentState
+    submission: SubmissionId | None = None
+    category: FailureCategory | None = None
+    log: Digest | None = None  # of a failed attempt
+    paid: int = 0  # for an aborted attempt
+    price: int = 0  # of an attempt that was handed back
+    fees: int = 0
+    hand_backs: int = 0  # of this account, at a price
+
+
+class SubmissionState(StrEnum):
+    UNDER_REVIEW = "under_review"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class Standing(StrEnum):
+    CERTIFIED = "certified"
+    CROSS_VALIDATION = "cross_validation"
+
+
+class Voucher(StrEnum):
+    OWN = "own"
+    INDEPENDENT = "independent"
+    OWNER = "owner"
+    COMMITTEE = "committee"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """An exact score, its standing and its voucher."""
+
+    value: Decimal
+    standing: Standing
+    voucher: Voucher
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertifiedScore:
+    """A permanent score: computed by the objective's own metric, of a model that is clean for the objective."""
+
+    objective: ObjectiveId
+    submission: SubmissionId
+    model: ModelId
+    value: Decimal
+    voucher: Voucher
+    scorer: Account
+    payer: Account
+    at: int  # ms
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perf:
+    """A named number of a perf.json, with the chain's exact value."""
+
+    name: str
+    value: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """A named output folder, e.g. ``model``, and its tree digest."""
+
+    name: str
+    digest: Digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A worker's result: the digest of result.json, the outputs and their location, and the numbers of a scoring task,
+    the score first."""
+
+    digest: Digest
+    outputs: tuple[Output, ...]
+    uri: str
+    perfs: tuple[Perf, ...] = ()
+
+    def output(self, name: str) -> Digest | None:
+        return next((output.digest for output in self.outputs if output.name == name), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """A submitted result and the state of its review. ``until`` is set while it is under review.
+
+    The ``score`` is decided at acceptance; ``same_as`` is the task's earliest submission with the same outputs.
+    """
+
+    id: SubmissionId
+    task: TaskId
+    worker: Account
+    epoch: int
+    result: Result
+    state: SubmissionState
+    score: Score | None = None
+    same_as: SubmissionId | None = None
+    until: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance:
+    free: int
+    held: int

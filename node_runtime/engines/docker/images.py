@@ -1,0 +1,278 @@
+"""Task images: pulled by digest, or built once from a folder."""
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+import docker
+
+from node_runtime.domain.assets import Digest
+from node_runtime.errors import FailureCategory, HostError, TaskFailed
+from node_runtime.localnet.provision.base_image import missing_base_image
+from node_runtime.platform.files import host_errors
+from node_runtime.platform.locks import try_lock
+from node_runtime.platform.paths import home
+from node_runtime.ports.engine import ImageSource, ReadyImage
+
+from .build import Build, BuildFailed, BuildLimits, build, stopped
+from .build_environment import PROXIES
+from .client import image_id, inspect_image, remove_container, remove_image
+from .control import Controls, build_failure
+from .dockerfile import BASE_ARGUMENT, LEFT_LABEL, Recipe, check_triggers, read_dockerfile, read_recipe
+from .pull import Log, Puller
+from .settings import BUILT_LABEL, NODE_LABEL, SOURCE_LABEL, EngineSettings
+
+BUILT = "node-runtime/built"
+_NO_TAG = "<none>:<none>"
+_STEP_REMOVED = "failed to get digest"  # the engine's message for a step whose image was removed meanwhile
+_CHECK_INTERVAL = 0.2  # seconds between attempts to take the build lock
+
+
+@contextmanager
+def only_builder(tag: str, stop: threading.Event, *, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the build lock of a tag, exclusive among this user's nodes and commands.
+
+    Calls ``waiting`` when another has it. Raises `TaskFailed` at `stop`, `HostError` where the file can't be created.
+    """
+    path = home() / "locks" / f"build-{tag.rpartition(':')[2]}.lock"
+    while True:
+        with _opened(path) as lock:
+            if not try_lock(lock):
+                waiting()
+                while not try_lock(lock):
+                    if stop.wait(_CHECK_INTERVAL):
+                        raise stopped("waiting for another build of the same folder")
+            if not _is_still(path, lock):
+                continue
+            try:
+                yield
+            finally:
+                # removed while held: waiters notice and create a new one
+                path.unlink(missing_ok=True)
+            return
+
+
+def _opened(path: Path) -> IO[str]:
+    with host_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return path.open("w")
+
+
+def _is_still(path: Path, lock: IO[str]) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(lock.fileno()))
+    return False
+
+
+"""The repository of built images."""
+
+
+class Images:
+    """The images of one node. Safe to share between threads and processes."""
+
+    def __init__(
+        self,
+        client: docker.APIClient,
+        settings: EngineSettings,
+        *,
+        puller: Puller,
+        limits: BuildLimits,
+        controls: Controls,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._puller = puller
+        self._limits = limits
+        self._controls = controls
+        self._arguments = build_arguments(settings)
+
+    def image(self, source: ImageSource, log: Log, stop: threading.Event) -> ReadyImage:
+        """Get the image. Raises `TaskFailed` image_unavailable, build_failed, image_refused, or policy at `stop`."""
+        if source.image is not None:
+            ready = self._id(source.image) or _id_of(self._puller.pulled(source.image, log, stop))
+            if ready is not None:
+                return ReadyImage(id=ready)
+        recipe = _recipe(source, base=self._settings.base_image)
+        ids = {name: self._started_from(name, source, log, stop) for name in recipe.images}
+        tag = tag_of(source.digest, ids, self._arguments)
+        made = self._id(tag) or self._build(source, recipe, ids, tag, log, stop)
+        return ReadyImage(id=made, built_on=tuple(dict.fromkeys(ids.values())))
+
+    def can_have(self, digest: Digest, ready: str | None) -> bool:
+        """Whether `image` can succeed: the image is present, offered by a registry, or may be built here."""
+        if self._settings.build:
+            return True
+        if ready is not None and (self._id(ready) is not None or self._puller.is_offered(ready)):
+            return True
+        label = f"{SOURCE_LABEL}={source_of(digest, self._arguments)}"
+        return bool(self._client.images(name=BUILT, filters={"label": label}))
+
+    def volumes(self, image: str) -> tuple[str, ...]:
+        """Read the paths that the image declares as volumes."""
+        found = inspect_image(self._client, image)
+        if found is None:
+            raise HostError(f"image {image} is not there any more", remedy="repeat: it is then created again")
+        return tuple(sorted((found.get("Config") or {}).get("Volumes") or ()))
+
+    def _id(self, name: str) -> str | None:
+        return image_id(self._client, name)
+
+    def _started_from(self, name: str, source: ImageSource, log: Log, stop: threading.Event) -> str:
+        """Return the id of an image that a Dockerfile names, pulling it where it is missing."""
+        found = inspect_image(self._client, name)
+        if found is None:
+            self._check_allowed(source)
+            own = name == self._settings.base_image
+            found = self._puller.pulled(name, log, stop, logged_in=own)
+        if found is None and name == self._settings.base_image:
+            raise missing_base_image(name)
+        if found is None:
+            raise TaskFailed(
+                FailureCategory.IMAGE_UNAVAILABLE,
+                f"asset {source.digest}: its Dockerfile names the image {name}, which is not available here",
+                remedy="see that its registry offers it to everybody, or start from another image",
+            )
+        try:
+            check_triggers((found.get("Config") or {}).get("OnBuild") or ())
+        except ValueError as error:
+            raise _refused(source, f"the image {name} has an ONBUILD instruction: {error}") from error
+        return str(found["Id"])
+
+    def _build(
+        self,
+        source: ImageSource,
+        recipe: Recipe,
+        ids: Mapping[str, str],
+        tag: str,
+        log: Log,
+        stop: threading.Event,
+    ) -> str:
+        self._check_allowed(source)
+        with only_builder(tag, stop, waiting=lambda: log("waiting for another build of the same folder")):
+            if (built := self._id(tag)) is not None:  # built by another thread or process while waiting
+                return built
+            what = Build(
+                folder=source.folder,
+                dockerfile=recipe.text(ids, arguments=sorted(set(self._arguments) - PROXIES - {BASE_ARGUMENT})),
+                tag=tag,
+                labels={
+                    BUILT_LABEL: self._settings.node,
+                    SOURCE_LABEL: source_of(source.digest, self._arguments),
+                },
+                arguments=self._arguments,
+                limits=self._limits,
+            )
+            self._build_or_blame(what, log, stop)
+        made = self._id(tag)
+        if made is None:
+            raise HostError(f"the engine built {tag} but does not have it", remedy="see the engine's log")
+        return made
+
+    def _build_or_blame(self, what: Build, log: Log, stop: threading.Event) -> None:
+        """Build, retrying once after a failure other than a RUN step's exit, which may be transient.
+
+        Equal steps of several builds are one image, which the removal of another build's image can take with it
+        while this build is at it: then the retry shares no steps.
+        """
+        try:
+            try:
+                build(self._client, what, log, stop)
+            except BuildFailed as failed:
+                if failed.code is not None or self._controls.build().trouble:
+                    raise
+                build(self._client, replace(what, cached=_STEP_REMOVED not in failed.reason), log, stop)
+        except BuildFailed as failed:
+            raise build_failure(failed, self._controls.build(), memory=self._limits.memory) from failed
+
+    def _check_allowed(self, source: ImageSource) -> None:
+        if not self._settings.build:
+            raise TaskFailed(
+                FailureCategory.IMAGE_REFUSED,
+                f"asset {source.digest}: this node does not build Dockerfiles" + _or_pulled(source),
+                remedy="name a ready image by digest, or ask for a node whose operator allows building",
+            )
+
+
+def build_arguments(settings: EngineSettings) -> dict[str, str]:
+    """The build arguments of every build of this node."""
+    return {**dict(settings.build_arguments), BASE_ARGUMENT: settings.base_image}
+
+
+def tag_of(folder_digest: str, ids: Mapping[str, str], arguments: Mapping[str, str]) -> str:
+    """The content-addressed tag: a hash of the folder's digest, the ids of the named images, and the arguments."""
+    named = [f"{name}={ids[name]}" for name in sorted(ids)]
+    return f"{BUILT}:{_hashed('node-runtime/build/2', source_of(folder_digest, arguments), *named)}"
+
+
+def source_of(folder_digest: str, arguments: Mapping[str, str]) -> str:
+    """The part of a build's identity that is known before its folder is fetched."""
+    return _hashed(folder_digest, *(f"{name}={arguments[name]}" for name in sorted(arguments)))
+
+
+def _hashed(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _id_of(found: dict[str, Any] | None) -> str | None:
+    return None if found is None else str(found["Id"])
+
+
+def _recipe(source: ImageSource, *, base: str) -> Recipe:
+    dockerfile = source.folder / "Dockerfile"
+    if not dockerfile.is_file():
+        category = FailureCategory.BUILD_FAILED if source.image is None else FailureCategory.IMAGE_UNAVAILABLE
+        raise TaskFailed(
+            category,
+            f"asset {source.digest}: there is no Dockerfile in its folder" + _or_pulled(source),
+            remedy="put a Dockerfile into the folder and register it again",
+        )
+    try:
+        return read_recipe(read_dockerfile(dockerfile), base=base)
+    except ValueError as error:
+        raise _refused(source, f"its Dockerfile can't be built: {error}") from error
+
+
+def _refused(source: ImageSource, why: str) -> TaskFailed:
+    return TaskFailed(
+        FailureCategory.BUILD_FAILED,
+        f"asset {source.digest}: {why}",
+        remedy="fix it ('node-runtime check' names such lines) and register the folder again",
+    )
+
+
+def _or_pulled(source: ImageSource) -> str:
+    return f", and {source.image} could not be pulled" if source.image else ""
+
+
+def remove_built(client: docker.APIClient, *, node: str, repositories: Sequence[str]) -> int:
+    """Remove the images that this node built and no container uses; return their number."""
+    removed = 0
+    for found in client.images(filters={"label": f"{BUILT_LABEL}={node}"}):
+        if client.containers(all=True, filters={"ancestor": found["Id"]}):
+            continue  # several folders may share this image: the engine itself would protect only its last tag
+        tags = set(found["RepoTags"] or ()) - {_NO_TAG}
+        # untagged: built twice concurrently, and the other image has the tag
+        for name in tags or {found["Id"]}:
+            if name.startswith((*(f"{one}:" for one in repositories), "sha256:")):
+                removed += remove_image(client, name)
+    return removed
+
+
+def remove_unfinished(client: docker.APIClient, *, older: float) -> int:
+    """Remove intermediate containers and images of failed builds, of any node; return the number of images.
+
+    ``older`` is the age in seconds at which no build can still use them.
+    """
+    before = time.time() - older
+    for found in client.containers(all=True, filters={"label": LEFT_LABEL, "status": ["exited", "created", "dead"]}):
+        # a task's container inherits its image's labels, but always has its node's too
+        if NODE_LABEL not in found["Labels"] and found["Created"] < before:
+            remove_container(client, found["Id"])
+    steps = client.images(filters={"label": LEFT_LABEL, "dangling": True})
+    return sum(remove_image(client, found["Id"]) for found in steps if found["Created"] < before)

@@ -1,0 +1,318 @@
+"""An in-memory container engine with the behaviour of `DockerEngine`, whose programs are Python functions.
+
+The state of a `MemoryHost` outlives an engine, as Docker's containers outlive a daemon: an engine that is opened again
+on the same host adopts containers by name. Programs access their mounts as folders of this machine, without a sandbox.
+"""
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from node_runtime.domain.assets import Digest
+from node_runtime.engines.docker.exit_status import ExitStatus, Stop, classify_exit
+from node_runtime.errors import EngineUnavailable, FailureCategory, HostError, TaskFailed
+from node_runtime.platform.files import host_errors
+from node_runtime.ports.engine import (
+    Confinement,
+    ContainerRun,
+    ContainerSpec,
+    ImageSource,
+    Mount,
+    ReadyImage,
+    RunningContainer,
+)
+
+_CHECK_INTERVAL = 0.005  # seconds between checks of a container: end, timeout, stop request
+_KILLED = 128 + 9
+
+
+class Killed(BaseException):
+    """Raised in a killed program by its next call of `Inside`."""
+
+
+@dataclass(kw_only=True)
+class Inside:
+    """The environment of a program. ``term`` is set by SIGTERM."""
+
+    spec: ContainerSpec
+    term: threading.Event = field(default_factory=threading.Event)
+    killed: threading.Event = field(default_factory=threading.Event)
+    printed: list[str] = field(default_factory=list)
+    out_of_memory: bool = False
+
+    def say(self, line: str) -> None:
+        """Print a line, also into the log file where its folder exists."""
+        self._check()
+        self.printed.append(line)
+        with (
+            suppress(FileNotFoundError),
+            self.spec.log.open("a", encoding="utf-8") as log,
+        ):
+            log.write(f"{line}\n")
+
+    def folder(self, target: str) -> Path:
+        """The folder or file mounted at ``target``."""
+        self._check()
+        return next(mount.source for mount in self.spec.mounts if mount.target == target)
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Wait for the condition, or until the program is killed."""
+        while not condition():
+            self._check()
+            time.sleep(_CHECK_INTERVAL)
+
+    def hold(self, memory: int) -> None:
+        """Allocate memory: above the limit the program is killed."""
+        self._check()
+        if memory > self.spec.memory:
+            self.out_of_memory = True
+            raise Killed
+
+    def _check(self) -> None:
+        if self.killed.is_set():
+            raise Killed
+
+
+Program = Callable[[Inside], int]
+"""Returns the exit code."""
+
+
+class _ProgramRun(threading.Thread):
+    """A container: its program runs in this thread; it exists until it is removed."""
+
+    def __init__(self, spec: ContainerSpec, node: str, program: Program) -> None:
+        super().__init__(daemon=True, name=spec.name)
+        self.spec, self.node = spec, node
+        self.inside = Inside(spec=spec)
+        self.exit_code = _KILLED
+        self.began = time.monotonic()
+        self.ended: float | None = None
+        self.stopped = False  # by its node: its exit code says nothing about the task
+        self.by_hand = False
+        self._program = program
+
+    def run(self) -> None:
+        with suppress(Killed):
+            self.exit_code = self._program(self.inside)
+        self.ended = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return (self.ended or time.monotonic()) - self.began
+
+
+@dataclass(kw_only=True)
+class MemoryHost:
+    """The state shared by the engines of one machine: programs by image id, built images by folder digest, containers.
+
+    ``trouble`` is the reason why nothing can be run, else None.
+    """
+
+    programs: dict[str, Program] = field(default_factory=dict)
+    sources: dict[Digest, str] = field(default_factory=dict)
+    built: set[str] = field(default_factory=set)
+    containers: dict[str, _ProgramRun] = field(default_factory=dict)
+    trouble: str | None = None
+    guard: threading.RLock = field(default_factory=threading.RLock)
+
+    def add(self, image: str, program: Program, *, source: Digest | None = None) -> None:
+        """Register a program as an image, which is also the build result of the folder with digest ``source``."""
+        self.programs[image] = program
+        if source is not None:
+            self.sources[source] = image
+
+    def kill(self, name: str, *, remove: bool = False) -> None:
+        """Kill a container from outside, as another user of the engine can."""
+        with self.guard:
+            container = self.containers[name]
+            container.by_hand = True
+            container.inside.killed.set()
+            if remove:
+                del self.containers[name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemorySettings:
+    """Settings of an engine: machine, node, and ``grace`` between SIGTERM and SIGKILL in seconds."""
+
+    host: MemoryHost
+    node: str
+    grace: float = 3.0
+
+
+class MemoryEngine:
+    """The port `ContainerEngine` over a `MemoryHost`."""
+
+    def __init__(self, settings: MemorySettings) -> None:
+        self._host = settings.host
+        self._node = settings.node
+        self._grace = settings.grace
+        self._quotas: dict[Path, int] = {}
+
+    def image(
+        self, source: ImageSource, *, log: Callable[[str], None], stop: threading.Event | None = None
+    ) -> ReadyImage:
+        self._check_answers()
+        if stop is not None and stop.is_set():
+            raise TaskFailed(FailureCategory.POLICY, "building was cancelled on request")
+        if source.image is not None:
+            if source.image not in self._host.programs:
+                raise TaskFailed(FailureCategory.IMAGE_UNAVAILABLE, f"{source.image} is not available")
+            return ReadyImage(id=source.image)
+        built = self._host.sources.get(source.digest)
+        if built is None:
+            raise TaskFailed(FailureCategory.BUILD_FAILED, f"no image can be built of {source.digest}")
+        log(f"built {built}")
+        self._host.built.add(built)
+        return ReadyImage(id=built)
+
+    def unable(self) -> str | None:
+        return self._host.trouble
+
+    def confinement(self) -> Confinement:
+        return Confinement(quotas="counted", build_obstacle="", user=(os.getuid(), os.getgid()), user_per_slot=False)
+
+    def can_have_image(self, digest: Digest, ready: str | None) -> bool:
+        self._check_answers()
+        return ready in self._host.programs or digest in self._host.sources
+
+    def prune(self) -> int:
+        with self._host.guard:
+            unused = self._host.built - {container.spec.image for container in self._host.containers.values()}
+            self._host.built -= unused
+            return len(unused)
+
+    def open_folder(self, folder: Path, *, quota: int) -> None:
+        with host_errors(folder):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        self._quotas[folder] = quota
+
+    def close_folder(self, folder: Path) -> None:
+        self._quotas.pop(folder, None)
+        with host_errors(folder):
+            if folder.exists():
+                shutil.rmtree(folder)
+
+    def run(self, container: ContainerSpec, *, stop: threading.Event) -> ContainerRun:
+        self._check_answers()
+        with self._host.guard:
+            known = self._host.containers.get(container.name)
+            running, adopted = (known, True) if known is not None else (self._started(container), False)
+        self._check_may_adopt(running)
+        stopped = self._await(running, container, stop)
+        self._keep_log(running)
+        return self._judged(running, container, stopped, adopted=adopted)
+
+    def run_with_terminal(
+        self, container: ContainerSpec, *, keyboard: int, screen: int, stop: threading.Event
+    ) -> ContainerRun:
+        """Run without input from the ``keyboard``; the output is written to ``screen`` at the end."""
+        del keyboard
+        run = self.run(container, stop=stop)
+        with host_errors(container.log), container.log.open("rb") as printed:
+            os.write(screen, printed.read())
+        return run
+
+    def list(self) -> tuple[RunningContainer, ...]:
+        self._check_answers()
+        with self._host.guard:
+            return tuple(
+                RunningContainer(name=one.spec.name, labels=one.spec.labels, running=one.ended is None)
+                for one in self._host.containers.values()
+                if one.node == self._node
+            )
+
+    def remove(self, name: str) -> None:
+        self._check_answers()
+        with self._host.guard:
+            container = self._host.containers.pop(name, None)
+        if container is not None:
+            container.inside.killed.set()
+            container.join(self._grace)
+
+    def close(self) -> None:
+        """Do nothing: all state belongs to the host."""
+
+    def _check_answers(self) -> None:
+        if self._host.trouble is not None:
+            raise EngineUnavailable(self._host.trouble, remedy="see that the engine runs")
+
+    def _started(self, spec: ContainerSpec) -> _ProgramRun:
+        program = self._host.programs.get(spec.image)
+        if program is None:
+            raise HostError(f"image {spec.image} is not there any more", remedy="repeat: it is then created again")
+        missing = next((mount.source for mount in spec.mounts if not mount.source.exists()), None)
+        if missing is not None:
+            raise HostError(f"container {spec.name}: {missing} isn't there to be mounted", remedy="repeat")
+        container = _ProgramRun(spec, self._node, program)
+        self._host.containers[spec.name] = container
+        container.start()
+        return container
+
+    def _check_may_adopt(self, container: _ProgramRun) -> None:
+        if container.node != self._node:
+            told = f"a container {container.spec.name} exists already and belongs to node {container.node}"
+            raise HostError(told, remedy="give each node of an engine its own id, or remove that container")
+        if container.stopped:
+            raise self._to_be_repeated(container, "was stopped by this node's earlier process, which then ended")
+
+    def _await(self, container: _ProgramRun, spec: ContainerSpec, stop: threading.Event) -> Stop | None:
+        """Wait for the end; return the reason for stopping it, or None when it exited by itself."""
+        stopped = None
+        while container.is_alive():
+            if stop.is_set() or container.seconds > spec.timeout:
+                stopped = Stop.REQUESTED if stop.is_set() else Stop.TIMEOUT
+                container.stopped = stopped is Stop.REQUESTED
+                container.inside.term.set()
+                container.join(self._grace)
+                container.inside.killed.set()
+                container.join()
+                break
+            container.join(_CHECK_INTERVAL)
+        return stopped
+
+    def _judged(
+        self, container: _ProgramRun, spec: ContainerSpec, stopped: Stop | None, *, adopted: bool
+    ) -> ContainerRun:
+        if container.by_hand or self._host.containers.get(spec.name) is not container:
+            raise self._to_be_repeated(container, "was ended by somebody on this machine, not by the task")
+        observed = ExitStatus(
+            exit_code=container.exit_code,
+            out_of_memory=container.inside.out_of_memory,
+            seconds=container.seconds,
+            full=any(_is_over(mount) for mount in spec.mounts),
+            stopped=stopped,
+        )
+        failure, message = classify_exit(observed, timeout=spec.timeout, memory=spec.memory)
+        return ContainerRun(
+            image=spec.image,
+            exit_code=container.exit_code,
+            seconds=round(container.seconds, 3),
+            peak_memory=None,
+            failure=failure,
+            message=message,
+            adopted=adopted,
+        )
+
+    def _keep_log(self, container: _ProgramRun) -> None:
+        path = container.spec.log
+        with host_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(f"{line}\n" for line in container.inside.printed), encoding="utf-8")
+
+    def _to_be_repeated(self, container: _ProgramRun, how: str) -> HostError:
+        with self._host.guard:
+            if self._host.containers.get(container.spec.name) is container:
+                del self._host.containers[container.spec.name]
+        return HostError(f"container {container.spec.name} {how}", remedy="the run is repeated")
+
+
+def _is_over(mount: Mount) -> bool:
+    if mount.quota is None:
+        return False
+    return sum(path.lstat().st_size for path in mount.source.rglob("*") if path.is_file()) > mount.quota

@@ -1,0 +1,1 @@
+"""Container layouts: the paths of a container's inputs and outputs."""

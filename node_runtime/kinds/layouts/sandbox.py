@@ -1,0 +1,63 @@
+"""The layout ``sandbox`` (Substra 0.x): mounts at ``/sandbox/{data,opener,model,local,pred,metrics}``.
+
+Keys are the digests' hexadecimal digits.
+"""
+
+from node_runtime.domain.document import Document, Image
+from node_runtime.domain.parameters import FILE_NAME
+from node_runtime.kinds.base import mismatch
+from node_runtime.kinds.stage import Input, Inputs, Writable, model_entry, once
+from node_runtime.ports.engine import ImageSource, Mount
+
+ROOT = "/sandbox"
+DATA = f"{ROOT}/data"
+OPENER = f"{ROOT}/opener"
+MODEL = f"{ROOT}/model"
+LOCAL = f"{ROOT}/local"
+PRED = f"{ROOT}/pred"
+METRICS = f"{ROOT}/metrics"
+PARAMETERS = f"{ROOT}/{FILE_NAME}"
+
+ENVIRONMENT = (("HOME", "/tmp"), ("PYTHONPATH", ROOT))
+WRITTEN_MODEL = Writable(name="model", target=MODEL, output="model", entry="model")
+
+
+def image_source(image: Image, folder: Input | None, *, part: str) -> ImageSource:
+    if folder is None:
+        raise mismatch(f"the task has no {part}", remedy=f"name a folder with a Dockerfile as '{part}'")
+    return ImageSource(folder=folder.folder, digest=folder.digest, image=image.image)
+
+
+def data_mounts(inputs: Inputs) -> tuple[Mount, ...]:
+    """Return the mounts of the data samples, in the same order for every stage."""
+    return tuple(Mount(source=sample.folder, target=f"{DATA}/{sample.digest}") for sample in once(inputs.data))
+
+
+def opener_mounts(inputs: Inputs) -> tuple[Mount, ...]:
+    """Return the mount that makes the opener importable as ``opener``: a single file, or a Python package's folder."""
+    opener = inputs.opener
+    if opener is None:
+        return ()
+    if "__init__.py" in opener.files:
+        return (Mount(source=opener.folder, target=OPENER),)
+    if len(opener.files) == 1 and not opener.folders:
+        return (Mount(source=opener.folder / opener.files[0], target=f"{OPENER}/__init__.py"),)
+    found = ", ".join([*opener.files, *(f"{name}/" for name in opener.folders)][:5]) or "nothing"
+    raise mismatch(
+        f"opener {opener.digest} is neither a single file nor a folder with __init__.py: it holds {found}",
+        remedy="register the opener's .py file, or a folder whose __init__.py it is",
+    )
+
+
+def model_mounts(models: tuple[Input, ...]) -> tuple[Mount, ...]:
+    return tuple(Mount(source=model_entry(model), target=f"{MODEL}/{model.digest}") for model in once(models))
+
+
+def local_mounts(inputs: Inputs, document: Document, *, writable: bool) -> tuple[Mount, ...]:
+    if inputs.local is None:
+        return ()
+    return (Mount(source=inputs.local, target=LOCAL, quota=document.limits.outputs if writable else None),)
+
+
+def rank_arguments(rank: int | None) -> tuple[str, ...]:
+    return () if rank is None else ("--rank", str(rank))

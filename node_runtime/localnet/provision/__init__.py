@@ -1,0 +1,1 @@
+"""Provisioning of a container engine and a base image on a machine without them."""

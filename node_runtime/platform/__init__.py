@@ -1,0 +1,1 @@
+"""Operating system helpers: files, locks, permissions, signals, host commands. Independent of tasks."""

@@ -1,0 +1,299 @@
+"""The workspace: the folder of one attempt, and the mounts of each of its containers.
+
+    <work folder>/task-12-epoch-3/          0700, named after the attempt: found again after a restart
+        stages/train/model/                 a folder the container writes into, with a quota of the engine
+        stages/train/started                exists once the stage may have run
+        logs/train.log
+        given/parameters.json               a file of the task document, mounted read-only
+
+Every operation is idempotent. None follows a link that a container created.
+"""
+
+import os
+import re
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from node_runtime.domain.document import MOST_IN_BUNDLE
+from node_runtime.domain.task import PlanId, TaskId
+from node_runtime.errors import FailureCategory, HostError, TaskFailed
+from node_runtime.kinds import Carried, Given, Stage, Writable
+from node_runtime.platform.files import host_errors, private_folder, write_atomically
+from node_runtime.ports.engine import ContainerEngine, ContainerSpec, Mount, Outputs, RunningContainer
+from node_runtime.stores.tree.folders import copy_writable, remove_tree, room_of
+from node_runtime.stores.tree.manifest import TreeTooLarge
+
+from .untrusted import check_entry
+
+_ATTEMPT = re.compile(r"task-(\d+)-epoch-(\d+)")
+_STAGES, _LOGS, _GIVEN = "stages", "logs", "given"
+_SLOT = "slot"  # label of a container
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class AttemptId:
+    """An attempt's identity; the epoch is its fencing token."""
+
+    task: TaskId
+    epoch: int
+
+    def __str__(self) -> str:
+        return f"task-{self.task}-epoch-{self.epoch}"
+
+
+class Workspaces:
+    """The workspaces in a node's work folder. Thread-safe; each attempt is used by one thread at a time.
+
+    ``node`` is the node's id; container names start with it, so that nodes may share an engine.
+    """
+
+    def __init__(self, root: Path, *, engine: ContainerEngine, node: str) -> None:
+        self._root = root
+        self._engine = engine
+        self._node = node
+        private_folder(root)
+
+    def open(self, attempt: AttemptId) -> "Workspace":
+        """Open the attempt's workspace, an existing one unchanged; remove those of the task's older epochs."""
+        for earlier in self.attempts():
+            if earlier.task == attempt.task and earlier.epoch < attempt.epoch:
+                self._workspace(earlier).close()
+        workspace = self._workspace(attempt)
+        private_folder(workspace.folder)
+        private_folder(workspace.logs)
+        return workspace
+
+    def attempts(self) -> tuple[AttemptId, ...]:
+        """Return the attempts that have a workspace here, of this or an earlier process."""
+        names = (_ATTEMPT.fullmatch(entry.name) for entry in self._root.iterdir())
+        return tuple(sorted(AttemptId(task=TaskId(int(one[1])), epoch=int(one[2])) for one in names if one))
+
+    def remove_containers(self, attempt: AttemptId) -> None:
+        """Remove the attempt's containers and keep what they wrote. Idempotent."""
+        self._workspace(attempt).remove_containers()
+
+    def attempt_of(self, container: str) -> AttemptId | None:
+        """Return the attempt whose container has this name; None for a name of another node."""
+        found = re.match(rf"{re.escape(self._node)}-{_ATTEMPT.pattern}-", container)
+        return AttemptId(task=TaskId(int(found[1])), epoch=int(found[2])) if found else None
+
+    def slot_of(self, container: RunningContainer) -> int | None:
+        """Return the slot in the container's label; None without one."""
+        given = dict(container.labels).get(_SLOT, "")
+        return int(given) if given.isdecimal() else None
+
+    def remove(self, attempt: AttemptId) -> None:
+        """Remove the attempt's containers and folder. Idempotent."""
+        self._workspace(attempt).close()
+
+    def open_plan_folder(self, plan: PlanId, *, quota: int) -> Path:
+        """Open the folder that a plan's tasks share on this node as ``/sandbox/local``. Idempotent."""
+        folder = self._plan_folder(plan)
+        private_folder(folder.parent.parent)
+        private_folder(folder.parent)
+        self._engine.open_folder(folder, quota=quota)
+        return folder
+
+    def remove_plan_folder(self, plan: PlanId) -> None:
+        folder = self._plan_folder(plan)
+        self._engine.close_folder(folder)
+        _remove(folder.parent)
+
+    def _plan_folder(self, plan: PlanId) -> Path:
+        return self._root / "plans" / f"plan-{plan}" / "local"
+
+    def _workspace(self, attempt: AttemptId) -> "Workspace":
+        return Workspace(self._root / str(attempt), attempt=attempt, engine=self._engine, node=self._node)
+
+
+class Workspace:
+    """One attempt's folder. As a context manager it closes itself on exit, after an error too."""
+
+    def __init__(self, folder: Path, *, attempt: AttemptId, engine: ContainerEngine, node: str) -> None:
+        self.folder = folder
+        self.attempt = attempt
+        self.logs = folder / _LOGS
+        self._engine = engine
+        self._node = node
+
+    def __enter__(self) -> "Workspace":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def container_name(self, stage: str) -> str:
+        return f"{self._node}-{self.attempt}-{stage}"
+
+    def log(self, stage: Stage) -> Path:
+        return self.logs / f"{stage.name}.log"
+
+    def output_folder(self, stage: str, name: str) -> Path:
+        return self.folder / _STAGES / stage / name
+
+    def age(self, stage: Stage) -> float:
+        """Return the seconds since the prepared stage was first prepared, by this machine's clock."""
+        with host_errors(self.folder):
+            return max(0.0, time.time() - (self.folder / _STAGES / stage.name / "started").stat().st_mtime)
+
+    def prepare(self, stage: Stage, *, image: str, slot: int = 0) -> ContainerSpec:
+        """Create the stage's folders and return its container spec. The earlier stages must have ended.
+
+        After a restart the folders keep their content if the engine still knows the container; otherwise they are
+        emptied. Raises `TaskFailed` output_invalid when an earlier stage didn't write what this one reads.
+        """
+        carried = tuple(self._carry(one, stage) for one in stage.carries)
+        given = tuple(self._give(one) for one in stage.gives)
+        self._open_folders(stage, (*carried, *given))
+        written = tuple(
+            Mount(
+                source=self.output_folder(stage.name, one.name),
+                target=one.target,
+                quota=_quota(one, stage),
+                outputs=_outputs(one, stage),
+            )
+            for one in stage.writes
+        )
+        return ContainerSpec(
+            name=self.container_name(stage.name),
+            labels=(
+                ("task", str(self.attempt.task)),
+                ("epoch", str(self.attempt.epoch)),
+                ("stage", stage.name),
+                (_SLOT, str(slot)),
+            ),
+            image=image,
+            arguments=stage.arguments,
+            entrypoint=stage.entrypoint,
+            environment=stage.environment,
+            # a folder precedes the mounts inside it
+            mounts=(*written, *stage.reads, *carried, *given),
+            cpus=stage.limits.cpus,
+            memory=stage.limits.memory,
+            scratch=stage.limits.scratch,
+            timeout=float(stage.limits.timeout),
+            log=self.log(stage),
+            slot=slot,
+        )
+
+    def close(self) -> None:
+        """Remove the attempt's containers, folders with a quota and everything else. Idempotent."""
+        self.remove_containers()
+        for stage in _folders_in(self.folder / _STAGES):
+            for folder in _folders_in(stage):
+                self._engine.close_folder(folder)
+        _remove(self.folder)
+
+    def remove_containers(self) -> None:
+        """Remove the containers of the attempt's stages. Idempotent."""
+        for stage in _folders_in(self.folder / _STAGES):
+            self._engine.remove(self.container_name(stage.name))
+
+    def _open_folders(self, stage: Stage, added: tuple[Mount, ...]) -> None:
+        parent = self.folder / _STAGES / stage.name
+        started = parent / "started"
+        if started.exists() and not self._is_known(stage):
+            for writable in stage.writes:
+                self._engine.close_folder(parent / writable.name)
+            started.unlink()
+        private_folder(parent.parent)
+        private_folder(parent)
+        # each mount inside a writable folder needs a mount point there: a file or a folder
+        sources = {mount.target: mount.source for mount in (*stage.reads, *added)}
+        for writable in stage.writes:
+            folder = parent / writable.name
+            self._engine.open_folder(folder, quota=_quota(writable, stage))
+            if started.exists():  # its container may be running and replace any entry by a link
+                continue
+            _copy_into(folder, writable, without=stage.mount_points(writable))
+            for name in stage.mount_points(writable):
+                _make_mount_point(folder / name, sources[f"{writable.target}/{name}"])
+        started.touch()
+
+    def _is_known(self, stage: Stage) -> bool:
+        name = self.container_name(stage.name)
+        return any(container.name == name for container in self._engine.list())
+
+    def _carry(self, carried: Carried, stage: Stage) -> Mount:
+        """Mount an earlier stage's output: a regular file, or a folder of regular files only."""
+        source = self.output_folder(carried.stage, carried.name) / carried.entry
+        check_entry(source, stage=carried.stage, bytes_allowed=stage.limits.outputs)
+        return Mount(source=source, target=carried.target)
+
+    def _give(self, given: Given) -> Mount:
+        """Mount a file of the task document, written once: a container that runs has the first one mounted."""
+        file = self.folder / _GIVEN / given.target.rpartition("/")[2]
+        private_folder(file.parent)
+        if not file.exists():
+            write_atomically(file, given.content)
+        with host_errors(file):
+            file.chmod(0o444)  # whatever the umask: the container has a uid of its own
+        return Mount(source=file, target=given.target)
+
+
+def _quota(writable: Writable, stage: Stage) -> int:
+    """Return the folder's quota: outputs, plus a bundle's working copy and its scratch space.
+
+    Raises `TaskFailed` for a bundle with too many files.
+    """
+    limits = stage.limits
+    if writable.copied is None:
+        return limits.outputs
+    try:
+        return limits.outputs + limits.scratch + room_of(writable.copied, entries=MOST_IN_BUNDLE)
+    except TreeTooLarge as error:
+        raise _unfit(f"the bundle can't be copied: {error.message}") from error
+
+
+def _outputs(writable: Writable, stage: Stage) -> Outputs | None:
+    return None if writable.copied is None else Outputs(entry=writable.entry, most=stage.limits.outputs)
+
+
+def _copy_into(folder: Path, writable: Writable, *, without: tuple[str, ...]) -> None:
+    """Copy a bundle into the folder, without its output entry, so that only this run's files become outputs.
+
+    Raises `TaskFailed` when the bundle contains one of the mount points in ``without``.
+    """
+    if writable.copied is None:
+        return
+    for name in without:
+        if os.path.lexists(writable.copied / name):
+            raise _unfit(f"the bundle's own {name} is in the way of the task's")
+    with host_errors(folder):
+        copy_writable(writable.copied, folder, without={writable.entry})
+        (folder / writable.entry).mkdir(exist_ok=True)
+
+
+def _unfit(message: str) -> TaskFailed:
+    return TaskFailed(FailureCategory.INPUT_MISMATCH, message, remedy="it is for the task's creator to mend the bundle")
+
+
+def _make_mount_point(point: Path, source: Path) -> None:
+    """Create the mount point as this process, not the engine, so that it can be removed before collecting."""
+    if point.is_symlink() or point.exists():
+        return
+    if stat.S_ISDIR(source.stat().st_mode):
+        point.mkdir(mode=0o755, parents=True)
+    else:
+        point.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        point.touch(mode=0o644)
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [Path(entry.path) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+
+
+def _remove(folder: Path) -> None:
+    try:
+        remove_tree(folder)
+    except OSError as error:
+        raise HostError(
+            f"workspace {folder} can't be removed: {error}", remedy="end what still uses it, then remove it by hand"
+        ) from error

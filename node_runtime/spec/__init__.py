@@ -1,0 +1,1 @@
+"""The task YAML of creators: reader, field types, checks and error messages."""

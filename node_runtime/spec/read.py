@@ -1,0 +1,297 @@
+"""Strict reader of task YAML that reports every mistake with its ``file:line:column``.
+
+A file holds one or more documents, which may refer to each other by name. Terms that no node can
+meet are mistakes; terms that few nodes meet are warnings.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TypeAlias
+
+import yaml
+from pydantic import ValidationError
+
+from node_runtime.domain.assets import AssetKind
+from node_runtime.domain.parameters import FILE_NAME as PARAMETERS
+from node_runtime.domain.price import Bounds
+from node_runtime.domain.task import Kind
+from node_runtime.errors import InputError, SpecError
+from node_runtime.kinds import KINDS, TaskSpec, makes_model
+
+from .bounds import packaged_bounds
+from .common import AssetSpec, Conflicts, ModelSpec, ObjectiveSpec
+from .feasibility import beyond_bounds, errors_in, warnings_in
+from .folders import folder_warnings, image_faults
+from .messages import nearest
+from .programs import program_faults, program_file_warnings
+from .sweep import SweepRefused, Variant, variant_of, variants_of
+from .yaml_source import MarkedDocument, explain, load_documents
+
+MAX_DOCUMENTS = 256
+_SHOWN = 20  # mistakes per error message
+_AMOUNTS = ("reward", "bond")
+
+AnySpec: TypeAlias = TaskSpec | ObjectiveSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecEntry:
+    """One document of a file, or one task of a swept document. `place` returns a value's ``file:line:column``."""
+
+    spec: AnySpec
+    document: MarkedDocument
+
+    @property
+    def written(self) -> object:
+        """The name in the file; the tasks of a swept document have names that begin with it."""
+        return self.document.value.get("name")
+
+    @property
+    def objective(self) -> ObjectiveSpec | None:
+        return self.spec if isinstance(self.spec, ObjectiveSpec) else None
+
+    @property
+    def task(self) -> TaskSpec | None:
+        return self.spec if isinstance(self.spec, TaskSpec) else None
+
+    def place(self, *location: int | str) -> str:
+        return self.document.at(location)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecFile:
+    """The documents of a file, in order; a document refers to earlier ones only."""
+
+    path: Path
+    entries: tuple[SpecEntry, ...]
+
+    @property
+    def objectives(self) -> tuple[ObjectiveSpec, ...]:
+        return tuple(entry.objective for entry in self.entries if entry.objective is not None)
+
+    @property
+    def tasks(self) -> tuple[tuple[SpecEntry, TaskSpec], ...]:
+        return tuple((entry, entry.task) for entry in self.entries if entry.task is not None)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings about valid but probably unintended values, each with its place."""
+        found = [(entry, warning) for entry in self.entries for warning in _warnings(entry)]
+        return tuple(dict.fromkeys(f"{entry.place(*location)}: {reason}" for entry, (location, reason) in found))
+
+    def beyond(self, bounds: Bounds) -> tuple[str, ...]:
+        """Return the terms that exceed the chain's bounds, each with its place."""
+        every = [(entry, one) for entry, spec in self.tasks for one in beyond_bounds(spec, bounds)]
+        return tuple(f"{entry.place(*location)}: {reason}" for entry, (location, reason) in every)
+
+
+def read_specs(path: Path, *, bounds: Bounds | None = None) -> SpecFile:
+    """Read a file and make all checks that need no chain; with ``bounds``, check these bounds of the chain too.
+
+    Raises `SpecError` naming every mistake.
+    """
+    try:
+        documents = load_documents(path)
+    except InputError as error:
+        raise SpecError(error.message, remedy=error.remedy) from None
+    if len(documents) > MAX_DOCUMENTS:
+        raise SpecError(f"{documents[MAX_DOCUMENTS].at(())}: more than {MAX_DOCUMENTS} documents in one file")
+    mistakes: list[str] = []
+    entries: list[SpecEntry] = []
+    for document in documents:
+        spec = _spec(document, mistakes)
+        if spec is not None:
+            entries.append(SpecEntry(spec=spec, document=document))
+    whole = len(entries) == len(documents)  # else a reference may be to a document with mistakes
+    complete = _expanded(entries, mistakes) if whole else entries
+    for index, entry in enumerate(complete):
+        found = [*_conflicts(entry), *(_references(complete, index) if whole else ())]
+        mistakes += [f"{entry.place(*location)}: {reason}" for location, reason in found]
+    file = SpecFile(path=path, entries=tuple(complete))
+    mistakes += file.beyond(bounds) if bounds is not None else ()
+    refuse(mistakes, path)
+    return file
+
+
+def refuse(mistakes: Sequence[str], path: Path) -> None:
+    """Raise `SpecError` with the mistakes of the file, each once, in the order of their places, if there are any."""
+    if mistakes:
+        # once: a swept document's tasks share theirs
+        mistakes = sorted(dict.fromkeys(mistakes), key=lambda message: _place(message, path))
+        surplus = [f"and {len(mistakes) - _SHOWN} more mistakes"] if len(mistakes) > _SHOWN else []
+        raise SpecError("\n".join([*mistakes[:_SHOWN], *surplus]))
+
+
+def _expanded(entries: Sequence[SpecEntry], mistakes: list[str]) -> list[SpecEntry]:
+    """Replace each swept document by its tasks."""
+    made: list[SpecEntry] = []
+    swept: dict[str, tuple[Variant, ...]] = {}
+    for entry in entries:
+        task = entry.task
+        named = [one.task for one in task.needed_models if isinstance(one.task, str)] if task is not None else []
+        try:
+            variants = variants_of(task, named, swept) if task is not None else ()
+            made += [replace(entry, spec=variant_of(task, one)) for one in variants if task is not None] or [entry]
+        except SweepRefused as refused:
+            mistakes.append(f"{entry.place(*refused.location)}: {refused.reason}")
+            return []
+        if variants:
+            swept[entry.spec.name] = variants
+        if len(made) > MAX_DOCUMENTS:
+            mistakes.append(f"{entry.place('sweep')}: with it the file makes more than {MAX_DOCUMENTS} tasks")
+            return []
+    return made
+
+
+def _warnings(entry: SpecEntry) -> Conflicts:
+    if entry.task is not None:
+        yield from warnings_in(entry.task)
+    assets = entry.spec.assets()
+    kinds = {one.source: one.kind for one in assets if isinstance(one.source, Path)}
+    yield from folder_warnings(entry.spec, kinds, built=entry.task.unbuilt_bundle if entry.task else None)
+    yield from program_file_warnings(entry.spec, assets)
+
+
+def yaml_models() -> dict[str, type[AnySpec]]:
+    """Return the YAML model of each kind of document."""
+    return {"objective": ObjectiveSpec, **{name: kind.spec for name, kind in KINDS.items()}}
+
+
+def _spec(document: MarkedDocument, mistakes: list[str]) -> AnySpec | None:
+    kind = document.value.get("kind")
+    model = yaml_models().get(kind) if isinstance(kind, str) else None
+    if model is None:
+        mistakes.append(_unknown_kind(document, kind))
+        return None
+    try:
+        return model.model_validate(_exact(document), context=document.path.parent)
+    except ValidationError as error:
+        mistakes.extend(explain(error, document, model))
+        mistakes.extend(f"{document.at(location)}: {reason}" for location, reason in _in_folders(document))
+        return None
+
+
+def _in_folders(document: MarkedDocument) -> Conflicts:
+    """Yield the mistakes in the programs of a document that isn't read for others, as far as its keys name them."""
+    named = {key: _local_folder(document, key) for key in ("bundle", "algo", "metrics", "metric")}
+    bundle = named["bundle"]
+    if bundle is not None and "algo" not in document.value:
+        yield from ((("bundle",), told) for told in image_faults(bundle))
+    assets = (AssetSpec(source=bundle, kind=AssetKind.BUNDLE),) if bundle is not None else ()
+    yield from program_faults(SimpleNamespace(**named), assets)
+
+
+def _local_folder(document: MarkedDocument, key: str) -> Path | None:
+    given = document.value.get(key)
+    if not isinstance(given, str) or not os.path.isdir(document.path.parent / given):  # noqa: PTH112 - no OSError
+        return None
+    return document.path.parent / given
+
+
+def _place(message: str, path: Path) -> tuple[int, int]:
+    line, column = message.removeprefix(f"{path}:").split(":")[:2]
+    return int(line), int(column)
+
+
+def _unknown_kind(document: MarkedDocument, kind: object) -> str:
+    if kind is None:
+        return f"{document.at(())}: key 'kind' is missing; {nearest('', tuple(yaml_models()))}"
+    place = document.at(("kind",))
+    if kind in tuple(Kind):
+        return (
+            f"{place}: tasks of kind '{kind}' can't be submitted by this version; {nearest('', tuple(yaml_models()))}"
+        )
+    return f"{place}: unknown kind '{str(kind)[:40]}'; {nearest(str(kind)[:40], tuple(yaml_models()))}"
+
+
+def _exact(document: MarkedDocument) -> dict[str, object]:
+    """Return the values, with amounts as the source text: a float would lose decimal digits."""
+    written = {key.value: node.value for key, node in document.root.value if isinstance(node, yaml.ScalarNode)}
+    numbers = {key: value for key, value in document.value.items() if type(value) in (int, float)}
+    return document.value | {key: written[key] for key in _AMOUNTS if key in numbers}
+
+
+def _conflicts(entry: SpecEntry) -> Conflicts:
+    """Yield conflicts between a document's keys."""
+    task = entry.task
+    if task is not None:
+        yield from _task_conflicts(task)
+    yield from entry.spec.conflicts()
+    yield from program_faults(entry.spec, entry.spec.assets())
+
+
+def _task_conflicts(spec: TaskSpec) -> Conflicts:
+    """Yield conflicts between the keys common to every kind of task."""
+    yield from errors_in(spec)
+    yield from _parameters_in_the_way(spec)
+    if spec.assign_to is not None and spec.slots > 1:
+        yield ("slots",), "one account delivers one result; leave 'slots' or 'assign_to' out"
+    if spec.validation.auto is not None and spec.rejects:
+        yield ("max_rejects",), "with validation 'auto' nothing is rejected; leave it out, or use 'manual'"
+    chain = packaged_bounds()
+    if spec.bond is not None and spec.rejects and spec.bond < chain.rejection(spec.reward):
+        yield ("bond",), f"a rejection costs the worker {chain.reject_fee}% of the reward; the bond must cover that"
+
+
+def _parameters_in_the_way(spec: TaskSpec) -> Conflicts:
+    bundles = [one.source for one in spec.assets() if one.kind is AssetKind.BUNDLE and isinstance(one.source, Path)]
+    if spec.parameters is not None and any((bundle / PARAMETERS).exists() for bundle in bundles):
+        yield ("parameters",), f"the bundle has a {PARAMETERS} of its own; rename that, or leave 'parameters' out"
+
+
+def _references(entries: Sequence[SpecEntry], index: int) -> Conflicts:
+    """Yield wrong references from one document to others of the file."""
+    spec, task = entries[index].spec, entries[index].task
+    alike = [entry for entry in entries[:index] if (entry.task is None) == (task is None)]
+    first = next((entry for entry in alike if entry.spec.name == spec.name), None)
+    if first is not None:
+        yield ("name",), f"the name '{spec.name}' is taken at {first.place('name')}; give each document its own"
+    if task is None:
+        return
+    tasks = {entry.task.name: entry for entry in alike if entry.task is not None}
+    later = {name for entry in entries[index:] if entry.task is not None for name in (entry.task.name, entry.written)}
+    for position, model in enumerate(task.needed_models):
+        yield from ((task.model_location(position), reason) for reason in _model_reference(model, task, tasks, later))
+    yield from _objective_samples(task, [entry.objective for entry in entries if entry.objective is not None])
+
+
+def _model_reference(
+    model: ModelSpec, spec: TaskSpec, tasks: Mapping[str, SpecEntry], later: Set[object]
+) -> Iterator[str]:
+    if not isinstance(model.task, str):
+        return
+    entry = tasks.get(model.task)
+    parent = entry.task if entry is not None else None
+    if parent is None and model.task in later:
+        yield f"the task '{model.task}' does not come before this one; move it up"
+    elif parent is None or entry is None:
+        swept = tuple(str(one.written) for one in tasks.values())
+        hint = nearest(model.task, (*swept, *tasks)) or "name an earlier document's task, or a task's number"
+        yield f"no task '{model.task}' in this file; {hint}"
+    elif not makes_model(parent.kind_name):
+        yield f"the task '{model.task}' makes no model"
+    elif parent.slots != 1:
+        yield f"the task '{model.task}' has {parent.slots} slots; a model can be taken from a task with one"
+    elif not _certifiable(spec, parent):
+        names = ", ".join(f"'{name}'" for _, name in parent.objective_names)
+        yield (
+            f"its training does not name this objective{f' but {names}' * bool(names)}, so it can't be certified; "
+            f"add it to '{entry.written}'"
+        )
+
+
+def _certifiable(spec: TaskSpec, parent: TaskSpec) -> bool:
+    """Return whether the file allows certification; objectives by number and by name are not comparable."""
+    named = [name for _, name in parent.objective_names]
+    comparable = all(type(one) is type(spec.scored_for) for one in named)
+    return spec.scored_for is None or spec.scored_for in named or not comparable
+
+
+def _objective_samples(spec: TaskSpec, objectives: Sequence[ObjectiveSpec]) -> Conflicts:
+    for index, sample in enumerate(spec.learns_from):
+        owner = next((one.name for one in objectives if sample in one.samples), None)
+        if owner is not None:
+            yield ("data", index), f"a Test sample of the objective '{owner}'; train on others"

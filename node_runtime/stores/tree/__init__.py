@@ -1,0 +1,1 @@
+"""Trees of files: manifest and digest, safe walk, packed stream, working copies."""

@@ -1,0 +1,1 @@
+"""Adapter of the port `Chain` for Substrate nodes, over substrate-interface."""

@@ -1,0 +1,274 @@
+"""SubstrateChain: the port `Chain` over substrate-interface, the calls of one account and its reads."""
+
+import secrets
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from substrateinterface import Keypair
+
+from node_runtime.domain.assets import (
+    Account,
+    Asset,
+    Digest,
+    Direction,
+    Objective,
+    ObjectiveId,
+    SubmissionId,
+    Visibility,
+)
+from node_runtime.domain.price import Draft, Price
+from node_runtime.domain.task import Assignment, PlanId, Result, Spec, TaskId, Terms
+from node_runtime.errors import ChainRefused, FailureCategory, InputError
+
+from . import convert
+from .blocks import U64, Snapshot, number
+from .codec import Call
+from .connection import Connection, Requests
+from .convert import camel, digest_bytes, text_bytes
+from .current_codec import CurrentCodec
+from .errors import dispatch_refusal
+from .keys import load_key
+from .reads import DIGEST, SubstrateReads, assignment_in
+from .sender import FinalisedCall, Sender, TellFee, batched
+
+_BATCH = 200  # assets per registering transaction
+_CREATE_PLAN = Call(pallet="Tasks", function="create_plan", arguments={})
+
+
+def connect(
+    url: str,
+    key: str | Keypair,
+    *,
+    password_file: Path | None = None,
+    password: str | None = None,
+    tell_fee: TellFee | None = None,
+) -> "SubstrateChain":
+    """Connect to the chain at `url` (ws:// or wss://) with `key`, a keypair or its name (see `keys.load_key`).
+
+    ``tell_fee`` receives the maximum fee of each transaction before it is sent.
+
+    Raises `ChainUnavailable` when the node does not answer and `InputError` when the key can't be loaded.
+    """
+    connection = Connection(url)
+    try:
+        development = connection.request("system_chainType") == "Development"
+        if isinstance(key, str):
+            key = load_key(key, password_file=password_file, password=password, development=development)
+        return SubstrateChain(connection, key, tell_fee)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def connect_reader(url: str) -> "SubstrateChain":
+    """Connect with a random, unfunded key, for reads only. Raises `ChainUnavailable`."""
+    return connect(url, Keypair.create_from_seed(secrets.token_hex(32), ss58_format=42))
+
+
+def newest_stamp(url: str) -> int:
+    """Return the time of the newest finalised block, ms since 1970; needs no account."""
+    connection = Connection(url)
+    try:
+        head = str(connection.request("chain_getFinalizedHead"))
+        codec = CurrentCodec(connection).get()
+        return int(Snapshot(connection=connection, codec=codec, block=head).value("Timestamp", "Now"))
+    finally:
+        connection.close()
+
+
+class SubstrateChain(SubstrateReads):
+    """Implementation of the port `Chain`, which documents the contract of each method."""
+
+    def __init__(self, connection: Requests, key: Keypair, tell_fee: TellFee | None = None) -> None:
+        super().__init__(connection, Account(key.ss58_address))
+        self._sender = Sender(connection, self._codec, self._blocks, key, tell_fee)
+        self._key = key
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the account's ``MultiSignature`` of a message other than a transaction."""
+        return bytes([self._key.crypto_type]) + bytes(self._key.sign(message))
+
+    def price(self, draft: Draft) -> Price:
+        from .price import price_of  # imports every kind of task, which few commands need
+
+        new = [asset for asset, known in self._known(draft.assets) if known is None]
+        calls = [_register_all(chunk) for chunk in _batches(new)] + [_create_objective(one) for one in draft.objectives]
+        calls += [_CREATE_PLAN] if draft.plan else []
+        calls += [_create_task(terms, spec) for terms, spec in draft.tasks]
+        codec = self._codec.get()
+        return price_of(draft, new, calls, payer=self._account, codec=codec, fee=self._sender.most_fee)
+
+    def pay(self, account: Account, amount: int) -> None:
+        arguments = {"dest": {"Id": account}, "value": amount}
+        call = Call(pallet="Balances", function="transfer_keep_alive", arguments=arguments)
+        self._sender.send(call, f"pay {account}")
+
+    def register_assets(self, assets: Sequence[Asset]) -> None:
+        foreign = next((asset.ref for asset in assets if asset.ref.owner != self._account), None)
+        if foreign is not None:
+            raise InputError(f"asset {foreign} isn't this account's", remedy=f"sign with the key of {foreign.owner}")
+        missing: list[Asset] = []
+        for asset, known in self._known(assets):
+            if known is None:
+                missing.append(asset)
+            elif known != asset:
+                # the chain refuses it; sent alone, so that the error names the asset
+                self._sender.send(_register(asset), f"register {asset.ref.digest} as {asset.label or asset.kind}")
+        for chunk in _batches(missing):
+            self._sender.send(_register_all(chunk), f"register {len(chunk)} asset{'s' * (len(chunk) != 1)}")
+
+    def move_asset(self, digest: Digest, uri: str) -> None:
+        arguments = {"digest": digest_bytes(digest), "uri": text_bytes(uri)}
+        self._sender.send(Call(pallet="Registry", function="move_asset", arguments=arguments), f"move asset {digest}")
+
+    def create_objective(
+        self,
+        *,
+        name: str,
+        metric: Digest,
+        opener: Digest,
+        direction: Direction,
+        tolerance: Decimal,
+        samples: Sequence[Digest],
+    ) -> ObjectiveId:
+        wanted = Objective(
+            id=ObjectiveId(0),
+            owner=self._account,
+            name=name,
+            metric=metric,
+            opener=opener,
+            direction=direction,
+            tolerance=tolerance,
+            samples=tuple(samples),
+        )
+        outcome = self._sender.send(_create_objective(wanted), f"create objective '{name}'")
+        return ObjectiveId(outcome.field("Registry", "ObjectiveCreated", "objective"))
+
+    def create_plan(self) -> PlanId:
+        return PlanId(self._sender.send(_CREATE_PLAN, "create a plan").field("Tasks", "PlanCreated", "plan"))
+
+    def cancel_plan(self, plan: PlanId, *, abort: bool) -> None:
+        self._tasks("cancel_plan", {"plan": plan, "abort": abort}, f"cancel plan {plan}")
+
+    def create_task(self, terms: Terms, spec: Spec) -> TaskId:
+        try:
+            outcome = self._sender.send(_create_task(terms, spec), f"create the {terms.kind} task")
+        except ChainRefused as refused:
+            if refused.rule == "PrivateInputsDiffer":
+                raise self._private_inputs_differ(terms, spec) from None
+            raise
+        return TaskId(outcome.field("Tasks", "TaskCreated", "task"))
+
+    def cancel_task(self, task: TaskId, *, abort: bool) -> None:
+        self._tasks("cancel_task", {"task": task, "abort": abort}, f"cancel task {task}")
+
+    def resume_task(self, task: TaskId) -> None:
+        self._tasks("resume_task", {"task": task}, f"resume task {task}")
+
+    def decline_offer(self, task: TaskId) -> None:
+        self._tasks("decline_offer", {"task": task}, f"decline task {task}")
+
+    def assign_task(self, task: TaskId) -> Assignment:
+        outcome = self._tasks("assign_task", {"task": task}, f"take task {task}")
+        assignment = assignment_in(self._snapshot(outcome.block.hash), self._account, task)
+        assert assignment is not None  # the block of the successful call contains it
+        return assignment
+
+    def send_task_result(self, task: TaskId, epoch: int, result: Result) -> SubmissionId:
+        arguments = {
+            "task": task,
+            "epoch": epoch,
+            "result": digest_bytes(result.digest),
+            "outputs": convert.outputs_argument(result.outputs),
+            "uri": text_bytes(result.uri),
+            "perfs": convert.perfs_argument(result.perfs),
+        }
+        outcome = self._tasks("send_task_result", arguments, f"send the result of task {task}")
+        # a repeated result emits no event; the assignment names the submission
+        assignment = assignment_in(self._snapshot(outcome.block.hash), self._account, task)
+        assert assignment is not None
+        assert assignment.submission is not None
+        return assignment.submission
+
+    def report_failure(self, task: TaskId, epoch: int, category: FailureCategory, log: Digest) -> None:
+        arguments = {"task": task, "epoch": epoch, "category": camel(category), "log": digest_bytes(log)}
+        self._tasks("report_failure", arguments, f"report the failure of task {task}")
+
+    def confirm_failure(self, task: TaskId, worker: Account) -> None:
+        arguments = {"task": task, "worker": worker}
+        self._tasks("confirm_failure", arguments, f"confirm the failure of task {task}")
+
+    def hand_back(self, task: TaskId, epoch: int) -> int:
+        outcome = self._tasks("hand_back", {"task": task, "epoch": epoch}, f"hand back task {task}")
+        return int(outcome.field("Tasks", "HandedBack", "price"))
+
+    def accept_task_results(self, task: TaskId, submission: SubmissionId) -> None:
+        arguments = {"task": task, "submission": submission}
+        self._tasks("accept_task_results", arguments, f"accept submission {submission} of task {task}")
+
+    def reject_task_results(self, task: TaskId, submission: SubmissionId, reason: str) -> None:
+        arguments = {"task": task, "submission": submission, "reason": text_bytes(reason)}
+        self._tasks("reject_task_results", arguments, f"reject submission {submission} of task {task}")
+
+    def purge_task(self, task: TaskId) -> None:
+        self._tasks("purge_task", {"task": task}, f"purge task {task}")
+
+    def settle(self, task: TaskId) -> None:
+        # in one transaction, poke whatever may be due: live assignments, results under review, then the task itself
+        snapshot = self._snapshot()
+        workers = snapshot.entries("Tasks", "LiveWorkers", task, size=DIGEST)
+        objects: list[Any] = [{"Assignment": ("0x" + worker.hex(), task)} for worker, _ in workers]
+        submissions = snapshot.entries("Tasks", "Submissions", task, size=U64)
+        waiting = [number(tail) for tail, value in submissions if "UnderReview" in value["status"]]
+        objects += [{"Submission": (task, id_)} for id_ in waiting] + [{"Task": task}]
+        pokes = [Call(pallet="Tasks", function="poke", arguments={"object": each}) for each in objects]
+        doing = f"settle task {task}"
+        outcome = self._sender.send(batched(pokes, function="force_batch"), doing)
+        error = outcome.field("Utility", "ItemFailed", "error")
+        if error is not None:
+            raise dispatch_refusal(self._codec.get(), error, doing)
+
+    def catch_up(self) -> None:
+        self._sender.catch_up()
+
+    def _private_inputs_differ(self, terms: Terms, spec: Spec) -> ChainRefused:
+        """Build the error for private inputs that no one node can read."""
+        assets = [asset for asset in map(self.asset, spec.assets) if asset is not None]
+        private = [asset.ref for asset in assets if asset.visibility is Visibility.PRIVATE]
+        owners = dict.fromkeys(ref.owner for ref in private)
+        held = "; ".join(
+            f"{owner} holds {', '.join(ref.digest for ref in private if ref.owner == owner)}" for owner in owners
+        )
+        offered = f", and the task is offered to {terms.assignee}" if terms.assignee is not None else ""
+        return ChainRefused(
+            "PrivateInputsDiffer",
+            f"can't create the {terms.kind} task: only their owner's node can read private inputs, and no one node "
+            f"can read all of these: {held}{offered} [PrivateInputsDiffer]",
+            remedy="use private inputs of one account only; offer the task to that account, or leave out assign_to",
+        )
+
+    def _tasks(self, function: str, arguments: dict[str, Any], doing: str) -> FinalisedCall:
+        return self._sender.send(Call(pallet="Tasks", function=function, arguments=arguments), doing)
+
+
+def _register(asset: Asset) -> Call:
+    return Call(pallet="Registry", function="register_asset", arguments=convert.asset_arguments(asset))
+
+
+def _batches(assets: Sequence[Asset]) -> list[Sequence[Asset]]:
+    return [assets[start : start + _BATCH] for start in range(0, len(assets), _BATCH)]
+
+
+def _register_all(assets: Sequence[Asset]) -> Call:
+    return batched([_register(asset) for asset in assets], function="batch_all")
+
+
+def _create_objective(objective: Objective) -> Call:
+    return Call(pallet="Registry", function="create_objective", arguments=convert.objective_arguments(objective))
+
+
+def _create_task(terms: Terms, spec: Spec) -> Call:
+    arguments = {"terms": convert.terms_argument(terms), "spec": convert.spec_argument(spec)}
+    return Call(pallet="Tasks", function="create_task", arguments=arguments)

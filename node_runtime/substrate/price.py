@@ -1,0 +1,75 @@
+"""Price of a draft by the chain's constants: rewards, rejections, storage deposits and fees."""
+
+from collections.abc import Callable, Sequence
+
+from node_runtime.domain.assets import Account, Asset, Objective
+from node_runtime.domain.price import Draft, Price
+from node_runtime.domain.task import Kind, Spec, Terms
+from node_runtime.kinds import makes_model
+
+from . import convert
+from .codec import Call, Codec
+
+_ID = 8  # bytes of the id of an objective or a plan
+_ACCOUNT = _DIGEST = 32  # bytes
+
+
+def price_of(
+    draft: Draft,
+    new: Sequence[Asset],
+    calls: Sequence[Call],
+    *,
+    payer: Account,
+    codec: Codec,
+    fee: Callable[[Call], int],
+) -> Price:
+    """Price a draft. ``new`` are its assets not yet on chain, ``calls`` the calls that ``payer`` sends."""
+    byte, percent = codec.constants("Registry")["ByteFee"], codec.constants("Tasks")["RejectFee"]
+    paid = [_asset(one, codec) for one in new] + [_objective(one, codec) for one in draft.objectives]
+    if draft.plan:
+        paid.append(_plan(payer, codec))
+    specs = [codec.size("Tasks", "Specs", convert.spec_argument(spec)) for _, spec in draft.tasks]
+    records = [terms.slots * _record(terms, spec, codec) for terms, spec in draft.tasks]
+    return Price(
+        rewards=sum(terms.slots * terms.reward for terms, _ in draft.tasks),
+        rejections=sum(_rejections(terms, percent) for terms, _ in draft.tasks),
+        specs=byte * sum(specs),
+        records=byte * sum(records),
+        bytes=byte * sum(paid),
+        fees=sum(map(fee, calls)),
+        transactions=len(calls),
+        kept=codec.constants("Balances")["ExistentialDeposit"],
+    )
+
+
+def _rejections(terms: Terms, percent: int) -> int:
+    return terms.max_rejects * -(-terms.reward * percent // 100)
+
+
+def _record(terms: Terms, spec: Spec, codec: Codec) -> int:
+    """Return the maximum size in bytes of the permanent record of an accepted result."""
+    if makes_model(terms.kind):
+        return codec.constants("Registry")["MaxModelRecord"]
+    if terms.kind is not Kind.SCORING or not spec.objectives:
+        return 0
+    payer = terms.review.judge  # any account: the record's length is constant
+    score = {"model": {"submission": 0, "output": 0}, "value": 0, "voucher": "Own", "scorer": payer, "payer": payer}
+    return codec.size("Registry", "Scores", score | {"at": 0})
+
+
+def _asset(asset: Asset, codec: Codec) -> int:
+    kept = {**convert.asset_arguments(asset), "since": 0}
+    return _ACCOUNT + _DIGEST + codec.size("Registry", "Assets", kept)
+
+
+def _objective(objective: Objective, codec: Codec) -> int:
+    """Return the bytes of an objective, whose name and samples are stored a second time as an index."""
+    arguments = convert.objective_arguments(objective)
+    found_by = len(codec.encode("Bytes", arguments["name"])) + len(codec.encode("Vec<[u8; 32]>", arguments["samples"]))
+    described = codec.size("Registry", "Objectives", {"owner": objective.owner, **arguments})
+    return _ID + described + _ID + _ACCOUNT + found_by
+
+
+def _plan(creator: Account, codec: Codec) -> int:
+    record = {"creator": creator, "cancelled": None, "touched": 0, "alarm": None}
+    return _ID + codec.size("Tasks", "Plans", record)

@@ -1,0 +1,282 @@
+"""The worker's composition root: checks the operator's configuration, builds a `Node` and its adapters from it."""
+
+import shlex
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import structlog
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+
+from node_runtime.config import NodeConfig
+from node_runtime.domain.clock import ChainTime, Clock
+from node_runtime.engines import open_engine
+from node_runtime.engines.docker.discovery import require_engine
+from node_runtime.engines.docker.settings import EngineSettings
+from node_runtime.engines.session import answering_engine
+from node_runtime.errors import ChainUnavailable, ConfigError
+from node_runtime.localnet.provision.base_image import has_base_image, missing_base_image, pull_base_image
+from node_runtime.platform.files import private_folder, tighten
+from node_runtime.platform.paths import home
+from node_runtime.ports.engine import ContainerEngine
+from node_runtime.ports.store import AssetStore
+from node_runtime.stores import open_store
+from node_runtime.stores.cache import Cache
+from node_runtime.substrate.client import SubstrateChain, connect
+
+from .audit import Audit
+from .delivery import DeliveryService
+from .live import LiveChannel
+from .logging import ErrorThrottle
+from .metrics import TIMINGS_FILE, Metrics, TimingsFile
+from .node import Node
+from .outbox import Outbox
+from .policy import AllowList, Policy
+from .resources import ResourcePool, ResourceRequest
+from .selection import TaskSelector
+from .state_dir import ChainFiles, engine_name, mark_of, only_daemon, only_daemon_in
+from .times import DEFAULTS, Times
+
+log = structlog.get_logger()
+
+MINIMUM_TIME = 10_000  # ms that must remain until a task's deadline
+PRIVATE_URI = "private:"  # the bytes can't be fetched from any store
+AUDIT, PRIVATE = "audit.jsonl", "private"
+
+
+@contextmanager
+def open_node(config: NodeConfig, chain: SubstrateChain) -> Iterator[Node]:
+    """Open the node under the locks of its account and work folder; on exit close it and `chain`.
+
+    Raises `HostError` when no container engine answers, `ConfigError` when a lock is taken or storage is missing.
+    """
+    with ExitStack() as stack:
+        stack.callback(chain.close)
+        stack.enter_context(only_daemon(home() / "locks", chain.account, network_of(config, chain)))
+        stack.enter_context(only_daemon_in(config.work))
+        name = engine_name(config.work, config.node)
+        engine = stack.enter_context(closing(open_engine(engine_settings(config, name))))
+        yield stack.enter_context(assembled(config, chain, name=name, engine=engine, store=shared_store(config)))
+
+
+@contextmanager
+def assembled(
+    config: NodeConfig,
+    chain: SubstrateChain,
+    *,
+    name: str,
+    engine: ContainerEngine,
+    store: AssetStore,
+    times: Times = DEFAULTS,
+) -> Iterator[Node]:
+    """Build the node over these adapters; ``name`` identifies it on its engine. Close on exit what is opened here."""
+    files = ChainFiles(work=config.work, node=name, mark=mark_of(chain.genesis))
+    with ExitStack() as stack:
+        outbox, audit = Outbox(files.outbox), Audit(config.work / AUDIT, chain)
+        stack.callback(outbox.close)
+        stack.callback(audit.close)
+        cache = Cache(config.work / "cache", limit=config.cache)
+        stack.callback(cache.close)
+        time = ChainTime(Clock(), slot=chain.slot_duration())
+        quitting = threading.Event()
+        live = LiveChannel(store.live, chain, genesis=chain.genesis, interval=times.live)
+        stack.callback(live.close)
+        yield Node(
+            id=config.node,
+            work=config.work,
+            files=files,
+            chain=chain,
+            time=time,
+            store=store,
+            private=private_store(config),
+            cache=cache,
+            workspaces=files.workspaces(engine),
+            engine=engine,
+            pool=pool_of(config),
+            outbox=outbox,
+            delivery_service=DeliveryService(
+                chain=chain,
+                time=time,
+                store=store,
+                outbox=outbox,
+                audit=audit,
+                quitting=quitting,
+                wait=times.delivery,
+            ),
+            live=live,
+            audit=audit,
+            metrics=Metrics(),
+            timings=TimingsFile(config.work / TIMINGS_FILE),
+            share_private_logs=config.policy.share_logs,
+            log_cap=config.sandbox.log,
+            quitting=quitting,
+            times=times,
+        )
+
+
+def network_of(config: NodeConfig, chain: SubstrateChain) -> str:
+    """Identify the chain by its genesis; on development networks, which share one genesis, by the port as well."""
+    return f"{chain.genesis} {urlsplit(config.chain).port}" if config.key.startswith("//") else chain.genesis
+
+
+def connect_node(config: NodeConfig) -> SubstrateChain:
+    return connect(config.chain, config.key, password_file=config.password_file)
+
+
+def connect_with_retry(config: NodeConfig) -> SubstrateChain:
+    """Connect, retrying with backoff while the chain is unavailable; log the errors."""
+    errors = ErrorThrottle()
+
+    def log_error(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, ChainUnavailable):
+            errors.again(error)
+
+    retrying = Retrying(
+        retry=retry_if_exception_type(ChainUnavailable),
+        wait=wait_exponential_jitter(multiplier=0.5, max=30),
+        before_sleep=log_error,
+    )
+    chain = retrying(connect_node, config)
+    errors.over()
+    return chain
+
+
+def shared_store(config: NodeConfig) -> AssetStore:
+    """Open the shared store. Raises `ConfigError` when its folder is missing: a new one would be empty and unshared."""
+    if "://" not in config.storage and not Path(config.storage).is_dir():
+        raise ConfigError(
+            f"storage: the folder {config.storage} isn't there",
+            remedy="mount it, name the one that creators use as `storage:` in the node's configuration, "
+            f"or, to begin an empty one, mkdir {shlex.quote(config.storage)}",
+        )
+    return open_store(config.storage)
+
+
+def selector_of(node: Node, config: NodeConfig) -> TaskSelector:
+    return TaskSelector(
+        chain=node.chain,
+        time=node.time,
+        store=node.store,
+        private=node.private,
+        cache=node.cache,
+        engine=node.engine,
+        room=lambda: shutil.disk_usage(config.work).free - config.disk_floor,
+        policy=policy_of(config),
+        minimum_time=MINIMUM_TIME,
+        approvals=node.files.approved,
+        audit=node.audit,
+        metrics=node.metrics,
+        times=node.times,
+    )
+
+
+def private_store(config: NodeConfig) -> AssetStore:
+    """Open the store of this node's own samples."""
+    private_folder(config.work)
+    return open_store(config.work / PRIVATE)
+
+
+def policy_of(config: NodeConfig) -> Policy:
+    policy = config.policy
+    return Policy(
+        kinds=frozenset(policy.kinds),
+        minimum_reward=policy.minimum_reward,
+        minimum_rate=policy.minimum_rate,
+        largest_bond=policy.largest_bond,
+        longest=None if policy.longest is None else int(policy.longest * 1000),
+        creators=AllowList(entries=policy.creators),
+        algos=AllowList(entries=policy.algos),
+        datasets=AllowList(entries=policy.datasets),
+        manual=policy.approve == "manual",
+        largest_scratch=config.sandbox.tmp,
+    )
+
+
+def pool_size(config: NodeConfig) -> ResourceRequest:
+    """Return what all tasks together may use. The work folder, or one that contains it, has to exist."""
+    place = next(folder for folder in (config.work, *config.work.parents) if folder.is_dir())
+    disk = config.pool.disk or max(shutil.disk_usage(place).total - config.disk_floor, 0)
+    return ResourceRequest(cpus=config.pool.cpus, memory=config.pool.memory, disk=disk)
+
+
+def pool_of(config: NodeConfig) -> ResourcePool:
+    return ResourcePool(
+        slots=config.slots,
+        room=pool_size(config),
+        disk_floor=config.disk_floor,
+        free_disk=lambda: shutil.disk_usage(config.work).free,
+    )
+
+
+def engine_settings(config: NodeConfig, name: str) -> EngineSettings:
+    """Build the engine's settings; without `docker:`, use the local network's engine or else the first that answers."""
+    sandbox = config.sandbox
+    started = answering_engine() if config.docker is None else None
+    return EngineSettings(
+        node=name,
+        work=config.work,
+        docker_host=started.url if started is not None else config.docker,
+        build_network=started.build_network if started is not None else None,
+        base_image=config.base_image,
+        pids=sandbox.pids,
+        uid_base=sandbox.uid_base,
+        log=sandbox.log,
+        files=sandbox.files,
+        stop_grace=sandbox.stop_grace,
+        build=config.building == "allow",
+        build_memory=sandbox.build_memory,
+        build_timeout=sandbox.build_timeout,
+        build_cpus=config.pool.cpus,
+        build_pids=sandbox.build_pids,
+        build_cgroup=sandbox.build_cgroup,
+        build_arguments=tuple(sorted(config.build_arguments.items())),
+        disk_floor=config.disk_floor,
+    )
+
+
+def check_before_start(config: NodeConfig, file: Path) -> None:
+    """Check file modes, storage, engine, base image and allow lists before a daemon starts.
+
+    Raises `ConfigError` without storage; `HostError` without an engine or a required base image.
+    """
+    _tighten(file, *([] if config.key.startswith("//") else [Path(config.key)]))
+    shared_store(config)
+    _see_base_image(config)
+    _warn_of_empty_lists(config, file)
+
+
+def _tighten(*files: Path) -> None:
+    """Restrict the configuration and the key to their owner; log each change."""
+    for file in files:
+        try:
+            before = tighten(file)
+        except OSError as error:
+            log.warning("file_readable_by_others", file=str(file), reason=error.strerror, remedy="chmod 600 it")
+            continue
+        if before is not None:
+            log.warning("file_tightened", file=str(file), mode="0600", before=f"{before:04o}")
+
+
+def _see_base_image(config: NodeConfig) -> None:
+    url = engine_settings(config, config.node).docker_host or require_engine()
+    if has_base_image(url, config.base_image):
+        return
+    if config.building == "allow":
+        pull_base_image(url, config.base_image, say=lambda text: log.info("base_image", doing=text))
+        return
+    missing = missing_base_image(config.base_image)
+    log.warning("base_image_missing", reason="only ready images run without it", remedy=missing.remedy)
+
+
+def _warn_of_empty_lists(config: NodeConfig, file: Path) -> None:
+    empty = policy_of(config).empty_lists
+    if empty:
+        log.warning(
+            "policy_allows_nothing",
+            reason=f"empty: {', '.join(empty)}; no task is claimed unless each list has an entry",
+            remedy=f"fill them in {file.absolute()} ('any' allows everything), then start the daemon again",
+        )

@@ -1,0 +1,99 @@
+"""Inputs of an attempt: fetched into the node's cache from storage or from its private store."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_attempt,
+    stop_any,
+    stop_when_event_set,
+)
+
+from node_runtime.domain.admission import Admitted
+from node_runtime.domain.assets import AssetRef, Digest, Visibility
+from node_runtime.domain.document import Document, asset_ref
+from node_runtime.errors import AssetMismatch, AssetUnavailable, FailureCategory, TaskFailed
+from node_runtime.kinds import Inputs, inputs_of
+from node_runtime.ports.chain import ChainReads
+from node_runtime.ports.store import AssetStore
+
+from .node import Node
+from .resources import Attempt
+from .times import backoff
+
+TRIES = 4
+
+
+def fetch_inputs(attempt: Attempt, node: Node, held: ExitStack) -> Inputs:
+    """Fetch, verify and pin every input, read-only, until ``held`` closes. Idempotent.
+
+    Pins carry the attempt's name and survive a killed daemon, as the container that mounts the trees does.
+    Raises `TaskFailed` (input_unavailable, input_mismatch, policy), `Stopped`, or `TaskFailed` node_error when the
+    report deadline passes first.
+    """
+    private = private_inputs(attempt.document, attempt.admitted, private=node.private, chain=node.chain)
+
+    def folder_of(digest: Digest) -> Path:
+        source = node.private if digest in private else node.store
+        pinned = node.cache.pin(digest, fetch=source, holder=str(attempt.id), stop=attempt.cancellation.event)
+        return held.enter_context(pinned)
+
+    def once() -> Inputs:
+        return inputs_of(
+            attempt.document, models=attempt.admitted.models, folder_of=folder_of, worker=attempt.assignment.worker
+        )
+
+    retrying = Retrying(
+        retry=retry_if_exception_type(AssetUnavailable),
+        wait=backoff(node.times.journey),
+        stop=stop_any(stop_after_attempt(TRIES), stop_when_event_set(attempt.cancellation.event)),
+        sleep=sleep_using_event(attempt.cancellation.event),
+        reraise=True,
+    )
+    try:
+        return retrying(once)
+    except AssetUnavailable as error:
+        attempt.cancellation.check()
+        raise TaskFailed(FailureCategory.INPUT_UNAVAILABLE, error.message, remedy=error.remedy) from error
+    except AssetMismatch as error:
+        raise TaskFailed(FailureCategory.INPUT_MISMATCH, error.message, remedy=error.remedy) from error
+
+
+def uses_private_data(document: Document, private: AssetStore) -> bool:
+    """Return whether any input is in this node's private store, in whatever role the task names it."""
+    return any(private.has(asset_ref(key).digest) for key in document.asset_keys())
+
+
+def private_inputs(
+    document: Document, admitted: Admitted, *, private: AssetStore, chain: ChainReads
+) -> frozenset[Digest]:
+    """Return the inputs to read from the private store: samples that this account itself registered as private.
+
+    Digests are public: another account can register one as its own asset, in a role that would disclose the bytes.
+    Raises `TaskFailed` policy for such a task.
+    """
+
+    def is_secret(digest: Digest) -> bool:
+        if not private.has(digest):
+            return False
+        ref = AssetRef(owner=chain.account, digest=digest)
+        own = admitted.assets.get(ref) or chain.asset(ref)
+        return own is None or own.visibility is Visibility.PRIVATE
+
+    samples = [asset_ref(key) for key in document.data]
+    others = [asset_ref(key).digest for key in document.programs()]
+    secret = frozenset(
+        digest for digest in {*others, *admitted.models, *(ref.digest for ref in samples)} if is_secret(digest)
+    )
+    foreign = [ref.digest for ref in samples if ref.owner != chain.account]
+    for digest in (*others, *admitted.models, *foreign):
+        if digest in secret:
+            raise TaskFailed(
+                FailureCategory.POLICY,
+                f"{digest} is this node's private data, and the task doesn't use it as its owner's data sample",
+                remedy="name it under 'data' as the sample its owner registered",
+            )
+    return secret

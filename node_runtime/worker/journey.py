@@ -1,0 +1,340 @@
+"""The steps of one attempt: fetch, prepare, run, collect, deliver; each named, timed and repeatable."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import structlog
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_when_event_set,
+)
+
+from node_runtime.domain.task import AssignmentState
+from node_runtime.domain.units import amount
+from node_runtime.errors import (
+    ChainError,
+    ChainUnavailable,
+    EngineUnavailable,
+    FailureCategory,
+    NodeRuntimeError,
+    StorageError,
+    TaskFailed,
+)
+from node_runtime.kinds import Inputs, Stage, stages_of
+from node_runtime.platform.files import host_errors
+from node_runtime.ports.engine import ContainerRun, ReadyImage
+from node_runtime.runner.live_chunk import INPUTS, OUTPUTS, UPLOAD, image_stage
+from node_runtime.runner.workspace import AttemptId, Workspace
+
+from .audit import AuditEvent
+from .delivery import TRANSIENT, Undelivered, Unwanted
+from .inputs import fetch_inputs, uses_private_data
+from .logging import build_log, error_fields, logged_steps
+from .metrics import Stopwatch
+from .node import Node
+from .outbox import Delivery, Step, is_of
+from .packaging import pack_failure, pack_result
+from .resources import Attempt, Cancellation, Stopped, StopReason
+from .times import backoff
+
+log = structlog.get_logger()
+
+UNABLE = "an error of the node, not of the task, prevented the run; the log on the node's machine names it"
+MAX_ENGINE_MESSAGE = 600  # characters of the engine's message in one log event
+TRIES = 3  # of the whole journey, when errors of this machine end it
+
+
+def run_task(attempt: Attempt, node: Node) -> None:
+    """Run one claimed task and deliver its result. Every step is idempotent.
+
+    A failure of the task is delivered too. An error raised here leaves the attempt for a later resume.
+    """
+    watch = Stopwatch(seen=attempt.seen, observe=node.metrics.step, begins=attempt.progress.begin)
+    outcome = "interrupted"
+    try:
+        with host_errors(node.work):
+            delivery = deliver(produce_delivery(attempt, node, watch), node, watch, cancellation=attempt.cancellation)
+        outcome = delivery.category or "done"
+    except Stopped as stopped:
+        outcome = stopped.reason
+        release(attempt, node, stopped.reason)
+    except Unwanted as unwanted:
+        outcome = "unwanted"
+        log.warning("result_unwanted", reason=unwanted.message)
+        node.workspaces.remove(attempt.id)
+        node.live.end(attempt.id)
+    finally:
+        timings = watch.done(
+            task=attempt.task.id, epoch=attempt.assignment.epoch, kind=attempt.document.kind, outcome=outcome
+        )
+        node.metrics.ended(outcome)
+        node.timings.append(timings)
+        log.info("attempt_ended", outcome=str(outcome), steps=timings.summary())
+
+
+def produce_delivery(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery:
+    """Run the task and put its result, or its failure with category and log, into the outbox."""
+    try:
+        return journey_retries(attempt, node)(_journey_once, attempt, node, watch)
+    except TaskFailed as failure:
+        log.warning("task_failed", category=failure.category.value, reason=str(failure))
+        return pack_failure(attempt.assignment, attempt.task, failure, attempt.document, node)
+    except (Stopped, ChainUnavailable):
+        raise
+    except Exception as error:
+        stopped_by = attempt.cancellation.reason
+        if stopped_by not in (None, StopReason.OUT_OF_TIME):
+            raise Stopped(stopped_by) from error
+        log.error(
+            "node_failed",
+            **{"remedy": "correct the cause; the chain lets this node try again later", **error_fields(error)},
+        )
+        unable = TaskFailed(FailureCategory.NODE_ERROR, UNABLE)
+        return packed_earlier(attempt, node) or pack_failure(
+            attempt.assignment, attempt.task, unable, attempt.document, node
+        )
+
+
+def _journey_once(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery:
+    """Run the journey without a retry; translate any `OSError` into a retryable `HostError`."""
+    with host_errors(node.work):
+        return journey(attempt, node, watch)
+
+
+def journey(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery:
+    """Fetch, prepare, run, collect. Raises `TaskFailed` for the task's own faults, other errors for the node's."""
+    done = packed_earlier(attempt, node)
+    if done is not None:
+        return done
+    node.live.begin(attempt.id, shows_logs=lambda: not uses_private_data(attempt.document, node.private))
+    with ExitStack() as held:
+        publish_stage(INPUTS, attempt, node)
+        with watch.step("fetch_inputs"):
+            inputs = fetch_inputs(attempt, node, held)
+        stages = stages_of(attempt.document, inputs)
+        with watch.step("open_workspace"):
+            workspace = node.workspaces.open(attempt.id)
+        with watch.step("prepare_images"):
+            images = {stage.name: prepare_image(stage, workspace, attempt, node) for stage in stages}
+        runs = [(stage, run_stage(stage, images[stage.name].id, workspace, attempt, node, watch)) for stage in stages]
+        publish_stage(OUTPUTS, attempt, node)
+        with watch.step("collect_outputs"):
+            return collect_result(attempt, inputs, images, runs, workspace, node)
+
+
+def publish_stage(name: str, attempt: Attempt, node: Node, *, log: Path | None = None, age: float = 0.0) -> None:
+    """Publish in the live channel that a stage began ``age`` seconds ago, within the attempt's time."""
+    began = node.time.now() - int(age * 1000)
+    held = attempt.assignment
+    node.live.stage(attempt.id, name, began=min(max(began, held.since), held.due), log=log)
+
+
+def packed_earlier(attempt: Attempt, node: Node) -> Delivery | None:
+    """Return the delivery that an earlier process or try packed for this attempt; drop one of another chain."""
+    delivery = node.outbox.find(attempt.id)
+    if delivery is None or (delivery.step is not Step.SENT and is_of(delivery, attempt.assignment)):
+        return delivery
+    log.warning("stale_delivery", reason="it belongs to an attempt on a chain that was reset; it is dropped")
+    node.outbox.forget(delivery)
+    return None
+
+
+def prepare_image(stage: Stage, workspace: Workspace, attempt: Attempt, node: Node) -> ReadyImage:
+    """Build or pull the stage's image; log the build beside the stage's log. Cancelled with the attempt."""
+    name = image_stage(stage.name)
+    path = workspace.logs / f"{name}.log"
+    with build_log(path, cap=node.log_cap) as say:
+        publish_stage(name, attempt, node, log=path)
+        try:
+            return node.engine.image(stage.image, log=logged_steps(say, stage.name), stop=attempt.cancellation.event)
+        except TaskFailed:
+            attempt.cancellation.check()  # a build stopped by this node is not the task's failure
+            raise
+
+
+def run_stage(
+    stage: Stage, image: str, workspace: Workspace, attempt: Attempt, node: Node, watch: Stopwatch
+) -> ContainerRun:
+    """Run or adopt one container. Raises `TaskFailed` when it fails, `Stopped` when the attempt is cancelled."""
+    attempt.cancellation.check()
+    with watch.step("prepare_container"):
+        container = workspace.prepare(stage, image=image, slot=attempt.reservation.slot)
+    publish_stage(stage.name, attempt, node, log=container.log, age=workspace.age(stage))
+    log.info("container_starts", stage=stage.name, container=container.name)
+    with watch.step(f"run_{stage.name}"):
+        run = node.engine.run(container, stop=attempt.cancellation.event)
+    watch.container_ended(seconds=run.seconds)
+    ended = f"{stage.name}: exit {run.exit_code}, {run.seconds:.3f} s, {run.failure or 'done'}"
+    log.info("container_ended", stage=stage.name, exit_code=run.exit_code, failure=run.failure, adopted=run.adopted)
+    node.audit.record(AuditEvent.RUN, task=attempt.task.id, epoch=attempt.assignment.epoch, detail=ended)
+    if run.failure is None:
+        return run
+    if run.engine_said:
+        log.warning("container_not_started", stage=stage.name, reason=run.engine_said[:MAX_ENGINE_MESSAGE])
+    if run.failure is FailureCategory.POLICY or attempt.cancellation.reason is not StopReason.OUT_OF_TIME:
+        # a run stopped by this node is not the task's failure
+        attempt.cancellation.check(missing=f"stage {stage.name} ended")
+    raise TaskFailed(run.failure, f"stage {stage.name}: {run.message}", remedy=f"see {stage.name}.log in its logs")
+
+
+def collect_result(
+    attempt: Attempt,
+    inputs: Inputs,
+    images: Mapping[str, ReadyImage],
+    runs: Sequence[tuple[Stage, ContainerRun]],
+    workspace: Workspace,
+    node: Node,
+) -> Delivery:
+    """Pack the result. Stop reading outputs at the report deadline: a failure report costs less than the bond."""
+    try:
+        return pack_result(attempt, inputs, images, runs, workspace, node)
+    except StorageError:
+        attempt.cancellation.check(missing="its outputs were read")
+        raise
+
+
+def deliver(delivery: Delivery, node: Node, watch: Stopwatch, *, cancellation: Cancellation | None = None) -> Delivery:
+    """Upload the delivery, submit it to the chain, then remove the attempt's workspace.
+
+    Return the delivery as submitted: a failure where a result's files were corrupt or not stored in time.
+    """
+    node.live.stage(delivery.attempt, UPLOAD, began=node.time.now())
+    with watch.step("upload"):
+        delivery = upload(delivery, node, cancellation)
+    removal = _Removal(delivery.attempt, node)  # outputs are stored: the containers are no longer needed
+    try:
+        with watch.step("submit"):
+            node.delivery_service.send(delivery)
+        watch.on_chain()
+    finally:
+        removal.join()  # one thread at a time works on the attempt's containers and folder
+    with watch.step("close_workspace"):
+        node.workspaces.remove(delivery.attempt)
+    node.live.end(delivery.attempt)
+    watch.meanwhile("remove_containers", removal.seconds)
+    return delivery
+
+
+def upload(delivery: Delivery, node: Node, cancellation: Cancellation | None) -> Delivery:
+    """Upload until the report deadline; then turn an incomplete upload into a failure report."""
+    try:
+        return node.delivery_service.upload(delivery, cancellation)
+    except Undelivered as error:
+        if cancellation is None or cancellation.reason is not StopReason.OUT_OF_TIME:
+            raise
+        return node.delivery_service.report_failure_instead(delivery, error)
+
+
+class _Removal(threading.Thread):
+    """Removes an attempt's containers while the submission is finalised. ``seconds`` is the time it took."""
+
+    def __init__(self, attempt: AttemptId, node: Node) -> None:
+        super().__init__(daemon=True, name=f"remove-{attempt}")
+        self.seconds = 0.0
+        self._attempt = attempt
+        self._node = node
+        self.start()
+
+    def run(self) -> None:
+        started = time.monotonic()
+        with suppress(Exception):  # closing the workspace retries and raises the error
+            self._node.workspaces.remove_containers(self._attempt)
+        self.seconds = time.monotonic() - started
+
+
+def deliver_again(delivery: Delivery, node: Node) -> None:
+    """Deliver what an earlier process packed; log errors."""
+    watch = Stopwatch(seen=time.monotonic(), observe=node.metrics.step)
+    with structlog.contextvars.bound_contextvars(task=delivery.task, epoch=delivery.epoch):
+        try:
+            with host_errors(node.work):
+                delivery = deliver(delivery, node, watch)
+            log.info("delivery_completed", category=delivery.category)
+        except Unwanted as unwanted:
+            log.warning("result_unwanted", reason=unwanted.message)
+            node.workspaces.remove(delivery.attempt)
+            node.live.end(delivery.attempt)
+        except NodeRuntimeError as error:
+            log.error("delivery_kept", reason=error.message, remedy=error.remedy)
+        except Exception as error:
+            remedy = "report this bug of the daemon; it delivers again by itself"
+            log.error("delivery_kept", **{"remedy": remedy, **error_fields(error)})
+
+
+def release(attempt: Attempt, node: Node, reason: StopReason) -> None:
+    """Remove the workspace, then hand the assignment back or record how the chain ended it."""
+    node.live.end(attempt.id)
+    node.workspaces.remove(attempt.id)
+    assignment = attempt.assignment
+    if reason is StopReason.HAND_BACK:
+        try:
+            cost = node.chain.hand_back(assignment.task, assignment.epoch)
+        except ChainError as error:
+            log.warning(
+                "not_handed_back",
+                reason=error.message,
+                remedy="start the daemon again before the attempt is due: it resumes it",
+            )
+            return
+        node.audit.record(
+            AuditEvent.HAND_BACK, task=assignment.task, epoch=assignment.epoch, detail=f"it cost {amount(cost)}"
+        )
+        return
+    known = retry_until_chain_answers(node)(node.chain.assignment, assignment.worker, assignment.task)
+    if known is not None and known.state is AssignmentState.ABORTED:
+        log.info("attempt_aborted", reason="its creator aborted the task", paid=amount(known.paid))
+        detail = f"aborted, {amount(known.paid)} for the time it was held"
+        node.audit.record(AuditEvent.PAYMENT, task=assignment.task, epoch=assignment.epoch, detail=detail)
+        node.metrics.paid(known.paid)
+        return
+    log.warning(
+        "attempt_ended_on_chain",
+        reason="it is not live on chain any more",
+        state=known.state.value if known else "gone",
+    )
+    node.audit.record(
+        AuditEvent.ENDED, task=assignment.task, epoch=assignment.epoch, detail=known.state if known else "gone"
+    )
+
+
+def journey_retries(attempt: Attempt, node: Node) -> Retrying:
+    """Retry after the node's own errors: up to `TRIES` tries, or until the due time while chain or engine is away."""
+
+    def over(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        if attempt.cancellation.event.is_set():
+            return True
+        if isinstance(error, ChainUnavailable | EngineUnavailable):
+            return node.time.clock.steady() > attempt.due
+        return state.attempt_number >= TRIES
+
+    return Retrying(
+        retry=retry_if_exception_type(TRANSIENT),
+        wait=backoff(node.times.journey),
+        stop=over,
+        sleep=sleep_using_event(attempt.cancellation.event),
+        before_sleep=_log_retry,
+        reraise=True,
+    )
+
+
+def retry_until_chain_answers(node: Node) -> Retrying:
+    """Retry until the chain answers or the daemon stops: an ended attempt's payment has to reach the audit file."""
+    return Retrying(
+        retry=retry_if_exception_type(ChainUnavailable),
+        wait=backoff(node.times.journey),
+        stop=stop_when_event_set(node.quitting),
+        sleep=sleep_using_event(node.quitting),
+        reraise=True,
+    )
+
+
+def _log_retry(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("journey_retried", reason=str(error), attempt=state.attempt_number)

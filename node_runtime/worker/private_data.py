@@ -1,0 +1,103 @@
+"""A node's private data samples: added, listed with what uses them, and removed."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from node_runtime.config import NodeConfig
+from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, Label, ObjectiveId, Visibility
+from node_runtime.domain.task import TaskId
+from node_runtime.errors import ConfigError, HostError, InputError, StorageError
+from node_runtime.ports.chain import Chain, ChainReads
+from node_runtime.stores import open_local_store
+from node_runtime.stores.tree.walk import manifest_of
+
+from .assembly import PRIVATE, PRIVATE_URI, private_store, shared_store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A private sample. ``size`` is None without its bytes, ``asset`` None where it isn't registered.
+
+    ``tasks`` are the tasks that this account took or is offered and that use it, ``live`` those that aren't final;
+    ``objectives`` are measured by it.
+    """
+
+    ref: AssetRef
+    size: int | None
+    asset: Asset | None
+    tasks: tuple[TaskId, ...] = ()
+    live: tuple[TaskId, ...] = ()
+    objectives: tuple[ObjectiveId, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Added:
+    """A sample that was added, and why its bytes are known to others already; empty if they aren't."""
+
+    asset: Asset
+    public: tuple[str, ...]
+
+
+def add_sample(config: NodeConfig, chain: Chain, folder: Path, label: Label) -> Added:
+    """Store the sample's bytes on this node and register their digest and label. Idempotent."""
+    digest = manifest_of(folder).digest
+    ref = AssetRef(owner=chain.account, digest=digest)
+    known = chain.asset(ref)
+    if known is not None and known.visibility is Visibility.SHARED:
+        raise InputError(
+            f"{ref} is registered as a shared asset of this account, which stays so",
+            remedy="change the data by a byte to make another sample, or use it as the shared one",
+        )
+    private_store(config).put(folder)
+    asset = Asset(ref=ref, kind=AssetKind.DATA_SAMPLE, label=label, visibility=Visibility.PRIVATE, uri=PRIVATE_URI)
+    chain.register_assets([asset])
+    return Added(asset=asset, public=tuple(_public(config, digest)))
+
+
+def _public(config: NodeConfig, digest: Digest) -> Iterator[str]:
+    with suppress(ConfigError, StorageError, HostError):  # the storage may be elsewhere, or down
+        if shared_store(config).has(digest):
+            yield f"the storage {config.storage} has these bytes already, so whoever reads it has them"
+
+
+def list_samples(config: NodeConfig, chain: ChainReads) -> tuple[Sample, ...]:
+    """Return the samples whose bytes are here, and those registered without, in the order of their digests."""
+    store = open_local_store(private_store_folder(config))
+    registered = {one.ref.digest: one for one in chain.assets_of(chain.account) if one.visibility is Visibility.PRIVATE}
+    every = sorted({*registered, *store.digests()})
+    used = _uses(chain)
+    return tuple(
+        Sample(
+            ref=AssetRef(owner=chain.account, digest=digest),
+            size=store.size(digest) if store.has(digest) else None,
+            asset=registered.get(digest),
+            tasks=tuple(task for task, (digests, _) in used.items() if digest in digests),
+            live=tuple(task for task, (digests, final) in used.items() if digest in digests and not final),
+            objectives=tuple(one.id for one in chain.objectives_of(chain.account) if digest in one.samples),
+        )
+        for digest in every
+    )
+
+
+def remove_sample(config: NodeConfig, sample: Sample) -> None:
+    """Remove the sample's bytes from the node's private store. Idempotent; on chain it stays registered."""
+    open_local_store(private_store_folder(config)).remove(sample.ref.digest)
+
+
+def private_store_folder(config: NodeConfig) -> Path:
+    private_store(config)  # which makes the folder, closed to others
+    return config.work / PRIVATE
+
+
+def _uses(chain: ChainReads) -> dict[TaskId, tuple[frozenset[Digest], bool]]:
+    """Return the digests that each task of this account as a worker names, and whether the task is final."""
+    numbers = sorted({*(one.task for one in chain.assignments(chain.account)), *chain.offers(chain.account)})
+    found = {}
+    for number in numbers:
+        record = chain.record(number)
+        if record is not None:
+            digests = frozenset(ref.digest for ref in record.spec.assets)
+            found[number] = (digests, record.task.state.final)
+    return found

@@ -1,0 +1,222 @@
+"""The resource pool (slots, CPU, memory, disk), the attempts that use it, and their cancellation."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from node_runtime.domain.admission import Admitted
+from node_runtime.domain.assets import AssetKind
+from node_runtime.domain.document import Document, Limits
+from node_runtime.domain.task import Assignment, Task
+from node_runtime.domain.units import size
+from node_runtime.errors import FailureCategory, NodeRuntimeError, TaskFailed
+from node_runtime.kinds import kind_of
+from node_runtime.runner.workspace import AttemptId
+
+COPIES = 2  # an output exists twice while it is collected
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceRequest:
+    """The most that one attempt may use. ``memory`` and ``disk`` in bytes."""
+
+    cpus: float
+    memory: int
+    disk: int
+
+    def beyond(self, room: "ResourceRequest", told: str) -> str:
+        """Describe the resources that exceed `room`, which the pattern ``told`` states; empty when the request fits."""
+        said = []
+        if self.cpus > room.cpus:
+            said.append(f"{self.cpus:g} CPUs asked, {told.format(f'{max(room.cpus, 0):g}')}")
+        if self.memory > room.memory:
+            said.append(f"{size(self.memory)} of memory asked, {told.format(size(max(room.memory, 0)))}")
+        if self.disk > room.disk:
+            said.append(f"{size(self.disk)} of disk asked, {told.format(size(max(room.disk, 0)))}")
+        return "; ".join(said)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reservation:
+    """A share of the pool: the slot, counted from 0, and the resources requested."""
+
+    slot: int
+    demand: ResourceRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Insufficient:
+    """Why a request was refused. ``lasting``: it exceeds the whole pool."""
+
+    message: str
+    lasting: bool
+
+
+def demand_of(document: Document) -> ResourceRequest:
+    limits: Limits = document.limits
+    folders = kind_of(document).spec.stages  # one per container
+    # scratch in the bundle's folder; scratch in /tmp counts as memory
+    beside = limits.scratch if document.asset_of(AssetKind.BUNDLE) else 0
+    return ResourceRequest(cpus=limits.cpus, memory=limits.memory, disk=limits.outputs * folders * COPIES + beside)
+
+
+class ResourcePool:
+    """Admits requests one by one. Thread-safe.
+
+    ``free_disk`` returns the free bytes on the work folder's disk; ``disk_floor`` bytes of it are never reserved.
+    """
+
+    def __init__(self, *, slots: int, room: ResourceRequest, disk_floor: int, free_disk: Callable[[], int]) -> None:
+        self._free_slots = list(range(slots))
+        self._room = room
+        self._disk_floor = disk_floor
+        self._free_disk = free_disk
+        self._taken: list[Reservation] = []
+        self._guard = threading.Lock()
+
+    @property
+    def has_free_slot(self) -> bool:
+        return bool(self._free_slots)
+
+    def admit(self, demand: ResourceRequest, *, slot: int | None = None) -> Reservation | Insufficient:
+        """Reserve a share of the pool, in the given ``slot`` if that is free."""
+        with self._guard:
+            shortage = self._never(demand) or self._not_now(demand)
+            if shortage:
+                return shortage
+            taken = slot if slot in self._free_slots else self._free_slots[0]
+            self._free_slots.remove(taken)
+            reservation = Reservation(slot=taken, demand=demand)
+            self._taken.append(reservation)
+            return reservation
+
+    def release(self, reservation: Reservation) -> None:
+        """Return the share to the pool. Idempotent."""
+        with self._guard:
+            if any(taken is reservation for taken in self._taken):
+                self._taken = [taken for taken in self._taken if taken is not reservation]
+                self._free_slots = sorted([*self._free_slots, reservation.slot])
+
+    def _never(self, demand: ResourceRequest) -> Insufficient | None:
+        beyond = demand.beyond(self._room, "the whole pool has {}")
+        return Insufficient(message=beyond, lasting=True) if beyond else None
+
+    def _not_now(self, demand: ResourceRequest) -> Insufficient | None:
+        if not self._free_slots:
+            return Insufficient(message=f"all {len(self._taken)} slots are taken", lasting=False)
+        cpus = self._room.cpus - sum(taken.demand.cpus for taken in self._taken)
+        memory = self._room.memory - sum(taken.demand.memory for taken in self._taken)
+        promised = sum(taken.demand.disk for taken in self._taken)
+        # conservative: bytes that running tasks have already written count twice
+        disk = min(self._room.disk, self._free_disk() - self._disk_floor) - promised
+        beyond = demand.beyond(ResourceRequest(cpus=cpus, memory=memory, disk=disk), "{} free now")
+        if not beyond:
+            return None
+        floor = f", above the disk floor of {size(self._disk_floor)}" if demand.disk > disk else ""
+        return Insufficient(message=f"{beyond}{floor}", lasting=False)
+
+
+REPORT_TIME = 20_000  # ms before its due at which an attempt is cancelled: time to stop its container and to submit
+
+
+def report_time(assignment: Assignment) -> float:
+    """Return how many milliseconds before its due a running attempt is cancelled."""
+    whole = assignment.due - assignment.since
+    return max(min(REPORT_TIME, whole / 4), whole / 50)
+
+
+class StopReason(StrEnum):
+    ENDED_ON_CHAIN = "ended_on_chain"  # lapsed or aborted: nothing can be submitted any more
+    OUT_OF_TIME = "out_of_time"  # the report deadline passed: a failure report costs less than the bond
+    HAND_BACK = "hand_back"  # the daemon stops: the slot goes back to the task
+
+
+class Cancellation:
+    """Cancellation of an attempt: set by the main loop, observed by the attempt's thread. The first reason stays.
+
+    Every reason sets ``event``; ``over`` is set only when the attempt can't deliver a result any more.
+    """
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.over = threading.Event()
+        self._reason: StopReason | None = None
+        self._guard = threading.Lock()
+
+    @property
+    def reason(self) -> StopReason | None:
+        return self._reason
+
+    def request(self, reason: StopReason) -> None:
+        with self._guard:
+            self._reason = self._reason or reason
+        if self._reason is not StopReason.HAND_BACK:
+            self.over.set()
+        self.event.set()
+
+    def check(self, *, missing: str = "its inputs and images were ready") -> None:
+        """Raise `Stopped` once cancelled, `TaskFailed` when there is still time to report a failure.
+
+        ``missing`` names the step that didn't finish in time.
+        """
+        if self._reason is StopReason.OUT_OF_TIME:
+            raise TaskFailed(
+                FailureCategory.NODE_ERROR,
+                f"the attempt's time was over before {missing}",
+                remedy="give the task a longer timeout, or the node a faster connection",
+            )
+        if self._reason is not None:
+            raise Stopped(self._reason)
+
+
+class Stopped(NodeRuntimeError):
+    """The attempt was cancelled and ends without a result."""
+
+    def __init__(self, reason: StopReason) -> None:
+        super().__init__(f"the attempt was stopped: {reason}")
+        self.reason = reason
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """The step that an attempt is at: set by the attempt's thread, read by the main loop."""
+
+    step: str = ""
+
+    def begin(self, step: str) -> None:
+        self.step = step
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Attempt:
+    """A claimed task with its resources. ``seen`` is `time.monotonic` when the task was first seen on chain.
+
+    ``admitted`` holds what the chain knows of the document's inputs, which never changes once a task can be claimed.
+    ``began`` is when its claim was sent, on the steady clock in ms, which alone measures the attempt's time.
+    """
+
+    task: Task
+    document: Document
+    admitted: Admitted
+    assignment: Assignment
+    reservation: Reservation
+    seen: float
+    began: int
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    progress: Progress = field(default_factory=Progress)
+
+    @property
+    def due(self) -> int:
+        """The assignment's due, on the steady clock, ms."""
+        return self.began + self.assignment.due - self.assignment.since
+
+    @property
+    def report_deadline(self) -> float:
+        """When it is cancelled if it still runs, on the steady clock, ms."""
+        return self.due - report_time(self.assignment)
+
+    @property
+    def id(self) -> AttemptId:
+        """The attempt's identity, stable across restarts: names of containers and folders derive from it."""
+        return AttemptId(task=self.assignment.task, epoch=self.assignment.epoch)

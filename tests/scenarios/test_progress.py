@@ -1,0 +1,242 @@
+"""Work in progress is told by `list`, `show`, `logs --follow` and `wait`, from the chain and the live channel."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from node_runtime.cli.progress import NodesStatus
+from node_runtime.domain.task import Assignment, TaskId
+from node_runtime.errors import FailureCategory
+from node_runtime.runner.live_chunk import Chunk
+from node_runtime.runner.workspace import AttemptId
+from node_runtime.worker.live import LiveChannel
+from tests.background import in_background
+from tests.e2e.persons_terminal import PersonsTerminal, at_terminal
+from tests.scenarios.conftest import Desk, Nrt
+from tests.scenarios.test_commands import TRAINING, parsed
+from tests.scenarios.test_results import sent, stored
+
+AUTO = TRAINING.replace("manual", "auto")
+AtDesk = Callable[..., AbstractContextManager[PersonsTerminal]]
+
+
+@dataclass(kw_only=True)
+class Teller:
+    """A node at work on a task, which tells of it without a thread."""
+
+    hold: Assignment
+    folder: Path
+    channel: LiveChannel
+    printed: str = ""
+
+    def stage(self, name: str) -> None:
+        self.printed = ""
+        log = self.folder / f"{name}.log"
+        log.write_text("")
+        self.channel.stage(self._attempt, name, began=self.hold.since, log=log)
+        self.channel.publish()
+
+    def prints(self, text: str) -> None:
+        self.printed += text
+        (self.folder / "train.log").write_text(self.printed)
+        self.channel.publish()
+
+    def ends(self) -> None:
+        self.channel.end(self._attempt)
+        self.channel.publish()
+
+    @property
+    def _attempt(self) -> AttemptId:
+        return AttemptId(task=self.hold.task, epoch=self.hold.epoch)
+
+
+def at_work(desk: Desk, task: TaskId, folder: Path, *, shows_logs: bool = True) -> Teller:
+    """Take the task as the worker, and tell of it."""
+    hold = desk.worker.assign_task(task)
+    channel = LiveChannel(desk.store.live, desk.worker, genesis=desk.chain.genesis, interval=5.0)
+    channel.close()  # it has no thread
+    channel.begin(AttemptId(task=task, epoch=hold.epoch), shows_logs=lambda: shows_logs)
+    return Teller(hold=hold, folder=folder, channel=channel)
+
+
+@pytest.fixture
+def at_desk(desk: Desk, environment: dict[str, str]) -> AtDesk:
+    return partial(at_terminal, folder=desk.folder, environment=environment)
+
+
+@contextmanager
+def followed(desk: Desk, at_desk: AtDesk, folder: Path, text: str = AUTO) -> Iterator[tuple[Teller, PersonsTerminal]]:
+    """A node at work, and `logs -f` at a terminal."""
+    task = desk.submit(text).tasks[0].id
+    node = at_work(desk, task, folder)
+    node.stage("train")
+    with at_desk("logs", "-f", str(task)) as person:
+        person.waits_for("attempt 1: train.log")
+        yield node, person
+
+
+def test_list_and_show_tell_stage_elapsed_time_and_time_left(desk: Desk, nrt: Nrt, tmp_path: Path) -> None:
+    task = desk.submit(AUTO).tasks[0].id
+    node = at_work(desk, task, tmp_path)
+    for command in (("list",), ("show", str(task))):
+        shown = nrt(*command).stdout
+        assert "elapsed" in shown, "told by the chain alone"
+        assert "train image" not in shown
+    node.stage("train-image")
+    for command in (("list",), ("show", str(task))):
+        shown = nrt(*command).stdout
+        assert "train image" in shown
+        assert max(map(len, shown.splitlines())) <= 80 or command[0] == "show"
+    (view,) = (one for one in parsed(nrt("list", "--json")) if one["task"]["id"] == task)
+    (progress,) = view["progress"]
+    assert (progress["stage"], progress["epoch"], progress["worker"]) == ("train-image", 1, desk.worker.account)
+    assert progress["elapsed"] + progress["left"] == node.hold.due - node.hold.since
+    assert parsed(nrt("show", str(task), "--json"))["task"]["progress"][0]["stage"] == "train-image"
+
+
+def test_a_stage_told_by_another_key_or_of_an_earlier_chain_is_ignored(desk: Desk, nrt: Nrt, tmp_path: Path) -> None:
+    task = desk.submit(AUTO).tasks[0].id
+    node = at_work(desk, task, tmp_path)
+    made = Chunk(
+        genesis=desk.chain.genesis, worker=node.hold.worker, task=task, epoch=1, number=0, stage="forged",
+        began=node.hold.since,
+    )  # fmt: skip
+    earlier = made.model_copy(update={"began": node.hold.since - 1})  # development chains share their genesis
+    for chunk in (made.signed_by(desk.chain), earlier.signed_by(desk.worker)):
+        desk.store.live.put(str(made.name), chunk.encode())
+        assert "forged" not in nrt("show", str(task)).stdout
+    desk.store.live.put(str(made.name), made.signed_by(desk.worker).encode())
+    assert "forged" in nrt("show", str(task)).stdout
+
+
+def test_logs_are_followed_live_and_then_to_their_stored_end_once(desk: Desk, at_desk: AtDesk, tmp_path: Path) -> None:
+    with followed(desk, at_desk, tmp_path) as (node, person):
+        node.prints("epo")
+        person.waits_for("epo")
+        node.prints("ch 1\n")
+        person.waits_for("epoch 1")
+        sent(desk, node.hold)
+        node.ends()
+        assert person.ends() == 0
+    assert person.seen.count("epoch 1") == 1
+    assert person.seen.count("train.log") == 1
+    assert person.seen.endswith("\\x1b[2J\n"), "the rest of the stored log, escaped"
+
+
+def test_a_failed_attempts_logs_come_whole_before_the_end(desk: Desk, at_desk: AtDesk, tmp_path: Path) -> None:
+    with followed(desk, at_desk, tmp_path, AUTO + "max_failures: 1\n") as (node, person):
+        node.prints("one\n")
+        person.waits_for("one")
+        log = stored(desk, "failed", {"failure.txt": "task_error: exited with 3\n", "train.log": "one\ntwo\n"})
+        desk.worker.report_failure(node.hold.task, node.hold.epoch, FailureCategory.TASK_ERROR, log)
+        node.ends()
+        assert person.ends() == 0
+    assert [person.seen.count(line) for line in ("one\n", "two\n", "exited with 3\n")] == [1, 1, 1]
+    assert "is paused" in person.seen, "why nobody goes on with it"
+
+
+def test_a_node_that_tells_its_log_anew_repeats_nothing(desk: Desk, at_desk: AtDesk, tmp_path: Path) -> None:
+    with followed(desk, at_desk, tmp_path) as (node, person):
+        node.prints("epoch 1\n")
+        person.waits_for("epoch 1")
+        node.ends()
+        node.channel.begin(AttemptId(task=node.hold.task, epoch=node.hold.epoch), shows_logs=lambda: True)
+        node.stage("train")
+        node.prints("epoch 1\nepoch 2\n")
+        person.waits_for("epoch 2")
+        sent(desk, node.hold)
+        assert person.ends() == 0
+    assert person.seen.count("  epoch 1") == 2, "the stored log is another one, and is shown whole"
+
+
+def test_of_private_data_stages_alone_are_followed(desk: Desk, at_desk: AtDesk, tmp_path: Path) -> None:
+    task = desk.submit(AUTO).tasks[0].id
+    node = at_work(desk, task, tmp_path, shows_logs=False)
+    node.stage("train")
+    node.prints("a secret\n")
+    with at_desk("logs", "-f", str(task)) as person:
+        person.waits_for("attempt 1: train.log")
+        desk.chain.cancel_task(task, abort=True)
+        assert person.ends() == 0
+    assert "a secret" not in person.seen
+
+
+def test_following_ends_by_ctrl_c_without_a_trace(desk: Desk, at_desk: AtDesk, tmp_path: Path) -> None:
+    with followed(desk, at_desk, tmp_path) as (_, person):
+        person.types("\x03")
+        assert person.ends() == 130
+        assert "Traceback" not in person.seen
+    with at_desk("show", "--watch", str(max(desk.chain.tasks_of(desk.chain.account)))) as person:
+        person.waits_for("1 at work")
+        person.types("\x03")
+        assert person.ends() == 130
+        assert "Traceback" not in person.seen
+        assert person.seen.count("1049h") == person.seen.count("1049l") == 1
+
+
+def test_show_watches_a_task_to_its_end(desk: Desk, nrt: Nrt, at_desk: AtDesk, tmp_path: Path) -> None:
+    task = desk.submit(AUTO).tasks[0].id
+    plain = in_background(lambda: nrt("show", "--watch", str(task)))
+    with at_desk("show", "-w", str(task)) as person:
+        person.waits_for(f"task {task}")
+        node = at_work(desk, task, tmp_path)
+        node.stage("train")
+        person.waits_for("train")
+        sent(desk, node.hold)
+        assert person.ends() == 0
+    assert "done" in person.seen[person.seen.rindex("1049l") :], "the last state stays on the terminal"
+    lines = plain.result(240).stdout
+    assert f"task {task} round-1 is done" in lines
+    assert "\x1b" not in lines
+
+
+def test_waiting_ends_as_the_tasks_end(desk: Desk, nrt: Nrt, tmp_path: Path) -> None:
+    first, second = desk.submit(AUTO).tasks[0].id, desk.submit(AUTO).tasks[0].id
+    node = at_work(desk, first, tmp_path)
+    node.stage("train")
+    ended = nrt("wait", str(first), str(second), "--timeout", "1s")
+    assert ended.returncode == 124
+    told = " ".join(ended.stderr.split())
+    assert f"task {first} round-1 is open: attempt 1 of" in told
+    assert "train for" in told
+    assert f"task {second} round-1 is open" in told
+    sent(desk, node.hold)
+    assert nrt("wait", str(first)).returncode == 0
+    desk.chain.cancel_task(second, abort=False)
+    assert nrt("wait", str(first), str(second)).returncode == 1
+    listed = json.loads(nrt("wait", str(first), "--json").stdout)["tasks"]
+    assert [one["task"]["state"] for one in listed] == ["done"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("wait", "1", "--timeout", "soon"), "'soon' is not a duration"),
+        (("wait", "999"), "there is no task 999"),
+        (("wait", "x"), "'x' is no task's number"),
+        (("logs", "1", "-f", "--json"), "which is no JSON"),
+        (("show", "1", "-w", "--json"), "which is no JSON"),
+    ],
+)
+def test_mistakes_are_told(desk: Desk, nrt: Nrt, words: tuple[str, ...], said: str) -> None:
+    assert desk.chain.now() >= 0
+    ended = nrt(*words)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+
+
+def test_the_local_networks_nodes_are_told_while_they_are_at_work(desk: Desk, tmp_path: Path) -> None:
+    status = NodesStatus(desk.chain, desk.store, ("bob", "charlie"))
+    task = desk.submit(AUTO).tasks[0].id
+    node = at_work(desk, task, tmp_path)
+    node.stage("train-image")
+    (told,) = (line for line in status.lines() if f"task {task}," in line)
+    assert told.startswith(f"node bob, task {task}, attempt 1: train image for ")
+    assert told.endswith(" left")
+    sent(desk, node.hold)
+    assert not any(f"task {task}," in line for line in status.lines())

@@ -1,0 +1,54 @@
+"""The leaderboard ranks models by the scores of their highest voucher, with the scores' count and range."""
+
+from decimal import Decimal
+
+import pytest
+
+from node_runtime.creator.models import Place, leaderboard
+from node_runtime.domain.assets import Account, Direction, ModelId, ObjectiveId, SubmissionId
+from node_runtime.domain.task import CertifiedScore, Voucher
+
+FIRST, SECOND, THIRD = (ModelId(submission=SubmissionId(number)) for number in (1, 2, 3))
+
+
+def score(model: ModelId, voucher: Voucher, value: str) -> CertifiedScore:
+    return CertifiedScore(
+        objective=ObjectiveId(1),
+        submission=SubmissionId(9),
+        model=model,
+        value=Decimal(value),
+        voucher=voucher,
+        scorer=Account("5Bob"),
+        payer=Account("5Alice"),
+        at=0,
+    )
+
+
+def place(model: ModelId, voucher: Voucher, *values: str) -> Place:
+    least, median, most = map(Decimal, values[-3:])
+    return Place(model=model, voucher=voucher, count=int(values[0]), least=least, median=median, most=most)
+
+
+SCORES = (
+    score(FIRST, Voucher.INDEPENDENT, "0.9"),
+    score(FIRST, Voucher.INDEPENDENT, "0.99"),
+    score(FIRST, Voucher.INDEPENDENT, "0.2"),
+    score(FIRST, Voucher.OWN, "1"),
+    score(SECOND, Voucher.INDEPENDENT, "1"),
+    score(SECOND, Voucher.OWNER, "0.5"),
+    score(SECOND, Voucher.OWNER, "0.6"),
+    score(THIRD, Voucher.OWN, "1"),
+)
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_each_model_is_listed_once_with_its_highest_voucher_and_the_range_of_those_scores(direction: Direction) -> None:
+    first = place(FIRST, Voucher.INDEPENDENT, "3", "0.2", "0.9", "0.99")
+    second = place(SECOND, Voucher.OWNER, "2", "0.5", "0.5", "0.6")
+    ranked = (first, second) if direction is Direction.HIGHER else (second, first)
+    assert leaderboard(SCORES, direction) == leaderboard(reversed(SCORES), direction) == ranked
+
+
+def test_a_committee_takes_precedence_over_other_vouchers() -> None:
+    (only,) = leaderboard((*SCORES[:3], score(FIRST, Voucher.COMMITTEE, "0.1")), Direction.HIGHER)
+    assert only == place(FIRST, Voucher.COMMITTEE, "1", "0.1", "0.1", "0.1")

@@ -1,0 +1,87 @@
+"""The mapping of the parameters that DecentralML's functions share to the keys of a task's YAML."""
+
+import pytest
+
+from node_runtime.creator.validation.strategies import AutoAccept, CustomAccept, ManualAccept
+from node_runtime.decentralml.parameters import Offer, check_storage, check_task_type, name_of, reward, validation
+from node_runtime.domain.assets import Account
+from node_runtime.domain.task import UNIT, Kind
+from node_runtime.errors import InputError
+
+JUDGE = Account("5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY")
+
+
+def offer(**changed: object) -> Offer:
+    given: dict[str, object] = {
+        "expiration_block": 100,
+        "task_type": "ModelEngineer",
+        "question": "Smaller?",
+        "pays_amount": UNIT,
+        "max_assignments": 1,
+        "validation_strategy": "AutoAccept",
+        "extras": {},
+    }
+    return Offer(**(given | changed))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("amount", "yaml"),
+    [
+        (3 * UNIT, "3.000000000000"),
+        (1, "0.000000000001"),
+        (12_345 * UNIT + 5 * 10**11, "12345.500000000000"),
+        (10**26 + 1, "100000000000000.000000000001"),
+    ],
+)
+def test_integers_are_exact_base_units(amount: int, yaml: str) -> None:
+    assert reward(amount) == yaml
+    assert reward("2.5") == "2.5"
+
+
+@pytest.mark.parametrize("wrong", [0, -1, True, 2.5, None])
+def test_invalid_amounts_are_refused(wrong: object) -> None:
+    with pytest.raises(InputError, match="pays_amount"):
+        reward(wrong)  # type: ignore[arg-type]
+
+
+def test_strategies_map_to_the_validation_terms_on_chain() -> None:
+    assert validation("AutoAccept") == validation(AutoAccept()) == "auto"
+    assert validation("ManualAccept") == validation("CustomAccept") == {"manual": {"window": "24h"}}
+    assert validation(ManualAccept(window="2h")) == {"manual": {"window": "2h"}}
+    judged = CustomAccept("judge.py", judge=JUDGE, window="1h")
+    assert validation(judged) == {"custom": {"judge": JUDGE, "window": "1h"}}
+
+
+def test_a_short_deadline_halves_into_the_default_container_timeout() -> None:
+    assert offer().yaml(Kind.RESTRUCTURING, name="a")["limits"] == {"timeout": "100000ms"}
+    assert offer(expiration_block="3h").yaml(Kind.RESTRUCTURING, name="a")["limits"] == {"timeout": "900000ms"}
+    given = {"limits": {"timeout": "9s", "cpus": 2.0}}
+    assert offer(extras=given).yaml(Kind.RESTRUCTURING, name="a")["limits"] == given["limits"]
+
+
+def test_the_task_type_of_another_function_is_refused_in_any_spelling() -> None:
+    for spelt in ("ModelEngineer", "model_engineer", "restructuring"):
+        check_task_type(spelt, Kind.RESTRUCTURING)
+    with pytest.raises(InputError, match="which makes annotation tasks"):
+        check_task_type("DataAnnotators", Kind.RESTRUCTURING)
+
+
+def test_credentials_are_not_repeated_in_the_refusal() -> None:
+    with pytest.raises(InputError) as refused:
+        check_storage("local", "secret-key", "result")
+    assert "secret-key" not in str(refused.value)
+    check_storage(None, None, "result")
+    check_storage("Local", "", "result")
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("model_engineer", "model_engineer"),
+        ("my model!", "my-model"),
+        ("2024", "task-2024"),
+        ("1" * 80, "task-" + "1" * 59),
+    ],
+)
+def test_a_task_is_named_after_its_folder(tmp_path_factory: pytest.TempPathFactory, folder: str, name: str) -> None:
+    assert name_of(tmp_path_factory.getbasetemp() / folder) == name

@@ -1,0 +1,260 @@
+"""The layout `sandbox`: the containers of each kind of task, with the inputs at the paths algorithms expect."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node_runtime.domain.assets import Account, Digest
+from node_runtime.domain.document import Document, Image, Limits, ModelOf
+from node_runtime.domain.task import Kind
+from node_runtime.errors import FailureCategory, TaskFailed
+from node_runtime.kinds import Input, Inputs, inputs_of, stages_of
+from node_runtime.kinds.aggregation import AggregationDocument
+from node_runtime.kinds.scoring import ScoringDocument
+from node_runtime.kinds.training import TrainingDocument
+from node_runtime.ports.engine import Mount
+
+OWNER = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
+WORKER = Account("5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty")
+HERE = Path("/cache")
+
+
+def tree(name: str, *, files: tuple[str, ...] = ("data.csv",), folders: tuple[str, ...] = ()) -> Input:
+    digest = Digest(name.encode().hex().ljust(64, "0"))
+    return Input(digest=digest, folder=HERE / digest, files=files, folders=folders)
+
+
+ALGO = tree("algo", files=("Dockerfile", "algo.py"))
+METRIC = tree("metric", files=("Dockerfile", "metrics.py"))
+OPENER = tree("opener", files=("my_opener.py",))
+DATA = (tree("two"), tree("one"))
+MODEL = tree("model", files=("model",))
+INPUTS = Inputs(worker=WORKER, algo=ALGO, metric=METRIC, opener=OPENER, data=DATA, models=(MODEL,))
+
+
+def key(item: Input) -> str:
+    return f"{OWNER}/{item.digest}"
+
+
+COMMON: dict[str, Any] = {
+    "name": "digits",
+    "algo": Image(source=key(ALGO)),
+    "data": tuple(key(sample) for sample in DATA),
+    "models": (ModelOf(task=1),),
+    "limits": Limits(outputs=1 << 20),
+}
+DOCUMENTS: dict[Kind, Document] = {
+    Kind.TRAINING: TrainingDocument(**COMMON, opener=key(OPENER)),
+    Kind.SCORING: ScoringDocument(
+        **COMMON, opener=key(OPENER), metric=Image(source=key(METRIC), entrypoint=("python", "m.py"))
+    ),
+    Kind.AGGREGATION: AggregationDocument(**COMMON),
+}
+
+
+def document(kind: Kind, **changes: object) -> Document:
+    return DOCUMENTS[kind].model_copy(update=changes)
+
+
+def seen(mounts: tuple[Mount, ...]) -> dict[str, Path]:
+    return {mount.target: mount.source for mount in mounts if mount.quota is None}
+
+
+def inputs(**changes: object) -> Inputs:
+    parts: dict[str, object] = {
+        "worker": WORKER,
+        "algo": ALGO,
+        "metric": METRIC,
+        "opener": OPENER,
+        "data": DATA,
+        "models": (MODEL,),
+        "local": None,
+    }
+    return Inputs(**{**parts, **changes})  # type: ignore[arg-type]
+
+
+def test_training_sees_data_opener_and_in_models_and_writes_the_model() -> None:
+    (train,) = stages_of(document(Kind.TRAINING), INPUTS)
+    assert train.name == "train"
+    assert (train.image.folder, train.image.digest) == (ALGO.folder, ALGO.digest)
+    assert train.arguments == ("train", MODEL.digest)
+    assert dict(train.environment) == {"HOME": "/tmp", "PYTHONPATH": "/sandbox"}
+    assert seen(train.reads) == {
+        f"/sandbox/data/{DATA[0].digest}": DATA[0].folder,
+        f"/sandbox/data/{DATA[1].digest}": DATA[1].folder,
+        "/sandbox/opener/__init__.py": OPENER.folder / "my_opener.py",
+        f"/sandbox/model/{MODEL.digest}": MODEL.folder / "model",
+    }
+    (written,) = train.writes
+    assert (written.target, written.output, written.entry) == ("/sandbox/model", "model", "model")
+    assert train.mount_points(written) == (MODEL.digest,)
+
+
+def test_training_from_scratch_has_no_keys() -> None:
+    (train,) = stages_of(document(Kind.TRAINING, models=()), inputs(models=()))
+    assert train.arguments == ("train",)
+    assert train.mount_points(train.writes[0]) == ()
+
+
+def test_the_rank_is_passed_even_when_it_is_zero() -> None:
+    (train,) = stages_of(document(Kind.TRAINING, rank=0), INPUTS)
+    assert train.arguments == ("train", MODEL.digest, "--rank", "0")
+
+
+def test_scoring_predicts_without_the_metric_then_measures_without_the_model() -> None:
+    predict, metrics = stages_of(document(Kind.SCORING), INPUTS)
+    assert (predict.name, predict.arguments, predict.image.digest) == (
+        "predict",
+        ("predict", MODEL.digest),
+        ALGO.digest,
+    )
+    assert (metrics.name, metrics.arguments, metrics.image.digest) == ("metrics", (), METRIC.digest)
+    assert metrics.entrypoint == ("python", "m.py")
+    assert "/sandbox/metrics" not in seen(predict.reads)
+    assert seen(metrics.reads)["/sandbox/metrics"] == METRIC.folder
+    assert f"/sandbox/model/{MODEL.digest}" in seen(predict.reads)
+    assert not any(target.startswith("/sandbox/model") for target in seen(metrics.reads))
+
+
+def test_only_the_predictions_move_on_to_the_metrics_and_read_only() -> None:
+    predict, metrics = stages_of(document(Kind.SCORING), INPUTS)
+    (carried,) = metrics.carries
+    assert (carried.stage, carried.name, carried.entry) == ("predict", predict.writes[0].name, "pred")
+    assert carried.target == "/sandbox/pred/pred"
+    assert metrics.writes[0].target == "/sandbox/pred"
+    assert metrics.mount_points(metrics.writes[0]) == ("pred",)
+
+
+def test_both_scoring_stages_see_the_data_in_the_same_order() -> None:
+    predict, metrics = stages_of(document(Kind.SCORING), INPUTS)
+    targets = [[one.target for one in stage.reads if "/data/" in one.target] for stage in (predict, metrics)]
+    assert targets[0] == targets[1] == [f"/sandbox/data/{sample.digest}" for sample in DATA]
+
+
+def test_nothing_but_the_outputs_is_writable() -> None:
+    for kind in (Kind.TRAINING, Kind.SCORING, Kind.AGGREGATION):
+        for stage in stages_of(document(kind), INPUTS):
+            assert all(mount.quota is None for mount in stage.reads)
+
+
+def test_aggregation_sees_models_and_no_data() -> None:
+    other = tree("other", files=(), folders=("model",))
+    (aggregate,) = stages_of(document(Kind.AGGREGATION), inputs(models=(MODEL, other), opener=None))
+    assert aggregate.arguments == ("aggregate", MODEL.digest, other.digest)
+    assert seen(aggregate.reads) == {
+        f"/sandbox/model/{MODEL.digest}": MODEL.folder / "model",
+        f"/sandbox/model/{other.digest}": other.folder / "model",
+    }
+
+
+def test_an_aggregation_that_names_an_opener_sees_it() -> None:
+    (aggregate,) = stages_of(document(Kind.AGGREGATION), INPUTS)
+    assert seen(aggregate.reads) == {
+        "/sandbox/opener/__init__.py": OPENER.folder / "my_opener.py",
+        f"/sandbox/model/{MODEL.digest}": MODEL.folder / "model",
+    }
+
+
+def test_the_plans_folder_is_writable_in_training_and_read_only_in_scoring() -> None:
+    local = inputs(local=Path("/plans/1"))
+    (train,) = stages_of(document(Kind.TRAINING), local)
+    predict, _ = stages_of(document(Kind.SCORING), local)
+    assert Mount(source=Path("/plans/1"), target="/sandbox/local", quota=1 << 20) in train.reads
+    assert Mount(source=Path("/plans/1"), target="/sandbox/local") in predict.reads
+
+
+@pytest.mark.parametrize(
+    ("model", "source"),
+    [
+        (tree("m", files=("model",)), "model"),
+        (tree("m", files=(), folders=("model",)), "model"),
+        (tree("m", files=("history.json", "model")), "model"),
+        (tree("m", files=("weights.h5",)), "weights.h5"),
+        (tree("m", files=("config.json", "weights.h5")), "."),
+        (tree("m", files=("saved.pb",), folders=("variables",)), "."),
+    ],
+)
+def test_an_in_model_is_model_model_or_the_imported_tree(model: Input, source: str) -> None:
+    (train,) = stages_of(document(Kind.TRAINING), inputs(models=(model,)))
+    assert seen(train.reads)[f"/sandbox/model/{model.digest}"] == model.folder / source
+
+
+def test_a_model_named_twice_is_one_mount_and_two_arguments() -> None:
+    (train,) = stages_of(document(Kind.TRAINING), inputs(models=(MODEL, MODEL)))
+    assert train.arguments == ("train", MODEL.digest, MODEL.digest)
+    assert len([mount for mount in train.reads if mount.target.startswith("/sandbox/model/")]) == 1
+
+
+def test_an_opener_may_be_a_package() -> None:
+    package = tree("opener", files=("__init__.py", "codec.py"), folders=("tables",))
+    (train,) = stages_of(document(Kind.TRAINING), inputs(opener=package))
+    assert seen(train.reads)["/sandbox/opener"] == package.folder
+
+
+def test_an_opener_that_is_one_folder_with_init_is_mounted_as_it_is() -> None:
+    package = tree("opener", files=("__init__.py",))
+    (train,) = stages_of(document(Kind.TRAINING), inputs(opener=package))
+    assert seen(train.reads)["/sandbox/opener"] == package.folder
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        tree("opener", files=("a.py", "b.py")),
+        tree("opener", files=(), folders=("opener",)),
+        tree("opener", files=()),
+        tree("opener", files=("opener.py",), folders=("data",)),
+    ],
+    ids=["two files", "a folder within", "empty", "a file and a folder"],
+)
+def test_an_unusable_opener_is_an_input_mismatch_that_lists_its_content(odd: Input) -> None:
+    with pytest.raises(TaskFailed, match=r"__init__\.py: it holds") as failed:
+        stages_of(document(Kind.TRAINING), inputs(opener=odd))
+    assert failed.value.category is FailureCategory.INPUT_MISMATCH
+    assert failed.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("kind", "without"),
+    [
+        (Kind.TRAINING, {"algo": None}),
+        (Kind.SCORING, {"opener": None}),
+        (Kind.SCORING, {"metric": None}),
+        (Kind.SCORING, {"models": ()}),
+        (Kind.SCORING, {"models": (MODEL, MODEL)}),
+        (Kind.AGGREGATION, {"models": ()}),
+    ],
+)
+def test_a_missing_input_is_an_input_mismatch(kind: Kind, without: dict[str, object]) -> None:
+    with pytest.raises(TaskFailed) as failed:
+        stages_of(document(kind), inputs(**without))
+    assert failed.value.category is FailureCategory.INPUT_MISMATCH
+    assert failed.value.remedy
+
+
+@pytest.mark.parametrize("unknown", [{"kind": Kind.ANNOTATION}, {"layout": "substra"}])
+def test_a_task_of_a_newer_version_is_refused_by_policy(unknown: dict[str, object]) -> None:
+    with pytest.raises(TaskFailed, match="does not run") as failed:
+        stages_of(document(Kind.TRAINING).model_copy(update=unknown), INPUTS)
+    assert failed.value.category is FailureCategory.POLICY
+
+
+def test_inputs_are_looked_up_once_each_in_the_documents_order(tmp_path: Path) -> None:
+    asked: list[Digest] = []
+
+    def folder_of(digest: Digest) -> Path:
+        asked.append(digest)
+        folder = tmp_path / digest
+        (folder / "sub").mkdir(parents=True)
+        (folder / "file").write_text("")
+        return folder
+
+    twice = document(Kind.SCORING, data=(key(DATA[0]), key(DATA[1]), key(DATA[0])))
+    found = inputs_of(twice, models=[MODEL.digest], folder_of=folder_of, worker=WORKER)
+    order = (ALGO, METRIC, OPENER, *DATA, MODEL)
+    assert asked == [item.digest for item in order]
+    assert found.digests == tuple(asked)
+    assert [sample.digest for sample in found.data] == [DATA[0].digest, DATA[1].digest, DATA[0].digest]
+    assert found.opener is not None
+    assert (found.opener.files, found.opener.folders) == (("file",), ("sub",))

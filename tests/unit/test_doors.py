@@ -1,0 +1,82 @@
+"""Each port's adapters are constructed in one module only, where a new adapter is added."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from node_runtime.errors import InputError, StorageError
+from node_runtime.stores import existing_store, open_store
+from tests.unit.package_source import parsed_modules
+
+
+@cache
+def calls_by_module() -> dict[str, frozenset[str]]:
+    """Return what each module calls, as it writes it, e.g. ``LocalStore.create``."""
+    calls = {
+        module: [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        for module, tree in parsed_modules().items()
+    }
+    return {module: frozenset(map(ast.unparse, called)) for module, called in calls.items()}
+
+
+def places(adapter: str) -> list[str]:
+    """Return the modules that call the class, or a classmethod of it."""
+    return [
+        module
+        for module, calls in calls_by_module().items()
+        if any(called.split(".")[0] == adapter for called in calls)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "door"),
+    [
+        ("LocalStore", "stores/__init__.py"),
+        ("MemoryStore", "stores/__init__.py"),
+        ("DockerEngine", "engines/__init__.py"),
+        ("MemoryEngine", "engines/__init__.py"),
+    ],
+)
+def test_an_adapter_is_made_by_its_door_alone(adapter: str, door: str) -> None:
+    assert places(adapter) == [door]
+
+
+def test_the_worker_imports_no_command_line() -> None:
+    imports = [
+        module
+        for module, tree in parsed_modules().items()
+        if module.startswith("worker/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("node_runtime.cli")
+    ]
+    assert imports == []
+
+
+def test_a_storage_of_an_unknown_kind_is_refused_by_both_doors() -> None:
+    for door in (open_store, existing_store):
+        with pytest.raises(InputError, match=r"storage s3://bucket: only folders"):
+            door("s3://bucket")
+
+
+def test_each_storage_in_memory_is_a_new_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("kept")
+    first, second = open_store("memory:"), open_store("memory:")
+    digest = first.put(tmp_path / "file")
+    assert (first.has(digest), second.has(digest)) == (True, False)
+    with pytest.raises(StorageError):
+        existing_store("memory:")
+
+
+def test_only_a_writer_creates_a_storage_folder(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="there is no storage"):
+        existing_store(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    open_store(tmp_path / "new")
+    existing_store(str(tmp_path / "new"))
+
+
+def test_files_are_locked_and_replaced_in_one_place_each() -> None:
+    assert places("fcntl") == ["platform/locks.py"]
+    assert places("tempfile.NamedTemporaryFile") == []

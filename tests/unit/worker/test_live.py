@@ -1,0 +1,323 @@
+"""The live channel: what a node tells of its attempts, and what a reader takes for theirs."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from node_runtime.creator.live import LiveLog, newest_chunk
+from node_runtime.domain.live import MOST_BYTES, MOST_NUMBERS, ChunkName, live_prefix
+from node_runtime.domain.task import Assignment, AssignmentState, TaskId
+from node_runtime.errors import StorageError
+from node_runtime.runner.live_chunk import MOST_TEXT, Chunk
+from node_runtime.runner.workspace import AttemptId
+from node_runtime.stores.memory import MemoryLive
+from node_runtime.worker.live import LiveChannel
+from tests.background import wait_until
+from tests.node_key import NodeKey, development_key
+
+BOB, EVE = development_key("Bob"), development_key("Eve")
+GENESIS = "0x" + "ab" * 32
+SINCE, DUE = 1_000_000, 2_000_000
+ATTEMPT = AttemptId(task=TaskId(7), epoch=2)
+HELD = Assignment(
+    task=ATTEMPT.task,
+    worker=BOB.account,
+    epoch=ATTEMPT.epoch,
+    since=SINCE,
+    due=DUE,
+    bond=1,
+    state=AssignmentState.LIVE,
+)
+
+
+class FailingLive(MemoryLive):
+    """Storage whose calls fail while ``trouble`` is set; ``puts`` counts the written objects."""
+
+    trouble = False
+    puts = 0
+
+    def put(self, name: str, content: bytes) -> None:
+        self._check()
+        super().put(name, content)
+        self.puts += 1
+
+    def list(self, prefix: str) -> tuple[str, ...]:
+        self._check()
+        return super().list(prefix)
+
+    def _check(self) -> None:
+        if self.trouble:
+            raise StorageError("storage is away", remedy="bring it back")
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """A node's channel without its thread: the test calls `tell`."""
+
+    folder: Path
+    area: FailingLive = field(default_factory=FailingLive)
+    channel: LiveChannel = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        self.channel = LiveChannel(self.area, BOB, genesis=GENESIS, interval=5.0)
+        self.channel.close()  # no thread is started from now on
+
+    def begin(self, *, shows_logs: bool = True) -> None:
+        self.channel.begin(ATTEMPT, shows_logs=lambda: shows_logs)
+
+    def stage(self, name: str, *, began: int = SINCE) -> Path:
+        log = self.folder / f"{name}.log"
+        self.channel.stage(ATTEMPT, name, began=began, log=log)
+        return log
+
+    def told(self) -> list[tuple[str, str]]:
+        return [(stage.name, stage.text) for stage in LiveLog(self.area, HELD, GENESIS).read()]
+
+    def names(self) -> tuple[str, ...]:
+        return MemoryLive.list(self.area, "live/")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(folder=tmp_path)
+
+
+def chunk(number: int = 0, *, key: NodeKey = BOB, **changes: object) -> Chunk:
+    made = Chunk(
+        genesis=GENESIS, worker=BOB.account, task=ATTEMPT.task, epoch=ATTEMPT.epoch, number=number, stage="train",
+        began=SINCE, text="trained",
+    )  # fmt: skip
+    return made.model_copy(update=changes).signed_by(key)
+
+
+def test_a_stage_is_told_when_it_begins_and_its_log_as_it_grows(desk: Desk) -> None:
+    desk.begin()
+    log = desk.stage("train", began=SINCE + 5)
+    desk.channel.publish()
+    assert desk.told() == [("train", "")]
+    log.write_text("epoch 1\nepo")
+    desk.channel.publish()
+    assert desk.told() == [("train", "epoch 1\nepo")]
+    log.write_text("epoch 1\nepoch 2\n")
+    desk.channel.publish()
+    assert desk.told() == [("train", "epoch 1\nepoch 2\n")]
+    newest = newest_chunk(desk.area, HELD, GENESIS)
+    assert newest is not None
+    assert (newest.stage, newest.began) == ("train", SINCE + 5)
+
+
+def test_nothing_is_written_while_nothing_is_new(desk: Desk) -> None:
+    desk.begin()
+    desk.stage("train").write_text("epoch 1\n")
+    desk.channel.publish()
+    puts = desk.area.puts
+    desk.channel.publish()
+    assert desk.area.puts == puts
+
+
+def test_stages_are_told_in_order_each_with_the_rest_of_its_log(desk: Desk) -> None:
+    desk.begin()
+    desk.stage("inputs")
+    desk.stage("train-image").write_text("built\n")
+    desk.stage("train").write_text("epoch 1\n")
+    desk.channel.publish()
+    (desk.folder / "train.log").write_text("epoch 1\nepoch 2\n")
+    desk.channel.stage(ATTEMPT, "outputs", began=SINCE)
+    desk.channel.publish()
+    assert desk.told() == [("train-image", "built\n"), ("train", "epoch 1\nepoch 2\n"), ("outputs", "")]
+
+
+def test_of_private_data_the_stage_is_told_and_no_text(desk: Desk) -> None:
+    desk.begin(shows_logs=False)
+    desk.stage("train").write_text("a secret\n")
+    desk.channel.publish()
+    assert desk.told() == [("train", "")]
+    assert not any(b"secret" in content for content in desk.area._objects.values())
+
+
+def test_whether_a_log_may_leave_is_asked_again_where_the_answer_failed(desk: Desk) -> None:
+    answers: Iterator[Callable[[], bool]] = iter([lambda: 1 // 0 == 0, lambda: False])
+    desk.channel.begin(ATTEMPT, shows_logs=lambda: next(answers)())
+    desk.stage("train").write_text("a secret\n")
+    with capture_logs():
+        assert not desk.channel.publish()
+    assert desk.told() == []
+    assert desk.channel.publish()
+    assert desk.told() == [("train", "")]
+
+
+def test_chunks_are_bounded_each_and_all_of_a_stage(desk: Desk) -> None:
+    desk.begin()
+    desk.stage("train").write_bytes(b"\x07\xff\n" * MOST_TEXT)
+    desk.channel.publish()
+    assert max(map(len, desk.area._objects.values())) <= MOST_BYTES
+    ((_, text),) = desk.told()
+    assert text == (b"\x07\xff\n" * MOST_TEXT)[:MOST_TEXT].decode(errors="replace")
+
+
+def test_a_character_that_is_written_in_two_parts_stays_whole(desk: Desk) -> None:
+    desk.begin()
+    log, word = desk.stage("train"), "größer\n".encode()
+    log.write_bytes(word[:3])
+    desk.channel.publish()
+    log.write_bytes(word)
+    desk.channel.publish()
+    assert desk.told() == [("train", "größer\n")]
+
+
+def test_a_log_that_begins_anew_is_told_as_another_run(desk: Desk) -> None:
+    desk.begin()
+    log = desk.stage("train")
+    log.write_text("first run, to its end\n")
+    desk.channel.publish()
+    log.write_text("second\n")
+    desk.channel.publish()
+    assert desk.told() == [("train", "first run, to its end\n"), ("train", "second\n")]
+
+
+def test_an_attempt_of_many_stages_ends_with_the_newest_stage_without_text(desk: Desk) -> None:
+    desk.begin()
+    for number in range(MOST_NUMBERS + 3):
+        desk.stage(f"stage{number}").write_text("x")
+    desk.channel.publish()
+    assert len(desk.names()) == MOST_NUMBERS
+    newest = newest_chunk(desk.area, HELD, GENESIS)
+    assert newest is not None
+    assert (newest.stage, newest.text) == (f"stage{MOST_NUMBERS + 2}", "")
+
+
+def test_nothing_is_left_of_an_attempt_that_ended(desk: Desk) -> None:
+    desk.begin()
+    desk.stage("train")
+    desk.channel.publish()
+    desk.channel.end(ATTEMPT)
+    desk.channel.stage(ATTEMPT, "upload", began=SINCE)
+    desk.channel.publish()
+    assert desk.names() == ()
+
+
+def test_after_a_restart_the_log_is_told_from_its_beginning(desk: Desk) -> None:
+    desk.begin()
+    desk.stage("inputs")
+    desk.channel.publish()
+    desk.stage("train").write_text("epoch 1\n")
+    desk.channel.publish()
+    desk.restart()
+    desk.begin()
+    desk.stage("train")
+    desk.channel.publish()
+    assert desk.told() == [("train", "epoch 1\n")]
+
+
+def test_what_earlier_processes_left_is_removed_but_live_attempts_and_other_workers(desk: Desk) -> None:
+    other = str(ChunkName(worker=EVE.account, task=TaskId(1), epoch=1, number=0))
+    kept = ChunkName(worker=BOB.account, task=TaskId(8), epoch=1, number=0)
+    for name in (other, str(kept), str(chunk().name)):
+        desk.area.put(name, b"x")
+    desk.channel.sweep({AttemptId(task=kept.task, epoch=kept.epoch)})
+    desk.channel.publish()
+    assert set(desk.names()) == {other, str(kept)}
+
+
+def test_failing_storage_is_logged_seldom_and_nothing_is_lost(desk: Desk) -> None:
+    desk.begin()
+    desk.stage("train").write_text("epoch 1\n")
+    desk.area.trouble = True
+    with capture_logs() as events:
+        assert [desk.channel.publish() for _ in range(9)] == [False] * 9
+        desk.area.trouble = False
+        assert desk.channel.publish()
+    assert [one["event"] for one in events] == ["live_channel_unavailable"] * 4 + ["errors_cleared"]
+    assert desk.told() == [("train", "epoch 1\n")]
+    desk.channel.end(ATTEMPT)
+    desk.area.trouble = True
+    with capture_logs():
+        desk.channel.publish()
+    desk.area.trouble = False
+    desk.channel.publish()
+    assert desk.names() == ()
+
+
+def test_the_thread_tells_at_once_and_closing_removes_what_ended(tmp_path: Path) -> None:
+    area = MemoryLive()
+    channel = LiveChannel(area, BOB, genesis=GENESIS, interval=3600.0)
+    channel.begin(ATTEMPT, shows_logs=lambda: True)
+    channel.stage(ATTEMPT, "train", began=SINCE, log=tmp_path / "train.log")
+    wait_until(lambda: newest_chunk(area, HELD, GENESIS) is not None, "the stage to be told")
+    channel.end(ATTEMPT)
+    channel.close()
+    assert area.list("live/") == ()
+
+
+FORGED: dict[str, Chunk] = {
+    "signed by another key": chunk(key=EVE),
+    "unsigned": chunk().model_copy(update={"signature": None}),
+    "changed": chunk().model_copy(update={"text": "never printed"}),
+    "of another chain": chunk(genesis="0x" + "cd" * 32),
+    "of another attempt": chunk(epoch=1),
+    "of another task": chunk(task=TaskId(8)),
+    "of another number": chunk(1),
+    "before the attempt": chunk(began=SINCE - 1),
+    "after the attempt": chunk(began=DUE + 1),
+    "of a newer version": chunk(version=2),
+    "a signature's scheme alone": chunk().model_copy(update={"signature": "01"}),
+}
+
+
+@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
+def test_chunks_that_are_not_the_workers_are_left_out(forged: Chunk) -> None:
+    area = MemoryLive()
+    area.put(str(chunk().name), chunk().encode())
+    assert newest_chunk(area, HELD, GENESIS) is not None
+    area.put(str(chunk().name), forged.encode())
+    assert newest_chunk(area, HELD, GENESIS) is None
+    assert LiveLog(area, HELD, GENESIS).read() == ()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"[]", b"{}", b"null", b"[" * 60_000, b'{"text":' * 5_000, b"x" * MOST_BYTES]
+)
+def test_what_is_no_chunk_is_left_out(content: bytes) -> None:
+    area = MemoryLive()
+    area.put(str(chunk().name), content)
+    assert newest_chunk(area, HELD, GENESIS) is None
+
+
+def test_another_spelling_of_a_chunk_is_left_out() -> None:
+    area = MemoryLive()
+    area.put(str(chunk().name), json.dumps(json.loads(chunk().encode()), indent=1).encode())
+    assert newest_chunk(area, HELD, GENESIS) is None
+
+
+def test_numbers_out_of_range_and_after_a_gap_are_left_out() -> None:
+    area = MemoryLive()
+    prefix = live_prefix(BOB.account, ATTEMPT.task, ATTEMPT.epoch)
+    area.put(f"{prefix}{MOST_NUMBERS}", b"x")
+    for number in (0, 1, 3):
+        area.put(f"{prefix}{number}", chunk(number, text=f"{number}\n").encode())
+    assert [stage.text for stage in LiveLog(area, HELD, GENESIS).read()] == ["0\n1\n"]
+    newest = newest_chunk(area, HELD, GENESIS)
+    assert newest is not None
+    assert newest.number == 3
+
+
+def test_a_reader_follows_a_node_that_was_restarted(desk: Desk) -> None:
+    log = LiveLog(desk.area, HELD, GENESIS)
+    for number, text in enumerate(("a\n", "b\n", "c\n")):
+        desk.area.put(str(chunk(number).name), chunk(number, text=text).encode())
+    assert [stage.text for stage in log.read()] == ["a\nb\nc\n"]
+    for number, text in enumerate(("a\nb\n", "c\n", "d\n")):
+        desk.area.put(str(chunk(number).name), chunk(number, text=text).encode())
+    assert [stage.text for stage in log.read()] == ["a\nb\nc\nd\n"]
+
+
+def test_storage_that_fails_leaves_the_chains_times(desk: Desk) -> None:
+    desk.area.trouble = True
+    assert newest_chunk(desk.area, replace(HELD), GENESIS) is None
