@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from node_runtime.engines.docker import run
 from tests.contract.chain_world import World, open_world
 from tests.contract.engine_world import EngineWorld
 from tests.devnet import start_devnet
@@ -24,6 +25,15 @@ def engine_world(docker_engine: DockerHost, tmp_path: Path) -> Iterator[EngineWo
         )
         yield world
         world.clean_up()
+
+
+@pytest.fixture
+def watched_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the first of two engines that watch one container from removing it, as ended by others, under the second.
+
+    A node's processes exclude each other: the first one is dead when the second adopts.
+    """
+    monkeypatch.setattr(run, "remove_container", lambda *_: None)
 
 
 @pytest.fixture(scope="module")

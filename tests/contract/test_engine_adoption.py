@@ -94,6 +94,7 @@ def test_a_run_that_ended_with_its_engine_is_told_by_the_next_process_too(engine
         adopt(engine_world, spec)  # the earlier process removed the slot's pause container
 
 
+@pytest.mark.usefixtures("watched_twice")
 def test_the_timeout_counts_from_the_containers_start_not_from_its_adoption(engine_world: EngineWorld) -> None:
     spec = engine_world.spec("sleep 3; echo ready; exec sleep 200")
     unbroken = started(engine_world, spec)

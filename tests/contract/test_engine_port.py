@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from node_runtime.domain.assets import Digest
-from node_runtime.engines.docker import run as docker_run
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 from node_runtime.ports.engine import ContainerRun, ContainerSpec, ImageSource, Mount
 from tests.background import LIMIT, in_background, wait_until
@@ -35,15 +34,6 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]
         yield docker_machine(request.getfixturevalue("engine_world"))
     else:
         yield memory_machine(tmp_path)
-
-
-@pytest.fixture
-def watched_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the first of two engines that watch one container from removing it, as ended by others, under the second.
-
-    A node's processes exclude each other: the first one is dead when the second adopts.
-    """
-    monkeypatch.setattr(docker_run, "remove_container", lambda *_: None)
 
 
 def run(machine: Machine, spec: ContainerSpec) -> ContainerRun:

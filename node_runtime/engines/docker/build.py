@@ -50,7 +50,7 @@ class BuildLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """``dockerfile`` replaces the folder's own. ``cached`` allows the use of cached steps."""
+    """``dockerfile`` replaces the folder's own."""
 
     folder: Path
     dockerfile: str
@@ -58,7 +58,6 @@ class Build:
     labels: dict[str, str]
     arguments: dict[str, str]
     limits: BuildLimits
-    cached: bool = True
 
 
 class BuildFailed(Exception):
@@ -188,7 +187,6 @@ def _post(client: docker.APIClient, what: Build, context: IO[bytes], parent: str
         "cpuquota": str(int(max(0.01, limits.cpus) * _PERIOD)),
         "labels": json.dumps(what.labels),
         "buildargs": json.dumps(what.arguments),
-        **({} if what.cached else {"nocache": "1"}),
         **({"cgroupparent": parent} if parent else {}),
         **({"networkmode": limits.network} if limits.network else {}),
     }

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import docker
 from docker.errors import APIError
@@ -23,7 +24,7 @@ from node_runtime.ports.engine import ContainerSpec, Mount
 
 from .build import Build, BuildFailed, BuildLimits, build, build_failure_message
 from .client import TROUBLE, create_container, explanation, remove_container, remove_image
-from .dockerfile import LEFT_LABEL
+from .dockerfile import build_label
 from .host_config import Sandbox, container_config
 from .pause_container import IMAGE, PauseContainer
 from .settings import BUILT_LABEL, EngineTimes
@@ -62,7 +63,7 @@ class BuildControl:
         host, port = _index(self.arguments)
         lines = (
             f"FROM {self.image}",
-            f"LABEL {LEFT_LABEL}=1",
+            build_label(uuid4().hex),  # no steps of an earlier control are used again
             "RUN true",
             f"RUN {json.dumps(['python3', '-c', _PROBE, host, str(port)])}",
         )
@@ -75,7 +76,6 @@ class BuildControl:
                 labels={BUILT_LABEL: self.node},
                 arguments=self.arguments,
                 limits=self.limits,
-                cached=False,
             )
             build(client, what, lambda _: None, threading.Event())
         remove_image(client, tag)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BASE_ARGUMENT = "BASE_IMAGE"
 LEFT_LABEL = "node-runtime-build"  # on all images and containers of a build, even a failed one
+SHARED_STEPS = "1"
 NO_IMAGE = "scratch"
 MOST_TEXT = 256 << 10  # bytes: held in memory
 MOST_INSTRUCTIONS = 1000
@@ -33,6 +34,11 @@ _BUILDKITS = {
     "COPY": ("chmod", "link", "parents", "exclude"),
     "ADD": ("chmod", "link", "checksum", "keep-git-dir", "unpack", "exclude"),
 }
+
+
+def build_label(steps: str) -> str:
+    """The first instruction of each stage of a build, with which the engine compares it to others."""
+    return f"LABEL {LEFT_LABEL}={steps}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +92,13 @@ class Recipe:
     lines: tuple[str, ...] = field(repr=False)
     uses: tuple[_Use, ...] = field(repr=False)
 
-    def text(self, ids: Mapping[str, str], *, arguments: Sequence[str]) -> str:
-        """Render the Dockerfile with image ids in place of names, and `arguments` declared in every stage."""
+    def text(self, ids: Mapping[str, str], *, arguments: Sequence[str], steps: str = SHARED_STEPS) -> str:
+        """Render the Dockerfile with image ids in place of names, and `arguments` declared in every stage.
+
+        Builds with equal ``steps`` share those steps of theirs that are equal.
+        """
         lines, place = list[str](), 0
-        known = [f"LABEL {LEFT_LABEL}=1", *(f"ARG {argument}" for argument in arguments)]
+        known = [build_label(steps), *(f"ARG {argument}" for argument in arguments)]
         for use in self.uses:
             lines.extend(self.lines[place : use.first - 1])
             lines.append(f"{use.head}{ids.get(use.image, use.image)}{use.tail}")

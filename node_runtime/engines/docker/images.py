@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 import docker
 
@@ -157,9 +159,10 @@ class Images:
         with only_builder(tag, stop, waiting=lambda: log("waiting for another build of the same folder")):
             if (built := self._id(tag)) is not None:  # built by another thread or process while waiting
                 return built
+            text = partial(recipe.text, ids, arguments=sorted(set(self._arguments) - PROXIES - {BASE_ARGUMENT}))
             what = Build(
                 folder=source.folder,
-                dockerfile=recipe.text(ids, arguments=sorted(set(self._arguments) - PROXIES - {BASE_ARGUMENT})),
+                dockerfile=text(),
                 tag=tag,
                 labels={
                     BUILT_LABEL: self._settings.node,
@@ -168,17 +171,17 @@ class Images:
                 arguments=self._arguments,
                 limits=self._limits,
             )
-            self._build_or_blame(what, log, stop)
+            self._build_or_blame(what, replace(what, dockerfile=text(steps=uuid4().hex)), log, stop)
         made = self._id(tag)
         if made is None:
             raise HostError(f"the engine built {tag} but does not have it", remedy="see the engine's log")
         return made
 
-    def _build_or_blame(self, what: Build, log: Log, stop: threading.Event) -> None:
+    def _build_or_blame(self, what: Build, separate: Build, log: Log, stop: threading.Event) -> None:
         """Build, retrying once after a failure other than a RUN step's exit, which may be transient.
 
         Equal steps of several builds are one image, which the removal of another build's image can take with it
-        while this build is at it: then the retry shares no steps.
+        while this build is at it: then the retry is `separate`, whose steps no other build shares.
         """
         try:
             try:
@@ -186,7 +189,7 @@ class Images:
             except BuildFailed as failed:
                 if failed.code is not None or self._controls.build().trouble:
                     raise
-                build(self._client, replace(what, cached=_STEP_REMOVED not in failed.reason), log, stop)
+                build(self._client, separate if _STEP_REMOVED in failed.reason else what, log, stop)
         except BuildFailed as failed:
             raise build_failure(failed, self._controls.build(), memory=self._limits.memory) from failed
 

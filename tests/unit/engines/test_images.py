@@ -11,6 +11,7 @@ from node_runtime.domain.assets import Digest
 from node_runtime.engines.docker import images
 from node_runtime.engines.docker.build import Build, BuildFailed, BuildLimits
 from node_runtime.engines.docker.control import ControlResult, Controls
+from node_runtime.engines.docker.dockerfile import LEFT_LABEL, SHARED_STEPS
 from node_runtime.engines.docker.images import BUILT, Images
 from node_runtime.engines.docker.pull import Puller
 from node_runtime.engines.docker.settings import EngineSettings
@@ -56,14 +57,14 @@ class Working:
 
 
 @pytest.mark.parametrize(
-    ("reason", "cached"),
+    ("reason", "shared"),
     [
         ("failed to get digest sha256:1f: open (a place on the node) no such file or directory", False),
         ("COPY failed: no source files were specified", True),
     ],
 )
 def test_a_build_whose_steps_were_removed_meanwhile_is_repeated_without_shared_steps(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str, cached: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str, *, shared: bool
 ) -> None:
     builds: list[Build] = []
 
@@ -84,4 +85,8 @@ def test_a_build_whose_steps_were_removed_meanwhile_is_repeated_without_shared_s
         controls=cast(Controls, Working()),
     )
     made.image(ImageSource(folder=tmp_path, digest=Digest("1" * 64)), print, threading.Event())
-    assert [one.cached for one in builds] == [True, cached]
+    first, again = (one.dockerfile.splitlines() for one in builds)
+    assert first[:2] == ["FROM sha256:0", f"LABEL {LEFT_LABEL}={SHARED_STEPS}"]
+    assert (again == first) is shared
+    assert again[0] == first[0]
+    assert again[2:] == first[2:]
