@@ -22,7 +22,7 @@ from node_runtime.platform.files import private_folder, write_private
 from node_runtime.platform.locks import locked
 from node_runtime.platform.paths import cache_folder, engine_folder
 from node_runtime.platform.printable import Say
-from node_runtime.platform.signals import uninterrupted
+from node_runtime.platform.signals import close_interrupted, uninterrupted
 from node_runtime.stores.tree.folders import MONTH, prune
 from node_runtime.worker.state_dir import engine_name, only_daemon_in
 
@@ -89,6 +89,7 @@ def take_down(folder: Path, say: Say) -> bool:
     """
     if not folder.is_dir():
         return False
+    close_interrupted()  # the lock of a `bring_up` that a signal ended
     with _locked(folder, say):
         return _stop(folder, say)
 

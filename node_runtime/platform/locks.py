@@ -14,6 +14,7 @@ from typing import IO, Any
 from node_runtime.errors import InputError
 
 from .files import host_errors
+from .signals import uninterrupted
 
 File = int | IO[Any]
 """A descriptor, or an open file."""
@@ -62,13 +63,15 @@ def locked(folder: Path, *, waiting: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[int]:
-    with host_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = -1
     try:
+        with host_errors(folder), uninterrupted():  # a descriptor that a signal kept from `finally` would hold the lock
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         yield descriptor
     finally:
-        os.close(descriptor)
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def _is_still(folder: Path, descriptor: int) -> bool:

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -54,6 +55,16 @@ def ignore_further_signals() -> None:
     for number in ending_signals():
         signal.signal(number, lambda *_: None)  # not SIG_IGN, which child processes would inherit
     discard_closed_output()
+
+
+def close_interrupted() -> None:
+    """Close the context managers that the handled `KeyboardInterrupt` kept from their exit, so that locks are released.
+
+    Its traceback refers to them, so they would stay open until the handling has ended.
+    """
+    error = sys.exception()
+    if isinstance(error, KeyboardInterrupt):
+        traceback.clear_frames(error.__traceback__)
 
 
 def discard_closed_output() -> None:

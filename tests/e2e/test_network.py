@@ -146,6 +146,18 @@ def start(*words, **more):
     return made
 processes.start = start
 """,
+    "its lock is about to be released": """
+locked = network._locked
+class Interrupted:
+    def __init__(self, *words):
+        self.lock = locked(*words)
+    def __enter__(self):
+        self.lock.__enter__()
+    def __exit__(self, *error):
+        network._locked = locked
+        signal.raise_signal(signal.SIGINT)
+network._locked = Interrupted
+""",
     "all is just up": """
 brought_up = network.bring_up
 def bring_up(*words):
