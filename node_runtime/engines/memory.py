@@ -159,7 +159,7 @@ class MemoryEngine:
     ) -> ReadyImage:
         self._check_answers()
         if stop is not None and stop.is_set():
-            raise TaskFailed(FailureCategory.POLICY, "building was cancelled on request")
+            raise TaskFailed(FailureCategory.NODE_ERROR, "building was stopped by this node before its end")
         if source.image is not None:
             if source.image not in self._host.programs:
                 raise TaskFailed(FailureCategory.IMAGE_UNAVAILABLE, f"{source.image} is not available")
@@ -297,6 +297,7 @@ class MemoryEngine:
             failure=failure,
             message=message,
             adopted=adopted,
+            stopped=stopped is Stop.REQUESTED,
         )
 
     def _keep_log(self, container: _ProgramRun) -> None:

@@ -114,7 +114,7 @@ def stages_of(document: Document, inputs: Inputs) -> tuple[Stage, ...]:
     stages = kind_of(document).layouts.get(document.layout)
     if stages is None:
         raise TaskFailed(
-            FailureCategory.POLICY,
+            FailureCategory.NODE_ERROR,
             f"this version does not run tasks of kind {document.kind} with layout {document.layout}",
             remedy="leave it to nodes with a newer version",
         )

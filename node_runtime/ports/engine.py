@@ -72,7 +72,10 @@ class ContainerSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerRun:
-    """How a container ended. `failure` is None when it exited 0 within its limits."""
+    """How a container ended. `failure` is None when it exited 0 within its limits.
+
+    ``stopped``: its caller asked for its end by `stop`; the exit code says nothing of the task.
+    """
 
     image: str
     exit_code: int | None
@@ -81,6 +84,7 @@ class ContainerRun:
     failure: FailureCategory | None
     message: str  # one line for a person, empty when all went well
     adopted: bool = False
+    stopped: bool = False
     engine_said: str = ""  # of a start that failed, for whoever this machine belongs to and nobody else
 
 
@@ -116,7 +120,7 @@ class ContainerEngine(Protocol):
     ) -> ReadyImage:
         """Built or pulled once. Raises `TaskFailed` image_unavailable, build_failed or image_refused.
 
-        Setting `stop` ends building and pulling early (category policy).
+        Setting `stop` ends building and pulling early (category node_error).
         """
         ...
 
@@ -151,7 +155,7 @@ class ContainerEngine(Protocol):
         ...
 
     def run(self, container: ContainerSpec, *, stop: threading.Event) -> ContainerRun:
-        """Run to the end, or adopt the run of that name. Setting `stop` stops the container early (category policy).
+        """Run to the end, or adopt the run of that name. Setting `stop` stops it early (category node_error).
 
         Raises `HostError`, having removed it, where the end of the container that an earlier process began would say
         nothing of the task: it is to be run again, in folders that are opened anew.

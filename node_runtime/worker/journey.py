@@ -170,14 +170,15 @@ def run_stage(
     with watch.step(f"run_{stage.name}"):
         run = node.engine.run(container, stop=attempt.cancellation.event)
     watch.container_ended(seconds=run.seconds)
-    ended = f"{stage.name}: exit {run.exit_code}, {run.seconds:.3f} s, {run.failure or 'done'}"
-    log.info("container_ended", stage=stage.name, exit_code=run.exit_code, failure=run.failure, adopted=run.adopted)
+    failure = "stopped" if run.stopped else run.failure
+    ended = f"{stage.name}: exit {run.exit_code}, {run.seconds:.3f} s, {failure or 'done'}"
+    log.info("container_ended", stage=stage.name, exit_code=run.exit_code, failure=failure, adopted=run.adopted)
     node.audit.record(AuditEvent.RUN, task=attempt.task.id, epoch=attempt.assignment.epoch, detail=ended)
     if run.failure is None:
         return run
     if run.engine_said:
         log.warning("container_not_started", stage=stage.name, reason=run.engine_said[:MAX_ENGINE_MESSAGE])
-    if run.failure is FailureCategory.POLICY or attempt.cancellation.reason is not StopReason.OUT_OF_TIME:
+    if run.stopped or attempt.cancellation.reason is not StopReason.OUT_OF_TIME:
         # a run stopped by this node is not the task's failure
         attempt.cancellation.check(missing=f"stage {stage.name} ended")
     raise TaskFailed(run.failure, f"stage {stage.name}: {run.message}", remedy=f"see {stage.name}.log in its logs")

@@ -176,7 +176,8 @@ def test_the_stop_event_ends_a_build_and_who_waits_for_it(engine_world: EngineWo
     finally:
         stop.set()
     failures = [one.exception(LIMIT) for one in asked]
-    assert [failure.category for failure in failures if isinstance(failure, TaskFailed)] == [FailureCategory.POLICY] * 2
+    categories = [failure.category for failure in failures if isinstance(failure, TaskFailed)]
+    assert categories == [FailureCategory.NODE_ERROR] * 2
     wait_until(lambda: not any(marker in one for one in commands(engine_world)), "the build's container to be gone")
 
 
@@ -186,7 +187,7 @@ def test_the_stop_event_ends_a_pull(engine_world: EngineWorld) -> None:
     what = replace(source(engine_world, "FROM nothing"), image="registry.invalid/no/such:image")
     with pytest.raises(TaskFailed) as caught:
         engine_world.engine.image(what, log=print, stop=stop)
-    assert caught.value.category == FailureCategory.POLICY
+    assert caught.value.category == FailureCategory.NODE_ERROR
 
 
 def test_a_build_is_held_within_its_memory(engine_world: EngineWorld) -> None:

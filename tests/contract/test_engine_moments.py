@@ -104,7 +104,7 @@ def test_a_program_that_was_told_to_end_is_not_taken_for_done_after_a_restart(en
     running = in_background(lambda: engine_world.engine.run(spec, stop=stop))
     has_printed(spec)
     stop.set()
-    assert running.result(LIMIT).failure is FailureCategory.POLICY
+    assert running.result(LIMIT).failure is FailureCategory.NODE_ERROR
     again = engine_world.restarted()  # the earlier process did not pass on its state
     with pytest.raises(HostError, match="was stopped by this node"):
         again.run(spec, stop=threading.Event())

@@ -93,12 +93,14 @@ def test_a_program_that_ignores_that_is_killed(machine: Machine) -> None:
     assert (ended.failure, ended.exit_code) == (FailureCategory.TIMEOUT, 137)
 
 
-def test_a_run_that_is_stopped_is_the_nodes_policy_and_its_end_is_not_adopted(machine: Machine) -> None:
+def test_a_run_that_is_stopped_says_so_and_its_end_is_not_adopted(machine: Machine) -> None:
     spec, stop = machine.spec(waits(term=0)), threading.Event()
     running = in_background(lambda: machine.engine.run(spec, stop=stop))
     machine.gate.wait_until_ready()
     stop.set()
-    assert running.result(LIMIT).failure is FailureCategory.POLICY
+    ended = running.result(LIMIT)
+    assert ended.stopped
+    assert (ended.failure, ended.message) == (FailureCategory.NODE_ERROR, "was stopped by this node before its end")
     with closing(machine.reopened()) as engine, pytest.raises(HostError, match="was stopped by this node"):
         engine.run(spec, stop=threading.Event())
     assert machine.engine.list() == ()

@@ -161,7 +161,7 @@ def test_a_program_that_heeds_nothing_is_left_by_one_key_three_times(engine_worl
     person.waits_for(b"ready")
     person.types(b"\x03\x1d\x1d other keys between \x1d")
     person.types(b"\x1d\x1d")
-    assert ends(running, person).failure is FailureCategory.POLICY
+    assert ends(running, person).failure is FailureCategory.NODE_ERROR
 
 
 def test_the_terminal_is_restored_when_there_is_no_image(engine_world: EngineWorld, person: Person) -> None:

@@ -74,7 +74,7 @@ def build(client: docker.APIClient, what: Build, log: Callable[[str], None], sto
     """Build and tag an image, until `stop` is set.
 
     Raises `BuildFailed` for an error that the engine reports, whatever its cause; `TaskFailed` image_unavailable when
-    the build exceeds the node's limits, policy when it is cancelled; `HostError` when the disk has too little space.
+    the build exceeds the node's limits, at its cancellation node_error; `HostError` when the disk has too little space.
     """
     _check_room(what)
     last: deque[str] = deque(maxlen=KEPT_LINES)
@@ -118,7 +118,7 @@ def _check_room(what: Build) -> None:
 
 def stopped(doing: str) -> TaskFailed:
     """The failure of a cancelled build or pull; the setter of the event knows the reason."""
-    return TaskFailed(FailureCategory.POLICY, f"{doing} was cancelled on request")
+    return TaskFailed(FailureCategory.NODE_ERROR, f"{doing} was stopped by this node before its end")
 
 
 def write_context(folder: Path, dockerfile: str, target: IO[bytes], *, stop: threading.Event) -> None:

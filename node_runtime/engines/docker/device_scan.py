@@ -46,7 +46,7 @@ class DeviceSearch:
         self._guard = threading.Lock()
 
     def check(self, image: str, *, stop: threading.Event) -> None:
-        """Raise `TaskFailed` image_unfit for an image with a device node, or policy once `stop` is set."""
+        """Raise `TaskFailed` image_unfit for an image with a device node, or node_error once `stop` is set."""
         path = self._verdicts / image.removeprefix("sha256:")
         verdict = _kept(path)
         if verdict is None:

@@ -117,7 +117,7 @@ def classify_exit(observed: ExitStatus, *, timeout: float, memory: int) -> tuple
     classified like any other.
     """
     if observed.stopped is Stop.REQUESTED:
-        return FailureCategory.POLICY, "cancelled on request"
+        return FailureCategory.NODE_ERROR, "was stopped by this node before its end"
     if observed.full or observed.stopped is Stop.TOO_LARGE:
         return FailureCategory.OUTPUT_TOO_LARGE, "wrote more than its limit of outputs (bytes or number of files)"
     if observed.stopped is Stop.SCRATCH_FULL:

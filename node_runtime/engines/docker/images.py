@@ -95,7 +95,7 @@ class Images:
         self._arguments = build_arguments(settings)
 
     def image(self, source: ImageSource, log: Log, stop: threading.Event) -> ReadyImage:
-        """Get the image. Raises `TaskFailed` image_unavailable, build_failed, image_refused, or policy at `stop`."""
+        """Get the image. Raises `TaskFailed` image_unavailable, build_failed, image_refused, at `stop` node_error."""
         if source.image is not None:
             ready = self._id(source.image) or _id_of(self._puller.pulled(source.image, log, stop))
             if ready is not None:

@@ -27,6 +27,7 @@ from .client import create_container, explanation, inspect_image, lost_its_names
 from .control import LEAST_MEMORY, Controls, control_config
 from .exit_status import (
     ExitStatus,
+    Stop,
     age,
     classify_exit,
     inspected,
@@ -281,6 +282,7 @@ class _Run:
             failure=failure,
             message=message,
             adopted=adopted,
+            stopped=stopped is Stop.REQUESTED,
         )
 
     def _check_task_ended_itself(self, observed: ExitStatus, container: _Container) -> None:

@@ -37,7 +37,7 @@ def test_packing_ends_when_it_is_not_wanted_any_more(tmp_path: Path) -> None:
     stop.set()
     with pytest.raises(TaskFailed) as caught:
         write_context(tmp_path, "FROM ours", io.BytesIO(), stop=stop)
-    assert caught.value.category is FailureCategory.POLICY
+    assert caught.value.category is FailureCategory.NODE_ERROR
 
 
 def test_a_dockerignore_that_cannot_be_used_is_the_folders_fault(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def ended(
         (ended(0, full=True), FailureCategory.OUTPUT_TOO_LARGE),
         (ended(137, stopped=Stop.TOO_LARGE), FailureCategory.OUTPUT_TOO_LARGE),
         (ended(137, stopped=Stop.SCRATCH_FULL), FailureCategory.TASK_ERROR),
-        (ended(143, full=True, stopped=Stop.REQUESTED), FailureCategory.POLICY),
+        (ended(143, full=True, stopped=Stop.REQUESTED), FailureCategory.NODE_ERROR),
     ],
 )
 def test_what_was_seen_decides_the_category(ending: ExitStatus, category: FailureCategory | None) -> None:

@@ -234,10 +234,10 @@ def test_a_missing_input_is_an_input_mismatch(kind: Kind, without: dict[str, obj
 
 
 @pytest.mark.parametrize("unknown", [{"kind": Kind.ANNOTATION}, {"layout": "substra"}])
-def test_a_task_of_a_newer_version_is_refused_by_policy(unknown: dict[str, object]) -> None:
+def test_a_task_of_a_newer_version_is_not_run(unknown: dict[str, object]) -> None:
     with pytest.raises(TaskFailed, match="does not run") as failed:
         stages_of(document(Kind.TRAINING).model_copy(update=unknown), INPUTS)
-    assert failed.value.category is FailureCategory.POLICY
+    assert failed.value.category is FailureCategory.NODE_ERROR
 
 
 def test_inputs_are_looked_up_once_each_in_the_documents_order(tmp_path: Path) -> None:

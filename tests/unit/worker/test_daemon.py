@@ -283,6 +283,17 @@ def test_a_second_stop_request_skips_the_grace_period(room: Room) -> None:
         wait_until(is_(room, task, AssignmentState.HANDED_BACK), "the slot to be given back")
 
 
+def test_a_run_that_the_daemons_stop_ends_is_told_as_stopped_and_handed_back(room: Room) -> None:
+    task = room.task()
+    with capture_logs() as events, at_work(room, grace=0.0):
+        wait_until(lambda: bool(room.runs), "the program to run")
+    assert is_(room, task, AssignmentState.HANDED_BACK)()
+    assert [one["failure"] for one in events if one["event"] == "container_ended"] == ["stopped"]
+    entries = verified(room.folder / "work" / "audit.jsonl", [room.account])
+    assert [entry.detail.rpartition(", ")[2] for entry in entries if entry.deed is AuditEvent.RUN] == ["stopped"]
+    assert "policy" not in f"{events} {entries}"
+
+
 def test_threads_that_exceed_the_shutdown_timeout_are_abandoned_and_logged(room: Room) -> None:
     room.task()
     with capture_logs() as events, room.node() as (node, _process):
