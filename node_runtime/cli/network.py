@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
@@ -19,10 +19,11 @@ from node_runtime.platform.paths import home, network_folder
 from node_runtime.platform.signals import ignore_closed_output, ignore_further_signals, interrupt_on_signals
 from node_runtime.stores import open_store
 
-from .output import line, lines, one_of, redrawn, render, styled
+from .output import is_confirmed, line, lines, one_of, paragraph, redrawn, render, styled
 from .progress import NodesStatus
 
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Delete the chain, storage and results of earlier runs.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Let --fresh delete without asking at the terminal.")]
 UpgradeOption = Annotated[
     bool, typer.Option("--upgrade", help="Continue the stored chain with other code of the same runtime version.")
 ]
@@ -50,11 +51,12 @@ def up(
         BlockTime, typer.Option(help="A block for each transaction, or one every 2 s.")
     ] = BlockTime.INSTANT,
     fresh: FreshOption = False,
+    yes: YesOption = False,
     upgrade: UpgradeOption = False,
     cut_future: CutOption = False,
 ) -> None:
     """Bring up a local network: the embedded chain, a store and node daemons that run tasks in Docker."""
-    from node_runtime.localnet.network import NetworkSettings, bring_up, take_down
+    from node_runtime.localnet.network import NetworkSettings, bring_up, stored_parts, take_down
 
     names = ("bob", "charlie", "dave", "eve", "ferdie", "alice")[:nodes]
     settings = NetworkSettings(
@@ -66,6 +68,8 @@ def up(
         upgrade=upgrade,
         cut_future=cut_future,
     )
+    if fresh:
+        _confirm_fresh(settings.folder, stored_parts(settings.folder), ask=not yes)
     interrupt_on_signals()  # no process is left running on any signal
     try:
         network = bring_up(settings, line)
@@ -110,15 +114,20 @@ def devnet(
         Preset, typer.Option(metavar="PRESET", help=f"Which accounts begin with money: {one_of(Preset)}.")
     ] = Preset.DEVELOPMENT,
     fresh: FreshOption = False,
+    yes: YesOption = False,
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Let other machines connect.")] = False,
     upgrade: UpgradeOption = False,
     cut_future: CutOption = False,
 ) -> None:
     """Run the embedded chain alone, in this terminal."""
+    from node_runtime.devnet.folder import DATABASE, has_chain
     from node_runtime.devnet.server.server import serve
 
+    folder = base_path or home() / "devnet"
+    if fresh and has_chain(folder):
+        _confirm_fresh(folder, {DATABASE: "every block, account and task"}, ask=not yes)
     serve(
-        base_path=base_path or home() / "devnet",
+        base_path=folder,
         host=host,
         port=port,
         block_time=block_time,
@@ -142,6 +151,18 @@ def doctor(
     from node_runtime.cli.doctor import run_doctor
 
     sys.exit(run_doctor(config or (), as_json=as_json))
+
+
+def _confirm_fresh(folder: Path, parts: Mapping[str, str], *, ask: bool) -> None:
+    """Print what ``--fresh`` deletes; ask for confirmation on a terminal. Scripts have named the option on purpose."""
+    if not parts:
+        return
+    paragraph(f"--fresh deletes what earlier runs left in {folder}:")
+    width = max(map(len, parts))
+    for part, what in parts.items():
+        line(f"  {part:<{width}}  {what}")
+    if ask and sys.stdin.isatty() and not is_confirmed("Delete all of it?", default=False):
+        raise typer.Abort
 
 
 def _say_how_to_go_on(network: NetworkFile) -> None:

@@ -46,6 +46,11 @@ def locked_folder(base_path: Path, *, fresh: bool) -> Iterator[Path]:
         os.close(lock)
 
 
+def has_chain(base_path: Path) -> bool:
+    """Return whether a chain is stored in the folder."""
+    return (base_path / DATABASE).exists()
+
+
 def _lock(lock: int, base_path: Path) -> None:
     if not try_lock(lock):
         owner = os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"

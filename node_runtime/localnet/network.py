@@ -36,6 +36,14 @@ NODES = "nodes"  # in the network's folder: one folder per node
 LOGS = "logs"  # in the network's folder: one log a process, truncated at its start
 _NODE = "node "  # prefix of the names of nodes' processes
 _NOTE = "note "  # prefix of lines in the chain's output that are shown to the user
+PARTS = {
+    "chain": "every block, account and task",
+    STORE: "assets, models, results and their logs",
+    NODES: "results on their way, private samples, audit files",
+    LOGS: "what the chain and the nodes printed",
+}
+"""The folders of a network that `NetworkSettings.fresh` removes, and what is in them."""
+
 NODE_GRACE = 120.0  # seconds: a node finishes its tasks or releases them before it exits
 
 
@@ -80,6 +88,14 @@ def bring_up(settings: NetworkSettings, say: Say) -> NetworkFile:
             _stop(settings.folder, say)
             raise
         return network
+
+
+def stored_parts(folder: Path) -> dict[str, str]:
+    """Return those of `PARTS` that have files; nothing while the network runs, which can't be brought up again."""
+    known = NetworkFile.load(folder)
+    if known is not None and known.running():
+        return {}
+    return {part: what for part, what in PARTS.items() if (folder / part).is_dir() and any((folder / part).iterdir())}
 
 
 def take_down(folder: Path, say: Say) -> bool:
@@ -238,5 +254,5 @@ def _node_id(name: str) -> str:
 def _forget(folder: Path, known: NetworkFile | None, say: Say) -> None:
     if known is not None:  # the network was killed: `take_down` removes the record
         _end_left_over(known, folder, say)
-    for part in ("chain", STORE, NODES, LOGS):
+    for part in PARTS:
         shutil.rmtree(folder / part, ignore_errors=True)

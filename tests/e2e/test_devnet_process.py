@@ -1,6 +1,7 @@
 """Start, stop and error messages of the devnet process."""
 
 import json
+import os
 import resource
 import signal
 import socket
@@ -15,6 +16,7 @@ from websockets.exceptions import ConnectionClosedOK
 from node_runtime.devnet.scale import prefixed
 from tests.background import LIMIT, in_time, wait_until
 from tests.devnet import RpcConnection, hexed, running_devnet, start_devnet, unhexed
+from tests.e2e.persons_terminal import at_terminal
 from tests.later_devnet import later_devnet
 from tests.stored import unpack_stored
 from tests.transfers import UNIT, Signer, development_keys
@@ -84,6 +86,45 @@ def test_an_address_that_others_reach_needs_an_explicit_word(tmp_path: Path, hos
     ended = refused(tmp_path, "--host", host)
     assert ended.returncode == 2
     assert "--allow-remote" in ended.stderr
+
+
+ASKED = "Delete all of it? [y/N]"
+
+
+@pytest.mark.parametrize("answer", ["n", "y"])
+def test_a_person_is_asked_before_a_stored_chain_is_deleted(tmp_path: Path, answer: str) -> None:
+    with start_devnet(tmp_path) as url, RpcConnection(url) as rpc:
+        rpc.result("author_submitAndWatchExtrinsic", hexed(alice(rpc).transfer(bytes(32), UNIT, nonce=0)))
+        assert [rpc.notification()["result"] for _ in range(3)]
+    with at_terminal(*fresh(tmp_path), folder=tmp_path, environment=os.environ) as devnet:
+        devnet.waits_for(ASKED)
+        assert f"left in {tmp_path}:\n  chain.sqlite  every block, account and task\n" in devnet.seen
+        devnet.types(f"{answer}\n")
+        if answer == "y":
+            devnet.waits_for("ready ws://")
+            devnet.process.send_signal(signal.SIGINT)
+        assert devnet.ends() == (0 if answer == "y" else 1)
+    with start_devnet(tmp_path) as url, RpcConnection(url) as rpc:
+        assert rpc.result("chain_getHeader")["number"] == ("0x0" if answer == "y" else "0x1")
+
+
+@pytest.mark.parametrize("options", [(), ("--yes",)])
+def test_nobody_is_asked_where_nothing_is_stored_or_the_answer_is_given(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    if options:
+        with start_devnet(tmp_path):
+            pass
+    with at_terminal(*fresh(tmp_path), *options, folder=tmp_path, environment=os.environ) as devnet:
+        devnet.waits_for("ready ws://")
+        devnet.process.send_signal(signal.SIGINT)
+        assert devnet.ends() == 0
+    assert ASKED not in devnet.seen
+    assert ("chain.sqlite" in devnet.seen) is bool(options)
+
+
+def fresh(folder: Path) -> tuple[str, ...]:
+    return ("devnet", "--base-path", str(folder), "--port", "0", "--fresh")
 
 
 def test_a_taken_port_is_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -228,6 +229,54 @@ def run_changed(change: str, environment: dict[str, str], *options: str) -> "sub
         timeout=LIMIT,
         check=False,
     )
+
+
+def test_a_script_deletes_the_earlier_network_by_fresh_and_reads_what_went(
+    settings: NetworkSettings, environment: dict[str, str]
+) -> None:
+    """Whoever has written the option into a script has decided."""
+    bring_up(settings, print)
+    store = settings.folder / "store" / "mine"
+    assert "is already running" in run_changed("", environment, "--fresh", "--detach").stderr
+    assert take_down(settings.folder, print)
+    store.write_text("")
+    ended = run_changed("", environment, "--fresh", "--detach")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert [one.split()[0] for one in ended.stdout.splitlines() if one.startswith("  ")][:3] == [
+        "chain",
+        "store",
+        "logs",
+    ]
+    assert not store.exists()
+
+
+def test_a_person_is_asked_before_the_earlier_network_is_deleted(
+    settings: NetworkSettings, environment: dict[str, str]
+) -> None:
+    bring_up(settings, print)
+    assert take_down(settings.folder, print)
+    words = ("up", "--nodes", "0", "--port", "0", "--fresh")
+    chain = settings.folder / "chain" / "chain.sqlite"
+    with at_terminal(*words, folder=settings.folder.parent, environment=environment) as up:
+        up.waits_for("Delete all of it? [y/N]")
+        up.types("\n")
+        assert up.ends() == 1
+    assert "  chain  every block, account and task\n" in up.seen
+    assert chain.exists()
+    assert running(settings) == []
+
+
+def test_a_taken_port_ends_up_with_the_option_that_names_another(
+    settings: NetworkSettings, environment: dict[str, str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run_changed("", environment, "--port", str(port))
+    assert ended.returncode == 4
+    assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
+    assert "name another with --port; --port 0 takes a free one" in ended.stderr
+    assert running(settings) == []
+    assert NetworkFile.load(settings.folder) is None
 
 
 def test_what_a_killed_node_left_ends_with_the_network(
