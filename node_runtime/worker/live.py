@@ -146,7 +146,7 @@ class LiveChannel:
         self._wake_thread()
 
     def close(self) -> None:
-        """Stop the thread; an idle one first writes and removes what is due."""
+        """Stop the thread, which first writes and removes what is due, also what became due while it published."""
         self._closed.set()
         self._wake.set()
         if self._thread is not None:
@@ -180,6 +180,7 @@ class LiveChannel:
             self._closed.wait(_SETTLE)
             self._wake.clear()
             failed = not self.publish()
+        self.publish()  # what became due while the last round was under way
 
     def _due(self) -> Iterator[Callable[[], None]]:
         with self._guard:

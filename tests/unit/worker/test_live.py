@@ -16,7 +16,6 @@ from node_runtime.runner.live_chunk import MOST_TEXT, Chunk
 from node_runtime.runner.workspace import AttemptId
 from node_runtime.stores.memory import MemoryLive
 from node_runtime.worker.live import LiveChannel
-from tests.background import wait_until
 from tests.node_key import NodeKey, development_key
 
 BOB, EVE = development_key("Bob"), development_key("Eve")
@@ -243,17 +242,6 @@ def test_failing_storage_is_logged_seldom_and_nothing_is_lost(desk: Desk) -> Non
     desk.area.trouble = False
     desk.channel.publish()
     assert desk.names() == ()
-
-
-def test_the_thread_tells_at_once_and_closing_removes_what_ended(tmp_path: Path) -> None:
-    area = MemoryLive()
-    channel = LiveChannel(area, BOB, genesis=GENESIS, interval=3600.0)
-    channel.begin(ATTEMPT, shows_logs=lambda: True)
-    channel.stage(ATTEMPT, "train", began=SINCE, log=tmp_path / "train.log")
-    wait_until(lambda: newest_chunk(area, HELD, GENESIS) is not None, "the stage to be told")
-    channel.end(ATTEMPT)
-    channel.close()
-    assert area.list("live/") == ()
 
 
 FORGED: dict[str, Chunk] = {
