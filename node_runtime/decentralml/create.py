@@ -4,7 +4,6 @@
 passphrases and credentials are neither stored nor sent.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from node_runtime.spec.read import read_specs
 
 from .boundary import python_function
 from .bundles import Files, Samples, annotation_keys, assembled_bundle, read_annotation_json, read_labels
-from .parameters import Offer, YamlTask, check_storage, name_of
+from .parameters import Offer, YamlTask, check_storage, name_of, yaml_text
 from .session import Substrate
 
 Account: TypeAlias = Keypair | str | Path | None
@@ -58,11 +57,13 @@ def create_task_data_annotator(
     *,
     name: str = "annotation",
     algo: Path | str | None = None,
+    parameters: Mapping[str, JsonValue] | None = None,
     extras: Mapping[str, JsonValue] | None = None,
     say: Say = lambda _: None,
 ) -> TaskId:
-    """Create a task for data annotators; return its number. ``extras`` are further keys of its YAML, e.g. limits.
+    """Create a task for data annotators; return its number.
 
+    ``parameters`` are given to its program as parameters.json, ``extras`` are further keys of its YAML, e.g. limits.
     Raises `InputError` naming the parameter, `ChainRefused`, `StorageError`.
     """
     check_storage(annotation_files_storage_type, annotation_files_storage_credentials, "annotation_files")
@@ -74,6 +75,7 @@ def create_task_data_annotator(
         max_assignments=max_assignments,
         validation_strategy=validation_strategy,
         extras=extras or {},
+        parameters=parameters,
     )
     labels, asked = read_labels(annotation_class_labels), read_annotation_json(annotation_json)
     keys = offer.yaml(Kind.ANNOTATION, name=name)
@@ -103,6 +105,7 @@ def create_task_model_engineer(
     data: Sequence[str | Path] = (),
     algo: Path | str | None = None,
     name: str | None = None,
+    parameters: Mapping[str, JsonValue] | None = None,
     extras: Mapping[str, JsonValue] | None = None,
     say: Say = lambda _: None,
 ) -> TaskId:
@@ -120,6 +123,7 @@ def create_task_model_engineer(
         max_assignments=max_assignments,
         validation_strategy=validation_strategy,
         extras=extras or {},
+        parameters=parameters,
     )
     bundle = Path(model_engineer_path).expanduser()
     keys = offer.yaml(Kind.RESTRUCTURING, name=name or name_of(bundle)) | _paths(bundle, algo, models, data)
@@ -145,6 +149,7 @@ def create_task_model_contributor(
     data: Sequence[str | Path] = (),
     algo: Path | str | None = None,
     name: str | None = None,
+    parameters: Mapping[str, JsonValue] | None = None,
     extras: Mapping[str, JsonValue] | None = None,
     say: Say = lambda _: None,
 ) -> TaskId:
@@ -162,6 +167,7 @@ def create_task_model_contributor(
         max_assignments=max_assignments,
         validation_strategy=validation_strategy,
         extras=extras or {},
+        parameters=parameters,
     )
     bundle = Path(model_contributor_path).expanduser()
     keys = offer.yaml(Kind.TRAINING, name=name or name_of(bundle)) | _paths(bundle, algo, models, data)
@@ -190,7 +196,7 @@ def _create(keys: YamlTask, substrate: Substrate, chain: CreatorCalls, say: Say)
     """Write the keys as a task's YAML and submit that, so that the YAML reader validates both interfaces."""
     with scratch_folder() as scratch:
         file = scratch / "task.yaml"
-        file.write_text(json.dumps(keys, indent=1))
+        file.write_text(yaml_text(keys), encoding="utf-8")
         try:
             read = read_specs(file)
         except SpecError as error:

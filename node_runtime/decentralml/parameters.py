@@ -1,5 +1,6 @@
 """Conversion of the parameters that DecentralML's functions share to keys of a task's YAML."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,12 +29,16 @@ TASK_TYPES = {
     Kind.TRAINING: ("ModelContributor", "training"),
 }
 YamlTask: TypeAlias = dict[str, JsonValue]
+_NOT_IN_YAML = re.compile("[\x7f-\xa0\u2028\u2029\ufeff-\uffff]")  # raw in a text: line breaks, or refused
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """The parameters common to all kinds of tasks. ``extras`` are further keys of the YAML, e.g. limits."""
+    """The parameters common to all kinds of tasks.
+
+    ``parameters`` are those of the task's program, ``extras`` further keys of the YAML, e.g. limits.
+    """
 
     expiration_block: int | str
     task_type: str
@@ -42,10 +47,13 @@ class Offer:
     max_assignments: int
     validation_strategy: str | Strategy
     extras: Mapping[str, JsonValue]
+    parameters: Mapping[str, JsonValue] | None = None
 
     def yaml(self, kind: Kind, *, name: str) -> YamlTask:
         """Return the keys of the task's YAML. Raises `InputError` naming the parameter."""
         check_task_type(self.task_type, kind)
+        self._check_keywords()
+        given: YamlTask = {} if self.parameters is None else {"parameters": dict(self.parameters)}
         return {
             "kind": kind.value,
             "name": name,
@@ -54,9 +62,50 @@ class Offer:
             "slots": self.max_assignments,
             "deadline": deadline(self.expiration_block),
             "validation": validation(self.validation_strategy),
+            **given,
             **self.extras,
             "limits": _limits(self.extras.get("limits"), deadline(self.expiration_block)),
         }
+
+    def _check_keywords(self) -> None:
+        if "sweep" in self.extras:
+            raise InputError(
+                "extras: 'sweep' makes several tasks, and this function makes one",
+                remedy="call it once for each value, with parameters={...}",
+            )
+        if self.parameters is None:
+            return
+        if not isinstance(self.parameters, Mapping):
+            kind = type(self.parameters).__name__
+            raise InputError(f"parameters: a {kind} is no mapping", remedy="write e.g. {'depth': 6}")
+        if "parameters" in self.extras:
+            raise InputError("parameters: they are in extras too", remedy="leave them out of extras")
+
+
+def yaml_text(keys: YamlTask) -> str:
+    """Return the keys as YAML, each value as JSON. Raises `InputError` for what a YAML could not say."""
+    return "".join(f"{json.dumps(key)}: {_json_text(key, value)}\n" for key, value in keys.items())
+
+
+def _json_text(key: str, value: JsonValue) -> str:
+    try:
+        _check_keys(value)
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{key}: {error}", remedy="use numbers, texts, lists and mappings of texts") from None
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _check_keys(value: object) -> None:
+    """Raise `ValueError` for a key that JSON would turn into text."""
+    if isinstance(value, Mapping):
+        unfit = next((key for key in value if not isinstance(key, str)), None)
+        if unfit is not None:
+            raise ValueError(f"a key must be text, not {unfit!r:.40}")
+    members = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    for member in members:
+        _check_keys(member)
 
 
 def _limits(given: JsonValue, until: str) -> JsonValue:

@@ -118,6 +118,16 @@ def test_an_annotation_goes_from_its_creation_to_the_payment_as_in_the_tutorial(
     assert people.task(task).state is TaskState.DONE
 
 
+def test_parameters_reach_the_document_and_the_workers_folder(
+    people: People, substrate: creator.Substrate, assets: Path
+) -> None:
+    task = annotate(substrate, assets, parameters={"rate": 1e-05, "labels": ("😀", "dog")})
+    assert document_of(people, task).parameters == {"labels": ["😀", "dog"], "rate": 1e-05}
+    assigned = creator.assign_task(substrate, "//Bob", None, task, into=people.folder / "work")
+    given = json.loads((assigned.folder / "parameters.json").read_text(encoding="utf-8"))
+    assert given == {"labels": ["😀", "dog"], "rate": 1e-05}
+
+
 def test_each_parameter_means_on_chain_and_in_the_document_what_the_tutorial_says(
     people: People, substrate: creator.Substrate, assets: Path
 ) -> None:
