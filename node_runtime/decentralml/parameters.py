@@ -53,7 +53,7 @@ class Offer:
         """Return the keys of the task's YAML. Raises `InputError` naming the parameter."""
         check_task_type(self.task_type, kind)
         self._check_keywords()
-        given: YamlTask = {} if self.parameters is None else {"parameters": dict(self.parameters)}
+        given: YamlTask = {} if self.parameters is None else {"parameters": _mapping(self.parameters)}
         return {
             "kind": kind.value,
             "name": name,
@@ -73,13 +73,16 @@ class Offer:
                 "extras: 'sweep' makes several tasks, and this function makes one",
                 remedy="call it once for each value, with parameters={...}",
             )
-        if self.parameters is None:
-            return
-        if not isinstance(self.parameters, Mapping):
-            kind = type(self.parameters).__name__
-            raise InputError(f"parameters: a {kind} is no mapping", remedy="write e.g. {'depth': 6}")
-        if "parameters" in self.extras:
+        if self.parameters is not None and "parameters" in self.extras:
             raise InputError("parameters: they are in extras too", remedy="leave them out of extras")
+
+
+def _mapping(parameters: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    try:
+        return dict(parameters)
+    except (TypeError, ValueError):
+        kind = type(parameters).__name__
+        raise InputError(f"parameters: a {kind} is no mapping", remedy="write e.g. {'depth': 6}") from None
 
 
 def yaml_text(keys: YamlTask) -> str:

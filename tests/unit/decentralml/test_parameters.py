@@ -92,7 +92,7 @@ def test_what_a_function_is_given_is_what_the_yaml_reader_reads(tmp_path: Path) 
     }
     spec = read(tmp_path, parameters=parameters, question="😀?")
     assert spec.parameters == {**parameters, "layers": [64, 8]}
-    assert spec.question == "😀?"
+    assert spec.model_dump()["question"] == "😀?"
 
 
 def test_without_parameters_there_are_none(tmp_path: Path) -> None:
