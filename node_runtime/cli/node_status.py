@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from node_runtime.worker.status import NodeStatus, WaitingDelivery
 
 CENT = UNIT // 100
+LOST = "taken_by_others"  # a race for a slot is no refusal
 
 
 def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
@@ -87,7 +88,8 @@ def _report(name: str, found: "NodeStatus") -> NodeReport:
         account=found.account,
         running=found.process is not None,
         obstacles=tuple(f"{one.message}: {one.remedy}" for one in found.obstacles if one.reason != "not_running"),
-        refusals={one.task: one.message for one in found.refused},
+        refusals={one.task: one.message for one in found.refused if one.reason != LOST},
+        late=frozenset(one.task for one in found.refused if one.reason == LOST),
         free_slots=found.slots_left,
         works_on=tuple(held.task for held in found.running),
     )
@@ -194,5 +196,5 @@ def _print_nodes(found: "dict[str, NodeStatus]") -> None:
     for name, one in found.items():
         for obstacle in one.obstacles:
             paragraph(f"{name}: {obstacle.message}: {obstacle.remedy}", style="yellow", first="▸ ", rest="  ")
-        for refused in one.refused:
+        for refused in (each for each in one.refused if each.reason != LOST):
             paragraph(f"{name} refuses task {refused.task}: {refused.message}", first="▸ ", rest="  ")

@@ -26,7 +26,10 @@ _OF_THE_TASK = {
 
 @dataclass(frozen=True, kw_only=True)
 class NodeReport:
-    """A node: whether its daemon runs, what keeps it from claiming anything, and its reason for each refused task."""
+    """A node: whether its daemon runs, what keeps it from claiming anything, and its reason for each refused task.
+
+    ``late`` are the tasks whose slots other nodes took before it could.
+    """
 
     name: str
     account: Account
@@ -35,6 +38,7 @@ class NodeReport:
     refusals: Mapping[TaskId, str]
     free_slots: int
     works_on: tuple[TaskId, ...]
+    late: frozenset[TaskId] = frozenset()
 
     def why_not(self, task: TaskId) -> str:
         """Return why this node doesn't take the task."""
@@ -48,6 +52,8 @@ class NodeReport:
             return f"claims nothing: {self.obstacles[0]}"
         if self.free_slots < 1:
             return f"has no free slot: it works on task {' and '.join(map(str, self.works_on))}"
+        if task in self.late:
+            return "lost it to a faster node a moment ago"
         if task in self.refusals:
             return f"refuses it: {self.refusals[task]}"
         return "has not looked at it yet"
@@ -82,4 +88,4 @@ def _grouped(reasons: Sequence[tuple[str, str]]) -> str:
 def _plural(reason: str, count: int) -> str:
     verb, _, rest = reason.partition(" ")
     plural = {"isn't": "aren't", "claims": "claim", "has": "have", "refuses": "refuse"}
-    return reason if count == 1 else f"{plural[verb]} {rest}"
+    return reason if count == 1 else f"{plural.get(verb, verb)} {rest}"

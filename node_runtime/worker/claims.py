@@ -18,7 +18,7 @@ from node_runtime.errors import ChainRefused, ChainUnavailable
 from .audit import AuditEvent
 from .metrics import Metrics
 from .node import Node
-from .policy import Reason, Refusal
+from .policy import Reason, Refusal, taken_by_others
 from .recovery import hand_back, resume_attempt
 from .resources import Attempt, Insufficient, Reservation, demand_of
 from .selection import Candidate, TaskSelector
@@ -127,7 +127,7 @@ class Claims:
             self._node.pool.release(room)
             if not self.pending.is_unconfirmed(task):  # else the refusal concerns a duplicate claim
                 self._node.outbox.unclaim(task)
-            self._selector.refuse(task, Refusal(reason=Reason.CLAIM_REFUSED, message=str(error), lasting=False))
+            self._selector.refuse(task, _refusal_of(error))
             return None
         except BaseException:
             self._node.pool.release(room)
@@ -143,6 +143,15 @@ class Claims:
         log.info("task_claimed", task=assignment.task, epoch=assignment.epoch, due=assignment.due)
         bond = f"bond {assignment.bond / UNIT:g} UNIT"
         self._node.audit.record(AuditEvent.CLAIM, task=assignment.task, epoch=assignment.epoch, detail=bond)
+
+
+def _refusal_of(error: ChainRefused) -> Refusal:
+    """Return why a claim came to nothing: the race for it was lost, or the chain refused this account."""
+    if error.rule == "SlotsFull":
+        return taken_by_others()
+    if error.rule == "NotOpen":
+        return Refusal(reason=Reason.NOT_OPEN, message="it closed before this node's claim", lasting=False)
+    return Refusal(reason=Reason.CLAIM_REFUSED, message=str(error), lasting=False)
 
 
 class ClockWatch:

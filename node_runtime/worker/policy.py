@@ -44,6 +44,7 @@ class Reason(StrEnum):
     PRIVATE = "private_data"
     APPROVAL = "awaiting_approval"
     NOT_OPEN = "not_open"
+    TAKEN = "taken_by_others"
     TIME = "deadline_too_close"
     TOO_LARGE = "too_large"
     NO_ROOM = "no_room"
@@ -115,7 +116,9 @@ class Policy:
 def refuse_terms(policy: Policy, task: Task, *, account: Account, now: int, minimum_time: int) -> Refusal | None:
     """Check the task's terms, before its document is fetched. ``now`` and ``minimum_time`` in ms."""
     terms = task.terms
-    if task.state is not TaskState.OPEN or task.free_slots < 1:
+    if task.state is TaskState.OPEN and task.free_slots < 1:
+        return taken_by_others()
+    if task.state is not TaskState.OPEN:
         message = f"the task is {task.state}, {task.free_slots} of {terms.slots} slots free"
         return Refusal(reason=Reason.NOT_OPEN, message=message, lasting=task.state.final)
     if now + minimum_time > terms.deadline:
@@ -125,6 +128,11 @@ def refuse_terms(policy: Policy, task: Task, *, account: Account, now: int, mini
     if terms.review.judge == account and not for_itself:
         return Refusal(reason=Reason.JUDGE, message="this account is its judge, who may not work on it")
     return refuse_offer(policy, task) or refuse_price(policy, terms, now=now)
+
+
+def taken_by_others() -> Refusal:
+    """Return the refusal of a task that other accounts claimed first, until one of them frees a slot."""
+    return Refusal(reason=Reason.TAKEN, message="another node was faster: every slot of it is taken", lasting=False)
 
 
 def refuse_price(policy: Policy, terms: Terms, *, now: int) -> Refusal | None:

@@ -135,8 +135,8 @@ class TaskSelector:
         wait = float("inf") if refusal.lasting else min(pauses.first * 2**repeats, pauses.longest)
         if refusal.reason is Reason.APPROVAL:
             wait = self._times.approval  # a cheap check, and the operator is waiting
-        if refusal.reason is Reason.FUNDS:
-            wait = pauses.first  # the operator may have paid meanwhile
+        if refusal.reason in (Reason.FUNDS, Reason.TAKEN):
+            wait = pauses.first  # the operator may have paid, or an attempt of another node ended, meanwhile
         self._refused[task] = _Refused(
             reason=refusal.reason,
             message=refusal.message,

@@ -12,7 +12,7 @@ from pathlib import Path
 from node_runtime.config import NodeConfig
 from node_runtime.domain.assets import Account
 from node_runtime.domain.clock import wall_clock
-from node_runtime.domain.task import Assignment, AssignmentState, Balance, TaskId
+from node_runtime.domain.task import Assignment, AssignmentState, Balance, Kind, TaskId
 from node_runtime.domain.units import size
 from node_runtime.errors import ChainError, NodeRuntimeError
 from node_runtime.substrate.client import SubstrateChain, connect_reader
@@ -87,13 +87,16 @@ class _OnChain:
     mark: str
     balance: Balance
     live: tuple[Assignment, ...]
+    claimable: frozenset[TaskId]
 
     @classmethod
     def read(cls, chain: SubstrateChain, account: Account) -> "_OnChain":
+        listed = (chain.offers(account), *(chain.open_tasks(kind) for kind in Kind))
         return cls(
             mark=mark_of(chain.genesis),
             balance=chain.balance(account),
             live=tuple(one for one in chain.assignments(account) if one.state is AssignmentState.LIVE),
+            claimable=frozenset(task for tasks in listed for task in tasks),
         )
 
 
@@ -126,9 +129,14 @@ def read_status(config: NodeConfig, file: Path) -> NodeStatus:
         obstacles=obstacles,
         running=_held(seen.live if seen is not None else (), working, known=seen is not None),
         outbox=_outbox(config, seen.mark if seen is not None else kept.chain if kept is not None else None),
-        refused=kept.refused if kept is not None else (),
+        refused=_still_refused(kept.refused if kept is not None else (), seen),
         left_out=kept.left_out if kept is not None else 0,
     )
+
+
+def _still_refused(refused: tuple[Refused, ...], seen: _OnChain | None) -> tuple[Refused, ...]:
+    """Leave out tasks that nobody can claim any more: a daemon whose slots are taken looks at none of them."""
+    return refused if seen is None else tuple(one for one in refused if one.task in seen.claimable)
 
 
 def _seen_on_chain(url: str, account: Account) -> tuple[_OnChain | None, ChainError | None]:

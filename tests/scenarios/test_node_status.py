@@ -15,6 +15,7 @@ from node_runtime.worker.policy import Reason
 from node_runtime.worker.state_dir import mark_of, only_daemon_in
 from node_runtime.worker.status_file import NodeState, Obstacle, Refused, StatusFile
 from tests.scenarios.conftest import Desk, Nrt
+from tests.scenarios.test_results import TRAINING
 
 BOB = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty"
 UNFUNDED = "5EvFKLYL4kzgDXxuQRdSnHTCNshxSPi8JRMJyfGdsVobRCpd"
@@ -74,10 +75,14 @@ def test_gc_beside_a_running_daemon_tells_what_to_do(desk: Desk, nrt: Nrt, confi
 
 def test_a_node_whose_daemon_has_ended_tells_what_it_knew(desk: Desk, nrt: Nrt, config: WriteConfig) -> None:
     config()
+    first, second, taken, lost = (desk.submit(TRAINING).tasks[0].id for _ in range(4))
+    desk.chain.cancel_task(taken, abort=False)
     told = state(
         desk.worker,
-        refused(3, Reason.TOO_LARGE, "64 CPUs asked, the whole pool has 2"),
-        refused(12, Reason.CREATOR, f"policy.creators doesn't allow {BOB}"),
+        refused(first, Reason.TOO_LARGE, "64 CPUs asked, the whole pool has 2"),
+        refused(second, Reason.CREATOR, f"policy.creators doesn't allow {BOB}"),
+        refused(taken, Reason.KIND, "policy.kinds doesn't name training"),
+        refused(lost, Reason.TAKEN, "another node was faster: every slot of it is taken"),
     )
     StatusFile(desk.folder / "work").write(told)
     ended = nrt("status")
@@ -99,8 +104,9 @@ def test_a_node_whose_daemon_has_ended_tells_what_it_knew(desk: Desk, nrt: Nrt, 
         "limits  bonds up to 100 UNIT\n"
         "\n"
         "task  refused  reason\n"
-        "   3  T ago  64 CPUs asked, the whole pool has 2\n"
-        f"  12  T ago  policy.creators doesn't allow {BOB}"
+        f"{first:4d}  T ago  64 CPUs asked, the whole pool has 2\n"
+        f"{second:4d}  T ago  policy.creators doesn't allow {BOB}\n"
+        f"{lost:4d}  T ago  another node was faster: every slot of it is taken"
     )
 
 
@@ -138,7 +144,8 @@ def test_what_another_chain_or_another_key_left_is_not_told(desk: Desk, nrt: Nrt
     config()
     file = StatusFile(desk.folder / "work")
     for other in ({"chain": "0" * 12}, {"account": UNFUNDED}):
-        file.write(state(desk.worker, refused(3, Reason.KIND, "an old reason")).model_copy(update=other))
+        task = desk.submit(TRAINING).tasks[0].id
+        file.write(state(desk.worker, refused(task, Reason.KIND, "an old reason")).model_copy(update=other))
         assert "an old reason" not in nrt("status").stdout
 
 

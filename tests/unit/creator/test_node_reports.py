@@ -82,6 +82,11 @@ def node(name: str = "bob", refusal: str = "", **changed: object) -> NodeReport:
             "node bob has no free slot: it works on task 3 and 4",
         ),
         ((node(),), "node bob has not looked at it yet"),
+        ((node(late=frozenset({TaskId(7)})),), "node bob lost it to a faster node a moment ago"),
+        (
+            (node(late=frozenset({TaskId(7)})), node("charlie", late=frozenset({TaskId(7)}))),
+            "nodes bob and charlie lost it to a faster node a moment ago",
+        ),
     ],
 )
 def test_each_reason_is_told_once_with_its_nodes(nodes: tuple[NodeReport, ...], told: str) -> None:

@@ -14,8 +14,9 @@ from structlog.typing import EventDict
 from node_runtime.creator.live import LiveLog, progress_of
 from node_runtime.domain.clock import Clock, steady_clock
 from node_runtime.domain.live import ChunkName
-from node_runtime.domain.task import AssignmentState, SubmissionState, TaskId
+from node_runtime.domain.task import Assignment, AssignmentState, SubmissionState, TaskId
 from node_runtime.runner.workspace import AttemptId
+from node_runtime.substrate.client import SubstrateChain
 from node_runtime.substrate.memory import MemoryNetwork
 from node_runtime.worker.assembly import selector_of
 from node_runtime.worker.audit import AuditEvent
@@ -241,6 +242,29 @@ def test_a_refused_claim_is_tried_again_later(room: Room) -> None:
     with capture_logs() as events, at_work(room, Fault(call="chain.assign_task", kind="refused")):
         wait_until(is_(room, task, AssignmentState.SUBMITTED), "the result")
     assert refusals(events) == {"claim_refused"}
+
+
+def test_a_race_for_a_slot_that_another_node_wins_is_told_as_that(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    terms, claim = Room._terms, SubstrateChain.assign_task
+    monkeypatch.setattr(Room, "_terms", lambda self, window: replace(terms(self, window), assignee=None))
+    faster = room.network.connect("//Charlie")
+
+    def after_the_faster(chain: SubstrateChain, task: TaskId) -> Assignment:
+        if chain.account == room.account and faster.assignment(faster.account, task) is None:
+            claim(faster, task)
+        return claim(chain, task)
+
+    monkeypatch.setattr(SubstrateChain, "assign_task", after_the_faster)
+    task = room.task()
+    room.gate.set()
+    with capture_logs() as events, at_work(room):
+        wait_until(lambda: refusals(events) == {"taken_by_others"}, "the lost race")
+        held = faster.assignment(faster.account, task)
+        assert held is not None
+        faster.hand_back(task, held.epoch)
+        wait_until(is_(room, task, AssignmentState.SUBMITTED), "the result of the slot that is free again")
+    (told,) = (one["message"] for one in events if one["event"] == "task_refused")
+    assert told == "another node was faster: every slot of it is taken"
 
 
 def test_outputs_that_changed_after_they_were_packed_become_a_report(room: Room) -> None:

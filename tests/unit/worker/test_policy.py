@@ -133,7 +133,7 @@ def test_a_task_that_is_held_already_is_not_given_up_for_its_price() -> None:
 def test_too_little_time_or_no_slot_is_refused() -> None:
     assert reason_of(OPEN, now=NOW + 9 * MINUTE + 1) is Reason.TIME
     taken = replace(TASK, counters=replace(TASK.counters, live=1))
-    assert reason_of(OPEN, taken) is Reason.NOT_OPEN
+    assert reason_of(OPEN, taken) is Reason.TAKEN
 
 
 def test_a_pattern_admits_only_full_matches() -> None:

@@ -32,13 +32,13 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Room:
     return room
 
 
-def state(room: Room, task: TaskId, epoch: int) -> NodeState:
+def state(room: Room, task: TaskId, epoch: int, *, refused: int = 999) -> NodeState:
     """What a daemon at work on this attempt wrote before another refusal."""
     return NodeState(
         chain=mark_of(room.network.connect(room.key).genesis),
         account=room.account,
         obstacles=(Obstacle(reason="engine_unable", message="it hangs", remedy="see its log", since=5),),
-        refused=(Refused(task=TaskId(9), reason=Reason.KIND, message="policy.kinds is scoring", since=5),),
+        refused=(Refused(task=TaskId(refused), reason=Reason.KIND, message="policy.kinds is scoring", since=5),),
         working=(Working(task=task, epoch=epoch, step="run_train", since=1, due=9, cpus=0.5, memory=64, disk=128),),
     )
 
@@ -51,14 +51,14 @@ def test_a_node_at_work_has_its_attempt_with_the_step_and_what_it_reserved(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(status, "daemon_process", lambda _work: 4711)
-    task = room.task()
+    task, other = room.task(), room.task()
     attempt = room.network.connect(room.key).assign_task(task)
-    StatusFile(room.config.work).write(state(room, task, attempt.epoch))
+    StatusFile(room.config.work).write(state(room, task, attempt.epoch, refused=other))
     found = read_status(room.config, room.folder / "node.yaml")
     assert (found.process, found.account, found.slots_left) == (4711, room.account, 0)
     assert [(one.task, one.epoch, one.step) for one in found.running] == [(task, attempt.epoch, "run_train")]
     assert (found.capacity["cpus"].used, found.capacity["memory"].used) == (0.5, 64)
-    assert [one.task for one in found.refused] == [9]
+    assert [one.task for one in found.refused] == [other]
     assert reasons(found) == ["engine_unable"]
     assert found.balance is not None
 
@@ -101,6 +101,15 @@ def test_a_node_without_its_chain_has_what_it_knows_itself(room: Room, monkeypat
     assert found.balance is None
     assert [(one.task, one.step, one.due) for one in found.running] == [(4, "run_train", 9)]
     assert reasons(found) == ["engine_unable", "chain_unavailable"]
+
+
+def test_a_refusal_of_a_task_that_nobody_can_claim_any_more_is_not_told(room: Room) -> None:
+    task, other = room.task(), room.task()
+    attempt = room.network.connect(room.key).assign_task(task)
+    StatusFile(room.config.work).write(state(room, task, attempt.epoch, refused=other))
+    assert [one.task for one in read_status(room.config, room.folder / "node.yaml").refused] == [other]
+    room.creator.cancel_task(other, abort=False)
+    assert read_status(room.config, room.folder / "node.yaml").refused == ()
 
 
 def test_a_state_of_another_account_is_not_read(room: Room) -> None:
