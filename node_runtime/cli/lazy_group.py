@@ -174,6 +174,12 @@ CREATORS = (
         example="confirm 12",
     ),
     Listed(
+        "purge",
+        "purge:purge",
+        "Remove final tasks' records from the chain for good; what is held for their specs comes back.",
+        example="purge 12 13",
+    ),
+    Listed(
         "validate",
         "validate:validate_results",
         "Judge a task's results, as its creator or its judge: download each, verified, look at it, accept or reject.",

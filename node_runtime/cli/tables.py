@@ -8,6 +8,7 @@ from rich.text import Text
 from node_runtime.creator.agreement_report import Compared, compare_annotations
 from node_runtime.creator.live import AttemptProgress
 from node_runtime.creator.models import Lineage
+from node_runtime.creator.purge import RecordsKept
 from node_runtime.creator.results import TaskResult
 from node_runtime.creator.tasks import TaskView
 from node_runtime.domain.assets import Account, Model, SameBytes
@@ -21,6 +22,7 @@ from node_runtime.runner.result_document import ResultDocument
 
 from .output import coloured, counted, line, paragraph, render, score, score_range, short, styled, table, warn
 from .progress import stage_of
+from .purge import describe_kept
 
 
 def task_table(views: Sequence[TaskView], *, now: int, worker: Account | None = None, creators: bool = False) -> Table:
@@ -54,14 +56,17 @@ def _brought(view: TaskView, worker: Account | None) -> tuple[str, ...]:
     return f"{counters.accepted}/{view.task.terms.slots}{new}", score_range(view.submissions)
 
 
-def print_task(view: TaskView, results: Sequence[TaskResult], waits: Sequence[str], *, now: int) -> None:
-    """Print the details of one task."""
+def print_task(
+    view: TaskView, results: Sequence[TaskResult], waits: Sequence[str], *, now: int, kept: RecordsKept | None = None
+) -> None:
+    """Print the details of one task; with ``kept`` until when the records of a final one are kept."""
     task = view.task
     render(styled((f"task {task.id}", "bold"), f"  {view.name}  {task.terms.kind}  ") + coloured(task.state))
     for reason in waits:
         paragraph(reason, style="yellow", first="  ▸ ", rest="    ")
     facts = table("", "")
-    for name, value in _facts(view, now):
+    records = [("records", describe_kept(kept, task.id, now=now))] if kept is not None else []
+    for name, value in (*_facts(view, now), *records):
         facts.add_row(styled((name, "dim")), value)
     facts.show_header = False
     render(facts)

@@ -7,8 +7,8 @@ import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, Session, StorageOption, open_session
 from node_runtime.creator.models import lineages
+from node_runtime.creator.purge import records_kept
 from node_runtime.creator.reading import code_of
-from node_runtime.creator.results import list_task_results
 from node_runtime.creator.tasks import (
     ANY_TASK,
     AccountRole,
@@ -31,8 +31,8 @@ from .output import counted, is_confirmed, line, one_of, print_json, render
 from .progress import at_work_table
 from .reading import print_code
 from .session import TaskArgument, read_task
-from .tables import print_lineages, print_task, task_table
-from .watching import wait_for
+from .tables import task_table
+from .watching import print_view, wait_for
 from .watching import watch as watch_task
 
 PAGE = 50  # tasks that are listed
@@ -135,12 +135,12 @@ def show(
         _show_code(session, TaskId(task), as_json=as_json)
         return
     view, now = view_task(session.chain, session.store, TaskId(task)), current_time(session.chain)
-    waits, made = reasons(session, view, now=now), lineages(session.chain, view.submissions)
-    if as_json:
-        print_json({"task": view, "waits": waits, "models": made})
-    else:
-        print_task(view, list_task_results(session.chain, session.store, TaskId(task)), waits, now=now)
-        print_lineages(made)
+    if not as_json:
+        print_view(session, view)
+        return
+    kept = records_kept(view.task, session.chain.bounds(), by=session.chain.account)
+    made = lineages(session.chain, view.submissions)
+    print_json({"task": view, "waits": reasons(session, view, now=now), "models": made, "records": kept})
 
 
 def _show_code(session: Session, task: TaskId, *, as_json: bool) -> None:

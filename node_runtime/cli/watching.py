@@ -9,6 +9,7 @@ import typer
 from node_runtime.creator.live import AttemptProgress, progress_of
 from node_runtime.creator.log_follower import LogFollower, LogPart
 from node_runtime.creator.models import lineages
+from node_runtime.creator.purge import records_kept
 from node_runtime.creator.results import FoundLog, Log, LogTrouble, PrivateLog, list_task_results, message_of
 from node_runtime.creator.tasks import TaskView, view_task
 from node_runtime.creator.waiting import why_it_waits
@@ -77,7 +78,8 @@ def _views(session: Session, number: TaskId) -> Iterator[TaskView]:
 def print_view(session: Session, view: TaskView) -> None:
     now = current_time(session.chain)
     results = list_task_results(session.chain, session.store, view.task.id)
-    print_task(view, results, reasons(session, view, now=now), now=now)
+    kept = records_kept(view.task, session.chain.bounds(), by=session.chain.account)
+    print_task(view, results, reasons(session, view, now=now), now=now, kept=kept)
     print_lineages(lineages(session.chain, view.submissions))
 
 

@@ -82,7 +82,7 @@ def price_lines(price: Price) -> Iterator[str]:
     parts = (
         ("rewards", price.rewards, "held; what isn't earned comes back"),
         ("fees of rejections", price.rejections, "held; what isn't needed comes back"),
-        ("bytes of specs", price.specs, "held until their tasks are purged"),
+        ("bytes of specs", price.specs, "held until 'node-runtime purge' of their tasks"),
         ("bytes of results", price.records, "held; what isn't needed comes back"),
         ("bytes of assets", price.bytes, "paid once, with objectives and the plan"),
         ("transaction fees", price.fees, "paid, or less"),

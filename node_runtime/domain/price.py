@@ -34,6 +34,8 @@ class Bounds:
     max_output_name: int
     max_reason: int  # of a rejection
     max_hand_backs: int  # at a price, which end an account's attempts
+    retention: int  # that a final task's records are kept
+    evidence: int  # that they are kept longer, after a rejection or from others than the creator
 
     @classmethod
     def of(cls, *, tasks: Mapping[str, int], registry: Mapping[str, int]) -> "Bounds":
@@ -60,6 +62,8 @@ class Bounds:
             max_output_name=tasks["MaxOutputName"],
             max_reason=tasks["MaxReason"],
             max_hand_backs=tasks["MaxHandBacks"],
+            retention=tasks["RetentionPeriod"],
+            evidence=tasks["EvidencePeriod"],
         )
 
     def rejection(self, reward: int) -> int:

@@ -91,7 +91,7 @@ class Counters:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A task as the chain holds it. ``held`` is the escrow still held for it."""
+    """A task as the chain holds it. ``held`` is the escrow still held for it, ``held_for_spec`` until its purge."""
 
     id: TaskId
     creator: Account
@@ -102,6 +102,7 @@ class Task:
     created: int  # ms
     paused_until: int | None = None  # ms; a pause until the deadline ends the task, an earlier one ends by itself
     ended: int | None = None  # ms, once it is final
+    held_for_spec: int = 0
     stalled_since: int | None = None  # ms: no attempt is live, and no account that tried may try again
 
     @property

@@ -168,7 +168,8 @@ def task(id_: TaskId, value: Any) -> Task:
         created=value["created"],
         paused_until=_paused_until(value["status"]),
         ended=_ended(value["status"]),
-        stalled_since=value.get("stalled_since"),  # absent in earlier runtimes
+        held_for_spec=value.get("bytes", {}).get("spec", 0),  # absent in earlier runtimes
+        stalled_since=value.get("stalled_since"),  # the same
     )
 
 

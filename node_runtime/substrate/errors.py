@@ -45,7 +45,7 @@ _REMEDIES = {
     "ObjectivesMisplaced": "name one objective to score for, or none",
     "NotPaused": "see 'node-runtime show TASK' for its status",
     "TaskFinal": "see 'node-runtime show TASK' for how it ended",
-    "StillNeeded": "come back when the retention period is over",
+    "StillNeeded": "'node-runtime show TASK' tells until when it is kept",
     "NotOffered": "look for another task",
     "JudgeCannotWork": "work with another account, or let another one judge",
     "AlreadyDecided": "see the task's results",

@@ -1,5 +1,6 @@
 """Messages of the creator's commands on failures, and the commands that they recommend."""
 
+import re
 import secrets
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, Label, Visibility
 from node_runtime.domain.task import Kind
+from node_runtime.domain.units import amount
 from node_runtime.errors import FailureCategory
 from tests.background import LIMIT, in_background
 from tests.scenarios.conftest import Desk, Nrt
@@ -112,6 +114,27 @@ def test_no_log_and_a_log_missing_in_storage_are_distinguished(desk: Desk, nrt: 
     assert missing.returncode == 3
     assert "its log can't be had: nothing is stored under" in missing.stdout
     assert parsed(nrt("logs", str(task), "--json"))[0]["name"] == "train.log"
+
+
+def test_show_tells_until_when_a_final_tasks_records_are_kept_and_purge_refuses_until_then(
+    desk: Desk, nrt: Nrt
+) -> None:
+    task = desk.submit(TRAINING).tasks[0].id
+    assert "records" not in nrt("show", str(task)).stdout
+    refused = nrt("purge", str(task))
+    assert refused.returncode == 2
+    assert f"task {task} is open, and only the records of a final task can be purged" in refused.stderr
+    desk.chain.cancel_task(task, abort=False)
+    told = nrt("show", str(task)).stdout
+    held = desk.chain.task(task)
+    assert held is not None
+    assert re.search(rf"records +kept until [-0-9: ]+, in 6d 23h; then 'node-runtime purge {task}' returns ", told)
+    assert f"returns {amount(held.held_for_spec)}, held for its spec\n" in told
+    refused = nrt("purge", str(task))
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert f"can't purge task {task}: its records are kept for 7d after its end" in " ".join(refused.stderr.split())
+    assert "come back after " in refused.stderr
+    assert parsed(nrt("show", str(task), "--json"))["records"]["held"] == held.held_for_spec
 
 
 def test_fetching_into_a_folder_that_cannot_be_created_is_refused(desk: Desk, nrt: Nrt) -> None:
