@@ -15,7 +15,8 @@ from node_runtime.cli.session import (
     open_session,
     open_storing_session,
 )
-from node_runtime.creator.models import leaderboard, makers
+from node_runtime.creator.mentions import Mentions
+from node_runtime.creator.models import leaderboard
 from node_runtime.creator.reading import fetch_asset, view_asset
 from node_runtime.creator.submit import SubmitJournal, create_objective
 from node_runtime.creator.upload import add_asset
@@ -26,6 +27,7 @@ from node_runtime.spec.fields import read_account, read_asset
 from node_runtime.spec.read import read_specs
 
 from .help import HelpedCommand, example
+from .leaderboard import print_leaderboard
 from .output import counted, is_confirmed, line, one_of, print_json, progress, render, table
 from .reading import print_asset
 
@@ -199,9 +201,10 @@ def objective_leaderboard(
     key: KeyOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """List models by their certified scores: for each the highest voucher, how many scores, and their range.
+    """Rank models by their certified scores: for each the highest voucher, how many scores, and their range.
 
-    Scores by accounts that made or paid for the model, or one of its ancestors, don't count.
+    Scores by accounts that made or paid for the model, or one of its
+    ancestors, are listed last as 'own', without a rank: null in the JSON.
     """
     session = open_session(chain, key, storage)
     found = session.chain.objective(ObjectiveId(number))
@@ -210,19 +213,10 @@ def objective_leaderboard(
     places = leaderboard(session.chain.scores(found.id), found.direction)
     if as_json:
         print_json(places)
-        return
-    if not places:
-        line(f"nobody vouches for a score of objective {number} yet")
-        return
-    figures = ("from", "median", "to")
-    shown = table("task", "model", "voucher", "scores", *figures, right=("task", "model", "scores", *figures))
-    tasks = makers(session.chain, places)
-    for place in places:
-        values = [f"{value:.4f}" for value in (place.least, place.median, place.most)]
-        task = str(tasks.get(place.model.submission, ""))
-        shown.add_row(task, str(place.model), place.voucher, str(place.count), *values)
-    render(shown)
-    line(f"{found.direction} is better; 'node-runtime show TASK' tells a model's making", style="dim")
+    elif places:
+        print_leaderboard(found, places, Mentions(session.chain, session.store))
+    else:
+        line(f"objective {number} {found.name} has no certified score yet")
 
 
 def _ref(text: str, own: Account) -> AssetRef:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from node_runtime.cli.session import JsonOption, Session
+from node_runtime.cli.session import JsonOption, Session, open_session
+from node_runtime.creator.mentions import Mentions, MentionTask
 from node_runtime.creator.node_reports import NodeReport
 from node_runtime.creator.tasks import TaskView
 from node_runtime.creator.waiting import why_it_waits
@@ -54,7 +55,8 @@ def nodes(as_json: JsonOption = False) -> None:
     elif not found:
         line("this network has no node: nothing takes its tasks; 'node-runtime down', then 'up --nodes 1' starts one")
     else:
-        _print_nodes(found)
+        session = open_session(None, None, None)
+        _print_nodes(found, Mentions(session.chain, session.store).task)
 
 
 def statuses(network: NetworkFile) -> "dict[str, NodeStatus]":
@@ -69,20 +71,27 @@ def statuses(network: NetworkFile) -> "dict[str, NodeStatus]":
     return {name: read_status(load_config(file, environment={}), file) for name, file in files.items()}
 
 
-def reasons(session: Session, view: TaskView, *, now: int) -> tuple[str, ...]:
+def reasons(session: Session, view: TaskView, mentions: Mentions, *, now: int) -> tuple[str, ...]:
     """Return why the task waits or how it ended; on a local network by what its nodes say."""
-    return why_it_waits(view, session.chain, now=now, store=session.store, nodes=lambda: _local_reports(session.url))
+    return why_it_waits(
+        view,
+        session.chain,
+        now=now,
+        store=session.store,
+        nodes=lambda: _local_reports(session.url, mentions.task),
+        mention=mentions.task,
+    )
 
 
-def _local_reports(url: str) -> tuple[NodeReport, ...] | None:
+def _local_reports(url: str, mention: MentionTask) -> tuple[NodeReport, ...] | None:
     """Return what the nodes of the running local network say; None for a chain that isn't its own."""
     network = NetworkFile.load_running()
     if network is None or network.chain != url:
         return None
-    return tuple(_report(name, found) for name, found in statuses(network).items())
+    return tuple(_report(name, found, mention) for name, found in statuses(network).items())
 
 
-def _report(name: str, found: "NodeStatus") -> NodeReport:
+def _report(name: str, found: "NodeStatus", mention: MentionTask) -> NodeReport:
     return NodeReport(
         name=name,
         account=found.account,
@@ -91,7 +100,7 @@ def _report(name: str, found: "NodeStatus") -> NodeReport:
         refusals={one.task: one.message for one in found.refused if one.reason != LOST},
         late=frozenset(one.task for one in found.refused if one.reason == LOST),
         free_slots=found.slots_left,
-        works_on=tuple(held.task for held in found.running),
+        works_on=tuple(mention(held.task) for held in found.running),
     )
 
 
@@ -180,7 +189,7 @@ def _print_refused(found: "NodeStatus") -> None:
         line(f"and {found.left_out} older ones: see the node's log", style="dim")
 
 
-def _print_nodes(found: "dict[str, NodeStatus]") -> None:
+def _print_nodes(found: "dict[str, NodeStatus]", mention: MentionTask) -> None:
     made = table("node", "account", "state", "slots", "works on", "UNIT free", right=("UNIT free",), whole=("node",))
     for name, one in found.items():
         slots = one.capacity["slots"]
@@ -189,7 +198,7 @@ def _print_nodes(found: "dict[str, NodeStatus]") -> None:
             short(one.account),
             "running" if one.process is not None else "not running",
             f"{slots.used:g} of {slots.whole:g}",
-            ", ".join(f"task {held.task}" for held in one.running),
+            ", ".join(mention(held.task) for held in one.running),
             f"{one.balance.free // CENT / 100:,.2f}" if one.balance is not None else "not known",
         )
     render(made)
@@ -197,4 +206,4 @@ def _print_nodes(found: "dict[str, NodeStatus]") -> None:
         for obstacle in one.obstacles:
             paragraph(f"{name}: {obstacle.message}: {obstacle.remedy}", style="yellow", first="▸ ", rest="  ")
         for refused in (each for each in one.refused if each.reason != LOST):
-            paragraph(f"{name} refuses task {refused.task}: {refused.message}", first="▸ ", rest="  ")
+            paragraph(f"{name} refuses {mention(refused.task)}: {refused.message}", first="▸ ", rest="  ")

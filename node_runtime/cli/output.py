@@ -22,7 +22,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from node_runtime.domain.task import Submission, SubmissionState, TaskState
+from node_runtime.domain.task import SubmissionState, TaskState
 from node_runtime.domain.units import plain
 from node_runtime.platform.printable import json_text, many_lines, one_line, split_cut_style, without_styles
 
@@ -106,19 +106,6 @@ def one_of(values: type[StrEnum]) -> str:
     """Return an option's values for its help text; the type column would wrap long lists within words."""
     *others, last = values
     return f"{', '.join(others)} or {last}"
-
-
-def score(one: Submission) -> str:
-    """Return the score that a result was submitted with."""
-    return f"{one.result.perfs[0].value:.4f}" if one.result.perfs else ""
-
-
-def score_range(submissions: Sequence[Submission]) -> str:
-    """Return the single score of the results, or their range and count."""
-    values = [one.result.perfs[0].value for one in submissions if one.result.perfs]
-    if len(values) < 2:
-        return "".join(f"{value:.4f}" for value in values)
-    return f"{min(values):.4f} to {max(values):.4f}, {len(values)} scores"
 
 
 def progress(*, quiet: bool) -> Callable[[str], None]:

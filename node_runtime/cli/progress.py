@@ -6,6 +6,7 @@ from contextlib import suppress
 from rich.table import Table
 
 from node_runtime.creator.live import AttemptProgress, progress_of
+from node_runtime.creator.mentions import Mentions
 from node_runtime.domain.task import Assignment, AssignmentState, TaskId
 from node_runtime.domain.units import duration
 from node_runtime.errors import ChainError
@@ -59,6 +60,7 @@ class NodesStatus:
         self._store = store
         self._live: list[tuple[str, Assignment]] = []
         self._head: int | None = None
+        self._mentions = Mentions(chain, store)
         self._accounts = {name: account_of(f"//{name.capitalize()}") for name in nodes}
 
     def lines(self) -> list[str]:
@@ -68,7 +70,8 @@ class NodesStatus:
             self._look()
             for name, held in self._live:
                 for one in progress_of([held], self._chain, self._store):
-                    told.append(f"node {name}, task {one.task}, attempt {one.epoch}: {describe(one)}")
+                    task = self._mentions.task(one.task)
+                    told.append(f"node {name}, {task}, attempt {one.epoch}: {describe(one)}")
         return told
 
     def _look(self) -> None:

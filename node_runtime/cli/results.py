@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
+from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.results import (
     LogTrouble,
     TaskResult,
@@ -30,6 +31,7 @@ from node_runtime.errors import InputError, NoSuchSubmission, StorageError
 
 from .node_status import reasons
 from .output import counted, line, paragraph, print_json, render
+from .scores import note_rounding, scores_of
 from .session import SubmissionOption, TaskArgument, WhichArgument, read_which
 from .tables import compared_or_none, print_agreement, result_table
 from .watching import follow_logs, print_log
@@ -56,10 +58,12 @@ def results(
         line(f"task {task} has no results; it is {view.task.state}. See 'node-runtime show {task}'.")
         return
     render(result_table(found))
+    note_rounding(scores_of(one.submission for one in found))
     for result in found:
         _print_details(result)
     print_agreement(view, session.store)
-    for reason in reasons(session, view, now=current_time(session.chain)):
+    mentions = Mentions(session.chain, session.store)
+    for reason in reasons(session, view, mentions, now=current_time(session.chain)):
         paragraph(reason, style="yellow")
 
 
@@ -152,7 +156,7 @@ def _print_details(result: TaskResult) -> None:
     if result.document is None:
         line(f"submission {number}: {result.trouble}", style="red")
         return
-    told = [f"{name} {value:g}" for name, value in numbers_beside(result.document)]
+    told = [f"{name} {value}" for name, value in numbers_beside(result.document)]
     told += [f"{name} in perf.json" for name in tables_beside(result.document)]
     told += [f"{name} is 0 on chain, which keeps 18 decimals" for name in vanished(result)]
     outputs = ", ".join(f"{name} {digest[:12]}…" for name, digest in result.document.outputs.items())

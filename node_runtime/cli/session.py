@@ -48,7 +48,10 @@ StorageOption = Annotated[
 ]
 JsonOption = Annotated[
     bool,
-    typer.Option("--json", help="Print JSON: amounts in base units (10⁻¹² UNIT), moments in ms, sizes in bytes."),
+    typer.Option(
+        "--json",
+        help="Print JSON: amounts in base units (10⁻¹² UNIT), moments in ms, sizes in bytes, scores with all digits.",
+    ),
 ]
 _NAME = re.compile(r"[A-Za-z]+")
 _CACHE = 20 << 30  # bytes of inputs that `run` keeps

@@ -13,7 +13,7 @@ from node_runtime.domain.clock import CLOCK_REMEDY, ClockStanding, describe_skew
 from node_runtime.domain.parameters import describe_parameters
 from node_runtime.domain.price import Bounds
 from node_runtime.domain.task import TaskState
-from node_runtime.domain.units import amount
+from node_runtime.domain.units import amount, plain
 from node_runtime.spec.bounds import packaged_bounds
 from node_runtime.spec.read import SpecFile, read_specs
 
@@ -57,7 +57,7 @@ def run(
         results = run_locally(read, bench)
     for result in results:
         seconds = ", ".join(f"{name} {spent:.1f} s" for name, spent in result.seconds)
-        told = f", score {result.perf.score:.6g}" if result.perf is not None else ""
+        told = f", score {plain(result.perf.score)}" if result.perf is not None else ""
         line(f"{result.name}: {seconds}{told}; see {result.folder}", style="green")
         for name in result.perf.vanished if result.perf is not None else ():
             warn(f"{name} in perf.json is 0 on chain, which keeps 18 decimals")

@@ -1,28 +1,29 @@
-"""Tables of tasks, attempts, results, agreement and lineage."""
+"""Tables of tasks, attempts, results and agreement."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from node_runtime.creator.agreement_report import Compared, compare_annotations
 from node_runtime.creator.live import AttemptProgress
-from node_runtime.creator.models import Lineage
+from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.purge import RecordsKept
 from node_runtime.creator.results import TaskResult
 from node_runtime.creator.tasks import TaskView
-from node_runtime.domain.assets import Account, Model, SameBytes
-from node_runtime.domain.document import Document
+from node_runtime.domain.assets import Account, ModelId, SubmissionId
+from node_runtime.domain.document import Document, ModelOf
 from node_runtime.domain.parameters import describe_parameters
-from node_runtime.domain.task import Assignment, Submission, SubmissionState, Task, Terms
+from node_runtime.domain.task import Assignment, Submission, SubmissionState, Task, TaskId, Terms
 from node_runtime.domain.units import amount, duration, moment, number, since, size
 from node_runtime.errors import HostError, StorageError
 from node_runtime.ports.store import AssetStore
 from node_runtime.runner.result_document import ResultDocument
 
-from .output import coloured, counted, line, paragraph, render, score, score_range, short, styled, table, warn
+from .output import coloured, counted, line, paragraph, render, short, styled, table, warn
 from .progress import stage_of
 from .purge import describe_kept
+from .scores import note_rounding, score, score_range, scores_of
 
 
 def task_table(views: Sequence[TaskView], *, now: int, worker: Account | None = None, creators: bool = False) -> Table:
@@ -57,7 +58,13 @@ def _brought(view: TaskView, worker: Account | None) -> tuple[str, ...]:
 
 
 def print_task(
-    view: TaskView, results: Sequence[TaskResult], waits: Sequence[str], *, now: int, kept: RecordsKept | None = None
+    view: TaskView,
+    results: Sequence[TaskResult],
+    waits: Sequence[str],
+    mentions: Mentions,
+    *,
+    now: int,
+    kept: RecordsKept | None = None,
 ) -> None:
     """Print the details of one task; with ``kept`` until when the records of a final one are kept."""
     task = view.task
@@ -66,7 +73,7 @@ def print_task(
         paragraph(reason, style="yellow", first="  ▸ ", rest="    ")
     facts = table("", "")
     records = [("records", describe_kept(kept, task.id, now=now))] if kept is not None else []
-    for name, value in (*_facts(view, now), *records):
+    for name, value in (*_facts(view, now, mentions), *records):
         facts.add_row(styled((name, "dim")), value)
     facts.show_header = False
     render(facts)
@@ -76,6 +83,7 @@ def print_task(
     if results:
         line("")
         render(result_table(results))
+        note_rounding(scores_of(one.submission for one in results))
         line(f"more: node-runtime results {task.id}, node-runtime fetch {task.id} FOLDER", style="dim")
 
 
@@ -137,7 +145,7 @@ def _measured(document: ResultDocument | None) -> tuple[Text, str]:
     return styled(seconds), size(max(peaks)) if peaks else "not seen"
 
 
-def _facts(view: TaskView, now: int) -> list[tuple[str, str]]:
+def _facts(view: TaskView, now: int, mentions: Mentions) -> list[tuple[str, str]]:
     task, terms = view.task, view.task.terms
     slots = f"{task.counters.accepted} accepted, {task.counters.submitted} under review, {task.counters.live} at work"
     facts = [
@@ -151,9 +159,10 @@ def _facts(view: TaskView, now: int) -> list[tuple[str, str]]:
         *_terms(terms),
     ]
     if view.document is not None:
-        facts += _inputs(view.document)
+        facts += _inputs(view.document, mentions)
     if view.spec is not None:
-        facts += [("objectives", ", ".join(map(str, view.spec.objectives)))] if view.spec.objectives else []
+        objectives = ", ".join(map(mentions.objective, view.spec.objectives))
+        facts += [("objectives", objectives)] if objectives else []
         facts += [("document", view.spec.digest)]
     return facts
 
@@ -175,12 +184,9 @@ def _validation(task: Task) -> str:
     return f"{judge} judges within {duration(review.window)}; silence accepts"
 
 
-def _inputs(document: Document) -> list[tuple[str, str]]:
+def _inputs(document: Document, mentions: Mentions) -> list[tuple[str, str]]:
     limits = document.limits
-    models = ", ".join(
-        f"task {one.task}" if one.task else f"submission {one.submission}" if one.submission else short(one.asset or "")
-        for one in document.models
-    )
+    models = ", ".join(_model(one, mentions) for one in document.models)
     return [
         *([("question", document.asked)] if document.asked is not None else []),
         *([("done by", "a person; nodes leave it alone")] if document.person else []),
@@ -194,6 +200,14 @@ def _inputs(document: Document) -> list[tuple[str, str]]:
             f"{size(limits.outputs)} of outputs, {size(min(limits.scratch, limits.memory))} of scratch",
         ),
     ]
+
+
+def _model(one: ModelOf, mentions: Mentions) -> str:
+    if one.task is not None:
+        return mentions.task(TaskId(one.task))
+    if one.submission is not None:
+        return mentions.model(ModelId(submission=SubmissionId(one.submission)), "submission")
+    return short(one.asset or "")
 
 
 def compared_or_none(view: TaskView, store: AssetStore) -> Compared | None:
@@ -232,44 +246,3 @@ def _print_table(compared: Compared) -> None:
 
 def _share(overlap: float | None) -> str:
     return f"{overlap:.3f}" if overlap is not None else ""
-
-
-UNKNOWABLE = (
-    "The chain compares digests: bytes changed by one bit are new bytes to it, an algo may carry anything its author "
-    "put into it, and what a worker ran is what it says it ran."
-)
-
-
-def print_lineages(lineages: Sequence[Lineage]) -> None:
-    for lineage in lineages:
-        first, *others = lineage.models
-        line("")
-        line(f"model {first.id}  {short(first.digest)}", style="bold")
-        for told in _of_model(first):
-            line(f"  {told}")
-        for model in others:
-            line(f"  from model {model.id}  {short(model.digest)}")
-            for told in _of_model(model):
-                line(f"    {told}", style="dim")
-        if not lineage.complete:
-            line(f"  and older ones: the first {counted(len(lineage.models), 'model')} are shown", style="dim")
-    if lineages:
-        paragraph(UNKNOWABLE, style="dim")
-
-
-def _of_model(model: Model) -> Iterator[str]:
-    yield f"made by {model.trainer}, paid for by {model.owner}"
-    if model.input_owners:
-        yield f"inputs of {', '.join(model.input_owners)}"
-    if model.parents:
-        yield f"made from {', '.join(f'model {parent}' for parent in model.parents)}"
-    clean = ", ".join(map(str, model.clean_for))
-    yield f"clean for objective {clean}" if clean else "clean for no objective"
-    for same in model.same_bytes:
-        yield f"same bytes {short(same.digest)}{' as this one' * (same.digest == model.digest)}: {_origin(same)}"
-    if model.more_same_bytes:
-        yield f"and {model.more_same_bytes} more of the same bytes"
-
-
-def _origin(same: SameBytes) -> str:
-    return f"model {same.model}" if same.model is not None else f"imported by {same.importer}"

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, Session, StorageOption, open_session
+from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.models import lineages
 from node_runtime.creator.purge import records_kept
 from node_runtime.creator.reading import code_of
@@ -27,9 +28,10 @@ from node_runtime.ports.chain import ChainReads
 from node_runtime.spec.fields import read_account
 
 from .node_status import reasons
-from .output import counted, is_confirmed, line, one_of, print_json, render
+from .output import counted, is_confirmed, line, one_of, paragraph, print_json, render
 from .progress import at_work_table
 from .reading import print_code
+from .scores import note_rounding, scores_of
 from .session import TaskArgument, read_task
 from .tables import task_table
 from .watching import print_view, wait_for
@@ -92,6 +94,8 @@ def list_(
         worker = session.chain.account if role is AccountRole.WORKER else None
         creators = role is not AccountRole.MINE
         render(task_table(views, now=current_time(session.chain), worker=worker, creators=creators))
+        if worker is None:
+            note_rounding(scores_of(one for view in views for one in view.submissions))
         if len(views) < len(found):
             line(f"and {len(found) - len(views)} older; --limit {len(found)} lists all", style="dim")
         at_work = [one for view in views for one in view.progress]
@@ -135,12 +139,13 @@ def show(
         _show_code(session, TaskId(task), as_json=as_json)
         return
     view, now = view_task(session.chain, session.store, TaskId(task)), current_time(session.chain)
+    mentions = Mentions(session.chain, session.store)
     if not as_json:
-        print_view(session, view)
+        print_view(session, view, mentions)
         return
     kept = records_kept(view.task, session.chain.bounds(), by=session.chain.account)
     made = lineages(session.chain, view.submissions)
-    print_json({"task": view, "waits": reasons(session, view, now=now), "models": made, "records": kept})
+    print_json({"task": view, "waits": reasons(session, view, mentions, now=now), "models": made, "records": kept})
 
 
 def _show_code(session: Session, task: TaskId, *, as_json: bool) -> None:
@@ -186,7 +191,7 @@ def cancel(
         _tell_price(session.chain, TaskId(task), ask=not yes)
     session.chain.cancel_task(TaskId(task), abort=abort)
     _say_state(session.chain, TaskId(task))
-    _say_what_goes_on(session.chain, TaskId(task))
+    _say_what_goes_on(session, TaskId(task))
 
 
 def resume(task: TaskArgument, chain: ChainOption = None, key: KeyOption = None, storage: StorageOption = None) -> None:
@@ -231,14 +236,10 @@ def _say_state(chain: ChainReads, number: TaskId) -> None:
     line(f"task {number} is {task.state}; held for it: {amount(task.held)}")
 
 
-def _say_what_goes_on(chain: ChainReads, number: TaskId) -> None:
-    """Print what keeps a cancelled task from its end, and the command that ends it."""
-    task = chain.task(number)
-    if task is None or task.state is not TaskState.CLOSING:
-        return
-    if task.counters.live:
-        work = counted(task.counters.live, "attempt")
-        line(f"{work} at work may finish, to be paid; 'node-runtime cancel {number} --abort' stops that", style="dim")
-    if task.counters.submitted:
-        results = counted(task.counters.submitted, "result")
-        line(f"{results} still to be judged, see 'node-runtime show {number}'", style="dim")
+def _say_what_goes_on(session: Session, number: TaskId) -> None:
+    """Print what a cancelled task still waits for, as `show` does."""
+    view = view_task(session.chain, session.store, number)
+    if view.task.state is TaskState.CLOSING:
+        mentions = Mentions(session.chain, session.store)
+        for reason in reasons(session, view, mentions, now=current_time(session.chain)):
+            paragraph(reason, style="dim")

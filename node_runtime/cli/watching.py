@@ -8,6 +8,7 @@ import typer
 
 from node_runtime.creator.live import AttemptProgress, progress_of
 from node_runtime.creator.log_follower import LogFollower, LogPart
+from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.models import lineages
 from node_runtime.creator.purge import records_kept
 from node_runtime.creator.results import FoundLog, Log, LogTrouble, PrivateLog, list_task_results, message_of
@@ -22,6 +23,7 @@ from node_runtime.errors import StorageError
 from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
 
+from .lineage import print_lineages
 from .node_status import reasons
 from .output import (
     QuotedStream,
@@ -38,8 +40,9 @@ from .output import (
     warn,
 )
 from .progress import describe, doing
+from .scores import note_rounding, scores_of
 from .session import Session
-from .tables import print_lineages, print_task, task_table
+from .tables import print_task, task_table
 
 POLL = 1.0  # seconds
 TIMED_OUT = 124  # exit code, as of timeout(1)
@@ -47,15 +50,16 @@ TIMED_OUT = 124  # exit code, as of timeout(1)
 
 def watch(session: Session, number: TaskId) -> None:
     """Show the task again and again until it is final: redrawn on a terminal, else a line for each change."""
+    mentions = Mentions(session.chain, session.store)
     if not is_terminal():
         for view in _views(session, number):
             line(f"task {number} {view.name} is {_state(view)}")
-        print_view(session, view)
+        print_view(session, view, mentions)
         return
     with screen() as show:
         while True:
             view = view_task(session.chain, session.store, number)
-            show(lambda view=view: print_view(session, view))  # type: ignore[misc]
+            show(lambda view=view: print_view(session, view, mentions))  # type: ignore[misc]
             if view.task.state.final:
                 return
             time.sleep(POLL)
@@ -75,12 +79,12 @@ def _views(session: Session, number: TaskId) -> Iterator[TaskView]:
         time.sleep(POLL)
 
 
-def print_view(session: Session, view: TaskView) -> None:
+def print_view(session: Session, view: TaskView, mentions: Mentions) -> None:
     now = current_time(session.chain)
     results = list_task_results(session.chain, session.store, view.task.id)
     kept = records_kept(view.task, session.chain.bounds(), by=session.chain.account)
-    print_task(view, results, reasons(session, view, now=now), now=now, kept=kept)
-    print_lineages(lineages(session.chain, view.submissions))
+    print_task(view, results, reasons(session, view, mentions, now=now), mentions, now=now, kept=kept)
+    print_lineages(lineages(session.chain, view.submissions), mentions)
 
 
 def _state(view: TaskView) -> str:
@@ -95,9 +99,9 @@ def follow_logs(session: Session, number: TaskId) -> None:
 
     Ends with an exit code where a log can't be had, and early, with the reason, where nobody may go on with the task.
     """
-    view = view_task(session.chain, session.store, number)
+    view, mentions = view_task(session.chain, session.store, number), Mentions(session.chain, session.store)
     if not view.task.state.final and not view.progress:
-        note(f"task {number} is {view.task.state}; its logs come once a node is at work")
+        note(f"{mentions.task(number)} is {view.task.state}; its logs come once a node is at work")
     follower, printer, trouble = LogFollower(session.chain, session.store, number), _LogPrinter(), False
     reason = None
     while True:
@@ -105,7 +109,7 @@ def follow_logs(session: Session, number: TaskId) -> None:
         for part in follower.more():
             trouble |= isinstance(part, LogTrouble)
             printer.print(part)
-        reason = stall_reason(task, session.chain, now=session.chain.now())
+        reason = stall_reason(task, session.chain, now=session.chain.now(), mention=mentions.task)
         if task.state.final or reason is not None:
             break
         time.sleep(POLL)
@@ -173,6 +177,7 @@ def follow_tasks(
     last: dict[TaskId, str] = {}
     reviewed: set[SubmissionId] = set()
     failed: set[TaskId] = set()
+    mentions = Mentions(chain, store)
     with status("waiting") as update:
 
         def at_work(task: Task) -> tuple[AttemptProgress, ...]:
@@ -191,13 +196,13 @@ def follow_tasks(
                     view = view_task(chain, store, task.id)
                     waiting = {one.id for one in view.submissions if one.state is SubmissionState.UNDER_REVIEW}
                     if waiting - reviewed:
-                        _say_reasons(view, chain)
+                        _say_reasons(view, chain, mentions)
                     reviewed.update(waiting)
 
         def went_wrong(attempt: Assignment) -> None:
             failed.add(attempt.task)
             if not quiet:
-                line(_wrong(attempt, store), style="yellow")
+                line(_wrong(attempt, store, mentions), style="yellow")
 
         try:
             follow(chain, tuple(names), seen=seen, went_wrong=went_wrong, stop=stop)
@@ -207,23 +212,24 @@ def follow_tasks(
     views = tuple(view_task(chain, store, number) for number in names)
     if not quiet:
         render(task_table(views, now=current_time(chain)))
+        note_rounding(scores_of(one for view in views for one in view.submissions))
         for view in views:
-            _say_reasons(view, chain)
+            _say_reasons(view, chain, mentions)
     return views
 
 
-def _say_reasons(view: TaskView, chain: ChainReads) -> None:
+def _say_reasons(view: TaskView, chain: ChainReads, mentions: Mentions) -> None:
     """Print why the task doesn't go on; the words of its failures were printed when they happened."""
-    for reason in why_it_waits(view, chain, now=current_time(chain)):
-        paragraph(f"task {view.task.id}: {reason}", style="yellow")
+    for reason in why_it_waits(view, chain, now=current_time(chain), mention=mentions.task):
+        paragraph(f"{mentions.task(view.task.id)}: {reason}", style="yellow")
 
 
-def _wrong(attempt: Assignment, store: AssetStore) -> str:
-    """Describe an attempt, e.g. ``task 3: attempt 1 of 5FHn…94ty failed, task_error: stage train: exited with 3``."""
+def _wrong(attempt: Assignment, store: AssetStore, mentions: Mentions) -> str:
+    """Describe an attempt, e.g. ``task 3 iris: attempt 1 of 5FHn…94ty failed, task_error: exited with 3``."""
     category = f", {attempt.category}" if attempt.category is not None else ""
     message = message_of(attempt, store)
     told = f"attempt {attempt.epoch} of {short(attempt.worker)} {_ENDED[attempt.state]}{category}"
-    return f"task {attempt.task}: {told}" + (f": {message}" if message else "")
+    return f"{mentions.task(attempt.task)}: {told}" + (f": {message}" if message else "")
 
 
 def _news(task: Task, progress: Sequence[AttemptProgress], *, failed: bool) -> str:

@@ -8,6 +8,7 @@ from node_runtime.platform.printable import one_line
 from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
 
+from .mentions import MentionTask
 from .results import failure_words
 from .tasks import TaskView
 
@@ -36,12 +37,12 @@ def _cut(text: str) -> str:
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} ..."
 
 
-def why_it_ended(view: TaskView, chain: ChainReads, store: AssetStore | None) -> Iterator[str]:
+def why_it_ended(view: TaskView, chain: ChainReads, store: AssetStore | None, *, mention: MentionTask) -> Iterator[str]:
     """Yield why a final task has not all its results; nothing for one that is done."""
     task = view.task
     if task.state is TaskState.CANCELLED:
         yield from failures(view, store)
-        yield _cancelled(task, view.spec.parents if view.spec is not None else (), chain)
+        yield _cancelled(task, view.spec.parents if view.spec is not None else (), chain, mention)
     elif task.state is TaskState.FAILED:
         yield from failures(view, store)
         yield f"it failed{_at(task)}: too many attempts reported that the task itself is broken"
@@ -50,20 +51,20 @@ def why_it_ended(view: TaskView, chain: ChainReads, store: AssetStore | None) ->
         yield f"its deadline passed{_at(task)}"
 
 
-def _cancelled(task: Task, parents: tuple[TaskId, ...], chain: ChainReads) -> str:
+def _cancelled(task: Task, parents: tuple[TaskId, ...], chain: ChainReads, mention: MentionTask) -> str:
     parent = _cause(task, parents, chain)
     if parent is None:
         declined = ", or declined by the account it was offered to" if task.terms.assignee is not None else ""
         return f"it was cancelled{_at(task)} by its creator{declined}"
-    told = f"it was cancelled{_at(task)} with task {parent.id}, whose model it needs"
+    told = f"it was cancelled{_at(task)} with {mention(parent.id)}, whose model it needs"
     for _ in range(MOST_ANCESTORS):
         spec = chain.spec(parent.id)
         above = _cause(parent, spec.parents if spec is not None else (), chain)
         if parent.state is not TaskState.CANCELLED or above is None:
             break
-        told, parent = f"{told}; that one with task {above.id}", above
+        told, parent = f"{told}; that one with {mention(above.id)}", above
     outcome = {TaskState.CANCELLED: "was cancelled by its creator"}.get(parent.state, parent.state.value)
-    return f"{told}: task {parent.id} {outcome}{_at(parent)}; see 'node-runtime show {parent.id}'"
+    return f"{told}: {mention(parent.id)} {outcome}{_at(parent)}; see 'node-runtime show {parent.id}'"
 
 
 def _cause(task: Task, parents: tuple[TaskId, ...], chain: ChainReads) -> Task | None:

@@ -1,28 +1,29 @@
 """Models: leaderboards of an objective, and lineages."""
 
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import groupby
 
-from node_runtime.domain.assets import Direction, Model, ModelId, SubmissionId
-from node_runtime.domain.task import CertifiedScore, Submission, SubmissionState, TaskId, Voucher
+from node_runtime.domain.assets import Direction, Model, ModelId
+from node_runtime.domain.task import CertifiedScore, Submission, SubmissionState, Voucher
 from node_runtime.ports.chain import ChainReads
 
 _RANKS = {Voucher.COMMITTEE: 0, Voucher.OWNER: 1, Voucher.INDEPENDENT: 2}
-"""Precedence of vouchers on a leaderboard; scores vouched for by the model's own makers are left out."""
+"""Precedence of the vouchers that rank a model; scores vouched for by its own makers don't."""
 
 MOST_MODELS = 64  # traversed for one lineage; a federation's history can have thousands
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A model's entry on a leaderboard: its ``count`` scores of the highest voucher it has, and their range.
+    """A model's entry on a leaderboard: its ``count`` scores of one voucher, and their range.
 
-    ``median`` is the lower median for an even count.
+    ``rank`` is None for scores that the model's own makers vouch for. ``median`` is the lower median for an even count.
     """
 
+    rank: int | None
     model: ModelId
     voucher: Voucher
     count: int
@@ -31,17 +32,27 @@ class Place:
     most: Decimal
 
 
-def leaderboard(scores: Iterable[CertifiedScore], direction: Direction) -> tuple[Place, ...]:
-    """Rank models by their median score, best first; ties in the order of model ids."""
-    counted = sorted((one for one in scores if one.voucher in _RANKS), key=lambda one: one.model)
-    places = [_place(model, list(of_model)) for model, of_model in groupby(counted, key=lambda one: one.model)]
-    return tuple(sorted(places, key=lambda place: place.median, reverse=direction is Direction.HIGHER))
+def leaderboard(scores: Sequence[CertifiedScore], direction: Direction) -> tuple[Place, ...]:
+    """Rank models by the median score of their highest voucher, best first; then list their makers' own scores.
+
+    Ties are in the order of model ids.
+    """
+    ranked = _sorted((one for one in scores if one.voucher in _RANKS), direction)
+    own = _sorted((one for one in scores if one.voucher not in _RANKS), direction)
+    return (*(replace(place, rank=rank) for rank, place in enumerate(ranked, 1)), *own)
+
+
+def _sorted(scores: Iterable[CertifiedScore], direction: Direction) -> list[Place]:
+    by_model = groupby(sorted(scores, key=lambda one: one.model), key=lambda one: one.model)
+    places = [_place(model, list(of_model)) for model, of_model in by_model]
+    return sorted(places, key=lambda place: place.median, reverse=direction is Direction.HIGHER)
 
 
 def _place(model: ModelId, scores: list[CertifiedScore]) -> Place:
-    voucher = min((one.voucher for one in scores), key=_RANKS.__getitem__)
+    voucher = min((one.voucher for one in scores), key=lambda one: _RANKS.get(one, len(_RANKS)))
     values = sorted(one.value for one in scores if one.voucher is voucher)
     return Place(
+        rank=None,
         model=model,
         voucher=voucher,
         count=len(values),
@@ -49,14 +60,6 @@ def _place(model: ModelId, scores: list[CertifiedScore]) -> Place:
         median=values[(len(values) - 1) // 2],
         most=values[-1],
     )
-
-
-def makers(chain: ChainReads, places: Iterable[Place]) -> dict[SubmissionId, TaskId]:
-    """Return the tasks whose results these models are, as far as the chain still has them."""
-    recorded = (chain.model(place.model) for place in places)
-    owners = sorted({model.owner for model in recorded if model is not None})
-    tasks = (task for owner in owners for task in chain.tasks_of(owner))
-    return {submission.id: task for task in tasks for submission in chain.submissions(task)}
 
 
 @dataclass(frozen=True, kw_only=True)

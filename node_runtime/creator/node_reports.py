@@ -37,7 +37,7 @@ class NodeReport:
     obstacles: tuple[str, ...]
     refusals: Mapping[TaskId, str]
     free_slots: int
-    works_on: tuple[TaskId, ...]
+    works_on: tuple[str, ...]  # as a text mentions them
     late: frozenset[TaskId] = frozenset()
 
     def why_not(self, task: TaskId) -> str:
@@ -51,7 +51,7 @@ class NodeReport:
         if self.obstacles:
             return f"claims nothing: {self.obstacles[0]}"
         if self.free_slots < 1:
-            return f"has no free slot: it works on task {' and '.join(map(str, self.works_on))}"
+            return f"has no free slot: it works on {' and '.join(self.works_on)}"
         if task in self.late:
             return "lost it to a faster node a moment ago"
         if task in self.refusals:

@@ -211,7 +211,7 @@ def _objective(spec: ObjectiveSpec, uploaded: Uploaded, chain: CreatorCalls, say
                 f"you have an objective '{spec.name}' on chain, number {known.id}, which is another one",
                 remedy="give this one its own name; an objective can't be changed",
             )
-        say(f"objective {known.id} '{known.name}' is on chain already")
+        say(f"objective {known.id} {known.name} is on chain already")
         return known
     number = chain.create_objective(
         name=wanted.name,
@@ -221,7 +221,7 @@ def _objective(spec: ObjectiveSpec, uploaded: Uploaded, chain: CreatorCalls, say
         tolerance=wanted.tolerance,
         samples=wanted.samples,
     )
-    say(f"objective {number} '{spec.name}' created")
+    say(f"objective {number} {spec.name} created")
     created = chain.objective(number)
     assert created is not None  # its block is finalised
     return created

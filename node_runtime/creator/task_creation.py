@@ -153,7 +153,7 @@ class Creation:
             with self.time.sending(self.chain) if plan is None else nullcontext():
                 number = self.chain.create_task(terms, on_chain)
             told = f"created; {amount(escrow([spec], self.bounds))} held for it"
-        self.say(f"task {number} '{spec.name}' {told}")
+        self.say(f"task {number} {spec.name} {told}")
         return SubmittedTask(id=number, name=spec.name, kind=Kind(spec.kind_name))
 
     def _wanted(self, spec: TaskSpec, numbers: dict[str, TaskId], plan: PlanId | None) -> tuple[Terms, Spec]:

@@ -105,7 +105,7 @@ def view_task(chain: ChainReads, store: AssetStore, number: TaskId) -> TaskView:
     return TaskView(
         task=task,
         spec=spec,
-        document=_document(spec, store) if spec is not None else None,
+        document=stored_document(spec, store) if spec is not None else None,
         submissions=chain.submissions(number),
         attempts=attempts,
         progress=progress_of(attempts, chain, store),
@@ -127,7 +127,8 @@ def _numbers(chain: ChainReads, role: AccountRole, kind: Kind | None) -> list[Ta
     return sorted({*opened, *chain.offers(chain.account)})
 
 
-def _document(spec: Spec, store: AssetStore) -> Document | None:
+def stored_document(spec: Spec, store: AssetStore) -> Document | None:
+    """Return the document of a task; None if it is not in storage."""
     try:
         return read_document(store.read_file(spec.digest, FILE_NAME, limit=MAX_DOCUMENT))
     except (StorageError, ValueError):

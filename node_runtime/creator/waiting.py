@@ -10,6 +10,7 @@ from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
 
 from .endings import failures, why_it_ended
+from .mentions import MentionTask, numbered
 from .node_reports import NodeReport, why_no_node_takes_it
 from .tasks import TaskView
 from .watch import stall_reason, unaffordable_offer
@@ -25,23 +26,33 @@ def _elsewhere() -> None:
 
 
 def why_it_waits(
-    view: TaskView, chain: ChainReads, *, now: int, store: AssetStore | None = None, nodes: ReadNodes = _elsewhere
+    view: TaskView,
+    chain: ChainReads,
+    *,
+    now: int,
+    store: AssetStore | None = None,
+    nodes: ReadNodes = _elsewhere,
+    mention: MentionTask = numbered,
 ) -> tuple[str, ...]:
     """Return the reasons, as sentences, why the task does not progress, or why it ended without a result.
 
-    ``store`` has the logs of failed attempts. Of nodes elsewhere only what the chain knows is told.
+    ``store`` has the logs of failed attempts, ``mention`` names other tasks. Of nodes elsewhere only what the chain
+    knows is told.
     """
     task = view.task
     if task.state is TaskState.WAITING:
-        return tuple(_parents(view, chain))
+        return tuple(_parents(view, chain, mention))
     if task.state.final:
-        return tuple(why_it_ended(view, chain, store))
+        return tuple(why_it_ended(view, chain, store, mention=mention))
     reasons = [*failures(view, store), _paused(view)] if task.state is TaskState.PAUSED else []
+    if task.state is TaskState.CLOSING:
+        reasons += _closing(view, chain.account)
     head = chain.now()
     reasons += _reviews(view, chain.account, now=now, head=head)
     if task.state is TaskState.OPEN and task.free_slots > 0:
         reasons += [*_rejections(view), *failures(view, store)]
-        reasons += _not_taken(view, chain, nodes, now=time_before(task.terms.deadline, estimate=now, head=head))
+        at = time_before(task.terms.deadline, estimate=now, head=head)
+        reasons += _not_taken(view, chain, nodes, mention, now=at)
     return tuple(reasons)
 
 
@@ -54,6 +65,23 @@ def _paused(view: TaskView) -> str:
         f"then 'node-runtime resume {number}' or 'node-runtime cancel {number}'; else {end}. "
         f"Where the reports are right, 'node-runtime confirm {number}' gives back what is held for them"
     )
+
+
+def _closing(view: TaskView, account: Account) -> Iterator[str]:
+    """Yield what a closing task still waits for before it is final."""
+    task, counters = view.task, view.task.counters
+    ends = [f"{_are(counters.live, 'attempt at work', 'attempts at work')} over"] * bool(counters.live)
+    ends += [f"{_are(counters.submitted, 'result', 'results')} decided"] * bool(counters.submitted)
+    if ends:
+        yield f"nobody can take it any more; it ends when {' and '.join(ends)}"
+    due = [one.due for one in view.attempts if one.state is AssignmentState.LIVE]
+    if due:
+        stop = f"; 'node-runtime cancel {task.id} --abort' stops that" if task.creator == account else ""
+        yield f"what is at work may finish until {moment(max(due))}, to be paid when it is accepted{stop}"
+
+
+def _are(count: int, one: str, several: str) -> str:
+    return f"1 {one} is" if count == 1 else f"{count} {several} are"
 
 
 def _reviews(view: TaskView, account: Account, *, now: int, head: int) -> Iterator[str]:
@@ -82,27 +110,27 @@ def _is_over(submission: Submission, *, now: int, head: int) -> bool:
     return time_before(until, estimate=now, head=head) > until
 
 
-def _parents(view: TaskView, chain: ChainReads) -> Iterator[str]:
+def _parents(view: TaskView, chain: ChainReads, mention: MentionTask) -> Iterator[str]:
     for number in view.spec.parents if view.spec is not None else ():
         parent = chain.task(number)
         if parent is not None and parent.counters.accepted == 0:
-            yield f"it waits for the model of task {number}, which is {parent.state}"
+            yield f"it waits for the model of {mention(number)}, which is {parent.state}"
 
 
-def _not_taken(view: TaskView, chain: ChainReads, nodes: ReadNodes, *, now: int) -> Iterator[str]:
+def _not_taken(view: TaskView, chain: ChainReads, nodes: ReadNodes, mention: MentionTask, *, now: int) -> Iterator[str]:
     """Yield the one reason why a slot is free."""
     task, terms = view.task, view.task.terms
     here = nodes()
     if now > terms.deadline - chain.bounds().min_timeout:
         yield f"its deadline is too near for anybody to start: {moment(terms.deadline)}"
-    elif here is None and (stalled := stall_reason(task, chain, now=now)) is not None:
+    elif here is None and (stalled := stall_reason(task, chain, now=now, mention=mention)) is not None:
         yield stalled
     elif view.document is None:
         yield "its document is not in this storage: nodes which use the same storage can't read it either"
     elif terms.assignee is not None:
         again = " again" if view.attempts or view.submissions else ""
         known = next((one for one in here or () if one.account == terms.assignee), None)
-        lack = unaffordable_offer(task, chain)
+        lack = unaffordable_offer(task, chain, mention)
         yield (
             lack
             or (known and known.why_not(task.id))

@@ -8,32 +8,37 @@ from node_runtime.domain.task import Assignment, AssignmentState, Task, TaskId, 
 from node_runtime.domain.units import amount, moment
 from node_runtime.ports.chain import ChainReads
 
+from .mentions import MentionTask, numbered
+
 STALLED_AFTER = 60_000  # ms without a new claim after which a task counts as stalled
 
 
-def stall_reason(task: Task, chain: ChainReads, *, now: int) -> str | None:
+def stall_reason(task: Task, chain: ChainReads, *, now: int, mention: MentionTask = numbered) -> str | None:
     """Return the reason why the task is stalled, with a remedy; None while it is worked on or may be claimed."""
     match task.state:
         case TaskState.PAUSED:
-            return f"task {task.id} is paused: {_remedy(task)}, or open it again with 'node-runtime resume {task.id}'"
+            return (
+                f"{mention(task.id)} is paused: {_remedy(task)}, or open it again with 'node-runtime resume {task.id}'"
+            )
         case TaskState.OPEN:
             patient = now < task.created + STALLED_AFTER
-            return _stalled(task, now) or (None if patient else unaffordable_offer(task, chain))
+            return _stalled(task, now, mention) or (None if patient else unaffordable_offer(task, chain, mention))
         case TaskState.WAITING:
-            return _parent_stalled(task, chain, now)
+            return _parent_stalled(task, chain, now, mention)
     return None
 
 
-def _stalled(task: Task, now: int) -> str | None:
+def _stalled(task: Task, now: int, mention: MentionTask) -> str | None:
     if task.stalled_since is None or now < task.stalled_since + STALLED_AFTER:
         return None
     since = moment(task.stalled_since)
     return (
-        f"task {task.id}: since {since} everyone who took it is out of attempts, and nobody else came: {_remedy(task)}"
+        f"{mention(task.id)}: since {since} everyone who took it is out of attempts, and nobody else came: "
+        f"{_remedy(task)}"
     )
 
 
-def unaffordable_offer(task: Task, chain: ChainReads) -> str | None:
+def unaffordable_offer(task: Task, chain: ChainReads, mention: MentionTask) -> str | None:
     """Return a message for an offer whose assignee can't afford the bond."""
     assignee, bond = task.terms.assignee, task.terms.bond
     if assignee is None or task.counters.live:
@@ -42,18 +47,18 @@ def unaffordable_offer(task: Task, chain: ChainReads) -> str | None:
     if free >= bond:
         return None
     return (
-        f"task {task.id} is offered to {assignee} only, which has {amount(free)} free, and the bond is {amount(bond)}: "
-        f"fund that account, or give the task up with 'node-runtime cancel {task.id}'"
+        f"{mention(task.id)} is offered to {assignee} only, which has {amount(free)} free, and the bond is "
+        f"{amount(bond)}: fund that account, or give the task up with 'node-runtime cancel {task.id}'"
     )
 
 
-def _parent_stalled(task: Task, chain: ChainReads, now: int) -> str | None:
+def _parent_stalled(task: Task, chain: ChainReads, now: int, mention: MentionTask) -> str | None:
     """Return a message for a task that waits for the model of a stalled task."""
     spec = chain.spec(task.id)
     parents = [chain.task(number) for number in spec.parents] if spec is not None else []
-    reasons = [stall_reason(parent, chain, now=now) for parent in parents if parent is not None]
+    reasons = [stall_reason(parent, chain, now=now, mention=mention) for parent in parents if parent is not None]
     reason = next((reason for reason in reasons if reason is not None), None)
-    return None if reason is None else f"task {task.id} waits for a model: {reason}"
+    return None if reason is None else f"{mention(task.id)} waits for a model: {reason}"
 
 
 def _remedy(task: Task) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from substrateinterface import Keypair, SubstrateInterface
 
-from node_runtime.creator.models import leaderboard, makers
+from node_runtime.creator.mentions import Mentions
+from node_runtime.creator.models import leaderboard
 from node_runtime.devnet.sealing import wall_clock
 from node_runtime.domain.assets import (
     Account,
@@ -35,6 +36,7 @@ from node_runtime.domain.task import (
 )
 from node_runtime.errors import FailureCategory
 from node_runtime.spec.bounds import packaged_bounds
+from node_runtime.stores.memory import MemoryStore
 from tests.contract.chain_twins import world
 from tests.contract.chain_world import (
     BOND,
@@ -169,7 +171,7 @@ def test_a_certified_score_names_its_voucher(world: World) -> None:
     )  # fmt: skip
     assert (kept.scorer, kept.payer) == (world.other.account, world.creator.account)
     places = leaderboard(world.creator.scores(objective), Direction.HIGHER)
-    assert makers(world.creator, places)[model] == training
+    assert Mentions(world.creator, MemoryStore()).task_of(places[0].model) == training
 
 
 def test_the_judge_accepts_a_result_under_review(world: World) -> None:

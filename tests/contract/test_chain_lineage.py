@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from node_runtime.cli.tables import UNKNOWABLE, print_lineages
+from node_runtime.cli.lineage import UNKNOWABLE, print_lineages
+from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.models import lineage_of, lineages
 from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, ModelId, SameBytes, SubmissionId, Visibility
 from node_runtime.domain.task import TaskId
+from node_runtime.stores.memory import MemoryStore
 from node_runtime.substrate.client import SubstrateChain
 from tests.contract.chain_world import World, model_result
 
@@ -52,7 +54,7 @@ def test_show_names_a_models_maker_its_inputs_owners_and_equal_bytes_of_others(
 
     made = lineages(world.other, world.other.submissions(task))
     assert made[0].models[0].same_bytes == (SameBytes(digest=digest, model=first),)
-    print_lineages(made)
+    print_lineages(made, Mentions(world.other, MemoryStore()))
     output = capsys.readouterr().out
     assert f"model {heir}" in output
     assert f"made by {world.worker.account}, paid for by {world.creator.account}" in output

@@ -64,9 +64,17 @@ def test_a_cancel_tells_what_goes_on_and_a_second_one_how_it_ended(desk: Desk, n
     (task,) = parsed(nrt("submit", "task.yaml", "--json"))["tasks"]
     number = str(task["id"])
     desk.worker.assign_task(task["id"])
-    state, goes_on = nrt("cancel", number).stdout.splitlines()
+    state, *goes_on = nrt("cancel", number).stdout.splitlines()
     assert state.startswith(f"task {number} is closing; held for it: ")
-    assert goes_on == f"1 attempt at work may finish, to be paid; 'node-runtime cancel {number} --abort' stops that"
+    waits_for, ends = goes_on
+    assert waits_for == "nobody can take it any more; it ends when 1 attempt at work is over"
+    assert re.fullmatch(
+        r"what is at work may finish until [0-9-]+ [0-9:]+, to be paid when it is accepted; "
+        rf"'node-runtime cancel {number} --abort' stops that",
+        ends,
+    )
+    shown = nrt("show", number).stdout
+    assert all(f"  ▸ {reason}\n" in shown for reason in goes_on)
     nrt("cancel", number, "--abort")
     again = nrt("cancel", number)
     assert again.returncode == 3

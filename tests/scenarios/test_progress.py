@@ -235,8 +235,8 @@ def test_the_local_networks_nodes_are_told_while_they_are_at_work(desk: Desk, tm
     task = desk.submit(AUTO).tasks[0].id
     node = at_work(desk, task, tmp_path)
     node.stage("train-image")
-    (told,) = (line for line in status.lines() if f"task {task}," in line)
-    assert told.startswith(f"node bob, task {task}, attempt 1: train image for ")
+    (told,) = (line for line in status.lines() if f"task {task} round-1," in line)
+    assert told.startswith(f"node bob, task {task} round-1, attempt 1: train image for ")
     assert told.endswith(" left")
     sent(desk, node.hold)
-    assert not any(f"task {task}," in line for line in status.lines())
+    assert not any(f"task {task} " in line for line in status.lines())

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from node_runtime.cli.lazy_group import COMMANDS, command_of
+from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.tasks import view_task
 from node_runtime.creator.waiting import why_it_waits
 from node_runtime.domain.task import TaskId
@@ -34,7 +35,8 @@ def failed(desk: Desk) -> TaskId:
 
 def why(desk: Desk, task: TaskId) -> str:
     view = view_task(desk.chain, desk.store, task)
-    told = why_it_waits(view, desk.chain, now=desk.chain.now(), store=desk.store)
+    mention = Mentions(desk.chain, desk.store).task
+    told = why_it_waits(view, desk.chain, now=desk.chain.now(), store=desk.store, mention=mention)
     return re.sub(r"[0-9]{4}-[0-9-]+ [0-9:]+", "T", "\n".join(told))
 
 
@@ -43,10 +45,11 @@ def test_a_cancelled_child_names_the_parent_that_ended_and_how(desk: Desk) -> No
     child = child_of(desk, parent)
     grandchild = child_of(desk, child)
     desk.chain.cancel_task(parent, abort=False)
-    root = f"task {parent} was cancelled by its creator at T; see 'node-runtime show {parent}'"
-    assert why(desk, child) == f"it was cancelled at T with task {parent}, whose model it needs: {root}"
+    root = f"task {parent} round-1 was cancelled by its creator at T; see 'node-runtime show {parent}'"
+    assert why(desk, child) == f"it was cancelled at T with task {parent} round-1, whose model it needs: {root}"
     assert why(desk, grandchild) == (
-        f"it was cancelled at T with task {child}, whose model it needs; that one with task {parent}: {root}"
+        f"it was cancelled at T with task {child} round-1, whose model it needs; that one with "
+        f"task {parent} round-1: {root}"
     )
     assert why(desk, parent) == (
         f"{desk.worker.account} took it, but its attempt failed (task_error): stage train: exited with 3; "
@@ -64,11 +67,29 @@ def test_a_child_that_its_creator_cancelled_before_its_parent_ended_says_so(desk
     assert why(desk, child) == "it was cancelled at T by its creator"
 
 
+def test_a_closing_task_says_what_it_still_waits_for(desk: Desk) -> None:
+    task = desk.submit(TRAINING + "slots: 2\n").tasks[0].id
+    desk.worker.assign_task(task)
+    desk.chain.cancel_task(task, abort=False)
+    at_work, *others = why(desk, task).splitlines()
+    assert at_work == "nobody can take it any more; it ends when 1 attempt at work is over"
+    assert others == [
+        f"what is at work may finish until T, to be paid when it is accepted; 'node-runtime cancel {task} --abort' "
+        "stops that"
+    ]
+    reviewed = submitted(desk)
+    worked(desk, reviewed)
+    desk.chain.cancel_task(reviewed, abort=False)
+    judged, waits, _ = why(desk, reviewed).splitlines()
+    assert judged == "nobody can take it any more; it ends when 1 result is decided"
+    assert waits.endswith("waits for you until T, then it counts as accepted")
+
+
 def test_an_offer_whose_account_cannot_pay_the_bond_is_told_at_once(desk: Desk) -> None:
     poor = "5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM"
     task = desk.submit(TRAINING + f"assign_to: {poor}\n").tasks[0].id
     assert why(desk, task) == (
-        f"task {task} is offered to {poor} only, which has 0 UNIT free, and the bond is 1 UNIT: "
+        f"task {task} round-1 is offered to {poor} only, which has 0 UNIT free, and the bond is 1 UNIT: "
         f"fund that account, or give the task up with 'node-runtime cancel {task}'"
     )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from node_runtime.creator.results import numbers_beside, staying
 from node_runtime.creator.review import check_reason
-from node_runtime.domain.units import size
+from node_runtime.domain.units import plain, size
 from node_runtime.errors import InputError
 from node_runtime.platform.printable import Say
 
@@ -115,10 +115,10 @@ def describe(received: Received) -> Iterator[str]:
     one, document = received.submission, received.document
     yield f"submission {one.id} of {one.worker}, in {received.folder}"
     for perf in one.result.perfs[:1]:
-        yield f"  score {perf.value:.6g}; accepting decides who vouches for it"
+        yield f"  score {plain(perf.value)}; accepting decides who vouches for it"
     if one.same_as is not None:
         yield f"  its outputs are the same as those of submission {one.same_as}, which came before"
-    yield from (f"  {name!r} {value:g}" for name, value in numbers_beside(document))
+    yield from (f"  {name!r} {value}" for name, value in numbers_beside(document))
     for run in document.stages:
         yield f"  container {run.name!r}: {run.seconds:.1f} s"
     for agreed in received.agreed:

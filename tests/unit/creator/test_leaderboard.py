@@ -24,9 +24,9 @@ def score(model: ModelId, voucher: Voucher, value: str) -> CertifiedScore:
     )
 
 
-def place(model: ModelId, voucher: Voucher, *values: str) -> Place:
+def place(rank: int | None, model: ModelId, voucher: Voucher, *values: str) -> Place:
     least, median, most = map(Decimal, values[-3:])
-    return Place(model=model, voucher=voucher, count=int(values[0]), least=least, median=median, most=most)
+    return Place(rank=rank, model=model, voucher=voucher, count=int(values[0]), least=least, median=median, most=most)
 
 
 SCORES = (
@@ -42,13 +42,22 @@ SCORES = (
 
 
 @pytest.mark.parametrize("direction", Direction)
-def test_each_model_is_listed_once_with_its_highest_voucher_and_the_range_of_those_scores(direction: Direction) -> None:
-    first = place(FIRST, Voucher.INDEPENDENT, "3", "0.2", "0.9", "0.99")
-    second = place(SECOND, Voucher.OWNER, "2", "0.5", "0.5", "0.6")
-    ranked = (first, second) if direction is Direction.HIGHER else (second, first)
-    assert leaderboard(SCORES, direction) == leaderboard(reversed(SCORES), direction) == ranked
+def test_each_model_is_ranked_by_its_highest_voucher_with_the_range_of_those_scores(direction: Direction) -> None:
+    higher = direction is Direction.HIGHER
+    first = place(1 if higher else 2, FIRST, Voucher.INDEPENDENT, "3", "0.2", "0.9", "0.99")
+    second = place(2 if higher else 1, SECOND, Voucher.OWNER, "2", "0.5", "0.5", "0.6")
+    ranked = (first, second) if higher else (second, first)
+    assert leaderboard(SCORES, direction)[:2] == leaderboard(SCORES[::-1], direction)[:2] == ranked
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_scores_that_a_models_makers_vouch_for_follow_without_a_rank(direction: Direction) -> None:
+    own = leaderboard((*SCORES, score(SECOND, Voucher.OWN, "0.5")), direction)[2:]
+    ones = [place(None, model, Voucher.OWN, "1", "1", "1", "1") for model in (FIRST, THIRD)]
+    half = place(None, SECOND, Voucher.OWN, "1", "0.5", "0.5", "0.5")
+    assert own == ((*ones, half) if direction is Direction.HIGHER else (half, *ones))
 
 
 def test_a_committee_takes_precedence_over_other_vouchers() -> None:
-    (only,) = leaderboard((*SCORES[:3], score(FIRST, Voucher.COMMITTEE, "0.1")), Direction.HIGHER)
-    assert only == place(FIRST, Voucher.COMMITTEE, "1", "0.1", "0.1", "0.1")
+    first, *_ = leaderboard((*SCORES[:3], score(FIRST, Voucher.COMMITTEE, "0.1")), Direction.HIGHER)
+    assert first == place(1, FIRST, Voucher.COMMITTEE, "1", "0.1", "0.1", "0.1")

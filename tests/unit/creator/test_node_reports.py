@@ -78,8 +78,8 @@ def node(name: str = "bob", refusal: str = "", **changed: object) -> NodeReport:
             "node bob claims nothing: the engine hangs",
         ),
         (
-            (node(free_slots=0, works_on=(TaskId(3), TaskId(4))),),
-            "node bob has no free slot: it works on task 3 and 4",
+            (node(free_slots=0, works_on=("task 3 first", "task 4 second")),),
+            "node bob has no free slot: it works on task 3 first and task 4 second",
         ),
         ((node(),), "node bob has not looked at it yet"),
         ((node(late=frozenset({TaskId(7)})),), "node bob lost it to a faster node a moment ago"),
