@@ -165,7 +165,6 @@ def _places(observed: ExitStatus) -> str:
 
 _START = 19  # index of the start time in /proc/PID/stat, counted after the command's name
 _EVENT_DELAY = 0.3  # seconds after a container's end within which the engine may still record its kill event
-_EVENT_DELAY_CLEAN = 0.05  # the same after exit code 0; shorter than the delay until the end is noticed
 
 
 def inspected(client: docker.APIClient, container: str, observed: ExitStatus) -> ExitStatus:
@@ -220,11 +219,15 @@ def stopped_externally(client: docker.APIClient, container: str) -> bool:
     Call it soon after the end of a container that this node didn't stop: the engine keeps a few hundred events.
     """
     state = client.inspect_container(container)["State"]
-    late = _EVENT_DELAY if state["ExitCode"] else _EVENT_DELAY_CLEAN
-    since, until = f"{moment(state['StartedAt']):.6f}", f"{moment(state['FinishedAt']) + late:.6f}"
-    filters = {"container": container, "event": "kill"}
-    with closing(client.events(since=since, until=until, filters=filters)) as events:  # type: ignore[call-overload]
-        return any(True for _ in events)
+    since, until = f"{moment(state['StartedAt']):.6f}", f"{moment(state['FinishedAt']) + _EVENT_DELAY:.6f}"
+    filters = {"container": container, "event": ["kill", "die"]}
+    with closing(client.events(since=since, until=until, filters=filters, decode=True)) as events:  # type: ignore[call-overload]
+        for event in events:
+            if event["Action"] == "kill":
+                return True
+            if state["ExitCode"] == 0:  # it handled the signal and ended later, so the signal's event came before
+                return False
+    return False
 
 
 def moment(text: str) -> float:
