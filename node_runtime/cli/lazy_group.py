@@ -91,7 +91,7 @@ ANYONE = (
 CREATORS = (
     Listed(
         "check",
-        "submission:check",
+        "check:check",
         "Check a file and report every mistake with its line, without chain or storage.",
         example="check my-task/task.yaml",
     ),

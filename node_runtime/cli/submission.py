@@ -1,4 +1,4 @@
-"""Commands of creators on files: check, run, submit."""
+"""Commands of creators on files: run, submit."""
 
 import threading
 from pathlib import Path
@@ -8,38 +8,13 @@ import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_storing_session
 from node_runtime.creator.submit import SubmitJournal, submit
-from node_runtime.creator.terms import blocking, escrow
 from node_runtime.domain.clock import CLOCK_REMEDY, ClockStanding, describe_skew, standing_of
-from node_runtime.domain.parameters import describe_parameters
-from node_runtime.domain.price import Bounds
 from node_runtime.domain.task import TaskState
-from node_runtime.domain.units import amount, plain
-from node_runtime.spec.bounds import packaged_bounds
-from node_runtime.spec.read import SpecFile, read_specs
+from node_runtime.domain.units import plain
 
-from .output import counted, line, print_json, progress, warn
+from .check import FileArgument, read_warned
+from .output import line, print_json, progress, warn
 from .watching import follow_tasks
-
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A YAML with one or more documents.")]
-
-
-def check(file: FileArgument) -> None:
-    """Check a file and report every mistake with its line, without chain or storage."""
-    bounds = packaged_bounds()
-    read = _read(file, bounds=bounds)
-    specs = [spec for _, spec in read.tasks]
-    for spec in read.objectives:
-        line(f"objective  {spec.name}: {counted(len(spec.samples), 'Test sample')}")
-    for task in specs:
-        pays = f"{amount(task.reward)} for each of {task.slots}, holds {amount(escrow([task], bounds))}"
-        line(f"{task.kind_name:<9}  {task.name}: {pays}")
-        if task.parameters is not None:
-            line(f"           parameters: {describe_parameters(task.parameters)}", style="dim")
-        line(f"           keeping a slot of it from others costs at least {amount(blocking(task))} a day", style="dim")
-    if specs:
-        held = amount(escrow(specs, bounds))
-        line(f"together they hold {held}; submit tells the price of bytes and fees before it sends", style="dim")
-    line(f"{file} is fine", style="green")
 
 
 def run(
@@ -51,7 +26,7 @@ def run(
     from node_runtime.creator.local_run import run_locally
     from node_runtime.platform.signals import interrupt_on_signals
 
-    read = _read(file)
+    read = read_warned(file)
     interrupt_on_signals()  # so that the container is stopped with the command
     with open_bench(output, say=line) as bench:
         results = run_locally(read, bench)
@@ -75,7 +50,7 @@ def submit_file(
 
     Repeated, it creates new tasks, unless it was interrupted before: then it resumes.
     """
-    read = _read(file)
+    read = read_warned(file)
     session = open_storing_session(chain, key, storage, priced=True)
     journal = SubmitJournal.of(session.url, session.chain.account)
     submitted = submit(read, session.chain, session.store, say=progress(quiet=as_json), journal=journal)
@@ -102,10 +77,3 @@ def _warn_of_clock(skew: int) -> None:
             f"{describe_skew(skew)}, by which deadlines and reviews end: at other times than this machine will show; "
             f"{CLOCK_REMEDY}"
         )
-
-
-def _read(file: Path, *, bounds: Bounds | None = None) -> SpecFile:
-    read = read_specs(file, bounds=bounds)
-    for warning in read.warnings:
-        warn(warning)
-    return read

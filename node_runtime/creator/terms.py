@@ -1,6 +1,7 @@
 """The terms of a task on chain, and the price of a submission before anything is sent."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from node_runtime.domain.assets import Account, Digest, ObjectiveId
 from node_runtime.domain.document import Document, asset_ref
@@ -50,9 +51,40 @@ def _review(spec: TaskSpec, creator: Account) -> Review:
     return Review(judge=creator, window=validation.manual.window if validation.manual is not None else 0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Escrow:
+    """What the chain holds of a task's creator, and its parts: amounts in base units.
+
+    ``rewards`` are one ``reward`` for each of the ``slots``; ``rejections`` one ``rejection``, the creator's fee for
+    rejecting a result, for each of the ``max_rejects``.
+    """
+
+    slots: int
+    reward: int
+    rewards: int
+    max_rejects: int
+    rejection: int
+    rejections: int
+    total: int
+
+
+def escrow_of(spec: TaskSpec, bounds: Bounds) -> Escrow:
+    rejection = bounds.rejection(spec.reward)
+    rewards, rejections = spec.slots * spec.reward, spec.rejects * rejection
+    return Escrow(
+        slots=spec.slots,
+        reward=spec.reward,
+        rewards=rewards,
+        max_rejects=spec.rejects,
+        rejection=rejection,
+        rejections=rejections,
+        total=rewards + rejections,
+    )
+
+
 def escrow(specs: Sequence[TaskSpec], bounds: Bounds) -> int:
     """Return the base units that the chain holds for the tasks' rewards and rejection fees."""
-    return sum(spec.slots * spec.reward + spec.rejects * bounds.rejection(spec.reward) for spec in specs)
+    return sum(escrow_of(spec, bounds).total for spec in specs)
 
 
 def blocking(spec: TaskSpec) -> int:

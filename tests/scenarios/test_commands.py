@@ -43,8 +43,10 @@ def parsed(ended: subprocess.CompletedProcess[str]) -> Any:
 def test_a_task_is_checked_submitted_listed_shown_and_cancelled(desk: Desk, nrt: Nrt) -> None:
     (desk.folder / "task.yaml").write_text(TRAINING)
     checked = nrt("check", "task.yaml").stdout
-    assert "round-1: 10 UNIT for each of 1, holds 12 UNIT" in checked
-    assert "keeping a slot of it from others costs at least 14.4 UNIT a day" in checked  # a bond of 1, for 25 minutes
+    assert re.search(
+        r"^training +round-1 +1 × 10 +2 × 1 +12 +14.4 a day", checked, re.MULTILINE
+    )  # a bond of 1, for 25 m
+    assert checked.endswith("task.yaml is fine; submitting it holds 12 UNIT\n")
     (task,) = parsed(nrt("submit", "task.yaml", "--json"))["tasks"]
     number = str(task["id"])
     assert parsed(nrt("list", "--status", "open", "--json"))[-1]["document"]["name"] == "round-1"
@@ -57,6 +59,35 @@ def test_a_task_is_checked_submitted_listed_shown_and_cancelled(desk: Desk, nrt:
     assert "has no results; it is cancelled" in nrt("results", number).stdout
     assert parsed(nrt("results", number, "--json")) == {"results": [], "annotations": None}
     assert parsed(nrt("logs", number, "--json")) == []
+
+
+def test_a_check_explains_what_each_task_and_all_of_them_hold(desk: Desk, nrt: Nrt) -> None:
+    second = TRAINING.replace("round-1", "second-one").replace("manual", "auto") + "slots: 3\n"
+    (desk.folder / "task.yaml").write_text(f"{TRAINING.replace('10', '5')}---\n{second}parameters: {{depth: 4}}\n")
+    *shown, fine = nrt("check", "task.yaml").stdout.splitlines()
+    assert fine == "task.yaml is fine; submitting it holds 36 UNIT"
+    assert [row.rstrip() for row in shown] == [
+        "kind      task        rewards  rejections  held    blocking",
+        "training  round-1       1 × 5     2 × 0.5     6   7.2 a day",
+        "training  second-one   3 × 10           –    30  14.4 a day",
+        "in all                     35           1    36",
+        "",
+        "rewards     slots × the reward of an accepted result",
+        "rejections  max_rejects × what rejecting a result costs you, 10 % of the reward",
+        "held        their sum in UNIT, from submit on; what isn't spent comes back",
+        "besides     the price of bytes and transactions; submit tells it before it sends",
+        "blocking    what it costs somebody at least to keep a slot from others",
+        "",
+        "task        parameters",
+        "second-one  depth 4",
+        "",
+    ]
+    assert max(map(len, shown)) <= 80
+    found = parsed(nrt("check", "task.yaml", "--json"))
+    parts = {"slots": 1, "reward": 5 * UNIT, "rewards": 5 * UNIT, "max_rejects": 2, "rejection": UNIT // 2}
+    assert found["tasks"][0]["held"] == parts | {"rejections": UNIT, "total": 6 * UNIT}
+    assert (found["rewards"], found["rejections"], found["held"]) == (35 * UNIT, UNIT, 36 * UNIT)
+    assert (found["tasks"][1]["parameters"], found["objectives"]) == ({"depth": 4}, [])
 
 
 def test_a_cancel_tells_what_goes_on_and_a_second_one_how_it_ended(desk: Desk, nrt: Nrt) -> None:

@@ -1,6 +1,7 @@
 """A new kind takes one module and one line: `echo`, defined in this file, passes check, document and outputs."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -8,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 import pytest
 from pydantic import Field
 
-from node_runtime.cli.submission import check
+from node_runtime.cli.check import check
 from node_runtime.domain.assets import Account, AssetKind, AssetRef, Digest
 from node_runtime.domain.document import Document
 from node_runtime.errors import FailureCategory, SpecError, TaskFailed
@@ -126,7 +127,7 @@ def test_check_reads_its_yaml_and_tells_its_mistakes_at_their_place(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     check(file)
-    assert "echo       hill: 2 UNIT for each of 1" in capsys.readouterr().out
+    assert re.search(r"^echo +hill +1 × 2 +– +2 ", capsys.readouterr().out, re.MULTILINE)
     file.write_text(YAML.replace("[who, there]", "[silence]") + "volume: 3\n")
     with pytest.raises(SpecError, match=r"task\.yaml:6:1: unknown key 'volume'"):
         read_specs(file)

@@ -1,0 +1,119 @@
+"""The command `check`: the mistakes of a file, and what its tasks hold and why."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node_runtime.cli.session import JsonOption
+from node_runtime.creator.terms import Escrow, blocking, escrow_of
+from node_runtime.domain.parameters import describe_parameters
+from node_runtime.domain.price import Bounds
+from node_runtime.domain.units import amount, number
+from node_runtime.kinds import TaskSpec
+from node_runtime.spec.bounds import packaged_bounds
+from node_runtime.spec.read import SpecFile, read_specs
+
+from .output import counted, line, print_json, render, table, warn
+
+_REJECTION = "what rejecting a result costs you, {} % of the reward"
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A YAML with one or more documents.")]
+
+
+def check(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Check a file and report every mistake with its line, without chain or storage.
+
+    Shows what its tasks hold of your account from their submission on, and
+    the parts of it.
+    """
+    bounds = packaged_bounds()
+    read = read_warned(file, bounds=bounds)
+    specs = [spec for _, spec in read.tasks]
+    escrows = [escrow_of(spec, bounds) for spec in specs]
+    if as_json:
+        print_json(_as_json(read, specs, escrows))
+        return
+    for objective in read.objectives:
+        line(f"objective  {objective.name}: {counted(len(objective.samples), 'Test sample')}")
+    if not specs:
+        line(f"{file} is fine", style="green")
+        return
+    _print_escrows(specs, escrows)
+    _print_meanings(bounds, rejections=any(one.rejections for one in escrows))
+    _print_parameters(specs)
+    line("")
+    line(f"{file} is fine; submitting it holds {amount(sum(one.total for one in escrows))}", style="green")
+
+
+def read_warned(file: Path, *, bounds: Bounds | None = None) -> SpecFile:
+    """Read a file, and print its warnings."""
+    read = read_specs(file, bounds=bounds)
+    for warning in read.warnings:
+        warn(warning)
+    return read
+
+
+def _as_json(read: SpecFile, specs: Sequence[TaskSpec], escrows: Sequence[Escrow]) -> dict[str, object]:
+    return {
+        "objectives": [{"name": one.name, "samples": len(one.samples)} for one in read.objectives],
+        "tasks": [
+            {
+                "kind": spec.kind_name,
+                "name": spec.name,
+                "parameters": spec.parameters,
+                "held": held,
+                "blocking": blocking(spec),
+            }
+            for spec, held in zip(specs, escrows, strict=True)
+        ],
+        "rewards": sum(one.rewards for one in escrows),
+        "rejections": sum(one.rejections for one in escrows),
+        "held": sum(one.total for one in escrows),
+    }
+
+
+def _print_escrows(specs: Sequence[TaskSpec], escrows: Sequence[Escrow]) -> None:
+    """Print a row for each task, in UNIT, and their sum."""
+    figures = ("rewards", "rejections", "held", "blocking")
+    made = table("kind", "task", *figures, right=figures, whole=("kind", *figures))
+    for spec, held in zip(specs, escrows, strict=True):
+        made.add_row(
+            spec.kind_name,
+            spec.name,
+            f"{held.slots} × {number(held.reward)}",
+            f"{held.max_rejects} × {number(held.rejection)}" if held.rejections else "–",
+            number(held.total),
+            f"{number(blocking(spec))} a day",
+        )
+    if len(specs) > 1:
+        sums = (sum(getattr(one, part) for one in escrows) for part in ("rewards", "rejections", "total"))
+        made.add_row("in all", "", *map(number, sums), "", style="bold")
+    render(made)
+
+
+def _print_meanings(bounds: Bounds, *, rejections: bool) -> None:
+    """Print what each column of amounts means."""
+    made = table("", "")
+    for column, meaning in (
+        ("rewards", "slots × the reward of an accepted result"),
+        *((("rejections", f"max_rejects × {_REJECTION.format(bounds.reject_fee)}"),) if rejections else ()),
+        ("held", "their sum in UNIT, from submit on; what isn't spent comes back"),
+        ("besides", "the price of bytes and transactions; submit tells it before it sends"),
+        ("blocking", "what it costs somebody at least to keep a slot from others"),
+    ):
+        made.add_row(column, meaning, style="dim")
+    made.show_header = False
+    line("")
+    render(made)
+
+
+def _print_parameters(specs: Sequence[TaskSpec]) -> None:
+    made = table("task", "parameters", whole=("task",))
+    for spec in specs:
+        if spec.parameters is not None:
+            made.add_row(spec.name, describe_parameters(spec.parameters))
+    if made.row_count:
+        line("")
+        render(made)
