@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from examples.steps import Steps, errors_told
+from node_runtime.cli.listing import Table
 from node_runtime.cli.output import line, lines, render, styled, table
 from node_runtime.cli.progress import NodesStatus
 from node_runtime.creator.submit import Submitted, submit
@@ -154,7 +154,7 @@ def _unwrap(tree: Path, target: Path) -> None:
 
 def tasks_table(finished: list[Finished]) -> Table:
     made = table("task", "kind", "worker", "status", "accuracy", "standing", "seconds", right=("accuracy", "seconds"))
-    made.title, made.title_justify = "tasks", "left"
+    made.title = "tasks"
     for one in finished:
         score = one.submission.score
         accuracy, standing = (f"{score.value:.4f}", score.standing.value) if score is not None else ("", "")
@@ -173,7 +173,7 @@ def tasks_table(finished: list[Finished]) -> Table:
 def _balances_table(chain: SubstrateChain, before: dict[Account, Balance], finished: list[Finished]) -> Table:
     earned = sum(one.task.terms.reward for one in finished)
     made = table("account", "before", "after", "change", right=("before", "after", "change"))
-    made.title, made.title_justify = f"balances in UNIT: {number(earned)} of rewards, the rest is fees", "left"
+    made.title = f"balances in UNIT: {number(earned)} of rewards, the rest is fees"
     for name, account in _accounts(chain).items():
         then, now = _wealth(before[account]), _wealth(chain.balance(account))
         made.add_row(f"{name} {account[:6]}…", f"{then:,.4f}", f"{now:,.4f}", f"{now - then:+,.4f}")

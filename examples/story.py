@@ -10,10 +10,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.table import Table
 from substrateinterface.utils.ss58 import ss58_encode
 
 from examples.steps import Steps
+from node_runtime.cli.listing import Table
 from node_runtime.cli.output import table
 from node_runtime.cli.progress import NodesStatus
 from node_runtime.domain.assets import Account
@@ -113,7 +113,7 @@ def balances(stage: Stage) -> Table:
     if total != total_before:
         raise ChainError(f"{total - total_before:+} base units came from nowhere", remedy="look for who else was paid")
     made = table("role", "account", "before", "after", "change", right=("before", "after", "change"))
-    made.title, made.title_justify = "balances in UNIT, held amounts included; fees go to the treasury", "left"
+    made.title = "balances in UNIT, held amounts included; fees go to the treasury"
     for role, account in stage.accounts.items():
         then, now = stage.before[account], after[account]
         made.add_row(role, f"{account[:6]}…", *(f"{amount / UNIT:,.6f}" for amount in (then, now)), _signed(now - then))

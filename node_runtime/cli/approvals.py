@@ -16,7 +16,7 @@ from node_runtime.errors import NodeRuntimeError, NoSuchTask
 from node_runtime.platform.files import private_folder, write_private
 
 from .operator import DEFAULT_CONFIG, ConfigOption
-from .output import counted, line, print_json, styled, table
+from .output import counted, facts, line, print_json, styled
 from .output import render as render_table
 
 if TYPE_CHECKING:
@@ -131,8 +131,6 @@ def _read(number: TaskId, settings: "NodeConfig", chain: "SubstrateChain") -> Aw
 
 def _print(one: Awaiting, config: Path) -> None:
     render_table(styled((f"task {one.task}", "bold"), f"  {one.name}  {one.kind}"))
-    facts = table("", "")
-    facts.show_header = False
     told = [
         ("creator", one.creator),
         ("reward", f"{amount(one.reward)} for each result, bond {amount(one.bond)}"),
@@ -140,9 +138,7 @@ def _print(one: Awaiting, config: Path) -> None:
         ("wants", one.wants),
         ("approve", f"node-runtime approve {one.task}" + _named(config)),
     ]
-    for name, value in told:
-        facts.add_row(styled((name, "dim")), value)
-    render_table(facts)
+    facts(told)
 
 
 def _named(config: Path) -> str:

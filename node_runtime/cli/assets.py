@@ -99,7 +99,7 @@ def asset_list(
     if not found:
         line("no assets; submitting a file registers what it names")
         return
-    shown = table("asset", "digest")
+    shown = table("asset", "digest", whole=("digest",))
     for one in found:
         private = "private " if one.visibility is Visibility.PRIVATE else ""
         what = f"{one.label.capitalize()} sample" if one.label is not None else one.kind.replace("_", " ")

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 import node_runtime
-from node_runtime.config import MOST_SLOTS, UID_BASE, NodeConfig, load_config
+from node_runtime.config import UID_BASE, NodeConfig, load_config
 from node_runtime.domain.clock import CLOCK_REMEDY, TOLD, wall_clock
 from node_runtime.domain.units import amount, duration
 from node_runtime.engines import open_engine
@@ -39,9 +39,12 @@ from node_runtime.ports.engine import Confinement, ContainerEngine
 from node_runtime.worker.funding import pay_command, read_balance
 from node_runtime.worker.state_dir import ID
 
-from .output import print_json, render, styled, table
+from .output import facts, print_json
 
 _PASSWD, _SUBUID = Path("/etc/passwd"), Path("/etc/subuid")
+
+
+REMEDY = "give one of them another sandbox.uid_base in its node.yaml, far from these"
 
 
 def describe_isolation(confined: Confinement) -> str:
@@ -56,13 +59,12 @@ def describe_isolation(confined: Confinement) -> str:
 
 
 def ranges_of(configs: Sequence[Path]) -> tuple[UidRange, ...]:
-    """Return the uid ranges of these configurations, else of the local network's nodes, else the default of a new node.
+    """Return the uid ranges of these configurations, else of the local network's nodes.
 
     Raises `ConfigError` for an invalid configuration.
     """
     named = configs or sorted(network_folder().glob(f"{NODES}/*/node.yaml"))
-    found = tuple(_range(load_config(path)) for path in named)
-    return found or (UidRange(node="", first=UID_BASE, count=MOST_SLOTS),)
+    return tuple(_range(load_config(path)) for path in named)
 
 
 def collisions_of(ranges: Sequence[UidRange], *, engine: str) -> Iterator[str]:
@@ -104,12 +106,16 @@ LITTLE_DISK = 5 * GIB
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """The outcome of one check; with a remedy if it failed."""
+    """The outcome of one check; with a remedy if it failed, and only then."""
 
     name: str
     well: bool
     seen: str
     remedy: str = ""
+
+    def __post_init__(self) -> None:
+        if self.well and self.remedy:
+            raise ValueError(f"the check {self.name} is well and has a remedy")
 
 
 def run_doctor(configs: Sequence[Path] = (), *, as_json: bool) -> int:
@@ -118,14 +124,14 @@ def run_doctor(configs: Sequence[Path] = (), *, as_json: bool) -> int:
     if as_json:
         print_json(findings)
     else:
-        found = table("", "", "")
-        found.show_header = False
-        for finding in findings:
-            found.add_row(styled(("ok", "green") if finding.well else ("no", "red")), finding.name, finding.seen)
-            if finding.remedy:
-                found.add_row("", "", f"→ {finding.remedy}")
-        render(found)
+        facts((row for finding in findings for row in _rows(finding)), marks={"ok": "green", "no": "red"})
     return 0 if all(finding.well for finding in findings) else HostError.exit_code
+
+
+def _rows(finding: Finding) -> Iterator[tuple[str, str]]:
+    yield f"{'ok' if finding.well else 'no'}  {finding.name}", finding.seen
+    if finding.remedy:
+        yield "", f"→ {finding.remedy}"
 
 
 def _findings(configs: Sequence[Path]) -> Iterator[Finding]:
@@ -227,17 +233,16 @@ def _funds(file: Path) -> Finding:
 
 
 def _users(configs: Sequence[Path]) -> Finding:
-    """Check the uid range. A collision fails the check only for a configured range, not for a default."""
+    """Check the uid ranges of nodes that exist: a new node's is chosen by `init`."""
     url = _engine_url()
     ranges = ranges_of(configs)
-    with _trial_engine(uid_base=ranges[0].first) as engine:
+    with _trial_engine(uid_base=ranges[0].first if ranges else UID_BASE) as engine:
         confined = engine.confinement()
     seen = describe_isolation(confined)
     collided = tuple(collisions_of(ranges, engine=url)) if confined.user_per_slot else ()
     if not collided:
         return Finding(name="users", well=True, seen=seen)
-    remedy = "give the node another sandbox.uid_base in its node.yaml, far from these"
-    return Finding(name="users", well=not configs, seen="; ".join((seen, *collided)), remedy=remedy)
+    return Finding(name="users", well=False, seen="; ".join((seen, *collided)), remedy=REMEDY)
 
 
 @contextmanager

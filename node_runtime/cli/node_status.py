@@ -16,7 +16,7 @@ from node_runtime.localnet.record import NetworkFile
 from node_runtime.platform.paths import network_folder
 
 from .operator import DEFAULT_CONFIG, ConfigOption
-from .output import counted, line, paragraph, print_json, render, short, styled, table
+from .output import counted, facts, line, paragraph, print_json, render, short, styled, table
 
 if TYPE_CHECKING:
     from node_runtime.worker.policy import AllowList, Policy
@@ -108,11 +108,7 @@ def _print_status(found: "NodeStatus") -> None:
     render(styled((f"node {found.node}", "bold"), f"  {_state(found)}"))
     for obstacle in found.obstacles:
         paragraph(f"{obstacle.message}: {obstacle.remedy}", style="yellow", first="  ▸ ", rest="    ")
-    facts = table("", "")
-    for name, value in _facts(found):
-        facts.add_row(styled((name, "dim")), value)
-    facts.show_header = False
-    render(facts)
+    facts(_facts(found))
     _print_running(found)
     for waiting in found.outbox:
         line(_undelivered(waiting))
@@ -162,7 +158,7 @@ def _print_running(found: "NodeStatus") -> None:
     if not found.running:
         return
     now = wall_clock()
-    made = table("task", "attempt", "step", "began", "due", right=("task", "attempt"))
+    made = table("task", "attempt", "step", "began", "due", right=("task", "attempt"), whole=("began", "due"))
     for one in found.running:
         step = one.step.replace("_", " ") or ("begins" if found.process is not None else "nothing works on it")
         made.add_row(str(one.task), str(one.epoch), step, since(one.since, now=now), since(one.due, now=now))
@@ -190,7 +186,16 @@ def _print_refused(found: "NodeStatus") -> None:
 
 
 def _print_nodes(found: "dict[str, NodeStatus]", mention: MentionTask) -> None:
-    made = table("node", "account", "state", "slots", "works on", "UNIT free", right=("UNIT free",), whole=("node",))
+    made = table(
+        "node",
+        "account",
+        "state",
+        "slots",
+        "works on",
+        "UNIT free",
+        right=("UNIT free",),
+        whole=("node", "account", "slots"),
+    )
     for name, one in found.items():
         slots = one.capacity["slots"]
         made.add_row(

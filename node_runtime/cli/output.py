@@ -3,50 +3,23 @@
 No other module writes to the terminal. Control characters, and newlines within a single line, are escaped.
 """
 
-import re
-import secrets
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
-from decimal import Decimal
 from enum import StrEnum
 
 import typer
-from pydantic import BaseModel
-from pydantic_core import to_json
-from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
 from node_runtime.domain.task import SubmissionState, TaskState
-from node_runtime.domain.units import plain
 from node_runtime.platform.printable import json_text, many_lines, one_line, split_cut_style, without_styles
 
-
-def exact_json(value: object) -> str:
-    """Return indented JSON of nested dataclasses and models, with decimals in full precision."""
-    mark = secrets.token_hex(16)  # random, so that untrusted text can't contain it
-    written = to_json(_marked(value, mark), indent=2).decode()
-    return re.sub(rf'"{mark}(-?[0-9.]+)"', r"\1", written)
-
-
-def _marked(value: object, mark: str) -> object:
-    """Return the value with each `Decimal` replaced by the mark and its digits."""
-    if isinstance(value, Decimal):
-        return mark + plain(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _marked(getattr(value, field.name), mark) for field in fields(value)}
-    if isinstance(value, BaseModel):
-        return {name: _marked(member, mark) for name, member in value}
-    if isinstance(value, dict):
-        return {key: _marked(member, mark) for key, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [_marked(member, mark) for member in value]
-    return value
+from .exact_json import exact_json
+from .listing import Table, break_text
 
 
 class _Console(Console):
@@ -59,7 +32,6 @@ class _Console(Console):
 
 _console = _Console(highlight=False)
 _errors = _Console(highlight=False, stderr=True)
-_UNBROKEN = 10_000  # columns
 _INDENT = "  "  # of lines after the first, which may be untrusted
 _COLOURS = {
     TaskState.WAITING: "yellow",
@@ -74,14 +46,6 @@ _COLOURS = {
     SubmissionState.ACCEPTED: "green",
     SubmissionState.REJECTED: "red",
 }
-
-
-class _Table(Table):
-    """A table whose cells are plain text without markup, one line each before wrapping."""
-
-    def add_row(self, *cells: RenderableType | None, style: str | None = None, end_section: bool = False) -> None:  # type: ignore[override]
-        made = (Text(one_line(cell)) if isinstance(cell, str) else cell for cell in cells)
-        super().add_row(*made, style=style, end_section=end_section)
 
 
 def styled(*parts: str | tuple[str, str]) -> Text:
@@ -162,9 +126,13 @@ def _quote(to: Console, text: str) -> None:
 
 def render(shown: Table | Text) -> None:
     """Print a table or a line: within a terminal's width, elsewhere as wide as it is, so that no key is broken."""
-    if not _console.is_terminal:
-        _console.width = _UNBROKEN
-    _console.print(shown)
+    width = _console.width if _console.is_terminal else None
+    if isinstance(shown, Table):
+        told = shown.lines(width)
+    else:
+        told = iter([shown] if width is None else break_text(shown, width, cut=False))
+    for each in told:
+        _console.print(each, soft_wrap=True)
 
 
 def paragraph(text: str, style: str = "", *, first: str = "", rest: str = "") -> None:
@@ -275,12 +243,25 @@ def is_confirmed(question: str, *, default: bool) -> bool:
 
 
 def table(*columns: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> Table:
-    """Return an empty table; on a narrow terminal only columns that are not ``whole`` are wrapped."""
-    made = _Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        justify: JustifyMethod = "right" if column in right else "left"
-        made.add_column(column, justify=justify, overflow="fold", no_wrap=column in whole)
-    return made
+    """Return an empty table. Columns in ``right`` have numbers, those in ``whole`` are never broken."""
+    return Table(columns=columns, right=frozenset(right), whole=frozenset(whole))
+
+
+def facts(pairs: Iterable[tuple[str, str]], *, marks: Mapping[str, str] | None = None) -> None:
+    """Print labelled values, each wrapped beside its label on a terminal; paths and digests stay whole.
+
+    ``marks`` are styles of labels' first words; else a label is dim.
+    """
+    listed = [(one_line(name), one_line(value)) for name, value in pairs]
+    width = max((len(name) for name, _ in listed), default=0) + 2
+    for name, value in listed:
+        told = Text(_wrapped(value, _console, first=f"{name:<{width}}", rest=" " * width))
+        mark = name.partition(" ")[0]
+        if marks is not None and mark in marks:
+            told.stylize(marks[mark], 0, len(mark))
+        elif marks is None:
+            told.stylize("dim", 0, len(name))
+        _console.print(told, soft_wrap=True)
 
 
 def print_json(value: object) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from rich.table import Table
-
 from node_runtime.creator.live import AttemptProgress, progress_of
 from node_runtime.creator.mentions import Mentions
 from node_runtime.domain.task import Assignment, AssignmentState, TaskId
@@ -14,11 +12,22 @@ from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
 from node_runtime.runner.live_chunk import in_words
 
+from .listing import Table
 from .output import short, table
 
 
 def at_work_table(progress: Sequence[AttemptProgress], names: Mapping[TaskId, str]) -> Table:
-    made = table("at work", "name", "attempt", "worker", "stage", "elapsed", "left", right=("at work", "attempt"))
+    made = table(
+        "at work",
+        "name",
+        "attempt",
+        "worker",
+        "stage",
+        "elapsed",
+        "left",
+        right=("at work", "attempt"),
+        whole=("worker", "elapsed", "left"),
+    )
     for one in progress:
         made.add_row(
             str(one.task),

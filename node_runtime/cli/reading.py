@@ -7,7 +7,7 @@ from node_runtime.domain.assets import Visibility
 from node_runtime.domain.units import size
 from node_runtime.platform.printable import many_lines
 
-from .output import counted, line, quoted, render, styled, table
+from .output import counted, facts, line, quoted, render, table
 
 _LISTED = 20  # files of an asset
 
@@ -16,8 +16,7 @@ def print_asset(view: AssetView) -> None:
     """Print a registered asset, who may read it, and its first files."""
     asset = view.asset
     private = asset.visibility is Visibility.PRIVATE
-    facts = table("", "")
-    for name, value in (
+    told = (
         ("kind", asset.kind.replace("_", " ")),
         *((("label", str(asset.label)),) if asset.label is not None else ()),
         ("owner", asset.ref.owner),
@@ -26,14 +25,12 @@ def print_asset(view: AssetView) -> None:
         ("uri", asset.uri),
         ("storage", _stored(view)),
         ("who may", _who_may(view, private=private)),
-    ):
-        facts.add_row(styled((name, "dim")), value)
-    facts.show_header = False
-    render(facts)
+    )
+    facts(told)
     files = view.files or ()
     if files:
         line("")
-        listed = table("size", "file", right=("size",))
+        listed = table("size", "file", right=("size",), whole=("size", "file"))
         for file in files[:_LISTED]:
             listed.add_row(size(file.size), file.path)
         render(listed)

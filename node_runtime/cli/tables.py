@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
 from rich.text import Text
 
 from node_runtime.creator.agreement_report import Compared, compare_annotations
@@ -20,7 +19,8 @@ from node_runtime.errors import HostError, StorageError
 from node_runtime.ports.store import AssetStore
 from node_runtime.runner.result_document import ResultDocument
 
-from .output import coloured, counted, line, paragraph, render, short, styled, table, warn
+from .listing import Table
+from .output import coloured, counted, facts, line, paragraph, render, short, styled, table, warn
 from .progress import stage_of
 from .purge import describe_kept
 from .scores import note_rounding, score, score_range, scores_of
@@ -32,7 +32,7 @@ def task_table(views: Sequence[TaskView], *, now: int, worker: Account | None = 
     whose = ("creator",) * creators
     ends = ("deadline",) * any(not view.task.state.final for view in views)
     columns = ("task", "name", *whose, "kind", "status", *brought, "reward", *ends)
-    made = table(*columns, right=("task", "results"), whole=("creator", "kind", "status"))
+    made = table(*columns, right=("task", "results"), whole=("creator", "kind", "status", "deadline"))
     for view in views:
         task = view.task
         deadline = "" if task.state.final else since(task.terms.deadline, now=now).removeprefix("in ")
@@ -71,12 +71,8 @@ def print_task(
     render(styled((f"task {task.id}", "bold"), f"  {view.name}  {task.terms.kind}  ") + coloured(task.state))
     for reason in waits:
         paragraph(reason, style="yellow", first="  ▸ ", rest="    ")
-    facts = table("", "")
     records = [("records", describe_kept(kept, task.id, now=now))] if kept is not None else []
-    for name, value in (*_facts(view, now, mentions), *records):
-        facts.add_row(styled((name, "dim")), value)
-    facts.show_header = False
-    render(facts)
+    facts((*_facts(view, now, mentions), *records))
     if view.attempts:
         line("")
         render(attempt_table(view.attempts, now=now, progress=view.progress))
@@ -91,7 +87,9 @@ def attempt_table(attempts: Sequence[Assignment], *, now: int, progress: Sequenc
     """Return the table of attempts; with stage, elapsed time and time left of those at work."""
     at_work = {one.epoch: one for one in progress}
     times = ("stage", "elapsed", "left") if at_work else ()
-    made = table("attempt", "worker", "state", *times, "began", right=("attempt",))
+    made = table(
+        "attempt", "worker", "state", *times, "began", right=("attempt",), whole=("worker", "elapsed", "left", "began")
+    )
     for one in attempts:
         known = at_work.get(one.epoch)
         told = (stage_of(known), duration(known.elapsed), duration(known.left)) if known is not None else ("",) * 3
@@ -113,7 +111,7 @@ def result_table(results: Sequence[TaskResult]) -> Table:
     scored = any(result.submission.result.perfs for result in results)
     measured = any(result.document is not None for result in results)
     more = ("score", "counts as") * scored + ("seconds", "memory") * measured
-    made = table("submission", "worker", "status", *more, right=("submission",))
+    made = table("submission", "worker", "status", *more, right=("submission",), whole=("worker", "score"))
     for result in results:
         one = result.submission
         row: list[str | Text] = [str(one.id), short(one.worker), _status(one)]

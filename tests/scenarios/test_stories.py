@@ -64,7 +64,7 @@ def test_the_annotation_storys_person_is_refused_sends_and_is_rejected(
     assert f"submission {submission.id} of person 1 against the truth" in output
     with pytest.raises(InputError, match="not done"):
         story._check_done(task, stage)
-    assert balances(stage).row_count == len(story.ROLES) + 2
+    assert len(balances(stage).rows) == len(story.ROLES) + 2
 
 
 def test_the_model_storys_first_file_is_submitted_and_its_scores_are_compared(
@@ -85,5 +85,5 @@ def test_the_model_storys_first_file_is_submitted_and_its_scores_are_compared(
     assert better == "the federated model tells 75.0% of the pictures right, the first one 50.0%"
     with pytest.raises(InputError, match="no better"):
         story._check_better(scores | {"federated by a node": Decimal("0.5")})
-    assert story._scores_table(scores).row_count == len(scores)
+    assert len(story._scores_table(scores).rows) == len(scores)
     assert sum(stage.before.values()) > UNIT

@@ -12,11 +12,10 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
-from rich.table import Table
-
 from examples.steps import Steps, errors_told
 from examples.story import Stage, balances, on_stage, wait_for_results
 from node_runtime import creator
+from node_runtime.cli.listing import Table
 from node_runtime.cli.output import line, render, styled, table
 from node_runtime.cli.session import open_bench
 from node_runtime.creator.federation import Chosen, federate
@@ -148,7 +147,7 @@ def _check_better(scores: Scores) -> str:
 
 def _scores_table(scores: Scores) -> Table:
     made = table("model", "accuracy", "measured by", right=("accuracy",))
-    made.title, made.title_justify = "360 pictures that nobody trained on", "left"
+    made.title = "360 pictures that nobody trained on"
     for name, score in scores.items():
         certified = name in ("first model", "federated by a node")
         made.add_row(name, f"{score:.4f}", "a node, certified" if certified else "the creator, before judging")

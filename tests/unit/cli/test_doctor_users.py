@@ -1,10 +1,13 @@
 """The finding of `doctor` on the uids of containers."""
 
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from node_runtime.cli.doctor import describe_isolation, ranges_of
+from node_runtime.cli import doctor
+from node_runtime.cli.doctor import Finding, describe_isolation, ranges_of
 from node_runtime.config import MOST_SLOTS
 from node_runtime.config.example import example
 from node_runtime.localnet.network import NODES, NetworkSettings, _node_yaml
@@ -49,3 +52,21 @@ def test_the_nodes_of_the_local_network_have_ranges_of_their_own(
     ranges = ranges_of([])
     assert len(ranges) == 3
     assert not any(one.meets(other.first, other.count) for one in ranges for other in ranges if one is not other)
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_only_a_check_that_fails_has_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bool) -> None:
+    """A node's range that collides fails the check; with no node there is no range to check."""
+    config = tmp_path / "node.yaml"
+    config.write_text(example())
+    monkeypatch.setenv("NODE_RUNTIME_HOME", str(tmp_path))
+    engine = SimpleNamespace(confinement=lambda: confined((200_000, 200_000), per_slot=True))
+    monkeypatch.setattr(doctor, "_engine_url", lambda: "unix:///a")
+    monkeypatch.setattr(doctor, "_trial_engine", lambda **_: nullcontext(engine))
+    monkeypatch.setattr(doctor, "collisions_of", lambda ranges, **_: ["uid 200000 is bob's"] * taken * len(ranges))
+    found = doctor._users([config])
+    assert (found.well, bool(found.remedy), "bob" in found.seen) == (not taken, taken, taken)
+    assert doctor._users([]).well
+    assert doctor._users([]).remedy == ""
+    with pytest.raises(ValueError, match="users"):
+        Finding(name="users", well=True, seen="", remedy="do something")

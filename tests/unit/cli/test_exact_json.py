@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 from pydantic import BaseModel
 
-from node_runtime.cli.output import exact_json, print_json
+from node_runtime.cli.exact_json import exact_json
+from node_runtime.cli.output import print_json
 from node_runtime.domain.task import Standing
 
 

@@ -29,3 +29,21 @@ def test_sentences_are_broken_between_words_on_a_terminal_only(monkeypatch: pyte
         assert lines == ["  > submission 1 waits for you", "    until tomorrow: see", f"    {path}", "    for it"]
     else:
         assert lines == [f"  > submission 1 waits for you until tomorrow: see {path} for it"]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_facts_are_wrapped_beside_their_labels_and_paths_stay_whole(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    out, path = io.StringIO(), "/a/path/that/is/longer/than/a/line/of/it"
+    monkeypatch.setattr(shown, "_console", Console(file=out, force_terminal=terminal, width=30, color_system=None))
+    shown.facts([("kind", "training"), ("creator", "somebody who is known"), ("", f"see {path}")])
+    if terminal:
+        assert out.getvalue().splitlines() == [
+            "kind     training",
+            "creator  somebody who is known",
+            "         see",
+            f"         {path}",
+        ]
+    else:
+        assert out.getvalue().splitlines()[-1] == f"         see {path}"

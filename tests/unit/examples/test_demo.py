@@ -1,9 +1,6 @@
 """The demo's table fits a terminal of 80 columns."""
 
 from decimal import Decimal
-from io import StringIO
-
-from rich.console import Console
 
 from examples.demo import Finished, tasks_table
 from node_runtime.domain.assets import Account, Digest, SubmissionId
@@ -53,9 +50,7 @@ def test_each_task_of_the_demo_is_one_line_of_80_columns() -> None:
         finished(1, "digits-train", Kind.TRAINING, None),
         finished(2, "digits-score", Kind.SCORING, score),
     ]
-    written = StringIO()
-    Console(file=written, width=80).print(tasks_table(rows))
-    lines = written.getvalue().splitlines()
+    lines = [line.plain for line in tasks_table(rows).lines(80)]
     assert len(lines) == 4
     assert "1 digits-train" in lines[2]
     assert "certified" in lines[3]
