@@ -21,11 +21,11 @@ def print_lineages(lineages: Sequence[Lineage], mentions: Mentions) -> None:
         line("")
         line(f"model {first.id}  {short(first.digest)}", style="bold")
         for told in _of_model(first, mentions):
-            line(f"  {told}")
+            paragraph(told, first="  ", rest="    ")
         for model in others:
             line(f"  from {mentions.model(model.id)}  {short(model.digest)}")
             for told in _of_model(model, mentions):
-                line(f"    {told}", style="dim")
+                paragraph(told, style="dim", first="    ", rest="      ")
         if not lineage.complete:
             line(f"  and older ones: the first {counted(len(lineage.models), 'model')} are shown", style="dim")
     if lineages:

@@ -37,7 +37,7 @@ class Table:
         """Yield the lines of the table, at most ``width`` columns wide unless that is None."""
         if self.title:
             yield Text(one_line(self.title), style="italic")
-        rows = [tuple(Text(name, style="bold") for name in self.columns), *self.rows]
+        rows = [tuple(Text(one_line(name), style="bold") for name in self.columns), *self.rows]
         widths = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
         if width is not None:
             widths = self._fitted(widths, rows, width - _GAP * (len(widths) - 1))

@@ -3,6 +3,7 @@
 No other module writes to the terminal. Control characters, and newlines within a single line, are escaped.
 """
 
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +33,8 @@ class _Console(Console):
 
 _console = _Console(highlight=False)
 _errors = _Console(highlight=False, stderr=True)
+_COMMAND = re.compile(r"['`]node-runtime [^'`]{1,60}['`]")
+_UNBROKEN = "\x00"  # a space within a command: escaped text has no such character
 _INDENT = "  "  # of lines after the first, which may be untrusted
 _COLOURS = {
     TaskState.WAITING: "yellow",
@@ -130,7 +133,8 @@ def render(shown: Table | Text) -> None:
     if isinstance(shown, Table):
         told = shown.lines(width)
     else:
-        told = iter([shown] if width is None else break_text(shown, width, cut=False))
+        first, *more = [shown] if width is None else break_text(shown, width, cut=False)
+        told = iter((first, *(Text(_INDENT) + one for one in more)))
     for each in told:
         _console.print(each, soft_wrap=True)
 
@@ -152,7 +156,7 @@ def _paragraph(to: Console, text: str, style: str, *, first: str, rest: str, hea
 
 
 def _wrapped(text: str, to: Console, *, first: str, rest: str) -> str:
-    """Wrap between words; words longer than a line, e.g. paths, are kept whole."""
+    """Wrap between words; quoted commands, and words longer than a line, e.g. paths, are kept whole."""
     begun, *more = many_lines(text).split("\n")
     indent = rest or _INDENT
     every = [f"{first}{begun}", *(f"{indent}{each.removeprefix(indent)}" for each in more)]
@@ -161,7 +165,10 @@ def _wrapped(text: str, to: Console, *, first: str, rest: str) -> str:
     breaks = textwrap.TextWrapper(
         to.width, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
     )
-    return "\n".join(breaks.fill(each) if len(each) > to.width else each for each in every)
+    kept = _COMMAND.sub(lambda found: found[0].replace(" ", _UNBROKEN), "\n".join(every))
+    return "\n".join(breaks.fill(each) if len(each) > to.width else each for each in kept.split("\n")).replace(
+        _UNBROKEN, " "
+    )
 
 
 def note(text: str) -> None:

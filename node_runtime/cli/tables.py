@@ -27,8 +27,9 @@ from .scores import note_rounding, score, score_range, scores_of
 
 
 def task_table(views: Sequence[TaskView], *, now: int, worker: Account | None = None, creators: bool = False) -> Table:
-    """Return the table of tasks; for a ``worker`` with its own attempts instead of results and scores."""
-    brought = ("your attempt",) if worker is not None else ("results", "score")
+    """Return the table of tasks; for a ``worker`` with its own attempts instead of results and any scores."""
+    scored = any(view.submissions and score_range(view.submissions) for view in views)
+    brought = ("your attempt",) if worker is not None else ("results", *("score",) * scored)
     whose = ("creator",) * creators
     ends = ("deadline",) * any(not view.task.state.final for view in views)
     columns = ("task", "name", *whose, "kind", "status", *brought, "reward", *ends)
@@ -42,19 +43,19 @@ def task_table(views: Sequence[TaskView], *, now: int, worker: Account | None = 
             *(short(task.creator),) * creators,
             task.terms.kind,
             coloured(task.state),
-            *_brought(view, worker),
+            *_brought(view, worker, scored=scored),
             number(task.terms.reward),
             *(deadline,) * len(ends),
         )
     return made
 
 
-def _brought(view: TaskView, worker: Account | None) -> tuple[str, ...]:
+def _brought(view: TaskView, worker: Account | None, *, scored: bool) -> tuple[str, ...]:
     if worker is not None:
         return (next((_attempt(one) for one in view.attempts if one.worker == worker), ""),)
     counters = view.task.counters
     new = f", {counters.submitted} new" if counters.submitted else ""
-    return f"{counters.accepted}/{view.task.terms.slots}{new}", score_range(view.submissions)
+    return f"{counters.accepted}/{view.task.terms.slots}{new}", *(score_range(view.submissions),) * scored
 
 
 def print_task(

@@ -31,6 +31,13 @@ def test_sentences_are_broken_between_words_on_a_terminal_only(monkeypatch: pyte
         assert lines == [f"  > submission 1 waits for you until tomorrow: see {path} for it"]
 
 
+def test_a_quoted_command_is_not_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(shown, "_console", Console(file=out, force_terminal=True, width=30, color_system=None))
+    shown.paragraph("kept a week; then 'node-runtime purge 1' refunds its deposit")
+    assert out.getvalue().splitlines() == ["kept a week; then", "'node-runtime purge 1'", "refunds its deposit"]
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_facts_are_wrapped_beside_their_labels_and_paths_stay_whole(
     monkeypatch: pytest.MonkeyPatch, terminal: bool
