@@ -15,7 +15,7 @@ from node_runtime.kinds import TaskSpec
 from node_runtime.spec.bounds import packaged_bounds
 from node_runtime.spec.read import SpecFile, read_specs
 
-from .output import counted, line, print_json, render, table, warn
+from .output import counted, facts, line, print_json, render, table, warn
 
 _REJECTION = "what rejecting a result costs you, {} % of the reward"
 
@@ -95,18 +95,15 @@ def _print_escrows(specs: Sequence[TaskSpec], escrows: Sequence[Escrow]) -> None
 
 def _print_meanings(bounds: Bounds, *, rejections: bool) -> None:
     """Print what each column of amounts means."""
-    made = table("", "")
-    for column, meaning in (
+    meanings = (
         ("rewards", "slots × the reward of an accepted result"),
         *((("rejections", f"max_rejects × {_REJECTION.format(bounds.reject_fee)}"),) if rejections else ()),
         ("held", "their sum in UNIT, from submit on; what isn't spent comes back"),
         ("besides", "the price of bytes and transactions; submit tells it before it sends"),
         ("blocking", "what it costs somebody at least to keep a slot from others"),
-    ):
-        made.add_row(column, meaning, style="dim")
-    made.show_header = False
+    )
     line("")
-    render(made)
+    facts(meanings)
 
 
 def _print_parameters(specs: Sequence[TaskSpec]) -> None:
@@ -114,6 +111,6 @@ def _print_parameters(specs: Sequence[TaskSpec]) -> None:
     for spec in specs:
         if spec.parameters is not None:
             made.add_row(spec.name, describe_parameters(spec.parameters))
-    if made.row_count:
+    if made.rows:
         line("")
         render(made)

@@ -30,8 +30,8 @@ class Table:
     title: str = ""
     rows: list[tuple[Text, ...]] = field(default_factory=list)
 
-    def add_row(self, *cells: str | Text) -> None:
-        self.rows.append(tuple(Text(one_line(cell)) if isinstance(cell, str) else cell for cell in cells))
+    def add_row(self, *cells: str | Text, style: str = "") -> None:
+        self.rows.append(tuple(Text(one_line(cell), style=style) if isinstance(cell, str) else cell for cell in cells))
 
     def lines(self, width: int | None) -> Iterator[Text]:
         """Yield the lines of the table, at most ``width`` columns wide unless that is None."""

@@ -33,7 +33,7 @@ def test_sentences_are_broken_between_words_on_a_terminal_only(monkeypatch: pyte
 
 def test_a_quoted_command_is_not_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
-    monkeypatch.setattr(shown, "_console", Console(file=out, force_terminal=True, width=30, color_system=None))
+    monkeypatch.setattr(shown, "_console", Console(file=out, force_terminal=True, width=27, color_system=None))
     shown.paragraph("kept a week; then 'node-runtime purge 1' refunds its deposit")
     assert out.getvalue().splitlines() == ["kept a week; then", "'node-runtime purge 1'", "refunds its deposit"]
 
