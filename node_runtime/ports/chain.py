@@ -15,6 +15,7 @@ from node_runtime.domain.assets import (
     ModelId,
     Objective,
     ObjectiveId,
+    SameBytes,
     SubmissionId,
 )
 from node_runtime.domain.price import Bounds, Draft, Price
@@ -53,6 +54,17 @@ class Named:
     accepted: Mapping[TaskId, Submission]
 
 
+@dataclass(frozen=True, kw_only=True)
+class KnownBytes:
+    """Where the chain meets bytes by their digest alone, whoever registered them.
+
+    ``model``: the model that they were first; ``objectives``: those that measure models by them.
+    """
+
+    model: SameBytes | None
+    objectives: tuple[Objective, ...]
+
+
 class ChainReads(Protocol):
     """One account's view of the chain. Safe to share between threads.
 
@@ -87,6 +99,10 @@ class ChainReads(Protocol):
     def asset(self, ref: AssetRef) -> Asset | None: ...
     def named_by(self, spec: Spec) -> Named:
         """Everything that a task's spec names, at one block."""
+        ...
+
+    def known_bytes(self, digest: Digest) -> KnownBytes:
+        """Where these bytes are known; a sample that another account registered for training isn't found by digest."""
         ...
 
     def assets_of(self, owner: Account) -> tuple[Asset, ...]: ...

@@ -128,6 +128,12 @@ class Snapshot:
         found = self._query([key.to_hex() for key in keys])
         return [self.codec.value(key, found.get(key.to_hex())) for key in keys]
 
+    def are_stored(self, items: Sequence[tuple[str, str, Sequence[object]]]) -> list[bool]:
+        """Return of each item whether the state has it, also where it is stored without a value, in one round trip."""
+        keys = [self.codec.key(pallet, item, params).to_hex() for pallet, item, params in items]
+        found = self._query(keys)
+        return [found.get(key) is not None for key in keys]
+
     def tails(self, pallet: str, item: str, *params: object, size: int) -> list[bytes]:
         """Return the last `size` bytes of each key under a prefix: the last parameter of a concatenating hasher."""
         return [bytes.fromhex(key[-2 * size :]) for key in self._keys(self.codec.key(pallet, item, params).to_hex())]

@@ -131,9 +131,14 @@ def model(id_: ModelId, value: Any) -> Model:
 
 
 def _same_bytes(value: Any) -> SameBytes:
-    name, data = variant(value["origin"])
-    known = {"model": model_id(data)} if name == "Recorded" else {"importer": Account(data)}
-    return SameBytes(digest=digest(value["digest"]), **known)
+    return same_bytes(digest(value["digest"]), value["origin"])
+
+
+def same_bytes(known: Digest, origin: Any) -> SameBytes:
+    name, data = variant(origin)
+    if name == "Recorded":
+        return SameBytes(digest=known, model=model_id(data))
+    return SameBytes(digest=known, importer=Account(data))
 
 
 def certified_score(objective_id: ObjectiveId, submission_id: SubmissionId, value: Any) -> CertifiedScore:

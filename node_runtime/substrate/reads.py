@@ -26,7 +26,7 @@ from node_runtime.domain.task import (
     Task,
     TaskId,
 )
-from node_runtime.ports.chain import Named, TaskRecord
+from node_runtime.ports.chain import KnownBytes, Named, TaskRecord
 from node_runtime.spec.bounds import bounds_of
 
 from . import convert
@@ -92,6 +92,20 @@ class SubstrateReads:
             models={each: convert.model(each, known[each]) for each in models if each in known},
             objectives={each: convert.objective(each, known[each]) for each in objectives if each in known},
             accepted={parent: one for parent in spec.parents if (one := _accepted(snapshot, parent)) is not None},
+        )
+
+    def known_bytes(self, digest: Digest) -> KnownBytes:
+        snapshot, raw = self._snapshot(), digest_bytes(digest)
+        numbers = range(1, snapshot.value("Registry", "NextObjective") + 1)
+        tests = snapshot.are_stored([("Registry", "TestOf", (number, raw)) for number in numbers])
+        origin = snapshot.value("Registry", "ModelOf", raw)
+        found = [number for number, stored in zip(numbers, tests, strict=True) if stored]
+        values = snapshot.values("Registry", "Objectives", [(number,) for number in found])
+        return KnownBytes(
+            model=None if origin is None else convert.same_bytes(digest, origin),
+            objectives=tuple(
+                convert.objective(ObjectiveId(number), value) for number, value in zip(found, values, strict=True)
+            ),
         )
 
     def assets_of(self, owner: Account) -> tuple[Asset, ...]:

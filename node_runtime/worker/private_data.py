@@ -53,13 +53,27 @@ def add_sample(config: NodeConfig, chain: Chain, folder: Path, label: Label) -> 
     private_store(config).put(folder)
     asset = Asset(ref=ref, kind=AssetKind.DATA_SAMPLE, label=label, visibility=Visibility.PRIVATE, uri=PRIVATE_URI)
     chain.register_assets([asset])
-    return Added(asset=asset, public=tuple(_public(config, digest)))
+    return Added(asset=asset, public=(*_public(config, digest), *_known_to_others(chain, digest)))
 
 
 def _public(config: NodeConfig, digest: Digest) -> Iterator[str]:
     with suppress(ConfigError, StorageError, HostError):  # the storage may be elsewhere, or down
         if shared_store(config).has(digest):
             yield f"the storage {config.storage} has these bytes already, so whoever reads it has them"
+
+
+def _known_to_others(chain: ChainReads, digest: Digest) -> Iterator[str]:
+    """Yield where another account named the same bytes on chain, as far as they are found there by their digest."""
+    known = chain.known_bytes(digest)
+    if known.model is not None and known.model.importer != chain.account:
+        whose = f"model {known.model.model}" if known.model.model is not None else f"a model of {known.model.importer}"
+        yield f"the chain knows these bytes as {whose}, so others may have them"
+    for one in known.objectives:
+        if one.owner != chain.account:
+            yield (
+                f"objective {one.id} of {one.owner} tests models by the same bytes, so others may have them, and no "
+                "model that was trained on them is certified for it"
+            )
 
 
 def list_samples(config: NodeConfig, chain: ChainReads) -> tuple[Sample, ...]:

@@ -7,11 +7,21 @@ import pytest
 from node_runtime.cli.lineage import UNKNOWABLE, print_lineages
 from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.models import lineage_of, lineages
-from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, ModelId, SameBytes, SubmissionId, Visibility
+from node_runtime.domain.assets import (
+    Asset,
+    AssetKind,
+    AssetRef,
+    Digest,
+    Label,
+    ModelId,
+    SameBytes,
+    SubmissionId,
+    Visibility,
+)
 from node_runtime.domain.task import TaskId
 from node_runtime.stores.memory import MemoryStore
 from node_runtime.substrate.client import SubstrateChain
-from tests.contract.chain_world import World, model_result
+from tests.contract.chain_world import World, model_result, some_digest
 
 
 def trained(world: World, *assets: AssetRef, models: tuple[ModelId, ...] = ()) -> tuple[TaskId, ModelId, Digest]:
@@ -61,6 +71,23 @@ def test_show_names_a_models_maker_its_inputs_owners_and_equal_bytes_of_others(
     assert world.other.account in output
     assert f"same bytes {digest[:6]}…{digest[-4:]}: model {first}" in output
     assert UNKNOWABLE[:40] in output
+
+
+def test_bytes_are_found_by_their_digest_as_models_and_as_an_objectives_samples(world: World) -> None:
+    _, first, made = trained(world)
+    copied = registered(world.other, made, AssetKind.BUNDLE)
+    known = world.other.known_bytes(copied.digest)
+    assert (known.model, known.objectives) == (SameBytes(digest=made, model=first), ())
+    imported = registered(world.other, some_digest(), AssetKind.MODEL)
+    assert world.worker.known_bytes(imported.digest).model == SameBytes(
+        digest=imported.digest, importer=world.other.account
+    )
+    world.objective()
+    objective, (_, _, sample) = world.objective()
+    (found,) = world.worker.known_bytes(sample.digest).objectives
+    assert (found.id, found.owner) == (objective, world.creator.account)
+    known = world.worker.known_bytes(world.registered(AssetKind.DATA_SAMPLE, Label.TRAIN).digest)
+    assert (known.model, known.objectives) == (None, ()), "a Train sample isn't found by its digest"
 
 
 def test_an_asset_other_than_a_model_has_no_lineage(world: World) -> None:

@@ -1,6 +1,8 @@
 """A node is assembled as configured, after preflight checks; defaults reach the policy and the engine."""
 
 import json
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,12 +11,13 @@ import structlog
 from structlog.testing import capture_logs
 
 from node_runtime.config import NodeConfig, load_config
-from node_runtime.domain.assets import AssetRef, Label, Visibility
+from node_runtime.domain.assets import AssetKind, AssetRef, Direction, Label, Visibility
 from node_runtime.domain.task import UNIT
 from node_runtime.engines.docker.settings import EngineSettings
 from node_runtime.engines.memory import MemoryEngine, MemoryHost, MemorySettings
 from node_runtime.errors import ChainUnavailable, ConfigError
 from node_runtime.localnet.provision.dockerd import StartedEngine
+from node_runtime.stores.tree.walk import manifest_of
 from node_runtime.substrate.client import SubstrateChain
 from node_runtime.substrate.memory import MemoryNetwork
 from node_runtime.worker import assembly
@@ -147,6 +150,31 @@ def test_a_private_sample_is_kept_here_and_registered(room: Room) -> None:
     assert known is not None
     assert known.visibility is Visibility.PRIVATE
     assert added.public == ()
+
+
+def test_private_bytes_that_another_account_registered_are_told_as_far_as_the_chain_finds_them(room: Room) -> None:
+    (room.folder / "sample").write_text("own")
+    digest = manifest_of(room.folder / "sample").digest
+    creator, own = room.creator, room.network.connect(room.key)
+    metric, opener = (room._asset(kind, kind) for kind in (AssetKind.METRIC, AssetKind.OPENER))
+    ref = AssetRef(owner=creator.account, digest=digest)
+    test = replace(opener, ref=ref, kind=AssetKind.DATA_SAMPLE, label=Label.TEST)
+    creator.register_assets([metric, opener, test])
+    other = room.network.connect("//Charlie")
+    other.register_assets([replace(test, ref=replace(ref, owner=other.account), kind=AssetKind.MODEL, label=None)])
+    objective = creator.create_objective(
+        name=f"of {digest[:12]}",
+        metric=metric.ref.digest,
+        opener=opener.ref.digest,
+        direction=Direction.HIGHER,
+        tolerance=Decimal(0),
+        samples=[digest],
+    )
+    assert add_sample(configured(room), own, room.folder / "sample", Label.TRAIN).public == (
+        f"the chain knows these bytes as a model of {other.account}, so others may have them",
+        f"objective {objective} of {creator.account} tests models by the same bytes, so others may have them, and no "
+        "model that was trained on them is certified for it",
+    )
 
 
 def test_the_pool_has_the_configured_resources(room: Room) -> None:
