@@ -78,12 +78,12 @@ def reasons(session: Session, view: TaskView, mentions: Mentions, *, now: int) -
         session.chain,
         now=now,
         store=session.store,
-        nodes=lambda: _local_reports(session.url, mentions.task),
+        nodes=lambda: local_reports(session.url, mentions.task),
         mention=mentions.task,
     )
 
 
-def _local_reports(url: str, mention: MentionTask) -> tuple[NodeReport, ...] | None:
+def local_reports(url: str, mention: MentionTask) -> tuple[NodeReport, ...] | None:
     """Return what the nodes of the running local network say; None for a chain that isn't its own."""
     network = NetworkFile.load_running()
     if network is None or network.chain != url:

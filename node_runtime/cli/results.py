@@ -29,12 +29,12 @@ from node_runtime.domain.task import Submission, SubmissionState, TaskId
 from node_runtime.domain.units import amount
 from node_runtime.errors import InputError, NoSuchSubmission, StorageError
 
+from .log_following import follow_logs, print_log
 from .node_status import reasons
 from .output import counted, line, paragraph, print_json, render
 from .scores import note_rounding, scores_of
 from .session import SubmissionOption, TaskArgument, WhichArgument, read_which
 from .tables import compared_or_none, print_agreement, result_table
-from .watching import follow_logs, print_log
 
 
 def results(

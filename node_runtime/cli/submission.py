@@ -56,7 +56,7 @@ def submit_file(
     submitted = submit(read, session.chain, session.store, say=progress(quiet=as_json), journal=journal)
     _warn_of_clock(submitted.clock_skew)
     names = {task.id: task.name for task in submitted.tasks} if wait else {}
-    ended = follow_tasks(session.chain, session.store, names, quiet=as_json, stop=threading.Event()) if wait else ()
+    ended = follow_tasks(session, names, quiet=as_json, stop=threading.Event()) if wait else ()
     if as_json:
         print_json({"submitted": submitted, "tasks": ended} if wait else submitted)
     elif not wait:

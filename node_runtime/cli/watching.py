@@ -1,17 +1,18 @@
-"""Commands that go on until a task is final: `submit --wait`, `wait`, `show --watch` and `logs --follow`."""
+"""Commands that go on until a task is final: `submit --wait`, `wait` and `show --watch`."""
 
+import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import typer
 
 from node_runtime.creator.live import AttemptProgress, progress_of
-from node_runtime.creator.log_follower import LogFollower, LogPart
 from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.models import lineages
 from node_runtime.creator.purge import records_kept
-from node_runtime.creator.results import FoundLog, Log, LogTrouble, PrivateLog, list_task_results, message_of
+from node_runtime.creator.results import list_task_results, message_of
 from node_runtime.creator.tasks import TaskView, view_task
 from node_runtime.creator.waiting import why_it_waits
 from node_runtime.creator.watch import follow, stall_reason
@@ -19,20 +20,15 @@ from node_runtime.domain.assets import SubmissionId
 from node_runtime.domain.clock import current_time
 from node_runtime.domain.task import Assignment, AssignmentState, SubmissionState, Task, TaskId, TaskState
 from node_runtime.domain.units import duration
-from node_runtime.errors import StorageError
-from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
 
 from .lineage import print_lineages
-from .node_status import reasons
+from .node_status import local_reports, reasons
 from .output import (
-    QuotedStream,
     is_terminal,
     line,
-    note,
     paragraph,
     print_json,
-    quoted,
     render,
     screen,
     short,
@@ -46,6 +42,8 @@ from .tables import print_task, task_table
 
 POLL = 1.0  # seconds
 TIMED_OUT = 124  # exit code, as of timeout(1)
+PATIENCE = 5.0  # seconds without anybody at work, and between two looks for the reason
+_TIMES = re.compile(r"[0-9.]+(?:ms|[smhd])\b")  # in a reason that is the same at each look
 
 
 def watch(session: Session, number: TaskId) -> None:
@@ -91,72 +89,9 @@ def _state(view: TaskView) -> str:
     """Describe the task's state and its attempts at work."""
     at_work = "; ".join(f"attempt {one.epoch} of {short(one.worker)}, {describe(one)}" for one in view.progress)
     submitted = f", {view.task.counters.submitted} under review" if view.task.counters.submitted else ""
-    return f"{view.task.state}{submitted}" + (f": {at_work}" if at_work else "")
-
-
-def follow_logs(session: Session, number: TaskId) -> None:
-    """Print the logs of live attempts as they come, then the rest of the stored ones, until the task is final.
-
-    Ends with an exit code where a log can't be had, and early, with the reason, where nobody may go on with the task.
-    """
-    view, mentions = view_task(session.chain, session.store, number), Mentions(session.chain, session.store)
-    if not view.task.state.final and not view.progress:
-        note(f"{mentions.task(number)} is {view.task.state}; its logs come once a node is at work")
-    follower, printer, trouble = LogFollower(session.chain, session.store, number), _LogPrinter(), False
-    reason = None
-    while True:
-        task = view_task(session.chain, session.store, number).task  # first: a final task's logs are complete
-        for part in follower.more():
-            trouble |= isinstance(part, LogTrouble)
-            printer.print(part)
-        reason = stall_reason(task, session.chain, now=session.chain.now(), mention=mentions.task)
-        if task.state.final or reason is not None:
-            break
-        time.sleep(POLL)
-    printer.end_line()
-    if reason is not None:
-        warn(reason)
-    if trouble:
-        raise typer.Exit(StorageError.exit_code)
-
-
-class _LogPrinter:
-    """Prints parts of logs, each log or stage with a heading where another was printed before it."""
-
-    def __init__(self) -> None:
-        self._last: tuple[str, str] | None = None
-        self._stream = QuotedStream()
-
-    def print(self, part: LogPart | FoundLog) -> None:
-        if not isinstance(part, LogPart):
-            self.end_line()
-            self._last = None
-            print_log(part)
-            return
-        if (part.source, part.name) != self._last:
-            self.end_line()
-            line(f"── {part.source}: {part.name}", style="bold")
-            self._last = (part.source, part.name)
-        self._stream.write(part.text)
-
-    def end_line(self) -> None:
-        self._stream.end_line()
-
-
-def print_log(log: FoundLog) -> None:
-    match log:
-        case Log():
-            line(f"── {log.source}: {log.name}", style="bold")
-            if log.text:
-                quoted(log.text)
-            else:
-                line("(nothing was printed)", style="dim")
-        case PrivateLog():
-            line(f"── {log.source}", style="bold")
-            line(f"no log here: {log.reason}")
-        case LogTrouble():
-            line(f"── {log.source}", style="bold")
-            line(f"its log can't be had: {log.trouble}", style="red")
+    nobody = view.task.state is TaskState.OPEN and not (view.progress or submitted or view.task.counters.live)
+    doing_now = at_work or (_untaken(view.task, failed=False) if nobody else "")
+    return f"{view.task.state}{submitted}" + (f": {doing_now}" if doing_now else "")
 
 
 _ENDED = {
@@ -168,43 +103,24 @@ _ENDED = {
 
 
 def follow_tasks(
-    chain: ChainReads, store: AssetStore, names: Mapping[TaskId, str], *, quiet: bool, stop: threading.Event
+    session: Session, names: Mapping[TaskId, str], *, quiet: bool, stop: threading.Event
 ) -> tuple[TaskView, ...]:
     """Follow the tasks, until ``stop`` at the latest.
 
-    Print a status line on a terminal, else a line per change; nothing if `quiet`.
+    Print a status line on a terminal, else a line per change, and why nobody takes a task that waits; nothing if
+    `quiet`.
     """
-    last: dict[TaskId, str] = {}
-    reviewed: set[SubmissionId] = set()
-    failed: set[TaskId] = set()
-    mentions = Mentions(chain, store)
+    chain, store, mentions = session.chain, session.store, Mentions(session.chain, session.store)
     with status("waiting") as update:
-
-        def at_work(task: Task) -> tuple[AttemptProgress, ...]:
-            return progress_of(chain.attempts(task.id), chain, store) if task.counters.live and not quiet else ()
-
-        def seen(tasks: tuple[Task, ...]) -> None:
-            told = {task.id: _news(task, at_work(task), failed=task.id in failed) for task in tasks}
-            if not quiet and not is_terminal():
-                for number in told:
-                    if told[number] != last.get(number):
-                        line(f"task {number} {names[number]}: {told[number]}")
-            last.update(told)
-            update("   ".join(f"{names[number]}: {text}" for number, text in told.items()))
-            for task in tasks:
-                if task.counters.submitted and not quiet:
-                    view = view_task(chain, store, task.id)
-                    waiting = {one.id for one in view.submissions if one.state is SubmissionState.UNDER_REVIEW}
-                    if waiting - reviewed:
-                        _say_reasons(view, chain, mentions)
-                    reviewed.update(waiting)
+        news = _News(session, names, mentions, update)
 
         def went_wrong(attempt: Assignment) -> None:
-            failed.add(attempt.task)
+            news.failed.add(attempt.task)
             if not quiet:
                 line(_wrong(attempt, store, mentions), style="yellow")
 
         try:
+            seen = (lambda _: None) if quiet else news.tell
             follow(chain, tuple(names), seen=seen, went_wrong=went_wrong, stop=stop)
         except KeyboardInterrupt:
             warn("not waited for any more; the tasks go on, see 'node-runtime list'")
@@ -214,13 +130,90 @@ def follow_tasks(
         render(task_table(views, now=current_time(chain)))
         note_rounding(scores_of(one for view in views for one in view.submissions))
         for view in views:
-            _say_reasons(view, chain, mentions)
+            _say_reasons(view, session, mentions)
     return views
 
 
-def _say_reasons(view: TaskView, chain: ChainReads, mentions: Mentions) -> None:
-    """Print why the task doesn't go on; the words of its failures were printed when they happened."""
-    for reason in why_it_waits(view, chain, now=current_time(chain), mention=mentions.task):
+class _News:
+    """Tells what each followed task is at: each change, each result to review, and why nobody takes one that waits."""
+
+    def __init__(
+        self, session: Session, names: Mapping[TaskId, str], mentions: Mentions, update: Callable[[str], None]
+    ) -> None:
+        self.failed: set[TaskId] = set()
+        self._session = session
+        self._names = names
+        self._mentions = mentions
+        self._update = update
+        self._last: dict[TaskId, str] = {}
+        self._reviewed: set[SubmissionId] = set()
+        self._parents: dict[TaskId, tuple[TaskId, ...]] = {}
+        self._untaken: dict[TaskId, float] = {}  # time.monotonic of the next look
+        self._reasons: dict[TaskId, set[str]] = {}
+
+    def tell(self, tasks: tuple[Task, ...]) -> None:
+        told = {task.id: self._of(task) for task in tasks}
+        if not is_terminal():
+            for number in told:
+                if told[number] != self._last.get(number):
+                    line(f"task {number} {self._names[number]}: {told[number]}")
+        self._last.update(told)
+        self._update("   ".join(f"{self._names[number]}: {text}" for number, text in told.items()))
+        for task in tasks:
+            self._tell_review(task)
+            self._tell_why_untaken(task)
+
+    def _of(self, task: Task) -> str:
+        chain = self._session.chain
+        progress = progress_of(chain.attempts(task.id), chain, self._session.store) if task.counters.live else ()
+        waits_for = self._awaited(task) if task.state is TaskState.WAITING else ()
+        awaited = tuple(map(self._mentions.task, waits_for))
+        return describe_task(task, progress, waits_for=awaited, failed=task.id in self.failed)
+
+    def _awaited(self, task: Task) -> tuple[TaskId, ...]:
+        """Return the tasks whose models the task waits for."""
+        chain = self._session.chain
+        if task.id not in self._parents:
+            spec = chain.spec(task.id)
+            self._parents[task.id] = spec.parents if spec is not None else ()
+        parents = ((number, chain.task(number)) for number in self._parents[task.id])
+        return tuple(number for number, parent in parents if parent is not None and not parent.counters.accepted)
+
+    def _tell_review(self, task: Task) -> None:
+        if not task.counters.submitted:
+            return
+        view = view_task(self._session.chain, self._session.store, task.id)
+        waiting = {one.id for one in view.submissions if one.state is SubmissionState.UNDER_REVIEW}
+        if waiting - self._reviewed:
+            _say_reasons(view, self._session, self._mentions)
+        self._reviewed.update(waiting)
+
+    def _tell_why_untaken(self, task: Task) -> None:
+        """Print each reason once, from `PATIENCE` after the task was first seen without anybody at work."""
+        if task.state is not TaskState.OPEN or task.counters.live or task.counters.submitted or task.free_slots < 1:
+            self._untaken.pop(task.id, None)
+            return
+        now = time.monotonic()
+        if now < self._untaken.setdefault(task.id, now + PATIENCE):
+            return
+        self._untaken[task.id] = now + PATIENCE
+        view = view_task(self._session.chain, self._session.store, task.id)
+        known = self._reasons.setdefault(task.id, set())
+        for reason in _reasons(view, self._session, self._mentions):
+            if (without_times := _TIMES.sub("", reason)) not in known:
+                known.add(without_times)
+                paragraph(f"{self._mentions.task(task.id)}: {reason}", style="yellow")
+
+
+def _reasons(view: TaskView, session: Session, mentions: Mentions) -> tuple[str, ...]:
+    """Return why the task doesn't go on; the words of its failures are printed when they happen."""
+    nodes = partial(local_reports, session.url, mentions.task)
+    now = current_time(session.chain)
+    return why_it_waits(view, session.chain, now=now, nodes=nodes, mention=mentions.task)
+
+
+def _say_reasons(view: TaskView, session: Session, mentions: Mentions) -> None:
+    for reason in _reasons(view, session, mentions):
         paragraph(f"{mentions.task(view.task.id)}: {reason}", style="yellow")
 
 
@@ -232,17 +225,31 @@ def _wrong(attempt: Assignment, store: AssetStore, mentions: Mentions) -> str:
     return f"{mentions.task(attempt.task)}: {told}" + (f": {message}" if message else "")
 
 
-def _news(task: Task, progress: Sequence[AttemptProgress], *, failed: bool) -> str:
-    if progress:
-        tell = describe if is_terminal() else doing  # a line per change has no times
-        return "; ".join(map(tell, progress))
+def describe_task(task: Task, progress: Sequence[AttemptProgress], *, waits_for: Sequence[str], failed: bool) -> str:
+    """Return what a task is at; an open one is at work, under review, or waits for a node."""
+    if task.state is TaskState.WAITING:
+        return f"waits for the model of {' and '.join(waits_for)}" if waits_for else "about to open"
     if task.state is not TaskState.OPEN:
         return task.state
-    if task.counters.submitted:
-        return SubmissionState.UNDER_REVIEW.replace("_", " ")
-    if not failed:
-        return task.state
-    return f"open for another try; see 'node-runtime logs {task.id}', or give up with 'node-runtime cancel {task.id}'"
+    parts = list(map(describe if is_terminal() else doing, progress))  # a line per change has no times
+    parts += ["at work"] if task.counters.live and not progress else []
+    several, counters = task.terms.slots > 1, task.counters
+    if counters.submitted:
+        parts.append(f"{counters.submitted} under review" if several else "under review")
+    if several:
+        parts.append(f"{counters.accepted} of {task.terms.slots} accepted")
+    if task.free_slots and not (counters.live or counters.submitted):
+        parts.append(_untaken(task, failed=failed))
+    return "; ".join(parts) or "its last result is being settled"
+
+
+def _untaken(task: Task, *, failed: bool) -> str:
+    if failed:
+        number = task.id
+        return f"open for another try; see 'node-runtime logs {number}', or give up with 'node-runtime cancel {number}'"
+    if task.terms.assignee is not None:
+        return f"waits for {short(task.terms.assignee)} to take it"
+    return "waits for a node to take it"
 
 
 def wait_for(session: Session, numbers: Sequence[TaskId], *, timeout: int | None, as_json: bool) -> None:
@@ -256,7 +263,7 @@ def wait_for(session: Session, numbers: Sequence[TaskId], *, timeout: int | None
     timer.daemon = True
     if timeout is not None:
         timer.start()
-    views = follow_tasks(session.chain, session.store, names, quiet=as_json, stop=stop)
+    views = follow_tasks(session, names, quiet=as_json, stop=stop)
     timer.cancel()
     if as_json:
         print_json({"tasks": views})

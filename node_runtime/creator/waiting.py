@@ -15,7 +15,7 @@ from .node_reports import NodeReport, why_no_node_takes_it
 from .tasks import TaskView
 from .watch import stall_reason, unaffordable_offer
 
-JUST_CREATED = 10_000  # ms
+JUST_OPENED = 10_000  # ms
 
 ReadNodes = Callable[[], Sequence[NodeReport] | None]
 """Reads what the nodes of this machine say; None where the chain's nodes are elsewhere."""
@@ -143,22 +143,32 @@ def _not_taken(view: TaskView, chain: ChainReads, nodes: ReadNodes, mention: Men
         yield f"it waits for a person, who does it with 'node-runtime work {task.id}'; nodes leave it alone"
     elif here is not None:
         yield why_no_node_takes_it(view, here)
-    elif now - task.created < JUST_CREATED:
-        yield "it was created moments ago; nodes look every few seconds"
+    elif now - _opened(view, chain) < JUST_OPENED:
+        yield "it was opened moments ago; nodes look every few seconds"
     elif not any(one.state is AssignmentState.LIVE for one in view.attempts):
+        nobody = _nobody(view, now - _opened(view, chain))
         yield (
-            f"{_nobody(view, now)}. It pays {amount(terms.reward)}, its bond is {amount(terms.bond)}; why a node "
+            f"{nobody}. It pays {amount(terms.reward)}, its bond is {amount(terms.bond)}; why a node "
             "leaves it alone only its operator sees, by 'node-runtime status'"
         )
 
 
-def _nobody(view: TaskView, now: int) -> str:
-    """Return why a slot is unclaimed. An account takes at most one slot, so workers with a result don't count."""
+def _opened(view: TaskView, chain: ChainReads) -> int:
+    """Return when the task could first be claimed, as far as the chain shows it: once its parents were done, in ms."""
+    parents = map(chain.task, view.spec.parents if view.spec is not None else ())
+    return max(view.task.created, *((parent.ended or 0) for parent in parents if parent is not None), 0)
+
+
+def _nobody(view: TaskView, waited: int) -> str:
+    """Return why a slot is unclaimed after ``waited`` ms.
+
+    An account takes at most one slot, so workers with a result don't count.
+    """
     if view.submissions:
         return "a slot is free, and no other node has taken it"
     if view.attempts:
         return "no other node has taken it since"
-    return f"no node has taken it in {duration(now - view.task.created)}"
+    return f"no node has taken it in {duration(waited)}"
 
 
 def _rejections(view: TaskView) -> Iterator[str]:

@@ -1,6 +1,8 @@
 """Work in progress is told by `list`, `show`, `logs --follow` and `wait`, from the chain and the live channel."""
 
 import json
+import re
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -10,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from node_runtime.cli.progress import NodesStatus
+from node_runtime.cli.watching import PATIENCE
+from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, Label, Visibility
 from node_runtime.domain.task import Assignment, TaskId
 from node_runtime.errors import FailureCategory
 from node_runtime.runner.live_chunk import Chunk
 from node_runtime.runner.workspace import AttemptId
 from node_runtime.worker.live import LiveChannel
-from tests.background import in_background
+from tests.background import LIMIT, in_background
 from tests.e2e.persons_terminal import PersonsTerminal, at_terminal
 from tests.scenarios.conftest import Desk, Nrt
 from tests.scenarios.test_commands import TRAINING, parsed
@@ -164,6 +168,62 @@ def test_of_private_data_stages_alone_are_followed(desk: Desk, at_desk: AtDesk, 
         desk.chain.cancel_task(task, abort=True)
         assert person.ends() == 0
     assert "a secret" not in person.seen
+
+
+def test_of_a_task_on_private_data_stages_and_times_are_followed_until_its_attempt_ends(
+    desk: Desk, nrt: Nrt, at_desk: AtDesk, tmp_path: Path
+) -> None:
+    ref = AssetRef(owner=desk.worker.account, digest=Digest(secrets.token_hex(32)))
+    sample = Asset(
+        ref=ref, kind=AssetKind.DATA_SAMPLE, label=Label.TRAIN, visibility=Visibility.PRIVATE, uri="private:"
+    )
+    desk.worker.register_assets([sample])
+    task = desk.submit(TRAINING.replace("train-0", str(ref))).tasks[0].id  # its creator judges for a day
+    with at_desk("logs", "-f", str(task)) as person:
+        person.waits_for("what it prints stays on its node")
+        node = at_work(desk, task, tmp_path, shows_logs=False)
+        node.stage("train")
+        node.prints("a secret\n")
+        person.waits_for(": train for ")
+        worker = f"attempt 1 of {node.hold.worker[:6]}"
+        sent(desk, node.hold)
+        node.ends()
+        assert person.ends() == 0
+    assert f"{worker}" in person.seen
+    assert "sent a result" in person.seen
+    assert "a secret" not in person.seen
+    again = nrt("logs", "-f", str(task))
+    assert again.returncode == 0, "nothing is waited for once the attempt is over"
+    assert "what it prints stays on its node" in again.stdout
+    assert ": sent a result\n" in again.stdout
+
+
+def test_waiting_tells_what_each_task_of_a_plan_really_waits_for(desk: Desk, nrt: Nrt, tmp_path: Path) -> None:
+    parent = desk.submit(AUTO).tasks[0].id
+    child = desk.submit(AUTO + f"models: [{{task: {parent}}}]\n").tasks[0].id
+    before = nrt("wait", str(parent), str(child), "--timeout", "1s").stdout
+    assert before.splitlines()[:2] == [
+        f"task {parent} round-1: waits for a node to take it",
+        f"task {child} round-1: waits for the model of task {parent} round-1",
+    ]
+    waiting = in_background(lambda: nrt("wait", str(parent), str(child)))
+    node = at_work(desk, parent, tmp_path)
+    node.stage("train")
+    sent(desk, node.hold)
+    last = at_work(desk, child, tmp_path)
+    last.stage("train")
+    sent(desk, last.hold)
+    told = waiting.result(LIMIT).stdout
+    assert f"task {child} round-1: done\n" in told
+    assert not re.search(r": open\n", before + told)
+
+
+def test_why_nobody_takes_a_task_is_told_while_it_is_waited_for(desk: Desk, nrt: Nrt) -> None:
+    task = desk.submit(AUTO + "assign_to: 5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM\n").tasks[0].id
+    told = nrt("wait", str(task), "--timeout", f"{4 * PATIENCE:.0f}s").stdout
+    assert f"task {task} round-1: waits for 5C4hrf…pnhM to take it\n" in told
+    lack = f"task {task} round-1 is offered to 5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM only, which has 0 UNIT"
+    assert told.count(lack) == 2, "once while it is waited for, and at the end"
 
 
 def test_following_ends_by_ctrl_c_without_a_trace(desk: Desk, at_desk: AtDesk, tmp_path: Path) -> None:

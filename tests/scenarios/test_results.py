@@ -313,7 +313,7 @@ def test_an_open_task_shows_why_no_node_takes_it(desk: Desk) -> None:
     def reasons(now: int) -> str:
         return "; ".join(why_it_waits(view, desk.chain, now=now))
 
-    assert "created moments ago" in reasons(created + 1_000)
+    assert "opened moments ago" in reasons(created + 1_000)
     assert "no node has taken it in 1m. It pays 10 UNIT, its bond is" in reasons(created + 60_000)
     assert "deadline is too near" in reasons(deadline - 1_000)
     offered = desk.submit(TRAINING + f"assign_to: {desk.worker.account}\n").tasks[0].id
