@@ -97,7 +97,7 @@ def _report(name: str, found: "NodeStatus", mention: MentionTask) -> NodeReport:
         account=found.account,
         running=found.process is not None,
         obstacles=tuple(f"{one.message}: {one.remedy}" for one in found.obstacles if one.reason != "not_running"),
-        refusals={one.task: one.message for one in found.refused if one.reason != LOST},
+        refusals={one.task: one.told for one in found.refused if one.reason != LOST},
         late=frozenset(one.task for one in found.refused if one.reason == LOST),
         free_slots=found.slots_left,
         works_on=tuple(mention(held.task) for held in found.running),
@@ -131,6 +131,8 @@ def _facts(found: "NodeStatus") -> Iterator[tuple[str, str]]:
     room = f"{size(found.free_disk)} are free, {size(found.disk_floor)} of them stay free"
     yield "disk", f"{size(int(disk.used))} of {size(int(disk.whole))} taken; {room}"
     yield from _policy(found.policy)
+    told = "deny: takes only tasks whose image is here already, or offered by a registry by its digest"
+    yield "building", told if found.building == "deny" else found.building
 
 
 def _policy(policy: "Policy") -> Iterator[tuple[str, str]]:
@@ -178,7 +180,7 @@ def _print_refused(found: "NodeStatus") -> None:
     now = wall_clock()
     made = table("task", "refused", "reason", right=("task",), whole=("refused",))
     for one in found.refused:
-        made.add_row(str(one.task), since(one.since, now=now), one.message)
+        made.add_row(str(one.task), since(one.since, now=now), one.told)
     line("")
     render(made)
     if found.left_out:
@@ -211,4 +213,4 @@ def _print_nodes(found: "dict[str, NodeStatus]", mention: MentionTask) -> None:
         for obstacle in one.obstacles:
             paragraph(f"{name}: {obstacle.message}: {obstacle.remedy}", style="yellow", first="▸ ", rest="  ")
         for refused in (each for each in one.refused if each.reason != LOST):
-            paragraph(f"{name} refuses {mention(refused.task)}: {refused.message}", first="▸ ", rest="  ")
+            paragraph(f"{name} refuses {mention(refused.task)}: {refused.told}", first="▸ ", rest="  ")

@@ -197,7 +197,7 @@ def refuse_document(policy: Policy, document: Document, spec: Spec, approved: Di
     ``approved`` is the digest the operator approved for this task, if any.
     """
     if document.person:
-        return Refusal(reason=Reason.PERSON, message="a person has to do it with `node-runtime work TASK`")
+        return Refusal(reason=Reason.PERSON, message="a person has to do it")
     refusal = _refuse_code(policy.algos, document)
     if refusal:
         return refusal
@@ -209,7 +209,7 @@ def refuse_document(policy: Policy, document: Document, spec: Spec, approved: Di
         message = f"it asks for {size(scratch)} of scratch, sandbox.tmp allows {size(policy.largest_scratch)}"
         return Refusal(reason=Reason.TOO_LARGE, message=message)
     if policy.manual and approved != spec.digest:
-        message = "policy.approve is manual: approve it with `node-runtime approve TASK`"
+        message = "policy.approve is manual: it waits for its operator's approval"
         return Refusal(reason=Reason.APPROVAL, message=message, lasting=False)
     return None
 

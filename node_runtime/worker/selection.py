@@ -31,6 +31,7 @@ from .inputs import private_inputs
 from .logging import error_fields
 from .metrics import Metrics
 from .policy import Policy, Reason, Refusal, refuse_document, refuse_history, refuse_offer, refuse_terms
+from .remedies import remedy_of
 from .status_file import Refused
 from .times import DEFAULTS, Times
 
@@ -146,7 +147,8 @@ class TaskSelector:
         )
         if same:
             return
-        log.info("task_refused", task=task, reason=refusal.reason.value, message=refusal.message)
+        remedy = remedy_of(refusal.reason, task)
+        log.info("task_refused", task=task, reason=refusal.reason.value, message=refusal.message, remedy=remedy)
         self._metrics.refused(refusal.reason)
         self._audit.record(AuditEvent.REFUSAL, task=task, detail=f"{refusal.reason}: {refusal.message}")
 
@@ -154,7 +156,13 @@ class TaskSelector:
     def refused(self) -> tuple[Refused, ...]:
         """The tasks that were refused when they were last checked, and are still there to be claimed."""
         return tuple(
-            Refused(task=task, reason=known.reason, message=known.message, since=known.since)
+            Refused(
+                task=task,
+                reason=known.reason,
+                message=known.message,
+                remedy=remedy_of(known.reason, task),
+                since=known.since,
+            )
             for task, known in self._refused.items()
         )
 

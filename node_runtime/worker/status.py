@@ -68,6 +68,7 @@ class NodeStatus:
     free_disk: int
     disk_floor: int
     policy: Policy
+    building: str
     obstacles: tuple[Obstacle, ...]
     running: tuple[Held, ...]
     outbox: tuple[WaitingDelivery, ...]
@@ -126,6 +127,7 @@ def read_status(config: NodeConfig, file: Path) -> NodeStatus:
         free_disk=_free_disk(config.work),
         disk_floor=config.disk_floor,
         policy=policy_of(config),
+        building=config.building,
         obstacles=obstacles,
         running=_held(seen.live if seen is not None else (), working, known=seen is not None),
         outbox=_outbox(config, seen.mark if seen is not None else kept.chain if kept is not None else None),

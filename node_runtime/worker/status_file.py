@@ -33,12 +33,21 @@ class _Part(BaseModel):
 
 
 class Refused(_Part):
-    """A task that the node refuses. ``since``: when it was first refused for this reason, ms since 1970."""
+    """A task that the node refuses. ``since``: when it was first refused for this reason, ms since 1970.
+
+    ``remedy`` is empty where nothing is to be done, and where an earlier release wrote the file.
+    """
 
     task: TaskId
     reason: Reason
     message: str
+    remedy: str = ""
     since: int
+
+    @property
+    def told(self) -> str:
+        """The reason and what to do about it."""
+        return f"{self.message}; {self.remedy}" if self.remedy else self.message
 
 
 class Obstacle(_Part):

@@ -67,6 +67,9 @@ class Town:
         return lambda: text in self.told(*words)
 
 
+SMALLER = "submit it with smaller limits, or run a node with more (pool, sandbox.tmp of node.yaml)"
+
+
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory, docker_engine: DockerHost) -> Iterator[Town]:
     home = tmp_path_factory.mktemp("home")
@@ -80,9 +83,10 @@ def town(tmp_path_factory: pytest.TempPathFactory, docker_engine: DockerHost) ->
 def test_a_task_that_is_too_large_is_told_with_the_nodes_pool(town: Town) -> None:
     task = town.submit(LARGE)
     cpus = os.cpu_count()
-    reason = f"node bob refuses it: 256 CPUs asked, the whole pool has {cpus}\n"
+    reason = f"node bob refuses it: 256 CPUs asked, the whole pool has {cpus}; {SMALLER}\n"
     wait_until(town.says(f"  ▸ {reason}", "show", str(task)), reason)
-    assert f"▸ bob refuses task {task}: 256 CPUs asked, the whole pool has {cpus}\n" in town.told("nodes")
+    (told,) = [one for one in town.told("nodes").splitlines() if one.startswith(f"▸ bob refuses task {task} ")]
+    assert told.endswith(f": 256 CPUs asked, the whole pool has {cpus}; {SMALLER}")
 
 
 def test_a_rejected_result_without_another_node_says_so(town: Town) -> None:

@@ -45,8 +45,8 @@ def config(desk: Desk, network: str) -> WriteConfig:
     return write
 
 
-def refused(number: int, reason: Reason, message: str) -> Refused:
-    return Refused(task=TaskId(number), reason=reason, message=message, since=0)
+def refused(number: int, reason: Reason, message: str, remedy: str = "") -> Refused:
+    return Refused(task=TaskId(number), reason=reason, message=message, remedy=remedy, since=0)
 
 
 def state(chain: SubstrateChain, *refusals: Refused, obstacles: tuple[Obstacle, ...] = ()) -> NodeState:
@@ -79,7 +79,7 @@ def test_a_node_whose_daemon_has_ended_tells_what_it_knew(desk: Desk, nrt: Nrt, 
     desk.chain.cancel_task(taken, abort=False)
     told = state(
         desk.worker,
-        refused(first, Reason.TOO_LARGE, "64 CPUs asked, the whole pool has 2"),
+        refused(first, Reason.TOO_LARGE, "64 CPUs asked, the whole pool has 2", "submit it with smaller limits"),
         refused(second, Reason.CREATOR, f"policy.creators doesn't allow {BOB}"),
         refused(taken, Reason.KIND, "policy.kinds doesn't name training"),
         refused(lost, Reason.TAKEN, "another node was faster: every slot of it is taken"),
@@ -102,9 +102,10 @@ def test_a_node_whose_daemon_has_ended_tells_what_it_knew(desk: Desk, nrt: Nrt, 
         "code  any\n"
         "data  any\n"
         "limits  bonds up to 100 UNIT\n"
+        "building  deny: takes only tasks whose image is here already, or offered by a registry by its digest\n"
         "\n"
         "task  refused  reason\n"
-        f"{first:4d}  T ago  64 CPUs asked, the whole pool has 2\n"
+        f"{first:4d}  T ago  64 CPUs asked, the whole pool has 2; submit it with smaller limits\n"
         f"{second:4d}  T ago  policy.creators doesn't allow {BOB}\n"
         f"{lost:4d}  T ago  another node was faster: every slot of it is taken"
     )

@@ -40,7 +40,7 @@ def says(room: Room, task: TaskId, text: str) -> Callable[[], bool]:
         ({"minimum_reward": 900}, "reward_too_low: it pays 1 UNIT, policy.minimum_reward is 900 UNIT"),
         (
             {"approve": "manual"},
-            "awaiting_approval: policy.approve is manual: approve it with `node-runtime approve TASK`",
+            "awaiting_approval: policy.approve is manual: it waits for its operator's approval",
         ),
     ],
 )
