@@ -46,7 +46,8 @@ def validate_results(
 ) -> None:
     """Judge a task's results, as its creator or its judge: download each, verified, look at it, accept or reject.
 
-    Without options prompt for each. A script runs in a container without
+    Without options prompt for each, beside the score and the ends of the
+    logs; Ctrl-D leaves the rest for later. A script runs in a container without
     network; it reads the result from /result and writes {"accept": true or
     false, "reason": "…"} to /verdict/verdict.json. If it crashes, hangs or
     writes anything else, the result stays undecided and the exit code is 1.

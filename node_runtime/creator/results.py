@@ -21,10 +21,11 @@ from node_runtime.kinds import leaving_outputs
 from node_runtime.platform.files import host_errors, scratch_folder
 from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
-from node_runtime.runner.live_chunk import container_of, is_image_stage
 from node_runtime.runner.result_document import FAILURE_FILE, FILE_NAME, MOST_FILES, ResultDocument
 from node_runtime.spec.bounds import packaged_bounds
 from node_runtime.stores.tree.folders import remove_tree
+
+from .log_files import log_names
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
@@ -35,7 +36,6 @@ MAX_LOG = 4 << 20  # bytes of each log
 MOST_READ = 64 << 20  # bytes of all logs of an attempt
 _LONGEST_NAME = 60  # characters
 LOGS = "logs"
-METRICS = "metrics"  # the container that runs after another; every other one is the first of its attempt
 _OUTPUT = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{packaged_bounds().max_output_name - 1}}}")
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # colours and cursor movements
 _REMEDY = "reject the submission, or ask its worker"
@@ -273,15 +273,7 @@ def _read_logs(source: str, digest: Digest, store: AssetStore) -> list[Log]:
     with scratch_folder() as folder:
         tree = folder / LOGS
         store.fetch(digest, tree, most=MOST_FILES)
-        files = {path.relative_to(tree).as_posix(): path for path in tree.rglob("*") if path.is_file()}
-        return [Log(source=source, name=name, text=_head(files[name])) for name in sorted(files, key=_reading_order)]
-
-
-def _reading_order(name: str) -> tuple[int, bool, str]:
-    """Order an attempt's logs: its containers' by time, why it failed, then the builds of its images."""
-    stage = name.removesuffix(".log")
-    group = 2 if is_image_stage(stage) else 1 if name == FAILURE_FILE else 0
-    return group, container_of(stage) == METRICS, name
+        return [Log(source=source, name=name, text=_head(tree / name)) for name in log_names(tree)]
 
 
 def uses_private_data(chain: ChainReads, task: TaskId) -> bool:

@@ -229,10 +229,10 @@ def test_at_a_terminal_a_person_sees_what_came_and_decides(people: People) -> No
     with at_terminal("validate", str(task), folder=people.folder, environment=people.environment("//Alice")) as alice:
         for question, answer in (
             ("? [a/r/l] ", "maybe"),
-            ("? [a/r/l] ", "a"),
+            ("\n[a/r/l] ", "a"),
             ("? [a/r/l] ", "r"),
             ("worker reads: ", ""),
-            ("worker reads: ", "a dog"),
+            ("\nreason: ", "a dog"),
             ("? [a/r/l] ", "l"),
         ):
             alice.waits_for(question, again=True)
@@ -240,8 +240,24 @@ def test_at_a_terminal_a_person_sees_what_came_and_decides(people: People) -> No
         assert alice.ends() == 0
     assert "'outputs/a_annotations.json'" in alice.seen
     assert "Cohen's kappa with submission" in alice.seen
+    assert f"  the end of 'logs/work.log', all of which 'node-runtime logs {task}' prints:\n    done\n" in alice.seen
+    assert alice.seen.count("accept, reject, or later?") == 3
+    assert "type a (accept), r (reject) or l (later); Ctrl-D leaves the others as well\n" in alice.seen
     assert "a reason has between 1 and 256 bytes" in alice.seen
     assert states(people, task) == [SubmissionState.ACCEPTED, SubmissionState.REJECTED, SubmissionState.UNDER_REVIEW]
+
+
+def test_ctrl_d_at_a_question_leaves_the_others_without_asking(people: People) -> None:
+    task = people.offer("slots: 2\nvalidation: manual\n")
+    for name in ("Bob", "Charlie"):
+        people.deliver(name, task)
+    with at_terminal("validate", str(task), folder=people.folder, environment=people.environment("//Alice")) as alice:
+        alice.waits_for("? [a/r/l] ")
+        alice.types("\x04")
+        assert alice.ends() == 0
+    assert alice.seen.count("accept, reject, or later?") == 1
+    assert alice.seen.count(" is left for later. Decide it until ") == 2
+    assert states(people, task) == [SubmissionState.UNDER_REVIEW] * 2
 
 
 def test_ctrl_c_at_the_question_keeps_what_is_decided_and_says_how_to_go_on(people: People) -> None:

@@ -11,14 +11,17 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from node_runtime.creator.results import numbers_beside, staying
+from node_runtime.creator.log_files import last_lines, log_names
+from node_runtime.creator.results import LOGS, numbers_beside, staying
 from node_runtime.creator.review import check_reason
 from node_runtime.domain.units import plain, size
 from node_runtime.errors import InputError
 from node_runtime.platform.printable import Say
+from node_runtime.runner.live_chunk import is_image_stage
 
 from .script import open_script_sandbox
 from .strategies import (
+    AnswersEnded,
     AutoAccept,
     CustomAccept,
     Judge,
@@ -78,6 +81,8 @@ def _open_script(script: Path, strategy: CustomAccept, say: Say) -> Iterator[Jud
 
 
 SHOWN = 20  # files
+SHOWN_LOGS = 4
+_ANSWERS = {"a", "accept", "r", "reject", "l", "later"}
 
 Read = Callable[[str], str]
 
@@ -94,20 +99,28 @@ def person_for(strategy: Strategy, *, say: Say) -> Judge:
 
 
 def ask_person(received: Received, *, say: Say, read: Read = input) -> Verdict | None:
-    """Show the result and prompt for a verdict; None leaves it for later."""
+    """Show the result and prompt for a verdict; None leaves it for later. Raises `AnswersEnded` at Ctrl-D."""
     for told in describe(received):
         say(told)
-    while True:
-        try:
-            answer = read("accept, reject, or later? [a/r/l] ").strip().lower()
-            if answer in ("a", "accept"):
+    try:
+        match _answer(say, read):
+            case "a":
                 return Verdict(accept=True)
-            if answer in ("r", "reject"):
+            case "r":
                 return Verdict(accept=False, reason=_reason(say, read))
-        except EOFError:
-            return None
-        if answer in ("l", "later"):
-            return None
+        return None
+    except EOFError:
+        say("")  # the prompt's line has no end yet
+        raise AnswersEnded from None
+
+
+def _answer(say: Say, read: Read) -> str:
+    """Return the first letter of the answer; what is none of them is asked for again, without the question."""
+    answer = read("accept, reject, or later? [a/r/l] ").strip().lower()
+    while answer not in _ANSWERS:
+        say("type a (accept), r (reject) or l (later); Ctrl-D leaves the others as well")
+        answer = read("[a/r/l] ").strip().lower()
+    return answer[0]
 
 
 def describe(received: Received) -> Iterator[str]:
@@ -128,6 +141,21 @@ def describe(received: Received) -> Iterator[str]:
         yield f"  {name!r} stayed with its worker, whose own data the task used"
     for output in document.outputs:
         yield from _files(received.folder / output, received.folder)
+    yield from _log_ends(received)
+
+
+def _log_ends(received: Received) -> Iterator[str]:
+    """Yield the ends of the logs, those of images' builds excepted, and how to read all of them."""
+    names = [name for name in log_names(received.folder / LOGS) if not is_image_stage(name.removesuffix(".log"))]
+    for name in names[:SHOWN_LOGS]:
+        shown, lines = f"{LOGS}/{name}", last_lines(received.folder / LOGS / name)
+        if lines:
+            yield f"  the end of {shown!r}, all of which 'node-runtime logs {received.task.id}' prints:"
+            yield from (f"    {line}" for line in lines)
+        else:
+            yield f"  {shown!r} is empty"
+    if len(names) > SHOWN_LOGS:
+        yield f"  and {len(names) - SHOWN_LOGS} more logs in {LOGS}/"
 
 
 def _files(output: Path, folder: Path) -> Iterator[str]:
@@ -144,8 +172,10 @@ def _files(output: Path, folder: Path) -> Iterator[str]:
 
 
 def _reason(say: Say, read: Read) -> str:
+    question = "reason, a sentence its worker reads: "
     while True:
-        reason = read("reason, a sentence its worker reads: ")
+        reason = read(question)
+        question = "reason: "
         try:
             check_reason(reason)
         except InputError as error:

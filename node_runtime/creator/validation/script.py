@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from node_runtime.creator.bundle_image import environment_of
+from node_runtime.creator.log_files import last_lines
 from node_runtime.errors import InputError
 from node_runtime.platform.files import host_errors
 from node_runtime.platform.printable import Say
@@ -31,8 +32,6 @@ FILE_NAME = "verdict.json"
 PROGRAMS = {"validate.py": "python3", "validate.sh": "/bin/sh"}
 MAX_BYTES = 1 << 16
 QUOTA = 16 << 20  # bytes of the folder of its verdict
-LOG_TAIL = 5  # lines of a failed script's log that are shown
-LOG_LINE = 300  # characters of each
 
 
 class _VerdictFile(BaseModel):
@@ -64,7 +63,7 @@ class ScriptSandbox:
         try:
             run = self.engine.run(self._container(name, written, received), stop=threading.Event())
             if run.failure is not None:
-                printed = last_lines(self._log(name))
+                printed = " | ".join(last_lines(self._log(name)))
                 told = f"{run.message}; it printed: {printed}" if printed else run.message
                 raise Undecided(f"the validator's script: {told}")
             return read_verdict(written / FILE_NAME)
@@ -97,12 +96,6 @@ class ScriptSandbox:
 
     def _log(self, name: str) -> Path:
         return self.work / f"{name}.log"
-
-
-def last_lines(log: Path) -> str:
-    """Return the last lines of a script's log."""
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    return " | ".join(line[:LOG_LINE] for line in lines[-LOG_TAIL:])
 
 
 @contextmanager

@@ -28,6 +28,10 @@ class Undecided(NodeRuntimeError):
     """A result could not be judged (exit code 1); no transaction is sent for it."""
 
 
+class AnswersEnded(Exception):
+    """The person who judges has ended the input: this result and the others are left for later."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The decision on a result. A rejection needs a ``reason`` for the worker, cut to 256 bytes of UTF-8."""

@@ -28,7 +28,7 @@ from node_runtime.ports.store import AssetStore
 from node_runtime.runner.result_document import ResultDocument
 from node_runtime.stores.tree.folders import remove_tree
 
-from .strategies import Judge, Received, Undecided, Verdict
+from .strategies import AnswersEnded, Judge, Received, Undecided, Verdict
 
 POLL = 0.5  # seconds
 _UNKNOWN = Limits()  # assumed for a task whose document is not in this storage
@@ -102,10 +102,16 @@ def validate(
     with _folder_of(desk), open_annotators(view_task(desk.chain, desk.store, task), desk.store) as annotators:
         while True:
             view = view_task(desk.chain, desk.store, task)
-            for submission in _to_judge(view, done, only):
-                if not stopping.is_set():
-                    done.append(_validate_one(desk, view, submission, judge, rejected, annotators))
+            try:
+                for submission in _to_judge(view, done, only):
+                    if not stopping.is_set():
+                        done.append(_validate_one(desk, view, submission, judge, rejected, annotators))
+                        told(done[-1])
+            except AnswersEnded:
+                for submission in _to_judge(view, done, only):
+                    done.append(_told(submission, Outcome.LEFT))
                     told(done[-1])
+                return tuple(done)
             view = view_task(desk.chain, desk.store, task)
             if only or not wait or not _more_may_come(view, done) or stopping.wait(POLL):
                 return tuple(done)
