@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 import node_runtime
-from node_runtime.config import UID_BASE, NodeConfig, load_config
+from node_runtime.config import MOST_SLOTS, UID_BASE, NodeConfig, load_config
 from node_runtime.domain.clock import CLOCK_REMEDY, TOLD, wall_clock
 from node_runtime.domain.units import amount, duration
 from node_runtime.engines import open_engine
@@ -27,6 +28,7 @@ from node_runtime.engines.docker.settings import (
     EngineSettings,
     UidRange,
     collisions,
+    free_range,
 )
 from node_runtime.errors import HostError, NodeRuntimeError
 from node_runtime.localnet.network import NODES
@@ -41,6 +43,7 @@ from node_runtime.worker.state_dir import ID
 
 from .output import facts, print_json
 
+_OF_NETWORKS = 16  # ranges from UID_BASE on, for nodes of local networks
 _PASSWD, _SUBUID = Path("/etc/passwd"), Path("/etc/subuid")
 
 
@@ -80,6 +83,24 @@ def collisions_of(ranges: Sequence[UidRange], *, engine: str) -> Iterator[str]:
         others = [one for one in ranges if one is not mine]
         known = collisions(mine, passwd=passwd, subuid=subuid, holders=holders, others=others)
         yield from (f"{mine}: {collision}" for collision in known)
+
+
+def free_uids(account: str) -> UidRange:
+    """Return a range of uids for a new node: by its account, so that nodes of one machine, wherever they are, differ.
+
+    It meets neither this machine's users nor the local network's nodes.
+    """
+    others: tuple[UidRange, ...] = ()
+    with suppress(NodeRuntimeError):  # an invalid node.yaml there
+        others = ranges_of(())
+    return free_range(
+        first=UID_BASE + _OF_NETWORKS * MOST_SLOTS,
+        count=MOST_SLOTS,
+        start=int.from_bytes(sha256(account.encode()).digest()[:4]),
+        passwd=_read(_PASSWD),
+        subuid=_read(_SUBUID),
+        others=others,
+    )
 
 
 def _range(config: NodeConfig) -> UidRange:

@@ -1,5 +1,6 @@
 """Commands of operators: init, daemon, approve, audit, gc, data."""
 
+import os
 import re
 import shlex
 import socket
@@ -31,6 +32,7 @@ class NewNode:
     account: Account
     key: Path
     config: Path
+    uids: str
 
 
 def make_node(folder: Path, password_file: Path | None, network: NetworkFile | None) -> NewNode:
@@ -39,6 +41,7 @@ def make_node(folder: Path, password_file: Path | None, network: NetworkFile | N
     Nothing is overwritten, since a key may be the only copy. A key without a configuration, left by an interrupted
     `init`, is reused. Raises `InputError`.
     """
+    from node_runtime.cli.doctor import free_uids
     from node_runtime.config.example import example
     from node_runtime.substrate.keys import create_key, load_key  # slow to import
 
@@ -52,19 +55,21 @@ def make_node(folder: Path, password_file: Path | None, network: NetworkFile | N
     else:
         account = create_key(key, _password(password_file))
     password = str(password_file.absolute()) if password_file else None
+    uids = free_uids(account)
     if network is None:
-        text = example(node=_node_name(), key=KEY, password_file=password)
+        text = example(node=_node_name(), key=KEY, password_file=password, uid_base=uids.first)
     else:
         text = example(
             node=_node_name(),
             key=KEY,
             password_file=password,
+            uid_base=uids.first,
             chain=network.chain,
             storage=str(network.storage),
             base_image=network.base_image,
         )
     write_private(config, text)
-    return NewNode(account=account, key=key, config=config)
+    return NewNode(account=account, key=key, config=config, uids=str(uids))
 
 
 def next_commands(made: NewNode, network: NetworkFile | None) -> str:
@@ -131,6 +136,8 @@ def init(
     line(f"account  {made.account}")
     line(f"key      {made.key}")
     line(f"config   {made.config}")
+    if os.geteuid() == 0:  # a daemon of another user has its own uid alone
+        line(f"uids     {made.uids}, this node's own, for its containers (sandbox.uid_base)")
     if network is not None:
         line(f"chain    {network.chain}, with its storage and base image: the local network's")
     lines(f"next:\n{next_commands(made, network)}")

@@ -1,64 +1,76 @@
 """The commented ``node.yaml`` that `init` writes."""
 
 import json
+import re
 
+from . import UID_BASE
+
+_COLUMN = 28  # where comments begin, if the value before is shorter
+_COMMENTED = re.compile(r"^([^\S\n]*(?:# +)?[A-Za-z_]+:.*?  )[^\S\n]*(?=#)(.*)$", re.MULTILINE)
 _TEXT = """\
-# A node of node-runtime. Paths are relative to this file. Every key can be overridden by the environment:
-# NODE_RUNTIME_SLOTS=2, NODE_RUNTIME_POOL__MEMORY=8GiB, NODE_RUNTIME_POLICY__CREATORS='[5Grw…]'.
+# A node of node-runtime. A key that is left out, or begins with '#', has its default: what stands here, unless its
+# comment names another.
+# Sizes are written as 256MiB or 4GiB, durations as 5s, 15m or 2h, amounts as a number of UNIT, e.g. 0.5.
+# Paths are relative to this file. A change counts from the next start of the daemon.
+# The environment overrides it: NODE_RUNTIME_SLOTS=2, NODE_RUNTIME_POOL__MEMORY=8GiB,
+# NODE_RUNTIME_POLICY__CREATORS='[5Grw…]'.
 
-node: {node}                # identifies this node's containers; a-z, 0-9 and '-'
-chain: {chain}
-key: {key}                  # keystore file, or on a development chain //Alice
-{password_file}
+node: {node}                # this node's name, in the names of its containers: a-z, 0-9 and '-', 32 at most
+chain: {chain}              # address of a node of the chain: ws:// or wss://
+key: {key}                  # the account's keystore file, or on a development chain a key such as //Bob
+{password_file}             # file with the key's password, mode 0600; without it the daemon asks
 storage: {storage}          # folder that creators and nodes share; it has to exist
-work: {work}                # this node's own folder: running tasks, cache, outbox, audit file
+work: {work}                # this node's own folder: running tasks, cache, outbox, audit file, private data
 
-slots: {slots}              # tasks that may run at the same time
-cache: 20GiB                # fetched assets; the least used are dropped first
-disk_floor: 5GiB            # with less free disk nothing is claimed
-# pool:                     # what all tasks together may use
-#   cpus: 2                 # default: all
-#   memory: 4GiB            # default: three quarters
-#   disk: 50GiB             # default: the whole disk of the work folder, but disk_floor
+# How much runs here.
+slots: {slots}              # tasks that may run at the same time, 1 to 64
+# pool:                     # what all of them together may use
+#   cpus: 2                 # processors; default: all of this machine
+#   memory: 4GiB            # default: three quarters of this machine's
+#   disk: 50GiB             # for their outputs; default: the work folder's whole disk
+cache: 20GiB                # for fetched assets; those used longest ago are dropped first
+disk_floor: 5GiB            # stays free on the work folder's disk; with less free nothing is claimed
 
-# Which tasks may run here. An empty list allows nothing; 'any' allows everything; '^…$' is a pattern.
+# Which tasks may run here. An empty list [] allows nothing, any allows everything, '^…$' is a pattern.
 policy:
   kinds: {kinds}            # annotation, training, restructuring, scoring, aggregation
-  creators: {creators}      # accounts
-  algos: {algos}            # digests of algos and metrics
-  datasets: {datasets}      # digests of data samples
-  minimum_reward: 0         # UNIT
-  minimum_rate: 0           # UNIT per hour of an attempt's allowed time
-  largest_bond: 100         # UNIT: largest bond for a slot
-  # longest: 2h             # largest allowed time of an attempt; default: no limit
+  creators: {creators}      # accounts whose tasks are taken
+  algos: {algos}            # digests of the code that may run: algos, metrics, bundles, openers, ready images
+  datasets: {datasets}      # digests of the data samples that it may read
+  minimum_reward: 0         # UNIT for a result; tasks that pay less are refused
+  minimum_rate: 0           # UNIT an hour, of the time that an attempt may take
+  largest_bond: 100         # UNIT that this node puts down for a slot, and loses if it sends nothing in time
+  # longest: 2h             # the longest time that an attempt may take; default: no limit
   approve: auto             # manual: each task waits for 'node-runtime approve TASK'
-  share_logs: false         # logs of tasks on this node's private data stay here; see docs/privacy.md
+  share_logs: false         # true: creators get the logs of tasks on private data too; see docs/privacy.md
 
-# Building a Dockerfile runs foreign code with network access as root inside the build.
-building: {building}        # allow, deny
-base_image: {base_image}
-# build_arguments:          # visible to every RUN step, untrusted ones too: never put a secret here, not even in a path
+# Images. Building a Dockerfile runs foreign code with network, as root inside the build.
+building: {building}        # deny: only images that are here, or that a registry offers by digest; or allow
+base_image: {base_image}    # used where a Dockerfile starts from python:3.11, and as its argument BASE_IMAGE
+# build_arguments:          # every RUN step can read them, untrusted ones too: no secret here, not even in a path
 #   PIP_INDEX_URL: https://pypi.example/simple
 #   HTTPS_PROXY: http://proxy.example:3128
-# docker: unix:///var/run/docker.sock       # default: that of `up` where it started one, else the first that answers
+# docker: unix:///var/run/docker.sock  # address of the engine; default: that of 'up', else the first that answers
 
-# Limits of containers in addition to a task's own; no task can raise them.
-# sandbox:
-#   pids: 256
-#   tmp: 1GiB               # largest limits.scratch; default: the task's memory
-#   uid_base: 200000        # where the daemon is root, containers of slot N run as this uid + N
-#   log: 1MiB               # kept of each container's output
-#   files: 20000            # entries in an output folder
-#   stop_grace: 3s          # between TERM and KILL
-#   build_memory: 4GiB
-#   build_timeout: 30m
-#   build_pids: 1024        # processes of one build, where the node can limit them (see 'doctor')
-#   build_cgroup: builds.slice    # otherwise: parent cgroup of builds, created and limited by you (systemd: TasksMax)
+# Limits of containers, in addition to a task's own; no task can raise them.
+sandbox:
+  uid_base: {uid_base}      # where the daemon is root, containers of slot N run as this uid + N: 64 uids that no
+                            # other node, user or range of /etc/subuid has; 'node-runtime doctor' compares
+  # pids: 256               # processes in a container
+  # tmp: 1GiB               # largest scratch of a task; default: the task's memory
+  # log: 1MiB               # kept of what a container prints; of more its begin and its end
+  # files: 20000            # files and folders in an output
+  # stop_grace: 3s          # between TERM and KILL, when a container is stopped
+  # build_memory: 4GiB      # memory of one build
+  # build_timeout: 30m      # time of one build
+  # build_pids: 1024        # processes of one build, where the node can limit them (see 'node-runtime doctor')
+  # build_cgroup: builds.slice  # else: parent cgroup of builds, made and limited by you (systemd: TasksMax)
 
-poll: 1s
-grace: 10s                  # how long running tasks may continue when the node is stopped
-# metrics_port: 9615        # Prometheus, on loopback
-log_format: auto            # auto: text on a terminal, else json
+# The daemon.
+poll: 1s                    # between two looks at the chain
+grace: 10s                  # how long running tasks may go on when the daemon is stopped; then they are handed back
+# metrics_port: 9615        # Prometheus metrics on 127.0.0.1; default: none
+log_format: auto            # text, json, or auto: text at a terminal, else json
 """
 
 
@@ -77,10 +89,11 @@ def example(
     datasets: str = "[]",
     building: str = "deny",
     base_image: str = "python:3.11-slim-bookworm",
+    uid_base: int = UID_BASE,
 ) -> str:
     """Return the text of a ``node.yaml``. The policy's lists are given as YAML; by default they allow nothing."""
     password = f"password_file: {json.dumps(password_file)}" if password_file else "# password_file: password"
-    return _TEXT.format(
+    filled = _TEXT.format(
         node=node,
         chain=chain,
         key=json.dumps(key),
@@ -94,4 +107,6 @@ def example(
         datasets=datasets,
         building=building,
         base_image=base_image,
+        uid_base=uid_base,
     )
+    return _COMMENTED.sub(lambda found: f"{found[1]:<{_COLUMN}}{found[2]}", filled)

@@ -3,9 +3,10 @@
 import os
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 
-from node_runtime.config import load_config
+from node_runtime.config import MOST_SLOTS, load_config
 
 
 def init(node: Path, password: str, home: Path) -> subprocess.CompletedProcess[str]:
@@ -38,3 +39,13 @@ def test_an_interrupted_init_resumes_with_its_key(tmp_path: Path, password: Path
     assert again.stdout.splitlines()[0] == first.stdout.splitlines()[0]
     assert (node / "key.json").read_bytes() == key
     assert load_config(node / "node.yaml", environment={}).password_file == password
+
+
+def test_each_new_node_of_a_machine_has_uids_of_its_own_and_is_told_them(tmp_path: Path, password: Path) -> None:
+    nodes = [tmp_path / "here" / "one", tmp_path / "two", tmp_path / "there" / "three"]
+    told = [init(node, str(password), tmp_path).stdout for node in nodes]
+    bases = [load_config(node / "node.yaml", environment={}).sandbox.uid_base for node in nodes]
+    assert all(abs(one - other) >= MOST_SLOTS for one, other in combinations(bases, 2))
+    if os.geteuid() == 0:
+        for base, said in zip(bases, told, strict=True):
+            assert f"uids     {base}-{base + MOST_SLOTS - 1}, this node's own" in said

@@ -76,6 +76,9 @@ def labels_given(written: dict[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name.removeprefix(LABEL), value) for name, value in ours))
 
 
+_MOST_RANGES = 100_000  # among which a new node's is chosen
+
+
 @dataclass(frozen=True, kw_only=True)
 class UidRange:
     """The uids of a node's slots; ``node`` is its name on the engine, empty before its first run."""
@@ -113,6 +116,18 @@ def collisions(
     for other in others:
         if other.node != mine.node and mine.meets(other.first, other.count):
             yield f"{other} are those of node {other.node}"
+
+
+def free_range(
+    *, first: int, count: int, start: int, passwd: str, subuid: str, others: Iterable[UidRange] = ()
+) -> UidRange:
+    """Return a range of ``count`` uids from ``first`` on without a collision: the first from number ``start`` on."""
+    known = tuple(others)
+    for step in range(_MOST_RANGES):
+        tried = UidRange(node="", first=first + count * ((start + step) % _MOST_RANGES), count=count)
+        if not any(collisions(tried, passwd=passwd, subuid=subuid, holders=(), others=known)):
+            return tried
+    return tried
 
 
 def _lines(text: str, least: int) -> Iterator[list[str]]:

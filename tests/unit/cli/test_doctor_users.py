@@ -32,7 +32,7 @@ def test_a_shared_uid_is_reported_as_weaker_with_a_remedy() -> None:
 
 def test_the_range_is_that_of_the_configuration(tmp_path: Path) -> None:
     config = tmp_path / "node.yaml"
-    config.write_text(example(slots=3) + "sandbox: {uid_base: 300000}\n")
+    config.write_text(example(slots=3, uid_base=300_000))
     assert [str(one) for one in ranges_of([config])] == ["300000-300002"]
 
 

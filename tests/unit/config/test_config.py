@@ -1,10 +1,11 @@
 """The configuration is read as documented, and every mistake is reported with its place."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from node_runtime.config import NodeConfig, load_config
+from node_runtime.config import NodeConfig, PolicyConfig, PoolConfig, SandboxConfig, load_config
 from node_runtime.config.example import example
 from node_runtime.domain.task import UNIT, Kind
 from node_runtime.errors import ConfigError
@@ -139,11 +140,24 @@ def test_the_example_is_valid_and_allows_nothing(tmp_path: Path) -> None:
     assert config == plain
 
 
+KEY = re.compile(r"^(\s*)# (?=\s*(?:[a-z_]+|[A-Z_]+): )", re.MULTILINE)
+
+
 def test_the_examples_commented_keys_are_valid(tmp_path: Path) -> None:
-    lines = [line[2:] if line.startswith(("# ", "#  ")) and ":" in line.split("#")[1][:24] else line
-             for line in example().splitlines() if not line.startswith("# NODE_RUNTIME")]  # fmt: skip
-    config = loaded(tmp_path, "\n".join(lines))
+    config = loaded(tmp_path, KEY.sub(r"\1", example()))
     assert (config.metrics_port, config.sandbox.pids, config.pool.disk) == (9615, 256, 50 << 30)
+    assert dict(config.build_arguments).keys() == {"PIP_INDEX_URL", "HTTPS_PROXY"}
+
+
+def test_the_example_explains_every_key_and_shows_its_default(tmp_path: Path) -> None:
+    text = example()
+    every = {key for section in (NodeConfig, PoolConfig, PolicyConfig, SandboxConfig) for key in section.model_fields}
+    for key in every - {"pool", "policy", "sandbox"}:
+        (line,) = re.findall(rf"^[ #]*{key}:.*$", text, re.MULTILINE)
+        assert re.search(r"\S {1,}# \w", line), line
+    shown, default = loaded(tmp_path, KEY.sub(r"\1", text)).sandbox, SandboxConfig()
+    stated = {"tmp": 1 << 30, "build_cgroup": "builds.slice"}
+    assert shown == default.model_copy(update=stated)
 
 
 def test_a_permissive_node_is_written_by_naming_it_so(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from node_runtime.engines.docker.settings import UidRange, collisions
+from node_runtime.engines.docker.settings import UidRange, collisions, free_range
 
 MINE = UidRange(node="n1-aa", first=200_000, count=4)
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nworker:x:{uid}:100::/home/w:/bin/sh\n# a comment\nbroken\n"
@@ -39,3 +39,13 @@ def test_slots_in_use_of_other_nodes_are_named_and_its_own_are_not() -> None:
 def test_ranges_of_other_nodes_that_meet_are_named() -> None:
     apart, same = UidRange(node="n2", first=200_004, count=1), UidRange(node="n3", first=199_990, count=11)
     assert told("", "", (), apart, same) == ["199990-200000 are those of node n3"]
+
+
+def test_a_free_range_steps_over_what_others_have() -> None:
+    network = UidRange(node="local-bob", first=1064, count=64)
+    found = free_range(
+        first=1000, count=64, start=0, passwd="bob:x:1010:1010::/:/bin/sh", subuid="bob:1128:100", others=[network]
+    )
+    assert str(found) == "1256-1319"
+    later = free_range(first=1000, count=64, start=100_000 + 7, passwd="", subuid="")
+    assert str(later) == "1448-1511"
