@@ -98,11 +98,11 @@ class SubstrateReads:
         snapshot, raw = self._snapshot(), digest_bytes(digest)
         numbers = range(1, snapshot.value("Registry", "NextObjective") + 1)
         tests = snapshot.are_stored([("Registry", "TestOf", (number, raw)) for number in numbers])
-        origin = snapshot.value("Registry", "ModelOf", raw)
+        first = snapshot.value("Registry", "ModelOf", raw)
         found = [number for number, stored in zip(numbers, tests, strict=True) if stored]
         values = snapshot.values("Registry", "Objectives", [(number,) for number in found])
         return KnownBytes(
-            model=None if origin is None else convert.same_bytes(digest, origin),
+            model=None if first is None else convert.same_bytes(digest, first["origin"]),
             objectives=tuple(
                 convert.objective(ObjectiveId(number), value) for number, value in zip(found, values, strict=True)
             ),

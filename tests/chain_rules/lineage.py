@@ -1,4 +1,4 @@
-"""What went into a model, through all its ancestors and in whatever role, told from calls and events.
+"""An independent model of lineage: what went into a model, through all its ancestors and in any role, from events.
 
 Nothing here reads what the chain recorded of cleanness, lineage or makers: that is what is checked.
 """
@@ -37,7 +37,8 @@ class Kitchen:
 
     def __init__(self) -> None:
         self.recipes: dict[int, Recipe] = {}
-        self._made: defaultdict[tuple[bytes, bytes], list[Way]] = defaultdict(list)
+        self._made: defaultdict[tuple[bytes, bytes], list[tuple[int, Way]]] = defaultdict(list)
+        """Each way with the moment of its acceptance."""
 
     def see(self, state: State, history: History, events: Iterable[Event]) -> None:
         """One block; ``state`` is the one after it."""
@@ -61,25 +62,32 @@ class Kitchen:
         if kind in MODEL_MAKERS:
             way = submission
             outputs = [output.digest for output in sent.outputs if output.name == b"model"]
-            self.recipes[submission] = self._recipe(state, history, spec, {task.creator, sent.worker}, outputs)
+            self.recipes[submission] = self._recipe(state, history, number, sent, outputs)
         for digest in outputs:
-            self._made[sent.worker, digest].append(way)
+            self._made[sent.worker, digest].append((sent.status.at, way))
             registered = state.registry("Assets").get((task.creator, digest))
             if task.creator != sent.worker and (registered is None or registered.since > sent.sent):
-                self._made[task.creator, digest].append(way)
+                self._made[task.creator, digest].append((sent.status.at, way))
 
-    def _recipe(self, state: State, history: History, spec: Any, by: set[bytes], outputs: list[bytes]) -> Recipe:
-        assets = _assets(spec)
-        parents = _models(history, spec)
-        made = tuple(tuple(self._made[asset]) for asset in sorted(assets) if asset in self._made)
+    def _recipe(self, state: State, history: History, number: int, sent: Any, outputs: list[bytes]) -> Recipe:
+        spec = history.specs[number]
+        assets, parents = _assets(spec), _models(history, spec)
+        ways = (tuple(self._made_by(asset, sent.status.at)) for asset in sorted(assets))
+        made = tuple(filter(None, ways))
         before = parents | {way for ways in made for way in ways if way is not None}
         return Recipe(
             digests=frozenset({digest for _, digest in assets} | set(outputs)),
             parents=frozenset(parents),
             made=made,
             imported="Model" in {name_of_kind(state, asset) for asset in assets},
-            worked=frozenset(by).union(*(self.recipes[model].worked for model in before)),
+            worked=frozenset({history.tasks[number].creator, sent.worker}).union(
+                *(self.recipes[model].worked for model in before)
+            ),
         )
+
+    def _made_by(self, asset: tuple[bytes, bytes], at: int) -> Iterator[Way]:
+        """The ways in which the asset's owner had made it by this moment."""
+        return (way for moment, way in self._made.get(asset, ()) if moment <= at)
 
     def has_seen(self, tests: set[bytes], model: int) -> bool:
         """Whether one of these Test samples reached the model, or nobody can know."""

@@ -1,4 +1,4 @@
-//! What a node's host functions cost on this machine, in nanoseconds: `name base per_byte` a line.
+//! Measurement of a node's host functions on this machine, in nanoseconds: one line `name base per_byte` each.
 //!
 //! `benchmark.py` puts these in the place of the embedded host's own. Hashes are a node's own code. Storage is what a
 //! node's is during a block, before the database: a B-tree of changes, and a set of the keys that the open transaction

@@ -1,4 +1,4 @@
-//! What may a node ask the runtime? The functions the wasm exports.
+//! The runtime's APIs: the functions that the wasm exports to a node.
 
 use crate::*;
 use alloc::vec::Vec;

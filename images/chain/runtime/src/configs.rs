@@ -1,4 +1,4 @@
-//! With which numbers does each pallet run? Every constant stands here, with its reason.
+//! Configuration of the pallets: every constant, with its reason.
 
 use crate::*;
 use frame_support::{

@@ -1,4 +1,4 @@
-//! What is the chain made of? The pallets in their order, the block and the transaction, the version.
+//! The runtime: its pallets in their order, its block and transaction types, its version.
 #![cfg_attr(not(feature = "std"), no_std)]
 // The runtime macro recurses over pallets.
 #![recursion_limit = "256"]

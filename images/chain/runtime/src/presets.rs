@@ -1,4 +1,4 @@
-//! Which networks does the wasm know how to start? Their genesis, by name.
+//! Genesis presets of the networks, by name.
 
 use crate::{
 	AccountId, AuraConfig, Balance, BalancesConfig, ExistentialDeposit, GrandpaConfig, RuntimeGenesisConfig,

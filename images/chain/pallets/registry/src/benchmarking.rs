@@ -1,4 +1,4 @@
-//! Benchmarks of the registry's calls, each at the dearest state that it can meet.
+//! Benchmarks of the registry's calls, each in its most expensive state.
 //!
 //! `benchmark.py` measures them and writes `weights.rs`.
 

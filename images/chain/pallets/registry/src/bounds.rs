@@ -1,4 +1,4 @@
-//! How much of everything there may be: what is stored without a bound would cost others.
+//! Upper bounds of what is stored: sizes, counts and lengths. Every node keeps it.
 
 /// Bytes of an address.
 pub const MAX_URI: u32 = 256;

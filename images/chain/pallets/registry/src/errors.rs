@@ -1,4 +1,4 @@
-//! Why a call is refused, with what to do about it.
+//! The pallet's errors: the reason of each refusal, and its remedy.
 
 use frame_support::pallet_macros::pallet_section;
 

@@ -114,13 +114,13 @@ pub mod pallet {
 	pub type Models<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, SubmissionId, Blake2_128Concat, u8, Model<T::AccountId>>;
 
-	/// What accounts made by working or paying for it.
+	/// The bytes that accounts made by working or paying for them.
 	#[pallet::storage]
 	pub type Made<T: Config> = StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Blake2_128Concat, Digest, Making>;
 
-	/// Whose model these bytes are: the one that was sent or imported first.
+	/// The model that these bytes are: the one that was sent or imported first.
 	#[pallet::storage]
-	pub type ModelOf<T: Config> = StorageMap<_, Blake2_128Concat, Digest, Origin<T::AccountId>>;
+	pub type ModelOf<T: Config> = StorageMap<_, Blake2_128Concat, Digest, FirstModel<T::AccountId>>;
 
 	/// Every certified score that was accepted, found by its objective. Never overwritten, never removed.
 	#[pallet::storage]
@@ -133,7 +133,7 @@ pub mod pallet {
 		CertifiedScore<T::AccountId>,
 	>;
 
-	/// How many objectives there are; ids start at 1.
+	/// The number of objectives; ids start at 1.
 	#[pallet::storage]
 	pub type NextObjective<T: Config> = StorageValue<_, ObjectiveId, ValueQuery>;
 
@@ -206,7 +206,7 @@ pub mod pallet {
 			let asset = Asset { kind, visibility, uri, since };
 			Self::charge(&owner, (&owner, digest, &asset).encoded_size())?;
 			if kind == AssetKind::Model && !ModelOf::<T>::contains_key(digest) {
-				ModelOf::<T>::insert(digest, Origin::Imported(owner.clone()));
+				ModelOf::<T>::insert(digest, FirstModel { origin: Origin::Imported(owner.clone()), since });
 			}
 			Assets::<T>::insert(&owner, digest, asset);
 			Self::deposit_event(Event::AssetRegistered { owner, digest, kind });

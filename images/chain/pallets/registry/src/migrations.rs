@@ -1,4 +1,4 @@
-//! Takes over what runtime 1 stored: assets without a time, scores in micro-units, models by their submission alone.
+//! Migration of runtime 1's storage: assets without a time, scores in micro-units, models by their submission alone.
 //!
 //! It runs in the one block that follows the new code, so no limit passes meanwhile.
 
@@ -10,7 +10,7 @@ use frame_support::{
 	migrations::VersionedMigration, pallet_prelude::*, storage_alias, traits::UncheckedOnRuntimeUpgrade,
 };
 
-/// What a millionth is in the fixed point of 18 digits.
+/// A millionth in the fixed point of 18 digits.
 pub const MICRO: Fixed = 10i128.pow(12);
 
 pub type ToVersion1<T> = VersionedMigration<0, 1, FromRuntime1<T>, Pallet<T>, <T as frame_system::Config>::DbWeight>;
@@ -56,7 +56,7 @@ pub mod v0 {
 const RECORD: u64 = 5_000_000;
 const BYTE: u64 = 5_000;
 
-/// What a migration has read and written so far, record by record.
+/// The reads and writes of a migration so far, record by record.
 #[derive(Default)]
 pub struct Tally {
 	records: u64,
@@ -99,7 +99,7 @@ fn assets<T: Config>(tally: &mut Tally) {
 		tally.note(old.encoded_size(), is_model.into(), is_model.into());
 		let v0::Asset { kind, visibility, uri } = old;
 		if is_model && !ModelOf::<T>::contains_key(digest) {
-			ModelOf::<T>::insert(digest, Origin::Imported(owner));
+			ModelOf::<T>::insert(digest, FirstModel { origin: Origin::Imported(owner), since: 0 });
 		}
 		Some(Asset { kind, visibility, uri, since: 0 })
 	});
@@ -121,8 +121,8 @@ fn objectives<T: Config>(tally: &mut Tally) {
 	}
 }
 
-/// Oldest first, because a model joins to its own those who worked on its parents. Nobody knows any more who had bytes
-/// before whom, so both who paid and who worked made them.
+/// Oldest first, because a model joins to its own those who worked on its parents. Runtime 1 stored no
+/// moments, so both who paid and who worked made them, at 0.
 fn models<T: Config>(tally: &mut Tally) {
 	let old: BTreeMap<SubmissionId, _> = v0::Models::<T>::drain().collect();
 	for (submission, old) in old {
@@ -132,7 +132,7 @@ fn models<T: Config>(tally: &mut Tally) {
 		let mut worked = Worked::default();
 		for who in [&old.owner, &old.trainer] {
 			worked.add(who);
-			Pallet::<T>::record_making(who, &old.digest, &old.clean_for, Some(id));
+			Pallet::<T>::record_making(who, &old.digest, &old.clean_for, Some(id), 0);
 		}
 		let parents: Vec<_> = old.parents.into_iter().map(ModelId::first).collect();
 		for parent in parents.iter().filter_map(Pallet::<T>::model) {
@@ -151,8 +151,8 @@ fn models<T: Config>(tally: &mut Tally) {
 			more_same_bytes: 0,
 		};
 		match ModelOf::<T>::get(old.digest) {
-			Some(origin @ Origin::Recorded(_)) => model.tell(old.digest, origin),
-			_ => ModelOf::<T>::insert(old.digest, Origin::Recorded(id)),
+			Some(FirstModel { origin: origin @ Origin::Recorded(_), .. }) => model.tell(old.digest, origin),
+			_ => ModelOf::<T>::insert(old.digest, FirstModel { origin: Origin::Recorded(id), since: 0 }),
 		}
 		Models::<T>::insert(submission, 0, model);
 	}

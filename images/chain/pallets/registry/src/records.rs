@@ -1,4 +1,4 @@
-//! What the task pallet asks of the registry and writes into it, and what bytes cost that stay.
+//! The registry's interface to the task pallet: look-ups, records of models and scores, prices of bytes.
 
 use crate::*;
 use frame_support::{
@@ -11,13 +11,21 @@ impl<T: Config> Pallet<T> {
 		Models::<T>::get(id.submission, id.output)
 	}
 
-	/// Records what a result brought that was sent at `sent` and accepted now. It cannot fail, whatever the digest
+	/// Records the model of a result that was sent at `sent` and accepted at `at`. It cannot fail, whatever the digest
 	/// is.
-	pub fn record_model(id: ModelId, mut described: Model<T::AccountId>, sent: Moment) {
+	pub fn record_model(id: ModelId, mut described: Model<T::AccountId>, sent: Moment, at: Moment) {
 		let (owner, digest) = (described.owner.clone(), described.digest);
-		match ModelOf::<T>::get(digest) {
-			Some(origin) if Self::is_earlier(&origin, &digest, &id, sent) => described.tell(digest, origin),
-			_ => ModelOf::<T>::insert(digest, Origin::Recorded(id)),
+		let known = ModelOf::<T>::get(digest);
+		let since = known.as_ref().map_or(at, |first| first.since.min(at));
+		match known {
+			Some(first) if Self::is_earlier(&first.origin, &digest, &id, sent) => {
+				if first.since <= at {
+					described.tell(digest, first.origin);
+				} else {
+					ModelOf::<T>::insert(digest, FirstModel { since, ..first });
+				}
+			}
+			_ => ModelOf::<T>::insert(digest, FirstModel { origin: Origin::Recorded(id), since }),
 		}
 		Models::<T>::insert(id.submission, id.output, described);
 		Self::deposit_event(Event::ModelRecorded { model: id, owner, digest });
@@ -31,18 +39,15 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Writes that an account made these bytes, once more or for the first time.
-	pub fn record_making(who: &T::AccountId, digest: &Digest, clean_for: &ObjectiveIds, model: Option<ModelId>) {
-		Made::<T>::mutate(who, digest, |made| {
-			let making = made.get_or_insert_default();
-			for objective in clean_for {
-				if !making.clean_for.contains(objective) {
-					// Beyond the bound it counts as clean for fewer.
-					let _ = making.clean_for.try_push(*objective);
-				}
-			}
-			making.model = model.or(making.model);
-		});
+	/// Records that an account made these bytes by an acceptance at `at`, once more or for the first time.
+	pub fn record_making(
+		who: &T::AccountId,
+		digest: &Digest,
+		clean_for: &ObjectiveIds,
+		model: Option<ModelId>,
+		at: Moment,
+	) {
+		Made::<T>::mutate(who, digest, |made| made.get_or_insert_with(|| Making::new(at)).add(clean_for, model, at));
 	}
 
 	/// Whether the account had registered these bytes by this moment.
@@ -66,12 +71,12 @@ impl<T: Config> Pallet<T> {
 		Assets::<T>::get(owner, digest).is_some_and(|asset| asset.kind == kind)
 	}
 
-	/// What so many bytes cost that stay.
+	/// The price of so many stored bytes.
 	pub fn price_of_bytes(bytes: usize) -> Balance {
 		T::ByteFee::get().saturating_mul(bytes as Balance)
 	}
 
-	/// Takes the price of bytes that stay.
+	/// Takes the price of so many stored bytes.
 	pub fn charge(who: &T::AccountId, bytes: usize) -> DispatchResult {
 		let amount = Self::price_of_bytes(bytes);
 		if amount > 0 {

@@ -1,4 +1,4 @@
-//! Are labels permanent, keys nobody else's, and objectives what they say?
+//! Tests of the registry: permanent labels, keys by owner, immutable objectives, and the migration.
 
 use crate::{self as pallet_registry, *};
 use frame_support::{
@@ -296,8 +296,10 @@ fn models_of_runtime_1_are_found_by_submission_and_place_with_all_who_worked_on_
 		let heir = Models::<World>::get(4, 0).unwrap();
 		assert_eq!(heir.parents, vec![ModelId::first(2)]);
 		assert!([77, ALICE, BOB].iter().all(|who| heir.worked.may_contain(who)));
-		assert_eq!(ModelOf::<World>::get([4; 32]), Some(Origin::Recorded(ModelId::first(4))));
-		assert_eq!(Made::<World>::get(BOB, [4; 32]).unwrap().clean_for.into_inner(), vec![5]);
+		let first = FirstModel { origin: Origin::Recorded(ModelId::first(4)), since: 0 };
+		assert_eq!(ModelOf::<World>::get([4; 32]), Some(first));
+		let made = Made::<World>::get(BOB, [4; 32]).unwrap();
+		assert_eq!((made.since, made.clean_for.into_inner()), (0, vec![(5, 0)]));
 	});
 }
 
@@ -305,7 +307,8 @@ fn models_of_runtime_1_are_found_by_submission_and_place_with_all_who_worked_on_
 fn imports_of_runtime_1_are_known_as_models() {
 	world(|| {
 		store_as_runtime_1();
-		assert_eq!(ModelOf::<World>::get([9; 32]), Some(Origin::Imported(ALICE)));
+		let first = FirstModel { origin: Origin::Imported(ALICE), since: 0 };
+		assert_eq!(ModelOf::<World>::get([9; 32]), Some(first));
 		assert_eq!(Assets::<World>::get(ALICE, [1; 32]).unwrap().since, 0);
 	});
 }

@@ -1,4 +1,4 @@
-//! The nouns of the registry: what an asset, an objective and a model are.
+//! The registry's types: assets, objectives, models, makings and certified scores.
 
 use crate::{bounds::*, worked::Worked};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -47,7 +47,7 @@ impl ModelId {
 	}
 }
 
-/// What a data sample may be used for, as its owner declared once and for all.
+/// The permitted use of a data sample, declared by its owner at registration and permanent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Label {
 	Train,
@@ -97,7 +97,7 @@ pub enum Direction {
 	Lower,
 }
 
-/// What models are measured by. Metric, opener and samples are assets of the objective's owner.
+/// A measure of models. Metric, opener and samples are assets of the objective's owner.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Objective<AccountId> {
 	pub owner: AccountId,
@@ -105,7 +105,7 @@ pub struct Objective<AccountId> {
 	pub metric: Digest,
 	pub opener: Digest,
 	pub direction: Direction,
-	/// How far two evaluations may lie apart and agree.
+	/// The largest difference of two evaluations that agree.
 	pub tolerance: Fixed,
 	pub samples: Samples,
 }
@@ -120,9 +120,9 @@ impl<AccountId: PartialEq> Objective<AccountId> {
 
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Model<AccountId> {
-	/// Who paid for it.
+	/// The account that paid for it.
 	pub owner: AccountId,
-	/// Who made it.
+	/// The account that made it.
 	pub trainer: AccountId,
 	pub digest: Digest,
 	pub uri: Uri,
@@ -136,12 +136,12 @@ pub struct Model<AccountId> {
 	pub worked: Worked,
 	/// Assets of others among its inputs, and its own bytes, that were another model already when it was accepted.
 	pub same_bytes: BoundedVec<SameBytes<AccountId>, ConstU32<8>>,
-	/// How many more of these there were.
+	/// The number of further ones.
 	pub more_same_bytes: u32,
 }
 
 impl<AccountId> Model<AccountId> {
-	/// Takes note of bytes that were another model already.
+	/// Adds bytes that were another model already.
 	pub fn tell(&mut self, digest: Digest, origin: Origin<AccountId>) {
 		if self.same_bytes.try_push(SameBytes { digest, origin }).is_err() {
 			self.more_same_bytes += 1;
@@ -149,7 +149,15 @@ impl<AccountId> Model<AccountId> {
 	}
 }
 
-/// Where the chain met the bytes of a model first.
+/// Bytes of a model: their first source by the time of sending or registering, whenever that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct FirstModel<AccountId> {
+	pub origin: Origin<AccountId>,
+	/// The earliest acceptance or import of these bytes as a model; 0 of those that are older than this field.
+	pub since: Moment,
+}
+
+/// The source of a model's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Origin<AccountId> {
 	/// The result of a task.
@@ -165,13 +173,42 @@ pub struct SameBytes<AccountId> {
 	pub origin: Origin<AccountId>,
 }
 
-/// What an account made by working or paying: these bytes keep their history in its hands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+/// Bytes that an account made by working or paying: they keep their history in its hands.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Making {
-	/// The union over all times that it made them.
-	pub clean_for: BoundedVec<ObjectiveId, ConstU32<16>>,
-	/// The latest model that these bytes were, or that predicted them.
+	/// The earliest acceptance that made them; 0 of those that are older than this field.
+	pub since: Moment,
+	/// The union over all times that it made them, each objective with the earliest acceptance that added it.
+	pub clean_for: BoundedVec<(ObjectiveId, Moment), ConstU32<16>>,
+	/// The model recorded last of those that these bytes were, or that predicted them.
 	pub model: Option<ModelId>,
+}
+
+impl Making {
+	/// Bytes made by an acceptance at `at`, clean for nothing so far.
+	pub fn new(at: Moment) -> Self {
+		Making { since: at, clean_for: Default::default(), model: None }
+	}
+
+	/// Whether acceptances up to `at` made the bytes clean for the objective.
+	pub fn is_clean(&self, objective: ObjectiveId, at: Moment) -> bool {
+		self.clean_for.iter().any(|(known, since)| *known == objective && *since <= at)
+	}
+
+	/// Adds an acceptance at `at`, which may be earlier than those that were added before.
+	pub fn add(&mut self, clean_for: &ObjectiveIds, model: Option<ModelId>, at: Moment) {
+		self.since = self.since.min(at);
+		for objective in clean_for {
+			match self.clean_for.iter_mut().find(|(known, _)| known == objective) {
+				Some((_, since)) => *since = at.min(*since),
+				None => {
+					// Beyond the bound it counts as clean for fewer.
+					let _ = self.clean_for.try_push((*objective, at));
+				}
+			}
+		}
+		self.model = model.or(self.model);
+	}
 }
 
 /// Who vouches for a score.
@@ -193,7 +230,7 @@ pub struct CertifiedScore<AccountId> {
 	pub value: Fixed,
 	pub voucher: Voucher,
 	pub scorer: AccountId,
-	/// Who paid for the scoring.
+	/// The account that paid for the scoring.
 	pub payer: AccountId,
 	pub at: Moment,
 }

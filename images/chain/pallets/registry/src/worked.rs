@@ -1,4 +1,4 @@
-//! Who worked on a model or paid for it, through its whole lineage: a set of accounts of fixed size.
+//! The set of accounts that worked on a model or paid for it, through its whole lineage, in a fixed size.
 //!
 //! A Bloom filter of 2,048 bits with 4 bits an account. An account that was added is always found; one that was not is
 //! found by chance, after 100 accounts once in about 1,000 looks, after 500 once in 6. Such a hit only lowers the

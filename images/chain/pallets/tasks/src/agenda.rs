@@ -1,5 +1,5 @@
-//! What falls due when? Every object that waits for time has one entry, which it knows, at the moment of its cause: worked
-//! oldest first, the agenda follows the order in which things happened.
+//! The agenda of what falls due. Every object that waits for time has one entry, which it knows, at the moment of its
+//! cause: worked oldest first, the agenda follows the order in which things happened.
 
 use crate::{weighing, *};
 use frame_support::{pallet_prelude::*, storage::with_storage_layer, weights::WeightMeter};

@@ -1,10 +1,10 @@
-//! Which calls does a worker have? Take a task, send its result, report why it failed, give it back.
+//! The worker's calls: take a task, send its result, report its failure, hand it back, decline an offer.
 
 use crate::{attempts::Earlier, *};
 use frame_support::pallet_prelude::*;
 use pallet_registry::{Digest, Moment, Uri};
 
-/// What a worker sends as its result.
+/// The result that a worker sends.
 pub(crate) struct SentResult {
 	pub epoch: Epoch,
 	pub result: Digest,
@@ -61,7 +61,7 @@ impl<T: Config> Pallet<T> {
 		Self::begin_review(id, task, submission, worker, sent, now)
 	}
 
-	/// Repeating a call whose answer was lost is no mistake; another result is.
+	/// Accepts the repetition of a call whose answer was lost, and refuses another result.
 	fn same_again(id: TaskId, submission: SubmissionId, sent: &SentResult) -> DispatchResult {
 		let known = Submissions::<T>::get(id, submission).ok_or(Error::<T>::NoSuchSubmission)?;
 		let same = known.result == sent.result
@@ -98,7 +98,7 @@ impl<T: Config> Pallet<T> {
 			let fee = Self::hold_fee(id, task, &worker, attempt, now)?;
 			let reporter = worker.clone();
 			Self::deposit_event(Event::FailureReported { task: id, worker: reporter, epoch, category, fee });
-			// What began before the latest pause tells nothing new.
+			// A report of an attempt that began before the latest pause is no new evidence.
 			let tells = category.blames_task() && epoch > task.resumed;
 			task.counters.failures += u32::from(tells);
 			Self::free_slot(task)?;

@@ -1,10 +1,10 @@
-//! How does an attempt end by itself, and when may an account try again?
+//! The end of attempts by time or abort, and the rules of further attempts by the same account.
 
 use crate::*;
 use frame_support::pallet_prelude::*;
 use pallet_registry::Moment;
 
-/// What an account's earlier attempts at a task leave to its next one.
+/// The carry-over of an account's earlier attempts at a task into its next one.
 #[derive(Default)]
 pub(crate) struct Earlier {
 	pub retries: u32,
@@ -72,7 +72,7 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// The creator wants no result any more, through no fault of the worker, who is paid by the time it held the task.
+	/// Aborts a live attempt for the creator and pays its worker by the time it held the task.
 	fn abort(
 		id: TaskId,
 		task: &mut TaskOf<T>,
@@ -131,7 +131,7 @@ impl<T: Config> Pallet<T> {
 		task.terms.assignee.is_some() && attempt.epoch <= task.resumed
 	}
 
-	/// What an account's earlier attempts leave to its next one, if it may try again.
+	/// The carry-over into an account's next attempt, if it may try again.
 	pub(crate) fn earlier_attempts(
 		id: TaskId,
 		task: &mut TaskOf<T>,

@@ -1,4 +1,4 @@
-//! The bounds of a task's terms: what is beyond them helps nobody, and some of it harms others.
+//! Bounds of a task's terms: amounts, counts and durations.
 
 use crate::*;
 use frame_support::pallet_prelude::*;

@@ -1,4 +1,4 @@
-//! The dispatchable functions. Each settles what is due on the objects it touches, then does its own.
+//! The dispatchable functions. Each settles what is due on the objects it touches, then does its own work.
 
 use frame_support::pallet_macros::pallet_section;
 
@@ -38,7 +38,7 @@ mod calls {
 			Ok(Some(used).into())
 		}
 
-		/// No new claims. What is live finishes and is paid; with `abort` it ends, paid by the time it held the task: all
+		/// Ends claims. What is live finishes and is paid; with `abort` it ends, paid by the time it held the task: all
 		/// of the reward from a quarter of the allowed time on.
 		#[pallet::call_index(3)]
 		#[pallet::weight(cancel_task::<T>())]
@@ -103,7 +103,7 @@ mod calls {
 			})
 		}
 
-		/// The creator grants that an account's reports before this moment were true: their fees are returned.
+		/// Confirms, by the creator, an account's reports before this moment: their fees are returned.
 		#[pallet::call_index(8)]
 		#[pallet::weight(touch::<T>(<T as Config>::WeightInfo::confirm_failure()))]
 		pub fn confirm_failure(origin: OriginFor<T>, task: TaskId, worker: T::AccountId) -> DispatchResultWithPostInfo {
@@ -123,7 +123,7 @@ mod calls {
 			})
 		}
 
-		/// The judge accepts: pays the worker, returns the bond, records the model.
+		/// Accepts a result, by its judge: pays the worker, returns the bond, records the model.
 		#[pallet::call_index(10)]
 		#[pallet::weight(accept_result::<T>())]
 		pub fn accept_task_results(
@@ -139,7 +139,7 @@ mod calls {
 			})
 		}
 
-		/// The judge rejects, at a cost to both sides, so that neither gains by it.
+		/// Rejects a result, by its judge, at a cost to both sides, so that neither gains by it.
 		#[pallet::call_index(11)]
 		#[pallet::weight(touch::<T>(<T as Config>::WeightInfo::reject_task_results()))]
 		pub fn reject_task_results(
@@ -184,7 +184,7 @@ mod calls {
 			Self::do_purge_plan(who, plan)
 		}
 
-		/// Whom a task is offered to doesn't want it: it closes for good. Costs nothing when it does.
+		/// Declines a task that is offered to the caller alone: it closes for good. Costs nothing when it succeeds.
 		#[pallet::call_index(15)]
 		#[pallet::weight(touch::<T>(<T as Config>::WeightInfo::decline_offer()))]
 		pub fn decline_offer(origin: OriginFor<T>, task: TaskId) -> DispatchResultWithPostInfo {

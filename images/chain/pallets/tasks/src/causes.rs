@@ -1,5 +1,5 @@
-//! The moments of causes. What a limit, a parent or a plan brings about happened at its moment, however late somebody
-//! looks and in whatever order.
+//! Moments of causes. An effect of a limit, a parent or a plan has the moment of its cause, however late and in
+//! whatever order it is settled.
 
 use crate::*;
 use pallet_registry::Moment;

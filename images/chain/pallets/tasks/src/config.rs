@@ -1,4 +1,4 @@
-//! What the runtime decides: where the money is held, and the bounds of terms.
+//! The pallet's configuration by the runtime: its currency, prices, periods and the bounds of terms.
 
 use frame_support::pallet_macros::pallet_section;
 
@@ -10,7 +10,7 @@ mod config {
 	{
 		type RuntimeHoldReason: From<HoldReason>;
 
-		/// Where escrow and bonds are held; the same money as the registry's.
+		/// The currency of escrow and bonds; the same as the registry's.
 		type Escrow: MutateHold<Self::AccountId, Balance = Balance, Reason = <Self as Config>::RuntimeHoldReason>;
 
 		/// No reward may be lower; at least the existential deposit, so that it can always be paid.
@@ -21,7 +21,7 @@ mod config {
 		#[pallet::constant]
 		type MinBond: Get<Balance>;
 
-		/// What is held for a report of a failure at least.
+		/// The smallest fee that is held for a report of a failure.
 		#[pallet::constant]
 		type ReportFee: Get<Balance>;
 
@@ -37,27 +37,27 @@ mod config {
 		#[pallet::constant]
 		type MaxWindow: Get<Moment>;
 
-		/// How long the first pause of a task lasts at most.
+		/// The longest duration of a task's first pause.
 		#[pallet::constant]
 		type PauseWindow: Get<Moment>;
 
-		/// How long a final task and its submissions are kept at least.
+		/// The shortest time that a final task and its submissions are kept.
 		#[pallet::constant]
 		type RetentionPeriod: Get<Moment>;
 
-		/// How much longer they are kept unless nothing was rejected and their creator lets them go.
+		/// The time that they are kept beyond that, unless nothing was rejected and their creator removes them.
 		#[pallet::constant]
 		type EvidencePeriod: Get<Moment>;
 
-		/// How often an account may try again after a failure that may pass.
+		/// The number of further attempts of an account after failures that may pass.
 		#[pallet::constant]
 		type MaxRetries: Get<u32>;
 
-		/// How often an account may hand a task back at a price; after that it may not take it again.
+		/// The number of times an account may hand a task back at a price; after that it may not take it again.
 		#[pallet::constant]
 		type MaxHandBacks: Get<u32>;
 
-		/// A deadline lies at most so far ahead.
+		/// The longest time from the creation of a task to its deadline.
 		#[pallet::constant]
 		type MaxDuration: Get<Moment>;
 

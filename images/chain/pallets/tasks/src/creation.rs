@@ -1,4 +1,4 @@
-//! Which tasks may be created? Terms that can be kept, parents that can be waited for, inputs that may be used.
+//! Creation of tasks, and the checks of their terms, parents and inputs.
 
 use crate::{inputs::Examined, types::Task, *};
 use alloc::collections::BTreeSet;
@@ -61,7 +61,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// A parent is an earlier task of the same creator with one slot, whose result may still come.
+	/// Checks that each parent is an earlier task of the same creator with one slot, whose result may still come.
 	fn check_parents(creator: &T::AccountId, terms: &TermsOf<T>, spec: &SpecOf<T>) -> DispatchResult {
 		let distinct: BTreeSet<_> = spec.parents.iter().collect();
 		ensure!(distinct.len() == spec.parents.len(), Error::<T>::NamedTwice);
@@ -77,19 +77,19 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Who may never take a task can't be the only one to whom it is offered.
+	/// Refuses an assignee that may never take the task.
 	fn check_assignee(creator: &T::AccountId, terms: &TermsOf<T>) -> DispatchResult {
 		let Some(assignee) = &terms.assignee else { return Ok(()) };
 		ensure!(Self::may_work(creator, terms, assignee), Error::<T>::JudgeCannotWork);
 		Ok(())
 	}
 
-	/// Nobody judges its own work; an account that pays and judges itself harms nobody.
+	/// Whether the account may take the task: nobody judges its own work, but for a creator that pays and judges itself.
 	pub(crate) fn may_work(creator: &T::AccountId, terms: &TermsOf<T>, worker: &T::AccountId) -> bool {
 		worker == creator || *worker != terms.review.judge
 	}
 
-	/// Data stays: a task on private inputs is offered to their owner and nobody else.
+	/// Offers a task on private inputs to their owner alone, so that the data stays with it.
 	fn offer_to_owner(terms: &mut TermsOf<T>, private_to: Option<T::AccountId>) -> DispatchResult {
 		if let Some(owner) = private_to {
 			let assignee = terms.assignee.get_or_insert(owner.clone());

@@ -1,4 +1,4 @@
-//! Which rules can a call break? One name a rule; the text says what to do.
+//! The pallet's errors: one for each rule, each with its remedy.
 
 use frame_support::pallet_macros::pallet_section;
 

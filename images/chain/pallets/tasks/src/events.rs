@@ -1,4 +1,4 @@
-//! What does the pallet tell those who listen?
+//! The pallet's events.
 
 use frame_support::pallet_macros::pallet_section;
 

@@ -1,4 +1,4 @@
-//! What may a task touch? Substra's rules: Test samples never reach a model that is clean for their objective.
+//! Checks of a task's inputs by Substra's rules: Test samples never reach a model that is clean for their objective.
 
 use crate::*;
 use alloc::{collections::BTreeSet, vec::Vec};
@@ -9,11 +9,11 @@ use pallet_registry::{
 	TestOf, Visibility,
 };
 
-/// What the inputs say about a task.
+/// The properties of a task that follow from its inputs.
 pub(crate) struct Examined<AccountId> {
 	/// The objectives its model will be clean for.
 	pub clean_for: ObjectiveIds,
-	/// Who holds its private inputs.
+	/// The account that holds its private inputs.
 	pub private_to: Option<AccountId>,
 }
 
@@ -64,12 +64,12 @@ impl<T: Config> Pallet<T> {
 		known.collect()
 	}
 
-	/// Which assets a task of each kind takes.
+	/// Whether a task of the kind takes assets of that kind.
 	fn has_place(kind: TaskKind, asset: AssetKind) -> bool {
 		use AssetKind::*;
 		match kind {
 			TaskKind::Annotation => matches!(asset, Bundle | Algo | Opener | DataSample(_)),
-			// A Test sample has a better reason to be refused for than its kind.
+			// Test samples are refused later, by an error of their own.
 			TaskKind::Training | TaskKind::Restructuring => asset != Metric,
 			TaskKind::Aggregation => matches!(asset, Bundle | Algo | Opener | Model),
 			TaskKind::Scoring => asset != Bundle,
@@ -96,8 +96,9 @@ impl<T: Config> Pallet<T> {
 				models.insert(*id);
 			}
 		}
+		let now = Self::now();
 		for making in assets.iter().filter_map(|(named, asset)| Self::making_of(kind, named, asset.kind)) {
-			clean.retain(|objective| making.clean_for.contains(objective));
+			clean.retain(|objective| making.is_clean(*objective, now));
 			models.extend(making.model);
 		}
 		let imported = assets.iter().filter(|(_, asset)| asset.kind == AssetKind::Model).count();
@@ -115,8 +116,8 @@ impl<T: Config> Pallet<T> {
 		Ok(clean)
 	}
 
-	/// What an asset's owner made it as. What a scoring measures with is the objective's owner's choice; of everything
-	/// else that goes in something may come out.
+	/// The making of an asset by its owner, where it counts. The assets that a scoring measures with don't: they are the
+	/// choice of the objective's owner. All others can shape the result.
 	fn making_of(kind: TaskKind, named: &AssetRef<T::AccountId>, asset: AssetKind) -> Option<Making> {
 		let counts = match kind {
 			TaskKind::Annotation => false,
@@ -163,7 +164,7 @@ impl<T: Config> Pallet<T> {
 		clean
 	}
 
-	/// No bytes that are Test for a named objective, whoever registered them as what, and no sample labelled Test.
+	/// Refuses bytes that are Test for a named objective, whoever registered them as what, and samples labelled Test.
 	fn check_training(spec: &SpecOf<T>, assets: &Known<T>) -> DispatchResult {
 		let distinct: BTreeSet<_> = spec.objectives.iter().collect();
 		ensure!(distinct.len() == spec.objectives.len(), Error::<T>::NamedTwice);
@@ -183,7 +184,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Something runs, and an aggregation has something to aggregate.
+	/// Checks that something runs, and that an aggregation has something to aggregate.
 	fn check_purpose(kind: TaskKind, spec: &SpecOf<T>, assets: &Known<T>) -> DispatchResult {
 		let runs = assets.iter().any(|(_, asset)| matches!(asset.kind, AssetKind::Algo | AssetKind::Bundle));
 		ensure!(runs, Error::<T>::NothingToRun);
@@ -200,7 +201,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// A score is certified or a cross-validation; anything else would only look like one.
+	/// Checks that a scoring is certified or a cross-validation, on one model.
 	fn check_scoring(spec: &SpecOf<T>, assets: &Known<T>, model_clean_for: &ObjectiveIds) -> DispatchResult {
 		let imported = assets.iter().filter(|(_, asset)| asset.kind == AssetKind::Model).count();
 		let recorded = spec.inputs.iter().filter(|input| matches!(input, Input::Model(_))).count();
@@ -213,7 +214,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// On Train samples, which can be read and measured in one way only.
+	/// Checks that it is on Train samples, with one opener and one metric at most.
 	fn check_cross_validation(assets: &Known<T>) -> DispatchResult {
 		let count = |wanted| assets.iter().filter(|(_, asset)| asset.kind == wanted).count();
 		ensure!(count(AssetKind::DataSample(Label::Test)) == 0, Error::<T>::NotTheObjectives);
@@ -224,7 +225,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Exactly the objective's opener, metric and samples, as its owner registered them.
+	/// Checks that it takes exactly the objective's opener, metric and samples, as its owner registered them.
 	fn check_certified(objective: &Objective<T::AccountId>, assets: &Known<T>) -> DispatchResult {
 		let of_kind = |wanted: fn(AssetKind) -> bool| -> BTreeSet<(&T::AccountId, &Digest)> {
 			let chosen = assets.iter().filter(|(_, asset)| wanted(asset.kind));

@@ -1,13 +1,13 @@
-//! How does a task move from one status to the next? By calls, by time, by its parents and by its plan.
+//! The state machine of tasks: transitions by calls, by time, by parents and by plans.
 
 use crate::*;
 use alloc::vec::Vec;
 use frame_support::{dispatch::WithPostDispatchInfo, pallet_prelude::*};
 use pallet_registry::{Balance, Moment};
 
-/// How many workers one visit of a task reaches; the agenda comes back for the rest at once.
+/// The number of workers that one visit of a task reaches; the agenda comes back for the rest at once.
 pub(crate) const BATCH: usize = 4;
-/// How many children, or tasks of a plan, one visit reaches; each may reach a batch of workers.
+/// The number of children, or tasks of a plan, that one visit reaches; each may reach a batch of workers.
 pub(crate) const FAMILY: usize = 2;
 
 impl<T: Config> Pallet<T> {
@@ -172,7 +172,7 @@ impl<T: Config> Pallet<T> {
 	/// Ends the task when everything about it is decided, and keeps its lists and its alarm true.
 	pub(crate) fn conclude(id: TaskId, task: &mut TaskOf<T>, now: Moment) -> DispatchResult {
 		let Counters { live, submitted, accepted, .. } = task.counters;
-		// What runtime 1 settled left no moments.
+		// Runtime 1 stored no moments of what it settled.
 		let LatestCauses { ended, turned } =
 			Causes::<T>::get(id).unwrap_or(LatestCauses { ended: now, turned: task.created });
 		let latest = ended.max(turned);

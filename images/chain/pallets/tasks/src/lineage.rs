@@ -1,7 +1,7 @@
-//! What goes into an accepted result, as far as the chain knows, and what it leaves of its making.
+//! The lineage of accepted results: what went into each by the chain's records, and the records that it leaves.
 //!
-//! All of it is looked up when the result is accepted, not when its task was created: bytes that became a model in the
-//! meantime count as one.
+//! All of it is looked up as of the moment of acceptance, not when the task was created: bytes that became a model in the
+//! meantime count as one, and those that became one after that moment don't, however late silence is settled.
 
 use crate::*;
 use alloc::vec::Vec;
@@ -13,7 +13,7 @@ use pallet_registry::{
 type Registry<T> = pallet_registry::Pallet<T>;
 pub(crate) type AssetRefOf<T> = AssetRef<<T as frame_system::Config>::AccountId>;
 
-/// What the inputs of a task bring with them.
+/// The lineage of a task's inputs.
 pub(crate) struct Ancestry<AccountId> {
 	pub parents: Lineage,
 	pub owners: Owners<AccountId>,
@@ -60,8 +60,8 @@ impl<T: Config> Pallet<T> {
 		}
 		for named in Self::named_assets(spec).filter(|named| counts(named)) {
 			found.add_owner(&named.owner);
-			match Made::<T>::get(&named.owner, named.digest) {
-				Some(making) => Self::add_making(&mut found, named, making),
+			match Made::<T>::get(&named.owner, named.digest).filter(|making| making.since <= at) {
+				Some(making) => Self::add_making(&mut found, named, making, at),
 				None => Self::add_equal(&mut found, named, at),
 			}
 		}
@@ -69,27 +69,22 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Bytes of an owner's own making count as what they were made as.
-	fn add_making(found: &mut Ancestry<T::AccountId>, named: &AssetRefOf<T>, making: Making) {
-		found.clean_for.retain(|objective| making.clean_for.contains(objective));
+	fn add_making(found: &mut Ancestry<T::AccountId>, named: &AssetRefOf<T>, making: Making, at: Moment) {
+		found.clean_for.retain(|objective| making.is_clean(*objective, at));
 		found.worked.add(&named.owner);
 		if let Some(id) = making.model {
 			found.add_model(id, Registry::<T>::model(&id));
 		}
 	}
 
-	/// Bytes that are a model which the asset's owner didn't make are told; an import is its owner's work. What was
-	/// imported after silence had accepted the result wasn't there to be equal to.
+	/// Bytes that were another's model by `at` are told; an import is its owner's work.
 	fn add_equal(found: &mut Ancestry<T::AccountId>, named: &AssetRefOf<T>, at: Moment) {
-		let Some(origin) = ModelOf::<T>::get(named.digest) else { return };
+		let Some(first) = ModelOf::<T>::get(named.digest) else { return };
 		if Assets::<T>::get(&named.owner, named.digest).is_some_and(|asset| asset.kind == AssetKind::Model) {
 			found.worked.add(&named.owner);
 		}
-		let told = match &origin {
-			Origin::Imported(owner) => *owner != named.owner && Registry::<T>::had(owner, &named.digest, at),
-			Origin::Recorded(_) => true,
-		};
-		if told {
-			found.same_bytes.push((named.digest, origin));
+		if first.since <= at && first.origin != Origin::Imported(named.owner.clone()) {
+			found.same_bytes.push((named.digest, first.origin));
 		}
 	}
 
@@ -123,7 +118,7 @@ impl<T: Config> Pallet<T> {
 			Self::ancestry(&spec, task.clean_for.clone(), now, |_| true);
 		for who in [&task.creator, &accepted.worker] {
 			worked.add(who);
-			// What it made before is the same bytes' history.
+			// Its other makings are the same bytes' history, those of a later moment too: a making names one model.
 			let earlier = Made::<T>::get(who, digest).and_then(|making| making.model);
 			if let Some(model) = earlier.and_then(|earlier| Registry::<T>::model(&earlier)) {
 				worked.join(&model.worked);
@@ -145,26 +140,26 @@ impl<T: Config> Pallet<T> {
 		};
 		same_bytes.into_iter().for_each(|(digest, origin)| described.tell(digest, origin));
 		let model = ModelId::first(submission);
-		Registry::<T>::record_model(model, described, accepted.sent);
-		Self::record_making(task, accepted, &digest, &clean_for, Some(model));
+		Registry::<T>::record_model(model, described, accepted.sent, now);
+		Self::record_making(task, accepted, &digest, &clean_for, Some(model), now);
 	}
 
-	/// What an annotation of Test samples puts out is clean for nothing in the hands of those who made it.
-	pub(crate) fn record_annotation(id: TaskId, task: &TaskOf<T>, accepted: &SubmissionOf<T>) {
+	/// Records the outputs of an annotation of Test samples as clean for nothing in the hands of those who made them.
+	pub(crate) fn record_annotation(id: TaskId, task: &TaskOf<T>, accepted: &SubmissionOf<T>, now: Moment) {
 		let Some(spec) = Specs::<T>::get(id) else { return };
 		let is_test = |named: &AssetRefOf<T>| {
 			let known = Assets::<T>::get(&named.owner, named.digest);
 			known.is_some_and(|asset| asset.kind == AssetKind::DataSample(Label::Test))
 		};
 		if Self::named_assets(&spec).any(is_test) {
-			Self::record_derived(task, accepted, None);
+			Self::record_derived(task, accepted, None, now);
 		}
 	}
 
-	/// What is derived from samples by a model, or from Test samples, is made and clean for nothing.
-	pub(crate) fn record_derived(task: &TaskOf<T>, accepted: &SubmissionOf<T>, model: Option<ModelId>) {
+	/// Records outputs derived from samples by a model, or from Test samples, as made and clean for nothing.
+	pub(crate) fn record_derived(task: &TaskOf<T>, accepted: &SubmissionOf<T>, model: Option<ModelId>, now: Moment) {
 		for output in &accepted.outputs {
-			Self::record_making(task, accepted, &output.digest, &ObjectiveIds::default(), model);
+			Self::record_making(task, accepted, &output.digest, &ObjectiveIds::default(), model, now);
 		}
 	}
 
@@ -176,11 +171,12 @@ impl<T: Config> Pallet<T> {
 		digest: &Digest,
 		clean_for: &ObjectiveIds,
 		model: Option<ModelId>,
+		now: Moment,
 	) {
 		let SubmissionOf::<T> { worker, sent, .. } = accepted;
-		Registry::<T>::record_making(worker, digest, clean_for, model);
+		Registry::<T>::record_making(worker, digest, clean_for, model, now);
 		if task.creator != *worker && !Registry::<T>::had(&task.creator, digest, *sent) {
-			Registry::<T>::record_making(&task.creator, digest, clean_for, model);
+			Registry::<T>::record_making(&task.creator, digest, clean_for, model, now);
 		}
 	}
 

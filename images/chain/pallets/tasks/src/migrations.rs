@@ -1,5 +1,5 @@
-//! Takes over what runtime 1 stored. Open tasks go on, live attempts may send, what is under review is decided, and
-//! every amount stays held for what it was held for.
+//! Migration of runtime 1's storage. Open tasks go on, live attempts may send, results under review are decided, and
+//! every amount stays held for its purpose.
 //!
 //! It runs in the one block that follows the new code, after the registry's, so no limit passes meanwhile.
 
@@ -180,7 +180,7 @@ fn assignments<T: Config>(tally: &mut Tally) {
 	});
 }
 
-/// What was held for a report is its fee now, until the task is final.
+/// The amount held for a report becomes its fee, until the task is final.
 fn assignment<T: Config>(old: v0::Assignment, task: &TaskOf<T>) -> Assignment {
 	let v0::Assignment { epoch, since, due, mut bond, state, retries, mut alarm, .. } = old;
 	let mut fees = Fees::default();
@@ -200,7 +200,7 @@ fn assignment<T: Config>(old: v0::Assignment, task: &TaskOf<T>) -> Assignment {
 		v0::AssignmentState::Aborted => AssignmentState::Aborted { paid: task.terms.reward },
 		v0::AssignmentState::HandedBack => AssignmentState::HandedBack { price: 0 },
 	};
-	// What was handed back before was handed back for nothing, or at a price that no longer counts.
+	// Earlier hand-backs were free, or at a price that no longer counts.
 	Assignment { epoch, since, due, bond, state, retries, hand_backs: 0, fees, alarm }
 }
 
@@ -233,7 +233,7 @@ fn submission<T: Config>(old: v0::Submission<T::AccountId>) -> SubmissionOf<T> {
 	});
 	let all = |score: &Score| Perf { name: BoundedVec::truncate_from(b"all".to_vec()), value: score.value };
 	let perfs = Perfs::truncate_from(score.iter().map(all).collect());
-	// What it counts for is decided when it is accepted.
+	// Its standing is decided when it is accepted.
 	let score = score.filter(|_| accepted);
 	Submission { worker, epoch, result, outputs, uri, perfs, score, same_as: None, status, sent, alarm }
 }

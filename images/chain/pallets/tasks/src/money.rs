@@ -1,4 +1,4 @@
-//! Where is the money? Every movement of escrow and bonds, exact and forced, with the amount kept on its object.
+//! Escrow and bonds: every movement of held money is exact and forced, and the amount is kept on its object.
 
 use crate::*;
 use frame_support::{
@@ -18,12 +18,12 @@ impl<T: Config> Pallet<T> {
 		T::Escrow::minimum_balance()
 	}
 
-	/// What a rejection costs each side.
+	/// The fee of a rejection, paid by each side.
 	pub(crate) fn reject_fee(terms: &TermsOf<T>) -> Balance {
 		T::RejectFee::get().mul_ceil(terms.reward).max(Self::smallest_payment())
 	}
 
-	/// What a new task has to hold: its rewards and the fees of its rejections.
+	/// The escrow of a new task: its rewards and the fees of its rejections.
 	pub(crate) fn escrow_of(terms: &TermsOf<T>) -> Result<Balance, DispatchError> {
 		let rewards = terms.reward.checked_mul(terms.slots.into());
 		let fees = Self::reject_fee(terms).checked_mul(terms.max_rejects.into());
@@ -41,14 +41,14 @@ impl<T: Config> Pallet<T> {
 		Self::release(HoldReason::Escrow, &task.creator, amount)
 	}
 
-	/// What holding a slot costs that brings no result: a quarter of the bond for all of the allowed time.
+	/// The price of holding a slot without a result: a quarter of the bond for all of the allowed time.
 	pub(crate) fn price_of_holding(attempt: &Assignment, now: Moment) -> Balance {
 		let (held, allowed) = Self::held_and_allowed(attempt, now);
 		let part = multiply_by_rational_with_rounding(attempt.bond, held, 4 * allowed, Rounding::Up);
 		part.unwrap_or(attempt.bond).min(attempt.bond)
 	}
 
-	/// What an attempt is paid that its creator aborts: all of the reward from a quarter of the allowed time on.
+	/// The payment of an attempt that its creator aborts: all of the reward from a quarter of the allowed time on.
 	pub(crate) fn pay_for_holding(reward: Balance, attempt: &Assignment, until: Moment) -> Balance {
 		let (held, allowed) = Self::held_and_allowed(attempt, until);
 		let part = multiply_by_rational_with_rounding(reward, 4 * held, allowed, Rounding::Down);
@@ -117,7 +117,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// What is held of an account for a reason; for whoever checks the books.
+	/// The amount held of an account for a reason, for tests of the books.
 	pub fn held_of(reason: HoldReason, who: &T::AccountId) -> Balance {
 		T::Escrow::balance_on_hold(&reason.into(), who)
 	}

@@ -1,4 +1,4 @@
-//! Pauses of a task that workers found broken: when they begin, and when it goes on.
+//! Pauses of a task that workers reported as broken: their beginning and their end.
 
 use crate::*;
 use frame_support::pallet_prelude::*;
@@ -10,7 +10,7 @@ impl<T: Config> Pallet<T> {
 		task.terms.deadline.saturating_sub(T::MinTimeout::get())
 	}
 
-	/// Workers found the task broken: a look by its creator is due. The first pause ends by itself, so that a creator
+	/// Pauses a task that workers reported as broken. The first pause ends by itself, so that a creator
 	/// who is away loses some time only; what pauses the task again, or too late for another attempt, ends it.
 	pub(crate) fn pause(id: TaskId, task: &mut TaskOf<T>, now: Moment) {
 		let latest_start = Self::latest_start(task);

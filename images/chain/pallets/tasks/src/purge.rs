@@ -1,6 +1,6 @@
-//! When records of tasks and plans may go: after the retention period, when nothing live points to them.
+//! Removal of records of tasks and plans, after the retention period, when nothing live points to them.
 //!
-//! Who paid for a task in which nothing was rejected may let its records go then. Anybody else, and a creator who
+//! The creator of a task in which nothing was rejected may remove its records then. Anybody else, and a creator who
 //! rejected something, waits for the evidence period as well, so that a dispute has its documents.
 
 use crate::*;
@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use frame_support::pallet_prelude::*;
 use pallet_registry::Moment;
 
-/// How many workers' and how many submissions' records one call removes.
+/// The number of workers' records, and of submissions' records, that one call removes.
 pub(crate) const PURGE_BATCH: usize = 32;
 
 impl<T: Config> Pallet<T> {

@@ -1,4 +1,4 @@
-//! Bytes that stay, and who pays for them: a task's creator for its spec, and for the records of its results.
+//! The price of stored bytes: a task's creator pays for its spec and for the records of its results.
 
 use crate::*;
 use frame_support::pallet_prelude::*;
@@ -19,7 +19,7 @@ impl<T: Config> Pallet<T> {
 		Ok(bytes)
 	}
 
-	/// How long the record of an accepted result can be that is kept for ever.
+	/// The largest size of the permanent record of an accepted result.
 	fn largest_record(kind: TaskKind, spec: &SpecOf<T>) -> usize {
 		match kind {
 			TaskKind::Scoring if spec.objectives.is_empty() => 0,
@@ -44,13 +44,13 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// No result follows: what is still held for records comes back.
+	/// Returns what is still held for records, once no result follows.
 	pub(crate) fn return_records(task: &mut TaskOf<T>) -> DispatchResult {
 		let records = core::mem::take(&mut task.bytes.records);
 		Self::release(HoldReason::Bytes, &task.creator, records)
 	}
 
-	/// The spec goes: the price of its bytes comes back.
+	/// Returns the price of the spec's bytes, which are removed.
 	pub(crate) fn return_spec(task: &TaskOf<T>) -> DispatchResult {
 		Self::release(HoldReason::Bytes, &task.creator, task.bytes.spec)
 	}

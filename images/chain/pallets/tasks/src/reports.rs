@@ -1,4 +1,4 @@
-//! The fees of reports: each is held until the creator confirms it, or until the task is final.
+//! Fees of reports: each is held until the creator confirms the report or the task is final.
 //!
 //! Nobody's report decides about its own fee, and neither do pauses. At the end it is lost if another account's result
 //! was accepted, which shows that the task could be done, and comes back otherwise. An account whose own later attempt

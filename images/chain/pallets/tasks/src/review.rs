@@ -1,11 +1,11 @@
-//! What becomes of a result: accepted by its judge or by silence, and recorded, or rejected.
+//! Review of results: acceptance by the judge or by silence, with its records, and rejection.
 
 use crate::{assignment::SentResult, *};
 use frame_support::{pallet_prelude::*, Blake2_256, StorageHasher};
 use pallet_registry::{Digest, Moment};
 
 impl<T: Config> Pallet<T> {
-	/// A sent result goes to its judge, or is accepted at once where there is no window.
+	/// Gives a sent result to its judge, or accepts it at once where there is no window.
 	pub(crate) fn begin_review(
 		id: TaskId,
 		task: &mut TaskOf<T>,
@@ -45,7 +45,7 @@ impl<T: Config> Pallet<T> {
 		earlier
 	}
 
-	/// The judge decides in time.
+	/// Lets the judge decide, within the review's window.
 	pub(crate) fn judge(
 		id: TaskId,
 		task: &mut TaskOf<T>,
@@ -64,7 +64,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Silence accepts.
+	/// Accepts a result whose review ended without a decision, as of the end of the review.
 	pub(crate) fn settle_submission(
 		id: TaskId,
 		task: &mut TaskOf<T>,
@@ -107,7 +107,7 @@ impl<T: Config> Pallet<T> {
 		task.result.get_or_insert(submission);
 		accepted.status = SubmissionStatus::Accepted { at: now };
 		match task.terms.kind {
-			TaskKind::Annotation => Self::record_annotation(id, task, accepted),
+			TaskKind::Annotation => Self::record_annotation(id, task, accepted, now),
 			TaskKind::Scoring => Self::record_score(id, task, submission, accepted, now),
 			TaskKind::Training | TaskKind::Restructuring | TaskKind::Aggregation => {
 				Self::record_model(id, task, submission, accepted, now);

@@ -1,4 +1,4 @@
-//! What a scoring's numbers count for, and who vouches for them: decided when the result is accepted.
+//! Scores: the standing and the voucher of a scoring's numbers, decided when its result is accepted.
 
 use crate::{
 	lineage::{Ancestry, AssetRefOf},
@@ -34,7 +34,7 @@ impl<T: Config> Pallet<T> {
 	) {
 		let Some(spec) = Specs::<T>::get(id) else { return };
 		let model = Self::input_models(&spec).next();
-		Self::record_derived(task, accepted, model);
+		Self::record_derived(task, accepted, model, now);
 		let Some(value) = accepted.perfs.first().map(|perf| perf.value) else { return };
 		let objective = spec.objectives.first().and_then(Objectives::<T>::get);
 		// What the objective measures with is its owner's choice, however it was made.

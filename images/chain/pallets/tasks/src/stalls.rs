@@ -1,4 +1,4 @@
-//! Tasks that nobody works on any more: all who tried are out of attempts, or the only one who may doesn't want to.
+//! Stalled tasks, on which nobody works any more: all who tried are out of attempts, or the assignee doesn't try again.
 
 use crate::*;
 use frame_support::pallet_prelude::*;
@@ -16,9 +16,9 @@ impl<T: Config> Pallet<T> {
 		*able = (*able + u32::from(after)).saturating_sub(u32::from(before));
 	}
 
-	/// Since when nothing is under way at an open task and nobody who tried may try again, where something happened to it
-	/// last at `latest`. A task for one account never
-	/// gets there: it closes or pauses with that account's last attempt.
+	/// The moment since which nothing is under way at an open task and nobody who tried may try again, where something
+	/// happened to it last at `latest`. A task for one account never stalls: it closes or pauses with that account's last
+	/// attempt.
 	pub(crate) fn stall(task: &TaskOf<T>, latest: Moment) -> Option<Moment> {
 		let Counters { live, submitted, able, epoch, .. } = task.counters;
 		let tried = epoch > 0 && task.terms.assignee.is_none();
@@ -26,7 +26,7 @@ impl<T: Config> Pallet<T> {
 		stalled.then(|| task.stalled_since.unwrap_or(latest))
 	}
 
-	/// The only account that may take a task leaves it for good, while it isn't at work.
+	/// Declines a task for good by the only account that may take it, while it isn't at work.
 	pub(crate) fn decline(id: TaskId, task: &mut TaskOf<T>, who: T::AccountId, now: Moment) -> DispatchResult {
 		ensure!(task.terms.assignee.as_ref() == Some(&who), Error::<T>::NotOffered);
 		ensure!(!task.is_final() && !Self::is_over(id, task, now), Error::<T>::TaskFinal);

@@ -1,4 +1,4 @@
-//! What is stored, and how it is found.
+//! The pallet's storage: the objects, and the indexes by which they are found.
 
 use frame_support::pallet_macros::pallet_section;
 
@@ -35,7 +35,7 @@ mod storage {
 	#[pallet::storage]
 	pub type TasksOf<T: Config> = StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Blake2_128Concat, TaskId, ()>;
 
-	/// What waits for a judge's word, with the task it belongs to.
+	/// Submissions under review by their judge, with their tasks.
 	#[pallet::storage]
 	pub type Reviews<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Blake2_128Concat, SubmissionId, TaskId>;
@@ -55,7 +55,7 @@ mod storage {
 	#[pallet::storage]
 	pub type LiveWorkers<T: Config> = StorageDoubleMap<_, Blake2_128Concat, TaskId, Blake2_128Concat, T::AccountId, ()>;
 
-	/// Those of them the fees of whose reports wait for a decision.
+	/// Those of them whose fees of reports wait for a decision.
 	#[pallet::storage]
 	pub type Reporters<T: Config> = StorageDoubleMap<_, Blake2_128Concat, TaskId, Blake2_128Concat, T::AccountId, ()>;
 
@@ -71,7 +71,7 @@ mod storage {
 	#[pallet::storage]
 	pub type Agenda<T: Config> = StorageMap<_, Identity, [u8; 16], ObjectOf<T>>;
 
-	/// Of a task that is not final, when what happened to it last did.
+	/// The latest moments of causes of each task that is not final.
 	#[pallet::storage]
 	pub type Causes<T: Config> = StorageMap<_, Blake2_128Concat, TaskId, LatestCauses>;
 

@@ -1,4 +1,4 @@
-//! What becomes of a task that waits for the results of others.
+//! Tasks that wait for the results of other tasks: when they open and when they end.
 //!
 //! Its parents may be lost at moments that nobody has settled yet, so it ends only once everything due before its own end
 //! is done; the agenda, which is worked in the order of causes, gets there. Until then it counts as over.
@@ -7,11 +7,11 @@ use crate::*;
 use frame_support::pallet_prelude::*;
 use pallet_registry::Moment;
 
-/// What is known of a task's parents.
+/// The results and losses of a task's parents.
 struct Known {
-	/// When the last of them had its result, where all have.
+	/// The moment of the last parent's result, where all have results.
 	ready: Option<Moment>,
-	/// When the first of them ended without.
+	/// The moment at which the first of them ended without a result.
 	lost: Moment,
 }
 
@@ -38,8 +38,8 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Nobody wants the task any more. One that waits may turn out to have ended before, with a parent that nobody has
-	/// settled yet.
+	/// Ends a task that was cancelled or declined. One that waits may turn out to have ended before, with a parent that
+	/// nobody has settled yet.
 	pub(crate) fn end_unwanted(id: TaskId, task: &mut TaskOf<T>, now: Moment) -> DispatchResult {
 		if task.status != TaskStatus::Waiting {
 			return Self::close(id, task, Outcome::Cancelled, now);
@@ -48,7 +48,7 @@ impl<T: Config> Pallet<T> {
 		Self::settle_waiting(id, task, now, now)
 	}
 
-	/// When a task that still waits was cancelled or declined: nothing else turns one.
+	/// The moment at which a task that still waits was cancelled or declined; it has no other turns.
 	pub(crate) fn withdrawn(id: TaskId, task: &TaskOf<T>) -> Option<Moment> {
 		let turned = || Causes::<T>::get(id).map(|causes| causes.turned);
 		(task.status == TaskStatus::Waiting).then(turned).flatten()
@@ -61,7 +61,7 @@ impl<T: Config> Pallet<T> {
 		task.status == TaskStatus::Waiting && Self::end_of_waiting(task, lost.min(cancelled), now).is_some()
 	}
 
-	/// How and when a task ends that waits in vain, or was cancelled at this moment.
+	/// The outcome and the moment of the end of a task that waits in vain, or was cancelled at this moment.
 	fn end_of_waiting(task: &TaskOf<T>, cancelled: Moment, now: Moment) -> Option<(Outcome, Moment)> {
 		let deadline = task.terms.deadline;
 		if cancelled <= deadline {

@@ -1,4 +1,4 @@
-//! What a call weighs: its own benchmark, and those of what may be due on the objects that it touches.
+//! Weights of calls: each is its own benchmark and those of what may be due on the objects that it touches.
 //!
 //! A call that touches a task is weighed with as many parents as a task can have and `BATCH` live attempts to abort;
 //! what there was not is refunded. None grows with the number of objects.
@@ -28,7 +28,7 @@ fn aborted<T: Config>() -> Weight {
 	<T as Config>::WeightInfo::abort_attempts(MOST_ATTEMPTS)
 }
 
-/// What may be due on a task that is touched.
+/// The weight of all that may be due on a task that is touched.
 fn due<T: Config>() -> Weight {
 	settled::<T>(MAX_PARENTS).saturating_add(aborted::<T>())
 }
@@ -119,7 +119,7 @@ pub(crate) fn agenda_entry<T: Config>(settled: Weight) -> Weight {
 	<T as Config>::WeightInfo::agenda_entry().saturating_add(settled)
 }
 
-/// What touching a task didn't need: settling, where nothing was due; else parents that it doesn't have; and a batch
+/// The refund of touching a task: settling, where nothing was due; else parents that it doesn't have; and a batch
 /// where nothing is being aborted. The call's own benchmark has the task's record and lists.
 pub(crate) fn task_unneeded<T: Config>(id: TaskId) -> Weight {
 	let parents = Specs::<T>::get(id).map_or(0, |spec| spec.parents.len() as u32);
@@ -133,7 +133,7 @@ fn goes_on<T: Config>(id: TaskId) -> bool {
 	Tasks::<T>::get(id).is_some_and(|task| !task.is_closing() && !task.is_final() && task.resumed == 0)
 }
 
-/// What cancelling a task didn't need: attempts to abort, where it doesn't abort.
+/// The refund of cancelling a task: attempts to abort, where it doesn't abort.
 pub(crate) fn cancel_unneeded<T: Config>(id: TaskId) -> Weight {
 	let aborting = <T as Config>::WeightInfo::cancel_task(MOST_ATTEMPTS);
 	let plain = aborting.saturating_sub(<T as Config>::WeightInfo::cancel_task(0));
@@ -149,7 +149,7 @@ fn aborts<T: Config>(id: TaskId) -> bool {
 	})
 }
 
-/// What deciding on a result didn't need besides: inputs that its task doesn't have.
+/// The further refund of deciding on a result: inputs that its task doesn't have.
 pub(crate) fn result_unneeded<T: Config>(id: TaskId) -> Weight {
 	let needed = Tasks::<T>::get(id).zip(Specs::<T>::get(id)).map(|(task, spec)| {
 		let models = spec.inputs.iter().filter(|input| matches!(input, Input::Model(_))).count();

@@ -1,4 +1,4 @@
-//! Benchmarks of the task pallet: its calls, and the settling of what is due, each at the dearest state it can meet.
+//! Benchmarks of the task pallet's calls and of settling what is due, each in its most expensive state.
 //!
 //! `benchmark.py` measures them and writes `weights.rs`; `weighing.rs` adds them up to what a call weighs. The calls
 //! are measured on tasks of which nothing is due; what may be due besides has benchmarks of its own.

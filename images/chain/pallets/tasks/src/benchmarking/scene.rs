@@ -1,9 +1,9 @@
-//! The states that the benchmarks begin with, made by the pallet's own calls wherever these can.
+//! Initial states of the benchmarks, made by the pallet's own calls where these can make them.
 
 use super::*;
 use frame_support::{traits::fungible::Mutate, BoundedVec};
 use pallet_registry::{
-	Asset, AssetRef, Assets, Balance, Digest, Direction, Making, Model, ModelOf, Models, Moment, Objective,
+	Asset, AssetRef, Assets, Balance, Digest, Direction, FirstModel, Making, Model, ModelOf, Models, Moment, Objective,
 	ObjectiveIds, Objectives, Origin, Samples, Visibility, Worked,
 };
 
@@ -177,7 +177,7 @@ pub fn had_before<T: Config>(creator: &T::AccountId, worker: &T::AccountId) {
 	let digest = outputs(0)[0].digest;
 	for (number, who) in [(100, creator), (101, worker)] {
 		let model = Some(add_model::<T>(number, Default::default()));
-		Made::<T>::insert(who, digest, Making { clean_for: Default::default(), model });
+		Made::<T>::insert(who, digest, Making { model, ..Making::new(0) });
 	}
 	import_equal::<T>(digest);
 }
@@ -187,7 +187,7 @@ fn import_equal<T: Config>(digest: Digest) {
 	let third: T::AccountId = account("third", 0, 0);
 	let asset = Asset { kind: AssetKind::Model, visibility: Visibility::Shared, uri: longest(), since: 0 };
 	Assets::<T>::insert(&third, digest, asset);
-	ModelOf::<T>::insert(digest, Origin::Imported(third));
+	ModelOf::<T>::insert(digest, FirstModel { origin: Origin::Imported(third), since: 0 });
 }
 
 /// As many outputs as a result may have; the first is a model.

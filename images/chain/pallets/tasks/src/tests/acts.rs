@@ -1,4 +1,4 @@
-//! Short ways to say what accounts offer and do.
+//! Helpers of the tests: terms, specs and calls of accounts.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Is due work done in order, within its weight, and does a failing entry stand in nobody's way?
+//! Tests of the agenda: due work is done in order and within its weight, and a failing entry blocks no other.
 
 use super::*;
 use crate::{

@@ -1,4 +1,4 @@
-//! Terms are bounded: each bound itself is allowed, what is beyond it refused.
+//! Tests of the bounds of terms: each bound itself is allowed, a value beyond it is refused.
 
 use super::*;
 use frame_support::{assert_noop, assert_ok};

@@ -1,4 +1,4 @@
-//! What might anyone do next? Random calls, likely enough to succeed, from a seed that repeats them.
+//! Random calls that often succeed, repeatable by their seed.
 
 use super::*;
 use pallet_registry::{Models, Objectives};
@@ -44,7 +44,7 @@ impl Chance {
 		latest - self.below(latest.min(12)).min(latest.saturating_sub(1))
 	}
 
-	/// Who calls what next.
+	/// A random call and its account.
 	pub fn action(&mut self) -> (Account, crate::Call<World>) {
 		let (who, task) = (self.person(), self.task());
 		let creator = Tasks::<World>::get(task).map_or(CREATOR, |task| task.creator);
@@ -68,7 +68,7 @@ impl Chance {
 		}
 	}
 
-	/// What brings models with a history: results of bytes that others send too, judgements of them, and the end of
+	/// A call that makes models with a history: results of bytes that others send too, judgements of them, and the end of
 	/// plans.
 	pub fn result(&mut self) -> Option<(Account, crate::Call<World>)> {
 		if self.one_in(8) {

@@ -1,4 +1,4 @@
-//! Who may take a task, and what does it hold?
+//! Tests of claims: who may take a task, and what is held for it.
 
 use super::*;
 use frame_support::{assert_noop, assert_ok};

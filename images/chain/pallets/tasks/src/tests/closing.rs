@@ -1,4 +1,4 @@
-//! How does a task end: done, cancelled, aborted, expired; and what comes back?
+//! Tests of the ends of tasks (done, cancelled, aborted, expired) and of the money that each returns.
 
 use super::*;
 use frame_support::{assert_noop, assert_ok};

@@ -1,4 +1,4 @@
-//! Which terms are refused, and how do children wait for their parents?
+//! Tests of creation: terms that are refused, and children that wait for their parents.
 
 use super::*;
 use frame_support::{assert_noop, assert_ok};

@@ -1,4 +1,4 @@
-//! What reports cost, and who may try again.
+//! Tests of reports: their price, and further attempts after them.
 
 use super::*;
 use frame_support::{assert_noop, assert_ok};

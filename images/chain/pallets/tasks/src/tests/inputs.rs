@@ -1,4 +1,4 @@
-//! Does Test stay away from clean models, are scores what they claim to be, and does private data stay?
+//! Tests of inputs: Test samples reach no clean model, scores are what they claim to be, private data stays.
 
 use super::*;
 use frame_support::{assert_noop, assert_ok};

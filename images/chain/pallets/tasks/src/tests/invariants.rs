@@ -1,18 +1,19 @@
-//! What holds at any time, whoever did what? Money, slots, agenda, lists, and that Test stays away from clean models.
+//! Invariants of every state: money, slots, agenda, lists, and no Test sample in a model that is clean for it.
 
 use super::{ledger::Ledger, *};
 use crate::agenda::agenda_key;
 use pallet_registry::{Models, Scores, TestOf};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How an account came by bytes: as the model of this submission, or derived from samples, which is clean for nothing.
+/// A way in which an account made bytes: as the model of this submission, or derived from samples, which is clean for
+/// nothing.
 #[derive(Clone)]
 enum Making {
 	Model(SubmissionId),
 	Derived,
 }
 
-/// What went into an accepted model, as it was when it was accepted.
+/// The inputs of an accepted model, as of its acceptance.
 struct Recipe {
 	/// Its inputs' bytes and its own.
 	bytes: BTreeSet<Digest>,
@@ -24,20 +25,21 @@ struct Recipe {
 	worked: BTreeSet<Account>,
 }
 
-/// What only a witness of the whole history knows, told from calls and events and not from the pallet's own records of
-/// cleanness and lineage.
+/// An independent model of lineage, built from calls and events and not from the pallet's own records of cleanness and
+/// lineage.
 #[derive(Default)]
 pub struct Witness {
 	recipes: BTreeMap<SubmissionId, Recipe>,
-	made: BTreeMap<(Account, Digest), Vec<Making>>,
+	/// Each making with the moment of its acceptance.
+	made: BTreeMap<(Account, Digest), Vec<(Moment, Making)>>,
 	first_result: BTreeMap<TaskId, SubmissionId>,
 	paid: BTreeSet<SubmissionId>,
-	/// How many results were accepted when the lineage was checked last.
+	/// The number of accepted results at the last check of the lineage.
 	looked_at: usize,
 	ledger: Ledger,
-	/// How often which call succeeded.
+	/// The number of successes of each call.
 	pub done: BTreeMap<&'static str, u32>,
-	/// How many scores that are not the scorer's own were certified, and how many models took in what an owner made.
+	/// The number of certified scores that are not the scorer's own, and of models that took in what an owner made.
 	pub vouched: u32,
 	pub remade: u32,
 }
@@ -69,12 +71,13 @@ impl Witness {
 
 	fn note_accepted(&mut self, id: TaskId, number: SubmissionId) {
 		let (task, sent, spec) = (task(id), submission(id, number), Specs::<World>::get(id).expect("it has one"));
+		let SubmissionStatus::Accepted { at } = sent.status else { panic!("{number} isn't accepted") };
 		let labelled_test = assets_of(&spec).any(|named| kind_of(&named) == AssetKind::DataSample(Label::Test));
 		let making = match task.terms.kind {
 			TaskKind::Annotation if !labelled_test => return,
 			TaskKind::Annotation | TaskKind::Scoring => Making::Derived,
 			_ => {
-				let recipe = self.recipe(&task, &sent, &spec);
+				let recipe = self.recipe(&task, &sent, &spec, at);
 				self.remade += u32::from(!recipe.made.is_empty());
 				self.recipes.insert(number, recipe);
 				Making::Model(number)
@@ -82,18 +85,18 @@ impl Witness {
 		};
 		let model = |output: &&Output| output.name.as_slice() == b"model" || !task.terms.kind.makes_model();
 		for output in sent.outputs.iter().filter(model) {
-			self.made.entry((sent.worker, output.digest)).or_default().push(making.clone());
+			self.made.entry((sent.worker, output.digest)).or_default().push((at, making.clone()));
 			let had = Assets::<World>::get(task.creator, output.digest).is_some_and(|asset| asset.since <= sent.sent);
 			if task.creator != sent.worker && !had {
-				self.made.entry((task.creator, output.digest)).or_default().push(making.clone());
+				self.made.entry((task.creator, output.digest)).or_default().push((at, making.clone()));
 			}
 		}
 	}
 
-	fn recipe(&self, task: &Task<Account>, sent: &SubmissionOf<World>, spec: &SpecOf<World>) -> Recipe {
+	fn recipe(&self, task: &Task<Account>, sent: &SubmissionOf<World>, spec: &SpecOf<World>, at: Moment) -> Recipe {
 		let own = sent.outputs.iter().filter(|output| output.name.as_slice() == b"model").map(|output| output.digest);
 		let parents = self.models_in(spec);
-		let made: Vec<_> = assets_of(spec).filter_map(|it| self.made.get(&(it.owner, it.digest)).cloned()).collect();
+		let made: Vec<_> = assets_of(spec).map(|it| self.made_by(&it, at)).filter(|ways| !ways.is_empty()).collect();
 		let mut worked = BTreeSet::from([task.creator, sent.worker]);
 		let by_asset = made.iter().flatten().filter_map(|making| match making {
 			Making::Model(model) => Some(*model),
@@ -109,6 +112,12 @@ impl Witness {
 			imported: assets_of(spec).any(|named| kind_of(&named) == AssetKind::Model),
 			worked,
 		}
+	}
+
+	/// The ways in which an asset's owner had made it by this moment.
+	fn made_by(&self, named: &AssetRef<Account>, at: Moment) -> Vec<Making> {
+		let all = self.made.get(&(named.owner, named.digest)).into_iter().flatten();
+		all.filter(|(moment, _)| *moment <= at).map(|(_, making)| making.clone()).collect()
 	}
 
 	fn models_in(&self, spec: &SpecOf<World>) -> Vec<SubmissionId> {
@@ -250,7 +259,7 @@ fn agenda_moves_everything_on() {
 	assert_eq!(alarms, Agenda::<World>::iter().collect());
 }
 
-/// What is found by prefix is what is there.
+/// The indexes list exactly the objects that exist.
 fn lists_are_true() {
 	let mut open = BTreeSet::new();
 	let mut offers = BTreeSet::new();

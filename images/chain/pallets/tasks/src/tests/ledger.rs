@@ -1,4 +1,4 @@
-//! The price of every attempt and who may try again, told from the events alone, with sums of its own.
+//! An independent model, from events alone, of the price of every attempt and of who may try again.
 
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,20 +9,20 @@ type Which = (Account, TaskId);
 pub struct Ledger {
 	/// Since when and until when each account's latest attempt at a task was allowed.
 	taken: BTreeMap<Which, (Moment, Moment)>,
-	/// What is held for reports.
+	/// The fees held for reports.
 	fees: BTreeMap<Which, Balance>,
 	hand_backs: BTreeMap<Which, u32>,
-	/// Who said that the task is to blame and may not take it again.
+	/// The accounts that blamed the task and may not take it again.
 	barred: BTreeSet<Which>,
 	accepted: BTreeMap<TaskId, BTreeSet<Account>>,
 	ended: BTreeMap<TaskId, Moment>,
-	/// Whose fees the present call returned before it told the end of a task.
+	/// The accounts whose fees the present call returned before its event of the end of a task.
 	returned: BTreeSet<Which>,
 	paused: BTreeMap<TaskId, u32>,
 }
 
 impl Ledger {
-	/// What follows is told by another call.
+	/// Begins the events of another call.
 	pub fn next_call(&mut self) {
 		self.returned.clear();
 	}

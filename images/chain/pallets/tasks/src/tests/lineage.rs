@@ -1,8 +1,8 @@
-//! Models keep their history, in whatever role their makers give them to a task.
+//! Tests of lineage: models keep their history in whatever role their makers give them to a task.
 
 use super::*;
 use frame_support::{assert_noop, assert_ok, traits::fungible::Mutate};
-use pallet_registry::{bounds::MAX_OWNERS, Made, ModelOf, Origin, SameBytes, Scores};
+use pallet_registry::{bounds::MAX_OWNERS, FirstModel, Made, ModelOf, Origin, SameBytes, Scores};
 use AssetKind::*;
 
 type Rule = crate::Error<World>;
@@ -137,7 +137,8 @@ fn whoever_copies_a_result_under_review_is_told_as_the_copy() {
 		assert_eq!(model(copy).same_bytes.len(), 1);
 		accept(JUDGE, id, original).unwrap();
 		assert!(model(original).same_bytes.is_empty());
-		assert_eq!(ModelOf::<World>::get(digest(100)), Some(Origin::Recorded(ModelId::first(original))));
+		let first = FirstModel { origin: Origin::Recorded(ModelId::first(original)), since: START + 1 };
+		assert_eq!(ModelOf::<World>::get(digest(100)), Some(first));
 	});
 }
 
@@ -145,10 +146,12 @@ fn whoever_copies_a_result_under_review_is_told_as_the_copy() {
 fn a_second_making_adds_what_it_is_clean_for() {
 	world(|| {
 		let (one, two) = (objective(DAVE, &[11]), objective(DAVE, &[12]));
-		for named in [[one], [two]] {
-			trained(CREATOR, BOB, 50, vec![], &named);
+		for (later, named) in [[one], [two]].iter().enumerate() {
+			at(START + later as Moment);
+			trained(CREATOR, BOB, 50, vec![], named);
 		}
-		assert_eq!(Made::<World>::get(BOB, digest(50)).unwrap().clean_for.into_inner(), [one, two]);
+		let made = Made::<World>::get(BOB, digest(50)).unwrap();
+		assert_eq!((made.since, made.clean_for.into_inner()), (START, vec![(one, START), (two, START + 1)]));
 	});
 }
 

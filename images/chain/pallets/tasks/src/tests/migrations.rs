@@ -1,4 +1,4 @@
-//! Runtime 1's records become ours: nothing that is held, due or under review gets lost.
+//! Tests of the migration from runtime 1: nothing that is held, due or under review is lost.
 
 use super::*;
 use crate::{
@@ -18,7 +18,7 @@ fn as_runtime_1() {
 	StorageVersion::new(0).put::<TaskPallet>();
 }
 
-/// What runtime 1 would have stored of a task.
+/// Writes a task as runtime 1 stored it.
 fn put_task(id: TaskId, task: Task<Account>) {
 	let Counters { live, submitted, accepted, rejected, failures, closed, reports, epoch, .. } = task.counters;
 	let counters = v0::Counters { live, submitted, accepted, rejected, failures, closed, reports, epoch };

@@ -1,4 +1,4 @@
-//! The pallet's tests, and short ways to look at what became of things.
+//! The pallet's tests, and helpers that read the state.
 
 mod acts;
 mod agenda;
@@ -65,7 +65,7 @@ pub fn submission(task: TaskId, id: SubmissionId) -> Submission<Account> {
 	Submissions::<World>::get(task, id).expect("the submission exists")
 }
 
-/// What an account can spend.
+/// The free balance of an account.
 pub fn free(who: Account) -> Balance {
 	Balances::free_balance(who)
 }
@@ -82,7 +82,7 @@ pub fn escrow_of(who: Account) -> Balance {
 	TaskPallet::held_of(crate::HoldReason::Escrow, &who)
 }
 
-/// What the treasury gained since genesis.
+/// The treasury's gain since genesis.
 pub fn forfeited() -> Balance {
 	Balances::total_balance(&TREASURY) - 10
 }
@@ -106,7 +106,7 @@ pub fn rule(error: DispatchError) -> String {
 	}
 }
 
-/// What the pallet told since the last time.
+/// The pallet's events since the last call of this function.
 pub fn told() -> Vec<Event<World>> {
 	let records = System::events();
 	System::reset_events();

@@ -1,4 +1,4 @@
-//! Whatever time brings about happened at its moment, however late it is seen and in whatever order.
+//! Tests of moments: an effect of time has the moment of its cause, however late and in whatever order it is settled.
 
 use super::*;
 

@@ -1,4 +1,5 @@
-//! Does the outcome depend on the order of two transactions in one block that both can succeed, or on a late sweep?
+//! Tests of order: two transactions of one block that both can succeed have one outcome in either order, and a late
+//! sweep has the outcome of a prompt one.
 
 use super::{chance::Chance, *};
 use frame_support::storage::{with_transaction, TransactionOutcome};
@@ -34,7 +35,7 @@ fn outcome() -> Vec<String> {
 	facts
 }
 
-/// What comes of the two calls in this order, once everything due is done; nothing if one is refused.
+/// The outcome of the two calls in this order, once everything due is done; nothing if one is refused.
 fn outcome_of(first: &Action, second: &Action) -> Option<Vec<String>> {
 	with_transaction(|| {
 		let both = call(first.0, first.1.clone()).and_then(|()| call(second.0, second.1.clone()));
@@ -70,8 +71,7 @@ pub fn both_orders_agree(chance: &mut Chance) {
 	System::reset_events();
 }
 
-/// Who has what, and what became of every task, attempt and result and when, after time passed with so many sweeps,
-/// where `before` was done just before the last of them.
+/// The outcome after time passed with so many sweeps, where `before` was done just before the last of them.
 fn outcome_after(steps: u64, before: fn()) -> Vec<String> {
 	let duration = 2 * (DEADLINE - START);
 	with_transaction(|| {

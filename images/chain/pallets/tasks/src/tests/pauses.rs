@@ -1,4 +1,4 @@
-//! When reports pause a task, and how it goes on.
+//! Tests of pauses: the reports that pause a task, and the ways in which it goes on.
 
 use super::*;
 use frame_support::{assert_noop, assert_ok};

@@ -1,4 +1,4 @@
-//! Who may add to a plan, and what does its cancellation reach?
+//! Tests of plans: who may add tasks, and which tasks a cancellation reaches.
 
 use super::*;
 use frame_support::assert_noop;

@@ -1,4 +1,4 @@
-//! When may records go?
+//! Tests of the removal of records.
 
 use super::*;
 use frame_support::assert_noop;

@@ -1,4 +1,4 @@
-//! What bytes cost that stay: the spec's come back with it, a model's record is paid for when it is written.
+//! Tests of the price of bytes: a spec's is returned with it, a model's record is paid for when it is written.
 
 use super::*;
 use codec::{Encode, MaxEncodedLen};
@@ -10,7 +10,7 @@ fn training() -> TermsOf<World> {
 	Terms { kind: TaskKind::Training, ..terms() }
 }
 
-/// What the spec of a training comes to.
+/// The price of the spec of a training.
 fn with_algo() -> SpecOf<World> {
 	runnable(TaskKind::Training, spec())
 }

@@ -1,4 +1,4 @@
-//! What becomes of results: paid exactly once, by the judge or by silence, or rejected at a cost to both sides.
+//! Tests of results: paid exactly once, by the judge or by silence, or rejected at a cost to both sides.
 
 use super::*;
 use frame_support::{assert_noop, assert_ok};

@@ -1,4 +1,4 @@
-//! Scores: what they count for, who vouches, and that they outlive their tasks.
+//! Tests of scores: their standing, their vouchers, and that they outlive their tasks.
 
 use super::*;
 use frame_support::{assert_noop, assert_ok};

@@ -1,4 +1,4 @@
-//! The part of the random walk that brings certified scores: clean models, offers to score them, claims and results.
+//! The part of the random walk that makes certified scores: clean models, offers to score them, claims and results.
 
 use super::{chance::Chance, *};
 use pallet_registry::{Models, Objectives};
@@ -71,7 +71,7 @@ impl Chance {
 	}
 }
 
-/// What may bring a certified score, or a model that it can be of.
+/// A call that may make a certified score, or a model for one.
 fn names_an_objective(id: &TaskId) -> bool {
 	Specs::<World>::get(id).is_some_and(|spec| !spec.objectives.is_empty())
 }

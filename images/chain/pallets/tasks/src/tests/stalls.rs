@@ -1,4 +1,4 @@
-//! When a task stalls, and what ends that; how an offer is declined.
+//! Tests of stalls, of their end, and of declined offers.
 
 use super::*;
 use frame_support::{assert_noop, assert_ok, dispatch::Pays};

@@ -1,8 +1,8 @@
-//! Does every cell of the documented tables hold?
+//! Test of every cell of the tables in `table.md`.
 
 use super::*;
 
-/// What a cell holds: the state afterwards, or the broken rule.
+/// The content of a cell: the state afterwards, or the broken rule.
 type Cell = String;
 
 /// Rows of the table under a heading: the state, then (call, cell) for each column.

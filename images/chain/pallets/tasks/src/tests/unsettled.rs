@@ -1,8 +1,8 @@
-//! Calls on what time has ended already, though nobody has settled it: they find and leave what the sweep would have.
+//! Tests of late settling: what time has ended, and nobody has settled yet, ends as a prompt sweep would have ended it.
 
 use super::*;
 use frame_support::{assert_noop, assert_ok};
-use pallet_registry::ModelOf;
+use pallet_registry::{FirstModel, Made, ModelOf, Origin};
 
 type Rule = crate::Error<World>;
 
@@ -116,22 +116,119 @@ fn no_task_ends_before_it_was_created_though_its_parent_was_lost_before() {
 	});
 }
 
+/// The end of the review that silence ends, and the moment after it: what happens then comes too late.
+const MOMENTS: [(Moment, bool); 2] = [(START + WINDOW, true), (START + WINDOW + 1, false)];
+
+fn training() -> TermsOf<World> {
+	Terms { kind: TaskKind::Training, ..judged() }
+}
+
+/// A result of Bob's under review, of Carol's bytes 50 and clean for these objectives as far as is known.
+fn of_carols_bytes(objectives: &[u64]) -> SubmissionId {
+	let inputs = vec![asset(CAROL, 50, AssetKind::Algo)].try_into().unwrap();
+	let objectives = objectives.to_vec().try_into().unwrap();
+	let id = create(training(), Spec { inputs, objectives, ..spec() }).unwrap();
+	take(BOB, id).unwrap();
+	send(BOB, id).unwrap();
+	NextSubmission::<World>::get()
+}
+
+/// A result of these bytes is accepted at once; its creator had them before.
+fn made(worker: Account, number: u8, objectives: &[u64]) -> SubmissionId {
+	asset(ERIN, number, AssetKind::Bundle);
+	let objectives = objectives.to_vec().try_into().unwrap();
+	let id = create_as(ERIN, Terms { kind: TaskKind::Training, ..terms() }, Spec { objectives, ..spec() }).unwrap();
+	deliver_model(worker, id, number)
+}
+
+fn imported(owner: Account, number: u8) {
+	let origin = RuntimeOrigin::signed(owner);
+	Registry::register_asset(origin, digest(number), AssetKind::Model, Visibility::Shared, Default::default()).unwrap();
+}
+
 #[test]
-fn a_model_accepted_by_silence_has_no_equals_that_were_imported_later() {
-	for (imported, equals) in [(START + WINDOW, 1), (START + WINDOW + 1, 0)] {
+fn a_model_accepted_by_silence_has_no_equals_that_became_models_later() {
+	let by_result = || assert!(made(DAVE, 50, &[]) > 0);
+	for become_model in [|| imported(ERIN, 50), by_result] {
+		for (moment, in_time) in MOMENTS {
+			world(|| {
+				let silent = of_carols_bytes(&[]);
+				at(moment);
+				become_model();
+				assert!(ModelOf::<World>::contains_key(digest(50)));
+				sweep_at(START + WINDOW + 2);
+				assert_eq!(model(silent).same_bytes.len(), usize::from(in_time), "at {moment}");
+			});
+		}
+	}
+}
+
+#[test]
+fn a_model_accepted_by_silence_has_no_input_that_its_owner_made_later() {
+	for (moment, in_time) in MOMENTS {
 		world(|| {
-			let algo = asset(CAROL, 50, AssetKind::Algo);
-			let reviewed = Terms { kind: TaskKind::Training, ..judged() };
-			let id = create(reviewed, Spec { inputs: vec![algo].try_into().unwrap(), ..spec() }).unwrap();
-			take(BOB, id).unwrap();
-			send(BOB, id).unwrap();
-			at(imported);
-			let origin = RuntimeOrigin::signed(ERIN);
-			Registry::register_asset(origin, digest(50), AssetKind::Model, Visibility::Shared, Default::default())
-				.unwrap();
-			assert!(ModelOf::<World>::contains_key(digest(50)));
+			let objective = objective(DAVE, &[11, 12]);
+			let silent = of_carols_bytes(&[objective]);
+			at(moment);
+			let unclean = made(CAROL, 50, &[]);
 			sweep_at(START + WINDOW + 2);
-			assert_eq!(model(NextSubmission::<World>::get()).same_bytes.len(), equals, "imported at {imported}");
+			let (clean_for, parents) = (model(silent).clean_for, model(silent).parents);
+			let expected = if in_time { (vec![], vec![ModelId::first(unclean)]) } else { (vec![objective], vec![]) };
+			assert_eq!((clean_for.into_inner(), parents.into_inner()), expected, "made at {moment}");
+			assert_eq!(model(silent).worked.may_contain(&CAROL), in_time);
 		});
 	}
+}
+
+#[test]
+fn a_model_accepted_by_silence_is_clean_for_nothing_that_a_later_making_adds() {
+	for (moment, in_time) in MOMENTS {
+		world(|| {
+			let objective = objective(DAVE, &[11, 12]);
+			let silent = of_carols_bytes(&[objective]);
+			at(START + 1);
+			made(CAROL, 50, &[]);
+			at(moment);
+			made(CAROL, 50, &[objective]);
+			sweep_at(START + WINDOW + 2);
+			assert_eq!(model(silent).clean_for.contains(&objective), in_time, "made again at {moment}");
+		});
+	}
+}
+
+#[test]
+fn a_model_accepted_by_silence_is_no_copy_of_one_that_was_accepted_later() {
+	for (moment, in_time) in MOMENTS {
+		world(|| {
+			let review = Review { judge: JUDGE, window: 2 * WINDOW };
+			let first = create(Terms { review, ..training() }, spec()).unwrap();
+			take(CAROL, first).unwrap();
+			send(CAROL, first).unwrap();
+			let original = NextSubmission::<World>::get();
+			let silent = of_carols_bytes(&[]);
+			at(moment);
+			accept(JUDGE, first, original).unwrap();
+			sweep_at(START + WINDOW + 2);
+			assert_eq!(model(silent).same_bytes.len(), usize::from(in_time), "accepted at {moment}");
+			assert!(model(original).same_bytes.is_empty());
+			let known = FirstModel { origin: Origin::Recorded(ModelId::first(original)), since: START + WINDOW };
+			assert_eq!(ModelOf::<World>::get(digest(100)), Some(known));
+		});
+	}
+}
+
+#[test]
+fn everyone_who_made_the_same_bytes_is_known_though_silence_was_settled_last() {
+	world(|| {
+		let silent = of_carols_bytes(&[]);
+		at(START + WINDOW + 1);
+		let input = made(ERIN, 60, &[]);
+		let spec = Spec { inputs: vec![model_input(input)].try_into().unwrap(), ..spec() };
+		let id = create_as(DAVE, Terms { kind: TaskKind::Training, ..terms() }, spec).unwrap();
+		deliver_model(BOB, id, 100);
+		sweep_at(START + WINDOW + 2);
+		let made = Made::<World>::get(BOB, digest(100)).unwrap();
+		assert_eq!((made.since, made.model), (START + WINDOW, Some(ModelId::first(silent))));
+		assert!([BOB, CREATOR, DAVE, ERIN].iter().all(|who| model(silent).worked.may_contain(who)));
+	});
 }

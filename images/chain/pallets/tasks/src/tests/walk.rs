@@ -1,4 +1,4 @@
-//! The invariants hold after every one of thousands of random steps, and everything ends in the end.
+//! The random walk: the invariants hold after every one of thousands of steps, and in the end every task is final.
 
 use super::{chance::Chance, invariants::Witness, order::both_orders_agree, *};
 

@@ -1,4 +1,4 @@
-//! What calls weigh, and what of it is refunded; a picosecond costs a base unit.
+//! Tests of the weights of calls and of their refunds; a picosecond costs a base unit.
 
 use super::*;
 use frame_support::dispatch::{GetDispatchInfo, PostDispatchInfo};

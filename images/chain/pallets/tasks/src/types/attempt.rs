@@ -1,4 +1,4 @@
-//! An account's attempt at a task: how it stands, why it failed, and what is held for it.
+//! An account's attempt at a task: its state, the category of its failure, and the money held for it.
 
 use super::*;
 use pallet_registry::{Balance, Digest, Moment};
@@ -46,7 +46,7 @@ pub enum AssignmentState {
 	HandedBack { price: Balance },
 }
 
-/// What is held of an account for its reports at one task, until the creator confirms them or the task is final.
+/// The fees held of an account for its reports at one task, until the creator confirms them or the task is final.
 #[derive(
 	Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
@@ -86,12 +86,12 @@ pub struct Assignment {
 	pub since: Moment,
 	/// The last moment to send a result.
 	pub due: Moment,
-	/// What is still held of the worker for this attempt, beside `fees`.
+	/// The amount still held of the worker for this attempt, beside `fees`.
 	pub bond: Balance,
 	pub state: AssignmentState,
-	/// How often this account tried again after a failure that may pass.
+	/// The number of further attempts of this account after failures that may pass.
 	pub retries: u32,
-	/// How often this account handed the task back at a price.
+	/// The number of times this account handed the task back at a price.
 	pub hand_backs: u32,
 	pub fees: Fees,
 	pub alarm: Option<Alarm>,

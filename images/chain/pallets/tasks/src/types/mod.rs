@@ -1,4 +1,4 @@
-//! The nouns of the task pallet: what a task, an assignment and a submission are, and the states they pass through.
+//! The task pallet's types: tasks, assignments, submissions and plans, with their states.
 
 mod attempt;
 mod submission;
@@ -41,7 +41,7 @@ impl TaskKind {
 	}
 }
 
-/// Who judges results and for how long: at the end of the window silence accepts. Window 0 accepts at once.
+/// The judge of results and the time it has: at the end of the window silence accepts. Window 0 accepts at once.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Review<AccountId> {
 	pub judge: AccountId,
@@ -56,15 +56,15 @@ pub enum Input<AccountId> {
 	Model(ModelId),
 }
 
-/// What a creator offers. `deadline` is a moment, `timeout` the duration of one attempt.
+/// The terms that a creator offers. `deadline` is a moment, `timeout` the duration of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Terms<AccountId> {
 	pub kind: TaskKind,
 	/// For each accepted result.
 	pub reward: Balance,
-	/// What a worker puts down while it holds a slot.
+	/// The amount held of a worker while it holds a slot.
 	pub bond: Balance,
-	/// How many results are wanted, each of another account.
+	/// The number of wanted results, each of another account.
 	pub slots: u32,
 	pub max_rejects: u32,
 	/// So many accounts' reports that the task itself is broken pause it.
@@ -88,7 +88,7 @@ pub struct Spec<AccountId> {
 	pub objectives: ObjectiveIds,
 }
 
-/// Where an object's entry in the agenda stands.
+/// The place of an object's entry in the agenda.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Alarm {
 	/// Due when this moment has passed.
@@ -107,12 +107,12 @@ pub struct Cancellation {
 pub struct Plan<AccountId> {
 	pub creator: AccountId,
 	pub cancelled: Option<Cancellation>,
-	/// When it was created, or a task of it last was or ended.
+	/// The moment of its creation, or of the latest creation or end of a task of it.
 	pub touched: Moment,
 	pub alarm: Option<Alarm>,
 }
 
-/// What the agenda moves on.
+/// An object that the agenda settles.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Object<AccountId> {
 	Task(TaskId),

@@ -1,4 +1,4 @@
-//! The result of an attempt, and what became of it.
+//! The result of an attempt, and the decision on it.
 
 use super::*;
 use pallet_registry::{Digest, Fixed, Moment, Name, Uri};
@@ -24,7 +24,7 @@ pub struct Perf {
 	pub value: Fixed,
 }
 
-/// What the number `all` of an accepted scoring counts for.
+/// The standing of the number `all` of an accepted scoring, and its voucher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Score {
 	pub value: Fixed,

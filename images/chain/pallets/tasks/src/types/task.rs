@@ -1,4 +1,4 @@
-//! A task as it stands: its status, what it counted, and what is held for it.
+//! The record of a task: its status, its counters, and the money held for it.
 
 use super::*;
 use pallet_registry::{Balance, Moment, ObjectiveIds};
@@ -53,7 +53,7 @@ pub struct Counters {
 	pub able: u32,
 }
 
-/// What is still held of a task's creator for bytes that it keeps or causes.
+/// The amounts still held of a task's creator for bytes that it stores or causes.
 #[derive(
 	Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
@@ -88,7 +88,7 @@ pub struct Task<AccountId> {
 	pub clean_for: ObjectiveIds,
 	/// The first accepted result.
 	pub result: Option<SubmissionId>,
-	/// When reports first showed the task to be broken. They pause it for a while then, and to its end the next time.
+	/// The moment at which reports first paused the task. A later pause lasts to the task's deadline.
 	pub broken: Option<Moment>,
 	/// Attempts up to this epoch are from before the latest pause: they count no more, and an assignee that failed may
 	/// try again.
