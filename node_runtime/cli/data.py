@@ -1,7 +1,7 @@
 """Commands of operators for private data samples: data add, list, remove."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from node_runtime.cli.session import JsonOption
+from node_runtime.creator.mentions import Mentions
 from node_runtime.domain.assets import Label
+from node_runtime.domain.task import TaskId
 from node_runtime.domain.units import size
 from node_runtime.errors import InputError
 from node_runtime.spec.fields import read_asset
+from node_runtime.stores import open_store
 
 from .help import HelpedCommand, example
 from .operator import DEFAULT_CONFIG, ConfigOption
@@ -57,17 +60,19 @@ def data_list(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False
 
     with _node(config) as (settings, chain):
         samples = list_samples(settings, chain)
+        mentions = Mentions(chain, open_store(settings.storage))
+        uses = [] if as_json else [_used_by(one, mentions) for one in samples]
     if as_json:
         print_json(samples)
         return
     if not samples:
         line("no private samples; add one with 'node-runtime data add FOLDER --label train'")
         return
-    for one in samples:
+    for one, used in zip(samples, uses, strict=True):
         label = str(one.asset.label) if one.asset is not None else "not registered"
         bytes_here = "its bytes aren't here" if one.size is None else size(one.size)
         line(one.ref.digest)  # on a line of its own, to be copied whole
-        line(f"  {label}, {bytes_here}, used by {_used_by(one)}")
+        line(f"  {label}, {bytes_here}, used by {used}")
     line(f"a sample's key is {samples[0].ref.owner}/DIGEST", style="dim")
 
 
@@ -88,7 +93,7 @@ def data_remove(
         sample = next((one for one in list_samples(settings, chain) if one.ref == ref and one.size is not None), None)
         if sample is None:
             raise InputError(f"this node has no private sample {ref}", remedy="see 'node-runtime data list'")
-        _tell_uses(sample)
+        _tell_uses(sample, Mentions(chain, open_store(settings.storage)))
         _confirm(sample, yes=yes)
         remove_sample(settings, sample)
     line(f"removed {sample.ref.digest}, {size(sample.size or 0)}")
@@ -97,13 +102,18 @@ def data_remove(
         line("on chain it stays registered: tasks that name it can't run any more", style="dim")
 
 
-def _used_by(sample: "Sample") -> str:
-    used = [*(f"task {task}" for task in sample.tasks), *(f"objective {one}" for one in sample.objectives)]
-    return ", ".join(used) or "nothing"
+def _used_by(sample: "Sample", mentions: Mentions) -> str:
+    return ", ".join(_mentioned(sample.tasks, sample, mentions)) or "nothing"
 
 
-def _tell_uses(sample: "Sample") -> None:
-    live = [*(f"task {task}" for task in sample.live), *(f"objective {one}" for one in sample.objectives)]
+def _mentioned(tasks: Sequence[TaskId], sample: "Sample", mentions: Mentions) -> list[str]:
+    """Return these tasks, and the objectives that name the sample, as a text mentions them."""
+    objectives = (f"objective {mentions.objective(one)}" for one in sample.objectives)
+    return [*map(mentions.task, tasks), *objectives]
+
+
+def _tell_uses(sample: "Sample", mentions: Mentions) -> None:
+    live = _mentioned(sample.live, sample, mentions)
     if live:
         paragraph(f"still referred to by {', '.join(live)}: what needs its bytes will fail", style="yellow")
 

@@ -1,6 +1,7 @@
 """Commands that tell what a node does, and why it does nothing: status, nodes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from node_runtime.cli.session import JsonOption, Session, open_session
@@ -9,16 +10,18 @@ from node_runtime.creator.node_reports import NodeReport
 from node_runtime.creator.tasks import TaskView
 from node_runtime.creator.waiting import why_it_waits
 from node_runtime.domain.clock import wall_clock
-from node_runtime.domain.task import UNIT, Kind
+from node_runtime.domain.task import UNIT, Kind, TaskId
 from node_runtime.domain.units import amount, duration, since, size
-from node_runtime.errors import InputError
+from node_runtime.errors import InputError, NodeRuntimeError
 from node_runtime.localnet.record import NetworkFile
 from node_runtime.platform.paths import network_folder
+from node_runtime.stores import existing_store
 
 from .operator import DEFAULT_CONFIG, ConfigOption
 from .output import counted, facts, line, paragraph, print_json, render, short, styled, table
 
 if TYPE_CHECKING:
+    from node_runtime.config import NodeConfig
     from node_runtime.worker.policy import AllowList, Policy
     from node_runtime.worker.status import NodeStatus, WaitingDelivery
 
@@ -38,7 +41,20 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     if as_json:
         print_json(found)
     else:
-        _print_status(found)
+        _print_status(found, _names(settings, found))
+
+
+def _names(settings: "NodeConfig", found: "NodeStatus") -> dict[TaskId, str]:
+    """Return the names of the tasks in the status, as far as chain and storage tell them."""
+    from node_runtime.substrate.client import connect_reader
+
+    tasks = {one.task for listed in (found.running, found.outbox, found.refused) for one in listed}
+    names: dict[TaskId, str] = {}
+    if tasks and found.balance is not None:  # else the chain didn't answer a moment ago
+        with suppress(NodeRuntimeError), closing(connect_reader(settings.chain)) as chain:
+            mentions = Mentions(chain, existing_store(settings.storage))
+            names.update((task, mentions.name(task)) for task in tasks)
+    return names
 
 
 def nodes(as_json: JsonOption = False) -> None:
@@ -104,15 +120,15 @@ def _report(name: str, found: "NodeStatus", mention: MentionTask) -> NodeReport:
     )
 
 
-def _print_status(found: "NodeStatus") -> None:
+def _print_status(found: "NodeStatus", names: Mapping[TaskId, str]) -> None:
     render(styled((f"node {found.node}", "bold"), f"  {_state(found)}"))
     for obstacle in found.obstacles:
         paragraph(f"{obstacle.message}: {obstacle.remedy}", style="yellow", first="  ▸ ", rest="    ")
     facts(_facts(found))
-    _print_running(found)
+    _print_running(found, names)
     for waiting in found.outbox:
-        line(_undelivered(waiting))
-    _print_refused(found)
+        line(_undelivered(waiting, names))
+    _print_refused(found, names)
 
 
 def _state(found: "NodeStatus") -> str:
@@ -156,31 +172,33 @@ def _entries(allowed: "AllowList") -> str:
     return counted(len(allowed.entries), "entry").replace("entrys", "entries") if allowed.entries else "none"
 
 
-def _print_running(found: "NodeStatus") -> None:
+def _print_running(found: "NodeStatus", names: Mapping[TaskId, str]) -> None:
     if not found.running:
         return
     now = wall_clock()
-    made = table("task", "attempt", "step", "began", "due", right=("task", "attempt"), whole=("began", "due"))
+    made = table("task", "name", "attempt", "step", "began", "due", right=("task", "attempt"), whole=("began", "due"))
     for one in found.running:
         step = one.step.replace("_", " ") or ("begins" if found.process is not None else "nothing works on it")
-        made.add_row(str(one.task), str(one.epoch), step, since(one.since, now=now), since(one.due, now=now))
+        began, due = since(one.since, now=now), since(one.due, now=now)
+        made.add_row(str(one.task), names.get(one.task, ""), str(one.epoch), step, began, due)
     line("")
     render(made)
 
 
-def _undelivered(waiting: "WaitingDelivery") -> str:
+def _undelivered(waiting: "WaitingDelivery", names: Mapping[TaskId, str]) -> str:
+    task = f"task {waiting.task} {names.get(waiting.task, '')}".rstrip()
     what = f"failure ({waiting.category})" if waiting.category is not None else "result"
     after = {"packed": "waits for storage", "uploaded": "waits for the chain", "sent": "is under review"}
-    return f"outbox: the {what} of task {waiting.task}, attempt {waiting.epoch}, {after[waiting.step]}"
+    return f"outbox: the {what} of {task}, attempt {waiting.epoch}, {after[waiting.step]}"
 
 
-def _print_refused(found: "NodeStatus") -> None:
+def _print_refused(found: "NodeStatus", names: Mapping[TaskId, str]) -> None:
     if not found.refused:
         return
     now = wall_clock()
-    made = table("task", "refused", "reason", right=("task",), whole=("refused",))
+    made = table("task", "name", "refused", "reason", right=("task",), whole=("refused",))
     for one in found.refused:
-        made.add_row(str(one.task), since(one.since, now=now), one.told)
+        made.add_row(str(one.task), names.get(one.task, ""), since(one.since, now=now), one.told)
     line("")
     render(made)
     if found.left_out:

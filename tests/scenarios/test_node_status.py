@@ -36,7 +36,7 @@ def config(desk: Desk, network: str) -> WriteConfig:
     def write(*, key: str = "//Bob", policy: str = "{kinds: any, creators: any, algos: any, datasets: any}") -> Path:
         file = desk.folder / "node.yaml"
         file.write_text(
-            f"node: n\nchain: {network}\nkey: {key}\nstorage: store\nwork: work\nslots: 2\n"
+            f"node: n\nchain: {network}\nkey: {key}\nstorage: ../store\nwork: work\nslots: 2\n"
             f"pool: {{cpus: 2, memory: 4GiB, disk: 20GiB}}\ndisk_floor: 1MiB\npolicy: {policy}\n"
         )
         (desk.folder / "work").mkdir(exist_ok=True)
@@ -104,10 +104,10 @@ def test_a_node_whose_daemon_has_ended_tells_what_it_knew(desk: Desk, nrt: Nrt, 
         "limits  bonds up to 100 UNIT\n"
         "building  deny: takes only tasks whose image is here already, or offered by a registry by its digest\n"
         "\n"
-        "task  refused  reason\n"
-        f"{first:4d}  T ago  64 CPUs asked, the whole pool has 2; submit it with smaller limits\n"
-        f"{second:4d}  T ago  policy.creators doesn't allow {BOB}\n"
-        f"{lost:4d}  T ago  another node was faster: every slot of it is taken"
+        "task  name  refused  reason\n"
+        f"{first:4d}  round-1  T ago  64 CPUs asked, the whole pool has 2; submit it with smaller limits\n"
+        f"{second:4d}  round-1  T ago  policy.creators doesn't allow {BOB}\n"
+        f"{lost:4d}  round-1  T ago  another node was faster: every slot of it is taken"
     )
 
 

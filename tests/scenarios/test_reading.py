@@ -174,11 +174,11 @@ def test_private_samples_are_listed_with_what_uses_them_and_removed(
     digest = key.split("/")[1]
     task = desk.submit(TRAINING.replace("train-0", key)).tasks[0].id
     size = (desk.folder / "train-0" / "a.csv").stat().st_size
-    assert f"\n{digest}\n  train, {size} B, used by task {task}\n" in f"\n{node('list')[1]}"
+    assert f"\n{digest}\n  train, {size} B, used by task {task} round-1\n" in f"\n{node('list')[1]}"
     (sample,) = [one for one in json.loads(node("list", "--json")[1]) if one["ref"]["digest"] == digest]
     assert (sample["tasks"], sample["live"], sample["asset"]["label"]) == ([task], [task], "train")
     code, told, refused = node("remove", digest)
-    assert (code, told) == (2, f"still referred to by task {task}: what needs its bytes will fail\n")
+    assert (code, told) == (2, f"still referred to by task {task} round-1: what needs its bytes will fail\n")
     assert "has to be confirmed" in refused
     code, told, _ = node("remove", key, "--yes")
     assert (code, told.splitlines()[1].split(",")[0]) == (0, f"removed {digest}")
