@@ -5,6 +5,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from node_runtime.cli.session import JsonOption, Session, open_session
+from node_runtime.creator.live import attempts_elsewhere
 from node_runtime.creator.mentions import Mentions, MentionTask
 from node_runtime.creator.node_reports import NodeReport
 from node_runtime.creator.tasks import TaskView
@@ -14,11 +15,12 @@ from node_runtime.domain.task import UNIT, Kind, TaskId
 from node_runtime.domain.units import amount, duration, since, size
 from node_runtime.errors import InputError, NodeRuntimeError
 from node_runtime.localnet.record import NetworkFile
-from node_runtime.platform.paths import network_folder
 from node_runtime.stores import existing_store
 
+from .known_nodes import statuses
 from .operator import DEFAULT_CONFIG, ConfigOption
 from .output import counted, facts, line, paragraph, print_json, render, short, styled, table
+from .progress import at_work_table
 
 if TYPE_CHECKING:
     from node_runtime.config import NodeConfig
@@ -58,7 +60,11 @@ def _names(settings: "NodeConfig", found: "NodeStatus") -> dict[TaskId, str]:
 
 
 def nodes(as_json: JsonOption = False) -> None:
-    """Show the nodes of the local network: what each works on, and why it refuses tasks."""
+    """Show the nodes of the local network: what each works on, and why it refuses tasks.
+
+    Daemons that this user runs on its chain beside it are shown too; of others
+    only the attempts they publish.
+    """
     network = NetworkFile.load_running()
     if network is None:
         raise InputError(
@@ -68,23 +74,21 @@ def nodes(as_json: JsonOption = False) -> None:
     found = statuses(network)
     if as_json:
         print_json(found)
-    elif not found:
-        line("this network has no node: nothing takes its tasks; 'node-runtime down', then 'up --nodes 1' starts one")
+        return
+    session = open_session(network.chain, network.creator, str(network.storage_folder()))
+    mentions = Mentions(session.chain, session.store)
+    if found:
+        _print_nodes(found, mentions.task)
     else:
-        session = open_session(None, None, None)
-        _print_nodes(found, Mentions(session.chain, session.store).task)
-
-
-def statuses(network: NetworkFile) -> "dict[str, NodeStatus]":
-    """Return the status of each node of the running local network, by its name there."""
-    from node_runtime.config import load_config
-    from node_runtime.localnet.network import local_nodes
-    from node_runtime.worker.logging import configure
-    from node_runtime.worker.status import read_status
-
-    configure("auto")
-    files = local_nodes(network, network_folder())
-    return {name: read_status(load_config(file, environment={}), file) for name, file in files.items()}
+        line("this network has no node: nothing takes its tasks; 'node-runtime down', then 'up --nodes 1' starts one")
+    elsewhere = attempts_elsewhere(session.chain, session.store, known={one.account for one in found.values()})
+    if elsewhere:
+        line("")
+        line("nodes elsewhere, by what they publish in the storage:")
+        render(at_work_table(elsewhere, {one.task: mentions.name(one.task) for one in elsewhere}))
+    line("")
+    line("an idle node of another user or machine isn't seen; its operator sees it:", style="dim")
+    line("  node-runtime status --config node.yaml", style="dim")
 
 
 def reasons(session: Session, view: TaskView, mentions: Mentions, *, now: int) -> tuple[str, ...]:
@@ -116,6 +120,7 @@ def _report(name: str, found: "NodeStatus", mention: MentionTask) -> NodeReport:
         refusals={one.task: one.told for one in found.refused if one.reason != LOST},
         late=frozenset(one.task for one in found.refused if one.reason == LOST),
         free_slots=found.slots_left,
+        kinds=found.policy.kinds,
         works_on=tuple(mention(held.task) for held in found.running),
     )
 

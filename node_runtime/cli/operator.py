@@ -163,7 +163,7 @@ def daemon(
     configure(settings.log_format, verbose=verbose)
     check_before_start(settings, config)
     # signals are handled until the node is closed, so that they can't interrupt the shutdown
-    with ExitStack() as heard, open_node(settings, connect_with_retry(settings)) as node:
+    with ExitStack() as heard, open_node(settings, connect_with_retry(settings), file=config) as node:
         running = Daemon(node, selector_of(node, settings), Pace(poll=settings.poll, grace=settings.grace))
         heard.enter_context(on_signals(ending_signals(), running.stop))
         if settings.metrics_port is not None:

@@ -4,7 +4,7 @@ The channel is untrusted: chunks that the attempt's worker did not sign for this
 chain's times remain.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,6 +17,9 @@ from node_runtime.errors import HostError, StorageError
 from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore, LiveArea
 from node_runtime.runner.live_chunk import Chunk
+from node_runtime.spec.fields import read_account
+
+MOST_SHOWN = 50  # attempts of nodes elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,27 @@ def progress_of(attempts: Sequence[Assignment], chain: ChainReads, store: AssetS
         return ()
     now, head = current_time(chain), chain.now()
     return tuple(_progress(one, chain.genesis, store.live, now=now, head=head) for one in live)
+
+
+def attempts_elsewhere(chain: ChainReads, store: AssetStore, *, known: Set[Account]) -> tuple[AttemptProgress, ...]:
+    """Return the live attempts of accounts other than those ``known`` that publish in the storage, the newest 50.
+
+    Names there are untrusted: an attempt counts where the chain shows it.
+    """
+    names: tuple[str, ...] = ()
+    with suppress(StorageError, HostError):
+        names = store.live.list("live/")
+    parsed = (name for name in map(ChunkName.parse, names) if name is not None and name.worker not in known)
+    newest = sorted({(name.task, name.epoch, name.worker) for name in parsed if _is_account(name.worker)})[-MOST_SHOWN:]
+    found = ((epoch, chain.assignment(worker, task)) for task, epoch, worker in newest)
+    return progress_of([one for epoch, one in found if one is not None and one.epoch == epoch], chain, store)
+
+
+def _is_account(name: str) -> bool:
+    try:
+        return bool(read_account(name))
+    except ValueError:
+        return False
 
 
 def _progress(attempt: Assignment, genesis: str, area: LiveArea, *, now: int, head: int) -> AttemptProgress:

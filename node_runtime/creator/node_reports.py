@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from node_runtime.domain.assets import Account
-from node_runtime.domain.task import AssignmentState, SubmissionState, TaskId
+from node_runtime.domain.task import AssignmentState, Kind, SubmissionState, Task, TaskId
 from node_runtime.errors import FailureCategory
 
 from .tasks import TaskView
@@ -28,7 +28,7 @@ _OF_THE_TASK = {
 class NodeReport:
     """A node: whether its daemon runs, what keeps it from claiming anything, and its reason for each refused task.
 
-    ``late`` are the tasks whose slots other nodes took before it could.
+    It looks for tasks of its policy's ``kinds`` alone. ``late`` are the tasks whose slots other nodes took before it could.
     """
 
     name: str
@@ -39,12 +39,13 @@ class NodeReport:
     free_slots: int
     works_on: tuple[str, ...]  # as a text mentions them
     late: frozenset[TaskId] = frozenset()
+    kinds: frozenset[Kind] = frozenset(Kind)
 
-    def why_not(self, task: TaskId) -> str:
+    def why_not(self, task: Task) -> str:
         """Return why this node doesn't take the task."""
         return f"node {self.name} {self.reason(task)}"
 
-    def reason(self, task: TaskId) -> str:
+    def reason(self, task: Task) -> str:
         """Return the same as `why_not` without the node's name."""
         if not self.running:
             return "isn't running"
@@ -52,10 +53,12 @@ class NodeReport:
             return f"claims nothing: {self.obstacles[0]}"
         if self.free_slots < 1:
             return f"has no free slot: it works on {' and '.join(self.works_on)}"
-        if task in self.late:
+        if task.terms.kind not in self.kinds:
+            return f"refuses it: policy.kinds doesn't name {task.terms.kind}"
+        if task.id in self.late:
             return "lost it to a faster node a moment ago"
-        if task in self.refusals:
-            return f"refuses it: {self.refusals[task]}"
+        if task.id in self.refusals:
+            return f"refuses it: {self.refusals[task.id]}"
         return "has not looked at it yet"
 
 
@@ -71,7 +74,7 @@ def why_no_node_takes_it(view: TaskView, nodes: Sequence[NodeReport]) -> str:
         if all(one.state is AssignmentState.FAILED and one.category in _OF_THE_TASK for one in view.attempts):
             more = ANEW.format(task=view.task.id)
         return f"every node is out of attempts ({', '.join(one.name for one in nodes)}): {more}"
-    return _grouped([(one.name, one.reason(view.task.id)) for one in nodes])
+    return _grouped([(one.name, one.reason(view.task)) for one in nodes])
 
 
 def _grouped(reasons: Sequence[tuple[str, str]]) -> str:

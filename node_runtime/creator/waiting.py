@@ -133,7 +133,7 @@ def _not_taken(view: TaskView, chain: ChainReads, nodes: ReadNodes, mention: Men
         lack = unaffordable_offer(task, chain, mention)
         yield (
             lack
-            or (known and known.why_not(task.id))
+            or (known and known.why_not(task))
             or (
                 f"it is offered to {terms.assignee} only, which has not taken it{again}; "
                 "why, its operator sees by 'node-runtime status'"

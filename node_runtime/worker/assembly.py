@@ -43,19 +43,22 @@ from .times import DEFAULTS, Times
 log = structlog.get_logger()
 
 MINIMUM_TIME = 10_000  # ms that must remain until a task's deadline
+LOCKS = "locks"  # in this user's home: the locks of its daemons' accounts
 PRIVATE_URI = "private:"  # the bytes can't be fetched from any store
 AUDIT, PRIVATE = "audit.jsonl", "private"
 
 
 @contextmanager
-def open_node(config: NodeConfig, chain: SubstrateChain) -> Iterator[Node]:
+def open_node(config: NodeConfig, chain: SubstrateChain, *, file: Path | None = None) -> Iterator[Node]:
     """Open the node under the locks of its account and work folder; on exit close it and `chain`.
+
+    ``file`` is its configuration, which a daemon names for `nodes` and `show`.
 
     Raises `HostError` when no container engine answers, `ConfigError` when a lock is taken or storage is missing.
     """
     with ExitStack() as stack:
         stack.callback(chain.close)
-        stack.enter_context(only_daemon(home() / "locks", chain.account, network_of(config, chain)))
+        stack.enter_context(only_daemon(home() / LOCKS, chain.account, network_of(config, chain), file=file))
         stack.enter_context(only_daemon_in(config.work))
         name = engine_name(config.work, config.node)
         engine = stack.enter_context(closing(open_engine(engine_settings(config, name))))

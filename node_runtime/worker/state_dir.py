@@ -66,18 +66,26 @@ def approvals_of(work: Path, mark: str) -> Path:
 
 ID = "id"  # of the work folder
 DAEMON_LOCK = "daemon.lock"
+_MOST_WRITTEN = 8192  # bytes that are read of a lock file: a process id, and a path
 
 
 @contextmanager
-def only_daemon(folder: Path, account: Account, chain: str) -> Iterator[None]:
+def only_daemon(folder: Path, account: Account, chain: str, *, file: Path | None = None) -> Iterator[None]:
     """Hold the account's lock, which the kernel releases at process exit. Raises `ConfigError` when taken.
 
     ``folder`` is common to all daemons of this user; ``chain`` identifies the chain independently of its address.
+    ``file`` is the node's configuration, by which other commands find the running daemon.
     """
     network = hashlib.sha256(chain.encode()).hexdigest()[:12]
     remedy = "stop it first, or give this node a key of its own: `node-runtime init`"
-    with _locked(folder / f"{account}-{network}.lock", f"a daemon with account {account} already runs", remedy):
+    with _locked(folder / f"{account}-{network}.lock", f"a daemon with account {account} already runs", remedy, file):
         yield
+
+
+def running_nodes(folder: Path) -> tuple[Path, ...]:
+    """Return the configurations of the daemons that hold a lock in the folder, sorted by their path."""
+    held = (_holder(path) for path in folder.glob("*.lock"))
+    return tuple(sorted(Path(holder.file) for holder in held if holder is not None and holder.file))
 
 
 @contextmanager
@@ -90,11 +98,30 @@ def only_daemon_in(work: Path) -> Iterator[None]:
 
 def daemon_process(work: Path) -> int | None:
     """Return the process id of the daemon that works in this folder; None if none does."""
-    with suppress(FileNotFoundError), (work / DAEMON_LOCK).open("rb") as file:
-        written = file.read(32).decode(errors="replace").strip()
+    holder = _holder(work / DAEMON_LOCK)
+    return holder.process if holder is not None else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Holder:
+    """What a lock file says of the process that holds it."""
+
+    process: int
+    file: str
+
+    @classmethod
+    def read(cls, text: str) -> "_Holder | None":
+        process, _, file = text.partition("\n")
+        return cls(process=int(process), file=file.strip()) if process.isdecimal() else None
+
+
+def _holder(path: Path) -> _Holder | None:
+    """Return the running process that holds a lock file; None if none does."""
+    with suppress(OSError), path.open("rb") as file:
+        holder = _Holder.read(file.read(_MOST_WRITTEN).decode(errors="replace"))
         # an ended process needs no look at the lock, which would disturb a daemon that starts just now
-        if written.isdecimal() and psutil.pid_exists(int(written)) and not try_lock(file.fileno()):
-            return int(written)
+        if holder is not None and psutil.pid_exists(holder.process) and not try_lock(file.fileno()):
+            return holder
     return None
 
 
@@ -110,16 +137,18 @@ def engine_name(work: Path, node: str) -> str:
 
 
 @contextmanager
-def _locked(path: Path, taken: str, remedy: str) -> Iterator[None]:
+def _locked(path: Path, taken: str, remedy: str, file: Path | None = None) -> Iterator[None]:
     with host_errors(path):
         private_folder(path.parent)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         if not try_lock(descriptor):
-            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-            raise ConfigError(f"{taken} on this machine (process {holder})", remedy=remedy)
+            holder = _Holder.read(os.pread(descriptor, _MOST_WRITTEN, 0).decode(errors="replace"))
+            process = holder.process if holder is not None else "unknown"
+            raise ConfigError(f"{taken} on this machine (process {process})", remedy=remedy)
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        named = f"{file.absolute()}\n" if file is not None else ""
+        os.pwrite(descriptor, f"{os.getpid()}\n{named}".encode(), 0)
         yield
     finally:
         os.close(descriptor)

@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from node_runtime.creator.review import reject
 from node_runtime.creator.submit import submit
@@ -19,7 +20,7 @@ from node_runtime.localnet.record import NetworkFile
 from node_runtime.spec.read import read_specs
 from node_runtime.stores.local import LocalStore
 from node_runtime.substrate.client import connect
-from tests.background import LIMIT, wait_until
+from tests.background import LIMIT, ended, wait_until
 from tests.docker_engine import DockerHost
 
 pytestmark = pytest.mark.docker
@@ -98,6 +99,35 @@ def test_a_rejected_result_without_another_node_says_so(town: Town) -> None:
         "rejected, and no other node is here: 'node-runtime down', then 'node-runtime up --nodes 2' brings another\n"
     )
     wait_until(town.says(f"  ▸ {reason}", "show", str(task)), reason)
+
+
+@contextmanager
+def daemon_beside(town: Town, name: str, key: str, **policy: object) -> Iterator[None]:
+    """A daemon of this user with a node.yaml of its own, which the network has not started."""
+    folder = town.home / name
+    folder.mkdir()
+    config = yaml.safe_load((town.home / "network" / "nodes" / "bob" / "node.yaml").read_text())
+    config |= {"node": name, "key": key, "work": str(folder / "work"), "policy": config["policy"] | policy}
+    (folder / "node.yaml").write_text(yaml.safe_dump(config))
+    words = ("daemon", "--config", str(folder / "node.yaml"))
+    environment = {**os.environ, "NODE_RUNTIME_HOME": str(town.home)}
+    with ended(subprocess.Popen([sys.executable, "-m", "node_runtime", *words], env=environment)) as process:
+        yield
+        process.terminate()
+        process.wait(LIMIT)
+
+
+def test_a_daemon_beside_the_networks_nodes_is_told_with_its_reasons(town: Town) -> None:
+    with daemon_beside(town, "other", "//Charlie", kinds=["scoring"]):
+        wait_until(town.says("other  5FLSig…", "nodes"), "the other node")
+        task = town.submit(LARGE)
+        refuses = "node other refuses it: policy.kinds doesn't name training"
+        shows = lambda: refuses in " ".join(town.told("show", str(task)).split())  # noqa: E731
+        wait_until(shows, refuses)
+        assert "node bob refuses it: 256 CPUs asked" in town.told("show", str(task))
+    told = town.told("nodes")
+    assert "5FLSig" not in told
+    assert "an idle node of another user or machine isn't seen" in told
 
 
 def test_a_node_that_has_ended_is_told(town: Town) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from node_runtime.cli.progress import NodesStatus
 from node_runtime.cli.watching import PATIENCE
+from node_runtime.creator.live import attempts_elsewhere
 from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, Label, Visibility
 from node_runtime.domain.task import Assignment, TaskId
 from node_runtime.errors import FailureCategory
@@ -288,6 +289,20 @@ def test_mistakes_are_told(desk: Desk, nrt: Nrt, words: tuple[str, ...], said: s
     ended = nrt(*words)
     assert ended.returncode == 2
     assert said in ended.stderr
+
+
+def test_attempts_of_nodes_elsewhere_are_found_by_what_they_publish(desk: Desk, tmp_path: Path) -> None:
+    task = desk.submit(AUTO).tasks[0].id
+    node = at_work(desk, task, tmp_path)
+    assert attempts_elsewhere(desk.chain, desk.store, known=set()) == ()
+    node.stage("train")
+    no_account = "1" * 48
+    for made_up in (f"live/{no_account}/{task}-1/0", f"live/{desk.chain.account}/{task}-1/0"):
+        desk.store.live.put(made_up, b"x")
+    (found,) = attempts_elsewhere(desk.chain, desk.store, known=set())
+    assert (found.worker, found.task, found.stage) == (desk.worker.account, task, "train")
+    assert attempts_elsewhere(desk.chain, desk.store, known={desk.worker.account}) == ()
+    node.ends()
 
 
 def test_the_local_networks_nodes_are_told_while_they_are_at_work(desk: Desk, tmp_path: Path) -> None:

@@ -82,6 +82,10 @@ def node(name: str = "bob", refusal: str = "", **changed: object) -> NodeReport:
             "node bob has no free slot: it works on task 3 first and task 4 second",
         ),
         ((node(),), "node bob has not looked at it yet"),
+        (
+            (node(kinds=frozenset({Kind.SCORING})), node("charlie", kinds=frozenset())),
+            "nodes bob and charlie refuse it: policy.kinds doesn't name training",
+        ),
         ((node(late=frozenset({TaskId(7)})),), "node bob lost it to a faster node a moment ago"),
         (
             (node(late=frozenset({TaskId(7)})), node("charlie", late=frozenset({TaskId(7)}))),
