@@ -28,7 +28,7 @@ _OF_THE_TASK = {
 class NodeReport:
     """A node: whether its daemon runs, what keeps it from claiming anything, and its reason for each refused task.
 
-    It looks for tasks of its policy's ``kinds`` alone. ``late`` are the tasks whose slots other nodes took before it could.
+    It looks for tasks of its policy's ``kinds`` alone. ``late`` are those whose slots others took first.
     """
 
     name: str
