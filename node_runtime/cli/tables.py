@@ -149,7 +149,7 @@ def _facts(view: TaskView, now: int, mentions: Mentions) -> list[tuple[str, str]
     slots = f"{task.counters.accepted} accepted, {task.counters.submitted} under review, {task.counters.live} at work"
     facts = [
         ("creator", task.creator),
-        ("reward", f"{amount(terms.reward)} for each of {terms.slots}; held now {amount(task.held)}"),
+        ("reward", f"{amount(terms.reward)} for each of {terms.slots}; held now {_held(task)}"),
         ("bond", amount(terms.bond)),
         ("results", f"{slots}, {task.counters.rejected} rejected"),
         ("validation", _validation(task)),
@@ -164,6 +164,14 @@ def _facts(view: TaskView, now: int, mentions: Mentions) -> list[tuple[str, str]
         facts += [("objectives", objectives)] if objectives else []
         facts += [("document", view.spec.digest)]
     return facts
+
+
+def _held(task: Task) -> str:
+    """Return what is held for the task, and what of it isn't rewards."""
+    counters, terms = task.counters, task.terms
+    rejections = task.held - (terms.slots - counters.accepted - counters.closed) * terms.reward
+    parts = f", {amount(rejections)} of it for possible rejections" if not task.state.final and rejections > 0 else ""
+    return amount(task.held) + parts
 
 
 def _terms(terms: Terms) -> list[tuple[str, str]]:

@@ -53,7 +53,7 @@ def test_a_task_is_checked_submitted_listed_shown_and_cancelled(desk: Desk, nrt:
     assert f"{number}  round-1  training  open" in nrt("list").stdout.replace("  " * 2, "  ")
     shown = nrt("show", number).stdout
     assert f"task {number}  round-1  training  open" in shown
-    assert "10 UNIT for each of 1; held now 12 UNIT" in shown
+    assert "10 UNIT for each of 1; held now 12 UNIT, 2 UNIT of it for possible rejections\n" in shown
     assert parsed(nrt("show", number, "--json"))["task"]["task"]["held"] == 12 * 10**12
     assert f"task {number} is cancelled; held for it: 0 UNIT" in nrt("cancel", number).stdout
     assert "has no results; it is cancelled" in nrt("results", number).stdout
