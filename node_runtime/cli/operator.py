@@ -139,7 +139,7 @@ def init(
     if os.geteuid() == 0:  # a daemon of another user has its own uid alone
         line(f"uids     {made.uids}, this node's own, for its containers (sandbox.uid_base)")
     if network is not None:
-        line(f"chain    {network.chain}, with its storage and base image: the local network's")
+        line(f"chain    {network.chain}, the local network's, like storage and base image")
     lines(f"next:\n{next_commands(made, network)}")
 
 

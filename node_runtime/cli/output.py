@@ -33,7 +33,7 @@ class _Console(Console):
 
 _console = _Console(highlight=False)
 _errors = _Console(highlight=False, stderr=True)
-_COMMAND = re.compile(r"['`]node-runtime [^'`]{1,60}['`]")
+_COMMAND = re.compile(r"['`]node-runtime [^'`]{1,60}['`]|(?:(?<=: )|(?<=→ )|(?<=try:   ))node-runtime [^;,\n]+")
 _UNBROKEN = "\x00"  # a space within a command: escaped text has no such character
 _INDENT = "  "  # of lines after the first, which may be untrusted
 _COLOURS = {

@@ -27,6 +27,7 @@ from node_runtime.stores.tree.folders import MONTH, prune
 from node_runtime.worker.state_dir import engine_name, only_daemon_in
 
 from . import processes
+from .engine_users import engine_users
 from .processes import ProcessRecord
 from .record import FILE_NAME, NetworkFile
 
@@ -101,6 +102,7 @@ def stored_parts(folder: Path) -> dict[str, str]:
 def take_down(folder: Path, say: Say) -> bool:
     """Stop the nodes, then the chain, then the container engine if the network started it. State stays on disk.
 
+    An engine that other commands use goes on until a later call.
     Returns whether there was a network; waits for a start in progress.
     """
     if not folder.is_dir():
@@ -124,10 +126,22 @@ def _stop(folder: Path, say: Say) -> bool:
         if processes.stop(record, grace=NODE_GRACE, say=say):
             say(f"stopped {record.name}")
     _end_left_over(network, folder, say)
-    if network.started_engine:
-        stop_engine(engine_folder())
-        say("stopped the Docker Engine that was started for this network")
+    if network.started_engine and not _stop_unused_engine(network, say):
+        network.model_copy(update={"stopping": True, "processes": ()}).save(folder)  # for the next `take_down`
+        return True
     (folder / FILE_NAME).unlink(missing_ok=True)
+    return True
+
+
+def _stop_unused_engine(network: NetworkFile, say: Say) -> bool:
+    """Stop the network's engine and return True, unless other commands use it, e.g. a daemon of the user's own."""
+    users = tuple(engine_users(network.engine, without={record.pid for record in network.processes}))
+    if users:
+        say(f"the Docker Engine goes on: {', '.join(users)} may use it")
+        say("once that has ended, 'node-runtime down' stops it too")
+        return False
+    stop_engine(engine_folder())
+    say("stopped the Docker Engine that was started for this network")
     return True
 
 

@@ -35,7 +35,14 @@ def test_a_quoted_command_is_not_broken(monkeypatch: pytest.MonkeyPatch) -> None
     out = io.StringIO()
     monkeypatch.setattr(shown, "_console", Console(file=out, force_terminal=True, width=27, color_system=None))
     shown.paragraph("kept a week; then 'node-runtime purge 1' refunds its deposit")
-    assert out.getvalue().splitlines() == ["kept a week; then", "'node-runtime purge 1'", "refunds its deposit"]
+    shown.paragraph("its daemon isn't running: node-runtime daemon --config my-node/node.yaml")
+    assert out.getvalue().splitlines() == [
+        "kept a week; then",
+        "'node-runtime purge 1'",
+        "refunds its deposit",
+        "its daemon isn't running:",
+        "node-runtime daemon --config my-node/node.yaml",
+    ]
 
 
 @pytest.mark.parametrize("terminal", [True, False])
