@@ -80,7 +80,7 @@ def nodes(as_json: JsonOption = False) -> None:
     if found:
         _print_nodes(found, mentions.task)
     else:
-        line("this network has no node: nothing takes its tasks; 'node-runtime down', then 'up --nodes 1' starts one")
+        line("no node of this network is known here; 'node-runtime down', then 'up --nodes 1' starts one")
     elsewhere = attempts_elsewhere(session.chain, session.store, known={one.account for one in found.values()})
     if elsewhere:
         line("")

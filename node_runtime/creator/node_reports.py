@@ -65,7 +65,7 @@ class NodeReport:
 def why_no_node_takes_it(view: TaskView, nodes: Sequence[NodeReport]) -> str:
     """Return the one reason why none of the nodes takes the task's free slot."""
     if not nodes:
-        return f"no node is here: {ANOTHER.format(count=1).replace('another', 'one')}"
+        return f"no node is known here: {ANOTHER.format(count=1).replace('another', 'one')}"
     tried = {one.worker for one in view.attempts}
     if view.task.stalled_since is not None and all(one.account in tried for one in nodes):
         more = ANOTHER.format(count=len(nodes) + 1)

@@ -64,7 +64,7 @@ def node(name: str = "bob", refusal: str = "", **changed: object) -> NodeReport:
 @pytest.mark.parametrize(
     ("nodes", "told"),
     [
-        ((), "no node is here: 'node-runtime down', then 'node-runtime up --nodes 1' brings one"),
+        ((), "no node is known here: 'node-runtime down', then 'node-runtime up --nodes 1' brings one"),
         ((node(refusal=SIZE),), f"node bob refuses it: {SIZE}"),
         ((node(refusal=SIZE), node("charlie", SIZE)), f"nodes bob and charlie refuse it: {SIZE}"),
         (
