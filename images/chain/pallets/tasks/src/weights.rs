@@ -1,7 +1,7 @@
 //! Weights of the pallet's benchmarks. Written by `benchmark.py`, which tells the method; not to be edited.
 //!
-//! Measured on 2026-11-29, Intel(R) Xeon(R) Processor, 4 steps a component, 6 repeats.
-//! A node's functions there, without the database: reading 0.12 us, writing 0.21 us, a blake2 hash 0.11 us.
+//! Measured on 2026-11-29, AMD EPYC, 4 steps a component, 6 repeats.
+//! A node's functions there, without the database: reading 0.07 us, writing 0.13 us, a blake2 hash 0.07 us.
 
 use core::marker::PhantomData;
 use frame_support::{
@@ -42,22 +42,23 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 /// With the prices of the runtime's database.
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn create_plan() -> Weight {
-		Weight::from_parts(68_265_000, 0)
+		Weight::from_parts(28_875_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 
 	fn cancel_plan() -> Weight {
-		Weight::from_parts(32_392_000, 0)
+		Weight::from_parts(7_725_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 
 	/// With `i` from 1 to 256, `p` from 0 to 16.
 	fn create_task(i: u32, p: u32) -> Weight {
-		Weight::from_parts(685_327_282, 0)
-			.saturating_add(Weight::from_parts(9_228_493, 0).saturating_mul(i.into()))
-			.saturating_add(T::DbWeight::get().reads(5))
+		Weight::from_parts(51_734_326, 0)
+			.saturating_add(Weight::from_parts(3_183_632, 0).saturating_mul(i.into()))
+			.saturating_add(Weight::from_parts(9_735_299, 0).saturating_mul(p.into()))
+			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().reads(u64::from(i).saturating_mul(2)))
 			.saturating_add(T::DbWeight::get().reads(p.into()))
 			.saturating_add(T::DbWeight::get().writes(10))
@@ -66,104 +67,106 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 
 	/// With `s` from 1 to 252.
 	fn create_scoring(s: u32) -> Weight {
-		Weight::from_parts(354_211_961, 0)
-			.saturating_add(Weight::from_parts(4_894_617, 0).saturating_mul(s.into()))
-			.saturating_add(T::DbWeight::get().reads(10))
+		Weight::from_parts(80_571_862, 0)
+			.saturating_add(Weight::from_parts(1_672_558, 0).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads(11))
 			.saturating_add(T::DbWeight::get().reads(s.into()))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 
 	/// With `a` from 0 to 4.
 	fn cancel_task(a: u32) -> Weight {
-		Weight::from_parts(165_176_200, 0)
-			.saturating_add(Weight::from_parts(467_160_172, 0).saturating_mul(a.into()))
-			.saturating_add(T::DbWeight::get().reads(8))
+		Weight::from_parts(92_988_800, 0)
+			.saturating_add(Weight::from_parts(71_029_543, 0).saturating_mul(a.into()))
+			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().reads(u64::from(a).saturating_mul(4)))
-			.saturating_add(T::DbWeight::get().writes(6))
+			.saturating_add(T::DbWeight::get().writes(7))
 			.saturating_add(T::DbWeight::get().writes(u64::from(a).saturating_mul(5)))
 	}
 
 	fn resume_task() -> Weight {
-		Weight::from_parts(41_898_000, 0)
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().writes(5))
+		Weight::from_parts(20_111_000, 0)
+			.saturating_add(T::DbWeight::get().reads(7))
+			.saturating_add(T::DbWeight::get().writes(6))
 	}
 
 	fn assign_task() -> Weight {
-		Weight::from_parts(185_268_000, 0)
-			.saturating_add(T::DbWeight::get().reads(8))
+		Weight::from_parts(49_708_000, 0)
+			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 
 	/// With `n` from 1 to 16.
-	fn send_task_result(_n: u32) -> Weight {
-		Weight::from_parts(118_678_500, 0)
+	fn send_task_result(n: u32) -> Weight {
+		Weight::from_parts(37_298_260, 0)
+			.saturating_add(Weight::from_parts(57_940, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(10))
+			.saturating_add(T::DbWeight::get().writes(12))
+	}
+
+	fn report_failure() -> Weight {
+		Weight::from_parts(51_207_000, 0)
 			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(11))
 	}
 
-	fn report_failure() -> Weight {
-		Weight::from_parts(146_559_000, 0)
-			.saturating_add(T::DbWeight::get().reads(8))
-			.saturating_add(T::DbWeight::get().writes(10))
-	}
-
 	fn confirm_failure() -> Weight {
-		Weight::from_parts(145_423_000, 0)
-			.saturating_add(T::DbWeight::get().reads(8))
+		Weight::from_parts(50_798_000, 0)
+			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
 
 	fn hand_back() -> Weight {
-		Weight::from_parts(504_972_000, 0)
-			.saturating_add(T::DbWeight::get().reads(11))
-			.saturating_add(T::DbWeight::get().writes(12))
+		Weight::from_parts(138_565_000, 0)
+			.saturating_add(T::DbWeight::get().reads(12))
+			.saturating_add(T::DbWeight::get().writes(13))
 	}
 
 	/// With `a` from 1 to 240, `m` from 0 to 16, `o` from 0 to 4.
 	fn accept_task_results(a: u32, m: u32, o: u32) -> Weight {
-		Weight::from_parts(821_985_754, 0)
-			.saturating_add(Weight::from_parts(12_171_462, 0).saturating_mul(a.into()))
-			.saturating_add(T::DbWeight::get().reads(22))
+		Weight::from_parts(259_280_867, 0)
+			.saturating_add(Weight::from_parts(4_083_998, 0).saturating_mul(a.into()))
+			.saturating_add(T::DbWeight::get().reads(23))
 			.saturating_add(T::DbWeight::get().reads(u64::from(a).saturating_mul(3)))
 			.saturating_add(T::DbWeight::get().reads(m.into()))
 			.saturating_add(T::DbWeight::get().reads(o.into()))
-			.saturating_add(T::DbWeight::get().writes(19))
+			.saturating_add(T::DbWeight::get().writes(20))
 	}
 
 	/// With `s` from 1 to 252.
-	fn accept_scoring(_s: u32) -> Weight {
-		Weight::from_parts(796_898_250, 0)
-			.saturating_add(T::DbWeight::get().reads(31))
-			.saturating_add(T::DbWeight::get().writes(25))
+	fn accept_scoring(s: u32) -> Weight {
+		Weight::from_parts(191_806_515, 0)
+			.saturating_add(Weight::from_parts(357_895, 0).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads(32))
+			.saturating_add(T::DbWeight::get().writes(26))
 	}
 
 	/// With `a` from 1 to 256.
 	fn accept_annotation(a: u32) -> Weight {
-		Weight::from_parts(490_915_533, 0)
-			.saturating_add(Weight::from_parts(5_107_668, 0).saturating_mul(a.into()))
-			.saturating_add(T::DbWeight::get().reads(26))
+		Weight::from_parts(159_229_755, 0)
+			.saturating_add(Weight::from_parts(1_581_646, 0).saturating_mul(a.into()))
+			.saturating_add(T::DbWeight::get().reads(27))
 			.saturating_add(T::DbWeight::get().reads(a.into()))
-			.saturating_add(T::DbWeight::get().writes(23))
+			.saturating_add(T::DbWeight::get().writes(24))
 	}
 
 	fn reject_task_results() -> Weight {
-		Weight::from_parts(546_718_000, 0)
-			.saturating_add(T::DbWeight::get().reads(15))
-			.saturating_add(T::DbWeight::get().writes(17))
+		Weight::from_parts(142_459_000, 0)
+			.saturating_add(T::DbWeight::get().reads(14))
+			.saturating_add(T::DbWeight::get().writes(18))
 	}
 
 	fn poke() -> Weight {
-		Weight::from_parts(532_964_000, 0)
-			.saturating_add(T::DbWeight::get().reads(15))
-			.saturating_add(T::DbWeight::get().writes(12))
+		Weight::from_parts(181_174_000, 0)
+			.saturating_add(T::DbWeight::get().reads(18))
+			.saturating_add(T::DbWeight::get().writes(14))
 	}
 
 	/// With `w` from 0 to 31, `s` from 0 to 31.
 	fn purge_task(w: u32, s: u32) -> Weight {
-		Weight::from_parts(196_104_590, 0)
-			.saturating_add(Weight::from_parts(10_549_300, 0).saturating_mul(w.into()))
-			.saturating_add(Weight::from_parts(6_352_778, 0).saturating_mul(s.into()))
+		Weight::from_parts(35_125_917, 0)
+			.saturating_add(Weight::from_parts(2_962_007, 0).saturating_mul(w.into()))
+			.saturating_add(Weight::from_parts(3_409_128, 0).saturating_mul(s.into()))
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().reads(w.into()))
 			.saturating_add(T::DbWeight::get().reads(u64::from(s).saturating_mul(2)))
@@ -173,52 +176,53 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 
 	fn purge_plan() -> Weight {
-		Weight::from_parts(24_346_000, 0)
+		Weight::from_parts(8_198_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 
 	fn decline_offer() -> Weight {
-		Weight::from_parts(260_068_000, 0)
-			.saturating_add(T::DbWeight::get().reads(9))
-			.saturating_add(T::DbWeight::get().writes(7))
+		Weight::from_parts(89_464_000, 0)
+			.saturating_add(T::DbWeight::get().reads(10))
+			.saturating_add(T::DbWeight::get().writes(8))
 	}
 
 	/// With `p` from 0 to 16.
 	fn settle_task(p: u32) -> Weight {
-		Weight::from_parts(795_123_000, 0)
-			.saturating_add(T::DbWeight::get().reads(9))
+		Weight::from_parts(87_184_629, 0)
+			.saturating_add(Weight::from_parts(6_639_855, 0).saturating_mul(p.into()))
+			.saturating_add(T::DbWeight::get().reads(11))
 			.saturating_add(T::DbWeight::get().reads(u64::from(p).saturating_mul(2)))
-			.saturating_add(T::DbWeight::get().writes(7))
+			.saturating_add(T::DbWeight::get().writes(8))
 			.saturating_add(T::DbWeight::get().writes(p.into()))
 	}
 
 	/// With `a` from 1 to 4.
 	fn abort_attempts(a: u32) -> Weight {
-		Weight::from_parts(1_043_758_500, 0)
-			.saturating_add(Weight::from_parts(375_128_200, 0).saturating_mul(a.into()))
-			.saturating_add(T::DbWeight::get().reads(9))
+		Weight::from_parts(61_554_000, 0)
+			.saturating_add(Weight::from_parts(72_617_100, 0).saturating_mul(a.into()))
+			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().reads(u64::from(a).saturating_mul(4)))
-			.saturating_add(T::DbWeight::get().writes(7))
+			.saturating_add(T::DbWeight::get().writes(8))
 			.saturating_add(T::DbWeight::get().writes(u64::from(a).saturating_mul(5)))
 	}
 
 	/// With `r` from 1 to 4.
 	fn settle_reports(r: u32) -> Weight {
-		Weight::from_parts(0, 0)
-			.saturating_add(Weight::from_parts(215_511_200, 0).saturating_mul(r.into()))
-			.saturating_add(T::DbWeight::get().reads(5))
+		Weight::from_parts(16_176_500, 0)
+			.saturating_add(Weight::from_parts(28_866_100, 0).saturating_mul(r.into()))
+			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().reads(u64::from(r).saturating_mul(4)))
 			.saturating_add(T::DbWeight::get().writes(4))
 			.saturating_add(T::DbWeight::get().writes(u64::from(r).saturating_mul(5)))
 	}
 
 	fn agenda_head() -> Weight {
-		Weight::from_parts(6_222_000, 0).saturating_add(T::DbWeight::get().reads(3))
+		Weight::from_parts(2_856_000, 0).saturating_add(T::DbWeight::get().reads(3))
 	}
 
 	fn agenda_entry() -> Weight {
-		Weight::from_parts(46_378_000, 0)
+		Weight::from_parts(17_887_000, 0)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
@@ -227,22 +231,23 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// With RocksDB's prices, for tests.
 impl WeightInfo for () {
 	fn create_plan() -> Weight {
-		Weight::from_parts(68_265_000, 0)
+		Weight::from_parts(28_875_000, 0)
 			.saturating_add(RocksDbWeight::get().reads(3))
 			.saturating_add(RocksDbWeight::get().writes(3))
 	}
 
 	fn cancel_plan() -> Weight {
-		Weight::from_parts(32_392_000, 0)
+		Weight::from_parts(7_725_000, 0)
 			.saturating_add(RocksDbWeight::get().reads(3))
 			.saturating_add(RocksDbWeight::get().writes(3))
 	}
 
 	/// With `i` from 1 to 256, `p` from 0 to 16.
 	fn create_task(i: u32, p: u32) -> Weight {
-		Weight::from_parts(685_327_282, 0)
-			.saturating_add(Weight::from_parts(9_228_493, 0).saturating_mul(i.into()))
-			.saturating_add(RocksDbWeight::get().reads(5))
+		Weight::from_parts(51_734_326, 0)
+			.saturating_add(Weight::from_parts(3_183_632, 0).saturating_mul(i.into()))
+			.saturating_add(Weight::from_parts(9_735_299, 0).saturating_mul(p.into()))
+			.saturating_add(RocksDbWeight::get().reads(6))
 			.saturating_add(RocksDbWeight::get().reads(u64::from(i).saturating_mul(2)))
 			.saturating_add(RocksDbWeight::get().reads(p.into()))
 			.saturating_add(RocksDbWeight::get().writes(10))
@@ -251,104 +256,106 @@ impl WeightInfo for () {
 
 	/// With `s` from 1 to 252.
 	fn create_scoring(s: u32) -> Weight {
-		Weight::from_parts(354_211_961, 0)
-			.saturating_add(Weight::from_parts(4_894_617, 0).saturating_mul(s.into()))
-			.saturating_add(RocksDbWeight::get().reads(10))
+		Weight::from_parts(80_571_862, 0)
+			.saturating_add(Weight::from_parts(1_672_558, 0).saturating_mul(s.into()))
+			.saturating_add(RocksDbWeight::get().reads(11))
 			.saturating_add(RocksDbWeight::get().reads(s.into()))
 			.saturating_add(RocksDbWeight::get().writes(8))
 	}
 
 	/// With `a` from 0 to 4.
 	fn cancel_task(a: u32) -> Weight {
-		Weight::from_parts(165_176_200, 0)
-			.saturating_add(Weight::from_parts(467_160_172, 0).saturating_mul(a.into()))
-			.saturating_add(RocksDbWeight::get().reads(8))
+		Weight::from_parts(92_988_800, 0)
+			.saturating_add(Weight::from_parts(71_029_543, 0).saturating_mul(a.into()))
+			.saturating_add(RocksDbWeight::get().reads(9))
 			.saturating_add(RocksDbWeight::get().reads(u64::from(a).saturating_mul(4)))
-			.saturating_add(RocksDbWeight::get().writes(6))
+			.saturating_add(RocksDbWeight::get().writes(7))
 			.saturating_add(RocksDbWeight::get().writes(u64::from(a).saturating_mul(5)))
 	}
 
 	fn resume_task() -> Weight {
-		Weight::from_parts(41_898_000, 0)
-			.saturating_add(RocksDbWeight::get().reads(6))
-			.saturating_add(RocksDbWeight::get().writes(5))
+		Weight::from_parts(20_111_000, 0)
+			.saturating_add(RocksDbWeight::get().reads(7))
+			.saturating_add(RocksDbWeight::get().writes(6))
 	}
 
 	fn assign_task() -> Weight {
-		Weight::from_parts(185_268_000, 0)
-			.saturating_add(RocksDbWeight::get().reads(8))
+		Weight::from_parts(49_708_000, 0)
+			.saturating_add(RocksDbWeight::get().reads(9))
 			.saturating_add(RocksDbWeight::get().writes(8))
 	}
 
 	/// With `n` from 1 to 16.
-	fn send_task_result(_n: u32) -> Weight {
-		Weight::from_parts(118_678_500, 0)
+	fn send_task_result(n: u32) -> Weight {
+		Weight::from_parts(37_298_260, 0)
+			.saturating_add(Weight::from_parts(57_940, 0).saturating_mul(n.into()))
+			.saturating_add(RocksDbWeight::get().reads(10))
+			.saturating_add(RocksDbWeight::get().writes(12))
+	}
+
+	fn report_failure() -> Weight {
+		Weight::from_parts(51_207_000, 0)
 			.saturating_add(RocksDbWeight::get().reads(9))
 			.saturating_add(RocksDbWeight::get().writes(11))
 	}
 
-	fn report_failure() -> Weight {
-		Weight::from_parts(146_559_000, 0)
-			.saturating_add(RocksDbWeight::get().reads(8))
-			.saturating_add(RocksDbWeight::get().writes(10))
-	}
-
 	fn confirm_failure() -> Weight {
-		Weight::from_parts(145_423_000, 0)
-			.saturating_add(RocksDbWeight::get().reads(8))
+		Weight::from_parts(50_798_000, 0)
+			.saturating_add(RocksDbWeight::get().reads(9))
 			.saturating_add(RocksDbWeight::get().writes(7))
 	}
 
 	fn hand_back() -> Weight {
-		Weight::from_parts(504_972_000, 0)
-			.saturating_add(RocksDbWeight::get().reads(11))
-			.saturating_add(RocksDbWeight::get().writes(12))
+		Weight::from_parts(138_565_000, 0)
+			.saturating_add(RocksDbWeight::get().reads(12))
+			.saturating_add(RocksDbWeight::get().writes(13))
 	}
 
 	/// With `a` from 1 to 240, `m` from 0 to 16, `o` from 0 to 4.
 	fn accept_task_results(a: u32, m: u32, o: u32) -> Weight {
-		Weight::from_parts(821_985_754, 0)
-			.saturating_add(Weight::from_parts(12_171_462, 0).saturating_mul(a.into()))
-			.saturating_add(RocksDbWeight::get().reads(22))
+		Weight::from_parts(259_280_867, 0)
+			.saturating_add(Weight::from_parts(4_083_998, 0).saturating_mul(a.into()))
+			.saturating_add(RocksDbWeight::get().reads(23))
 			.saturating_add(RocksDbWeight::get().reads(u64::from(a).saturating_mul(3)))
 			.saturating_add(RocksDbWeight::get().reads(m.into()))
 			.saturating_add(RocksDbWeight::get().reads(o.into()))
-			.saturating_add(RocksDbWeight::get().writes(19))
+			.saturating_add(RocksDbWeight::get().writes(20))
 	}
 
 	/// With `s` from 1 to 252.
-	fn accept_scoring(_s: u32) -> Weight {
-		Weight::from_parts(796_898_250, 0)
-			.saturating_add(RocksDbWeight::get().reads(31))
-			.saturating_add(RocksDbWeight::get().writes(25))
+	fn accept_scoring(s: u32) -> Weight {
+		Weight::from_parts(191_806_515, 0)
+			.saturating_add(Weight::from_parts(357_895, 0).saturating_mul(s.into()))
+			.saturating_add(RocksDbWeight::get().reads(32))
+			.saturating_add(RocksDbWeight::get().writes(26))
 	}
 
 	/// With `a` from 1 to 256.
 	fn accept_annotation(a: u32) -> Weight {
-		Weight::from_parts(490_915_533, 0)
-			.saturating_add(Weight::from_parts(5_107_668, 0).saturating_mul(a.into()))
-			.saturating_add(RocksDbWeight::get().reads(26))
+		Weight::from_parts(159_229_755, 0)
+			.saturating_add(Weight::from_parts(1_581_646, 0).saturating_mul(a.into()))
+			.saturating_add(RocksDbWeight::get().reads(27))
 			.saturating_add(RocksDbWeight::get().reads(a.into()))
-			.saturating_add(RocksDbWeight::get().writes(23))
+			.saturating_add(RocksDbWeight::get().writes(24))
 	}
 
 	fn reject_task_results() -> Weight {
-		Weight::from_parts(546_718_000, 0)
-			.saturating_add(RocksDbWeight::get().reads(15))
-			.saturating_add(RocksDbWeight::get().writes(17))
+		Weight::from_parts(142_459_000, 0)
+			.saturating_add(RocksDbWeight::get().reads(14))
+			.saturating_add(RocksDbWeight::get().writes(18))
 	}
 
 	fn poke() -> Weight {
-		Weight::from_parts(532_964_000, 0)
-			.saturating_add(RocksDbWeight::get().reads(15))
-			.saturating_add(RocksDbWeight::get().writes(12))
+		Weight::from_parts(181_174_000, 0)
+			.saturating_add(RocksDbWeight::get().reads(18))
+			.saturating_add(RocksDbWeight::get().writes(14))
 	}
 
 	/// With `w` from 0 to 31, `s` from 0 to 31.
 	fn purge_task(w: u32, s: u32) -> Weight {
-		Weight::from_parts(196_104_590, 0)
-			.saturating_add(Weight::from_parts(10_549_300, 0).saturating_mul(w.into()))
-			.saturating_add(Weight::from_parts(6_352_778, 0).saturating_mul(s.into()))
+		Weight::from_parts(35_125_917, 0)
+			.saturating_add(Weight::from_parts(2_962_007, 0).saturating_mul(w.into()))
+			.saturating_add(Weight::from_parts(3_409_128, 0).saturating_mul(s.into()))
 			.saturating_add(RocksDbWeight::get().reads(7))
 			.saturating_add(RocksDbWeight::get().reads(w.into()))
 			.saturating_add(RocksDbWeight::get().reads(u64::from(s).saturating_mul(2)))
@@ -358,52 +365,53 @@ impl WeightInfo for () {
 	}
 
 	fn purge_plan() -> Weight {
-		Weight::from_parts(24_346_000, 0)
+		Weight::from_parts(8_198_000, 0)
 			.saturating_add(RocksDbWeight::get().reads(3))
 			.saturating_add(RocksDbWeight::get().writes(1))
 	}
 
 	fn decline_offer() -> Weight {
-		Weight::from_parts(260_068_000, 0)
-			.saturating_add(RocksDbWeight::get().reads(9))
-			.saturating_add(RocksDbWeight::get().writes(7))
+		Weight::from_parts(89_464_000, 0)
+			.saturating_add(RocksDbWeight::get().reads(10))
+			.saturating_add(RocksDbWeight::get().writes(8))
 	}
 
 	/// With `p` from 0 to 16.
 	fn settle_task(p: u32) -> Weight {
-		Weight::from_parts(795_123_000, 0)
-			.saturating_add(RocksDbWeight::get().reads(9))
+		Weight::from_parts(87_184_629, 0)
+			.saturating_add(Weight::from_parts(6_639_855, 0).saturating_mul(p.into()))
+			.saturating_add(RocksDbWeight::get().reads(11))
 			.saturating_add(RocksDbWeight::get().reads(u64::from(p).saturating_mul(2)))
-			.saturating_add(RocksDbWeight::get().writes(7))
+			.saturating_add(RocksDbWeight::get().writes(8))
 			.saturating_add(RocksDbWeight::get().writes(p.into()))
 	}
 
 	/// With `a` from 1 to 4.
 	fn abort_attempts(a: u32) -> Weight {
-		Weight::from_parts(1_043_758_500, 0)
-			.saturating_add(Weight::from_parts(375_128_200, 0).saturating_mul(a.into()))
-			.saturating_add(RocksDbWeight::get().reads(9))
+		Weight::from_parts(61_554_000, 0)
+			.saturating_add(Weight::from_parts(72_617_100, 0).saturating_mul(a.into()))
+			.saturating_add(RocksDbWeight::get().reads(10))
 			.saturating_add(RocksDbWeight::get().reads(u64::from(a).saturating_mul(4)))
-			.saturating_add(RocksDbWeight::get().writes(7))
+			.saturating_add(RocksDbWeight::get().writes(8))
 			.saturating_add(RocksDbWeight::get().writes(u64::from(a).saturating_mul(5)))
 	}
 
 	/// With `r` from 1 to 4.
 	fn settle_reports(r: u32) -> Weight {
-		Weight::from_parts(0, 0)
-			.saturating_add(Weight::from_parts(215_511_200, 0).saturating_mul(r.into()))
-			.saturating_add(RocksDbWeight::get().reads(5))
+		Weight::from_parts(16_176_500, 0)
+			.saturating_add(Weight::from_parts(28_866_100, 0).saturating_mul(r.into()))
+			.saturating_add(RocksDbWeight::get().reads(7))
 			.saturating_add(RocksDbWeight::get().reads(u64::from(r).saturating_mul(4)))
 			.saturating_add(RocksDbWeight::get().writes(4))
 			.saturating_add(RocksDbWeight::get().writes(u64::from(r).saturating_mul(5)))
 	}
 
 	fn agenda_head() -> Weight {
-		Weight::from_parts(6_222_000, 0).saturating_add(RocksDbWeight::get().reads(3))
+		Weight::from_parts(2_856_000, 0).saturating_add(RocksDbWeight::get().reads(3))
 	}
 
 	fn agenda_entry() -> Weight {
-		Weight::from_parts(46_378_000, 0)
+		Weight::from_parts(17_887_000, 0)
 			.saturating_add(RocksDbWeight::get().reads(6))
 			.saturating_add(RocksDbWeight::get().writes(4))
 	}
