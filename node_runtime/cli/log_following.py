@@ -16,6 +16,7 @@ from node_runtime.errors import StorageError
 from .output import QuotedStream, line, note, paragraph, quoted, short, status, warn
 from .progress import describe
 from .session import Session
+from .wait_news import WaitNews
 
 POLL = 1.0  # seconds
 SILENT = 15_000  # ms after which an attempt that publishes nothing is told
@@ -24,17 +25,18 @@ SILENT = 15_000  # ms after which an attempt that publishes nothing is told
 def follow_logs(session: Session, number: TaskId) -> None:
     """Print the logs of live attempts as they come, then the rest of the stored ones, until the task is final.
 
-    Ends with an exit code where a log can't be had, and early, with the reason, where nobody may go on with the task.
+    Say meanwhile what the task waits for: a judge, or a node, and why none takes it. Ends with an exit code where a
+    log can't be had, and early, with the reason, where nobody may go on with the task.
     Of a task on private data print stages and times, until its attempt ends.
     """
     view, mentions = view_task(session.chain, session.store, number), Mentions(session.chain, session.store)
     if uses_private_data(session.chain, number):
         _follow_private(session, view, mentions)
         return
-    if not view.task.state.final and not view.progress:
+    if not (view.task.state.final or view.progress or view.task.counters.submitted):
         note(f"{mentions.task(number)} is {view.task.state}; its logs come once a node is at work")
     follower, printer, trouble = LogFollower(session.chain, session.store, number), _LogPrinter(), False
-    silent = _Silent()
+    silent, waits = _Silent(), WaitNews(session, mentions, say=printer.remark)
     reason = None
     while True:
         view = view_task(session.chain, session.store, number)  # first: a final task's logs are complete
@@ -42,6 +44,7 @@ def follow_logs(session: Session, number: TaskId) -> None:
             trouble |= isinstance(part, LogTrouble)
             printer.print(part)
         silent.tell(view, printer)
+        waits.tell(view.task)
         reason = stall_reason(view.task, session.chain, now=session.chain.now(), mention=mentions.task)
         if view.task.state.final or reason is not None:
             break
@@ -104,8 +107,8 @@ class _Silent:
         for one in view.progress:
             if one.stage is None and one.elapsed > SILENT and one.epoch not in self._told:
                 self._told.add(one.epoch)
-                printer.end_line()
-                note(f"attempt {one.epoch} of {short(one.worker)} is at work and publishes nothing in this storage yet")
+                who = f"attempt {one.epoch} of {short(one.worker)}"
+                printer.remark(f"{who} is at work and publishes nothing in this storage yet")
 
 
 class _LogPrinter:
@@ -126,6 +129,11 @@ class _LogPrinter:
             line(f"── {part.source}: {part.name}", style="bold")
             self._last = (part.source, part.name)
         self._stream.write(part.text)
+
+    def remark(self, text: str) -> None:
+        """Print a remark between the lines of a log, to standard error."""
+        self.end_line()
+        note(text)
 
     def end_line(self) -> None:
         self._stream.end_line()

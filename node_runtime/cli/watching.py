@@ -1,10 +1,8 @@
 """Commands that go on until a task is final: `submit --wait`, `wait` and `show --watch`."""
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 
 import typer
 
@@ -14,20 +12,17 @@ from node_runtime.creator.models import lineages
 from node_runtime.creator.purge import records_kept
 from node_runtime.creator.results import list_task_results, message_of
 from node_runtime.creator.tasks import TaskView, view_task
-from node_runtime.creator.waiting import why_it_waits
 from node_runtime.creator.watch import follow, stall_reason
-from node_runtime.domain.assets import SubmissionId
 from node_runtime.domain.clock import current_time
-from node_runtime.domain.task import Assignment, AssignmentState, SubmissionState, Task, TaskId, TaskState
+from node_runtime.domain.task import Assignment, AssignmentState, Task, TaskId, TaskState
 from node_runtime.domain.units import duration
 from node_runtime.ports.store import AssetStore
 
 from .lineage import print_lineages
-from .node_status import local_reports, reasons
+from .node_status import reasons
 from .output import (
     is_terminal,
     line,
-    paragraph,
     print_json,
     render,
     screen,
@@ -39,11 +34,10 @@ from .progress import describe, doing
 from .scores import note_rounding, scores_of
 from .session import Session
 from .tables import print_task, task_table
+from .wait_news import WaitNews, reasons_of, say_reason
 
 POLL = 1.0  # seconds
 TIMED_OUT = 124  # exit code, as of timeout(1)
-PATIENCE = 5.0  # seconds without anybody at work, and between two looks for the reason
-_TIMES = re.compile(r"[0-9.]+(?:ms|[smhd])\b")  # in a reason that is the same at each look
 
 
 def watch(session: Session, number: TaskId) -> None:
@@ -130,7 +124,8 @@ def follow_tasks(
         render(task_table(views, now=current_time(chain)))
         note_rounding(scores_of(one for view in views for one in view.submissions))
         for view in views:
-            _say_reasons(view, session, mentions)
+            for reason in reasons_of(view, session, mentions):
+                say_reason(reason)
     return views
 
 
@@ -146,10 +141,8 @@ class _News:
         self._mentions = mentions
         self._update = update
         self._last: dict[TaskId, str] = {}
-        self._reviewed: set[SubmissionId] = set()
         self._parents: dict[TaskId, tuple[TaskId, ...]] = {}
-        self._untaken: dict[TaskId, float] = {}  # time.monotonic of the next look
-        self._reasons: dict[TaskId, set[str]] = {}
+        self._waits = WaitNews(session, mentions, say=say_reason)
 
     def tell(self, tasks: tuple[Task, ...]) -> None:
         told = {task.id: self._of(task) for task in tasks}
@@ -160,8 +153,7 @@ class _News:
         self._last.update(told)
         self._update("   ".join(f"{self._names[number]}: {text}" for number, text in told.items()))
         for task in tasks:
-            self._tell_review(task)
-            self._tell_why_untaken(task)
+            self._waits.tell(task)
 
     def _of(self, task: Task) -> str:
         chain = self._session.chain
@@ -178,43 +170,6 @@ class _News:
             self._parents[task.id] = spec.parents if spec is not None else ()
         parents = ((number, chain.task(number)) for number in self._parents[task.id])
         return tuple(number for number, parent in parents if parent is not None and not parent.counters.accepted)
-
-    def _tell_review(self, task: Task) -> None:
-        if not task.counters.submitted:
-            return
-        view = view_task(self._session.chain, self._session.store, task.id)
-        waiting = {one.id for one in view.submissions if one.state is SubmissionState.UNDER_REVIEW}
-        if waiting - self._reviewed:
-            _say_reasons(view, self._session, self._mentions)
-        self._reviewed.update(waiting)
-
-    def _tell_why_untaken(self, task: Task) -> None:
-        """Print each reason once, from `PATIENCE` after the task was first seen without anybody at work."""
-        if task.state is not TaskState.OPEN or task.counters.live or task.counters.submitted or task.free_slots < 1:
-            self._untaken.pop(task.id, None)
-            return
-        now = time.monotonic()
-        if now < self._untaken.setdefault(task.id, now + PATIENCE):
-            return
-        self._untaken[task.id] = now + PATIENCE
-        view = view_task(self._session.chain, self._session.store, task.id)
-        known = self._reasons.setdefault(task.id, set())
-        for reason in _reasons(view, self._session, self._mentions):
-            if (without_times := _TIMES.sub("", reason)) not in known:
-                known.add(without_times)
-                paragraph(f"{self._mentions.task(task.id)}: {reason}", style="yellow")
-
-
-def _reasons(view: TaskView, session: Session, mentions: Mentions) -> tuple[str, ...]:
-    """Return why the task doesn't go on; the words of its failures are printed when they happen."""
-    nodes = partial(local_reports, session.url, mentions.task)
-    now = current_time(session.chain)
-    return why_it_waits(view, session.chain, now=now, nodes=nodes, mention=mentions.task)
-
-
-def _say_reasons(view: TaskView, session: Session, mentions: Mentions) -> None:
-    for reason in _reasons(view, session, mentions):
-        paragraph(f"{mentions.task(view.task.id)}: {reason}", style="yellow")
 
 
 def _wrong(attempt: Assignment, store: AssetStore, mentions: Mentions) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from node_runtime.cli.progress import NodesStatus
-from node_runtime.cli.watching import PATIENCE
+from node_runtime.cli.wait_news import PATIENCE
 from node_runtime.creator.live import attempts_elsewhere
 from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, Label, Visibility
 from node_runtime.domain.task import Assignment, TaskId
@@ -131,6 +131,33 @@ def test_logs_are_followed_live_and_then_to_their_stored_end_once(desk: Desk, at
     assert person.seen.count("epoch 1") == 1
     assert person.seen.count("train.log") == 1
     assert person.seen.endswith("\\x1b[2J\n"), "the rest of the stored log, escaped"
+
+
+def test_following_logs_says_who_judges_the_result_that_is_waited_for(
+    desk: Desk, at_desk: AtDesk, tmp_path: Path
+) -> None:
+    with followed(desk, at_desk, tmp_path, TRAINING) as (node, person):
+        number = node.hold.task
+        submission = sent(desk, node.hold).id
+        node.ends()
+        person.waits_for(f"task {number} round-1: submission {submission} waits for you until")
+        person.waits_for(f"node-runtime validate {number}")
+        with at_desk("logs", "-f", str(number)) as later:
+            later.waits_for(f"submission {submission} waits for you until")
+            assert "its logs come once a node is at work" not in later.seen, "they are there"
+            desk.chain.accept_task_results(number, submission)
+            assert (person.ends(), later.ends()) == (0, 0)
+    assert person.seen.count("waits for you until") == 1
+
+
+def test_following_logs_says_why_nobody_takes_the_task(desk: Desk, at_desk: AtDesk) -> None:
+    nobody = "5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM"
+    task = desk.submit(AUTO + f"assign_to: {nobody}\n").tasks[0].id
+    with at_desk("logs", "-f", str(task)) as person:
+        person.waits_for("its logs come once a node is at work")
+        person.waits_for("is offered to")
+        desk.chain.cancel_task(task, abort=False)
+        assert person.ends() == 0
 
 
 def test_a_failed_attempts_logs_come_whole_before_the_end(desk: Desk, at_desk: AtDesk, tmp_path: Path) -> None:
