@@ -233,12 +233,19 @@ def _clock(configs: Sequence[Path]) -> Finding:
         return Finding(name="clock", well=True, seen="no chain to compare it with; name a node by --config")
     from node_runtime.substrate.client import newest_stamp  # slow to import
 
-    ages = {chain: wall_clock() - newest_stamp(chain) for chain in sorted(chains)}
+    stamps = {chain: newest_stamp(chain) for chain in sorted(chains)}
+    ages = {chain: wall_clock() - stamp for chain, stamp in stamps.items()}
     behind = [f"{duration(-age)} behind the newest block at {chain}" for chain, age in ages.items() if age < -TOLD]
     if behind:
         return Finding(name="clock", well=False, seen="; ".join(behind), remedy=CLOCK_REMEDY)
-    told = [f"the newest block at {chain} is {duration(max(age, 0))} old" for chain, age in ages.items()]
+    told = [_age(chain, stamp) for chain, stamp in stamps.items()]
     return Finding(name="clock", well=True, seen="; ".join(told))
+
+
+def _age(chain: str, stamp: int) -> str:
+    if not stamp:
+        return f"the chain at {chain} has no block with a time yet to compare it with"
+    return f"the newest block at {chain} is {duration(max(wall_clock() - stamp, 0))} old"
 
 
 def _funds(file: Path) -> Finding:

@@ -68,7 +68,7 @@ def connect_reader(url: str) -> "SubstrateChain":
 
 
 def newest_stamp(url: str) -> int:
-    """Return the time of the newest finalised block, ms since 1970; needs no account."""
+    """Return the time of the newest finalised block, ms since 1970, 0 of a genesis block; needs no account."""
     connection = Connection(url)
     try:
         head = str(connection.request("chain_getFinalizedHead"))

@@ -73,6 +73,13 @@ def test_a_clock_that_is_behind_a_chain_is_a_finding_with_its_remedy(tmp_path: P
     assert ("set-ntp" in clock["remedy"]) is behind
 
 
+def test_a_chain_without_blocks_is_no_clock_to_compare_with(tmp_path: Path) -> None:
+    with start_devnet(tmp_path / "chain") as url:
+        clock = finding("clock", tmp_path, url=url, key="//Bob")
+    assert clock["well"]
+    assert clock["seen"] == f"the chain at {url} has no block with a time yet to compare it with"
+
+
 @pytest.mark.parametrize(("key", "well"), [("//Bob", True), ("//Nobody", False)])
 def test_an_unfunded_node_is_a_finding_with_the_command_that_funds_it(tmp_path: Path, key: str, well: bool) -> None:
     account = Keypair.create_from_uri(key).ss58_address
