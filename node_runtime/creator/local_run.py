@@ -31,6 +31,7 @@ from node_runtime.ports.store import AssetStore
 from node_runtime.runner.result_document import collect, perf_of
 from node_runtime.runner.workspace import AttemptId, Workspace, Workspaces
 from node_runtime.spec.common import ModelSpec
+from node_runtime.spec.folders import sources_in
 from node_runtime.spec.read import SpecFile
 from node_runtime.stores.cache import Cache
 from node_runtime.stores.tree.folders import copy_writable, remove_tree
@@ -102,15 +103,17 @@ def _run_tasks(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
 def _check_local(file: SpecFile) -> None:
     """Raise `SpecError` unless the file itself defines every objective, asset and model that it refers to."""
     here = {spec.name for spec in file.objectives}
+    for entry in file.entries:
+        for location, source in sources_in(entry.spec):
+            if not isinstance(source, Path):
+                told = f"{entry.place(*location)}: a local run can't fetch {source}"
+                raise SpecError(told, remedy="name a folder or a file of this machine instead")
     for entry, spec in file.tasks:
         if spec.scored_for is not None and spec.scored_for not in here:
             raise SpecError(
                 f"{entry.place('objective')}: a local run asks no chain for the objective {spec.scored_for!r}",
                 remedy="put the objective's document into the same file",
             )
-        for source in (asset.source for asset in spec.assets()):
-            if not isinstance(source, Path):
-                raise SpecError(f"{entry.place()}: a local run can't fetch {source}", remedy="name a folder instead")
         for index, model in enumerate(spec.needed_models):
             if model.source is None and not isinstance(model.task, str):
                 raise SpecError(
