@@ -265,6 +265,7 @@ class TaskSelector:
             if self._engine.can_have_image(digest, image.image):
                 continue
             message = f"'building: deny' forbids a build of {digest}, and the engine has no image of it"
+            message += " that was built with this node's build_arguments"
             message += f"; {image.image} can't be pulled either" if image.image else ""
             return Refusal(reason=Reason.BUILDING, message=message, lasting=False)
         return None

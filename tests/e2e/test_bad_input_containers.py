@@ -144,6 +144,7 @@ def test_a_node_that_may_not_build_leaves_a_task_alone_until_the_engine_has_its_
     task = world.train(dockerfile=f"{DOCKERFILE}# of {world.folder} alone\n")
     (refusal,) = wait_for(lambda: daemon.deeds(AuditEvent.REFUSAL), "the refusal")
     assert (refusal.task, refusal.detail.split(":")[0]) == (task, "building_not_allowed")
+    assert refusal.detail.endswith("the engine has no image of it that was built with this node's build_arguments")
     assert "building_not_allowed" in daemon.log_text()
     assert world.chain.attempts(task) == ()
     folder = world.folder / "asset-1"
