@@ -205,6 +205,11 @@ class NodeConfig(_Section):
     log_format: Literal["auto", "text", "json"] = "auto"
 
 
+_MISSING = (
+    "name it with --config; 'node-runtime init FOLDER' makes a new node, 'node-runtime nodes' shows the local network's"
+)
+
+
 def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> NodeConfig:
     """Read ``node.yaml``; ``NODE_RUNTIME_SLOTS`` or ``NODE_RUNTIME_POOL__CPUS`` in the environment override it.
 
@@ -213,7 +218,7 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Node
     try:
         documents = load_documents(path)
     except InputError as error:
-        remedy = error.remedy if path.exists() else "name it with --config; 'node-runtime init FOLDER' makes a new node"
+        remedy = error.remedy if path.exists() else _MISSING
         raise ConfigError(error.message, remedy=remedy) from None
     if len(documents) != 1:
         raise ConfigError(f"{path}: has {len(documents)} documents", remedy="leave only one, without '---'")

@@ -128,8 +128,10 @@ def test_a_mistake_in_the_environment_names_its_variable(tmp_path: Path) -> None
 
 
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"No such file.*--config"):
+    with pytest.raises(ConfigError, match=r"No such file.*--config") as missing:
         load_config(tmp_path / "node.yaml", {})
+    for way in ("node-runtime init FOLDER", "node-runtime nodes"):
+        assert f"'{way}'" in missing.value.remedy
 
 
 def test_the_example_is_valid_and_allows_nothing(tmp_path: Path) -> None:
