@@ -38,6 +38,7 @@ def test_a_folder_is_built_on_the_base_image(engine_world: EngineWorld, start: s
     )
     image, messages = built(engine_world, what)
     assert messages
+    assert "not consumed" not in "\n".join(messages), "a Dockerfile is given the arguments that it knows"
     run = engine_world.run(replace(engine_world.spec("", image=image), entrypoint=None, arguments=()))
     assert run.failure is None
     assert engine_world.spec("").log.read_text() == "42\n"

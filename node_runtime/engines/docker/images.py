@@ -168,7 +168,7 @@ class Images:
                     BUILT_LABEL: self._settings.node,
                     SOURCE_LABEL: source_of(source.digest, self._arguments),
                 },
-                arguments=self._arguments,
+                arguments=_known(self._arguments, text()),
                 limits=self._limits,
             )
             self._build_or_blame(what, replace(what, dockerfile=text(steps=uuid4().hex)), log, stop)
@@ -205,6 +205,11 @@ class Images:
 def build_arguments(settings: EngineSettings) -> dict[str, str]:
     """The build arguments of every build of this node."""
     return {**dict(settings.build_arguments), BASE_ARGUMENT: settings.base_image}
+
+
+def _known(arguments: Mapping[str, str], dockerfile: str) -> dict[str, str]:
+    """Return the arguments without BASE_IMAGE where the Dockerfile has none: the engine warns of it in its log."""
+    return {name: value for name, value in arguments.items() if name != BASE_ARGUMENT or name in dockerfile}
 
 
 def tag_of(folder_digest: str, ids: Mapping[str, str], arguments: Mapping[str, str]) -> str:
