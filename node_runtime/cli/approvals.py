@@ -16,7 +16,7 @@ from node_runtime.errors import NodeRuntimeError, NoSuchTask
 from node_runtime.platform.files import private_folder, write_private
 
 from .operator import DEFAULT_CONFIG, ConfigOption
-from .output import counted, facts, line, print_json, styled
+from .output import counted, counted_cpus, facts, line, print_json, styled
 from .output import render as render_table
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Awaiting:
 
 def approve(
     task: Annotated[
-        int | None, typer.Argument(metavar="[TASK]", parser=read_task, help="Its number (default: list them).")
+        int | None, typer.Argument(metavar="TASK", parser=read_task, help="Its number (default: list them).")
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
@@ -114,7 +114,8 @@ def _read(number: TaskId, settings: "NodeConfig", chain: "SubstrateChain") -> Aw
         programs = set(document.programs())
         code = {role.name: role.key for role in document.roles() if role.key in programs}
         wants = (
-            f"{limits.cpus:g} CPUs, {size(limits.memory)} of memory, {duration(limits.timeout * 1000)} a container, "
+            f"{counted_cpus(limits.cpus)}, {size(limits.memory)} of memory, "
+            f"{duration(limits.timeout * 1000)} a container, "
             f"{size(limits.outputs)} of outputs, {counted(len(document.data), 'data sample')}"
         )
     return Awaiting(

@@ -37,6 +37,8 @@ def check(file: FileArgument, as_json: JsonOption = False) -> None:
         return
     for objective in read.objectives:
         line(f"objective  {objective.name}: {counted(len(objective.samples), 'Test sample')}")
+    if read.objectives:
+        line("")
     if not specs:
         line(f"{file} is fine", style="green")
         return

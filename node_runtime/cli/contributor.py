@@ -35,7 +35,10 @@ from .session import TaskArgument
 KeyOption = Annotated[
     str | None,
     typer.Option(
-        "--key", envvar="NODE_RUNTIME_KEY", help="Your keystore file, or a development account like //Charlie."
+        "--key",
+        metavar="KEY",
+        envvar="NODE_RUNTIME_KEY",
+        help="Your keystore file, or a development account like //Charlie.",
     ),
 ]
 IntoOption = Annotated[
@@ -176,15 +179,18 @@ def _tell(assigned: Assigned, session: Session) -> None:
     line(f"pays      {amount(task.terms.reward)} when it is accepted; {bond} of yours are held until then")
     line(f"send by   {_due(assignment, session.chain)}: later the bond is lost", style="yellow")
     folder = _shown(assigned.folder)
-    line(f"folder    {folder}/")
+    line(f"folder    {folder}/", whole=True)
     line("next, one of", style="dim")
-    line(f"  (cd {folder} && . {ENVIRONMENT} && ./start_task.sh)    # as you: read the creator's script before")
-    line(f"  node-runtime work {number}{_into(assigned)}    # in a container without network, at this terminal")
+    line("  # as you: read the creator's script before")
+    line(f"  (cd {folder} && . {ENVIRONMENT} && ./start_task.sh)", whole=True)
+    line("  # in a container without network, at this terminal")
+    line(f"  node-runtime work {number}{_into(assigned)}", whole=True)
     line("then", style="dim")
-    line(f"  node-runtime send-result {number}{_path(assigned)}")
+    line(f"  node-runtime send-result {number}{_path(assigned)}", whole=True)
     line("or, when you can't do it", style="dim")
     most = amount(attempt_price(assignment, now=assignment.due))
-    line(f"  node-runtime hand-back {number}    # costs a part of {most}, by the time you held it")
+    line(f"  # costs a part of {most}, by the time you held it")
+    line(f"  node-runtime hand-back {number}")
 
 
 def _ask(assigned: Assigned) -> None:

@@ -41,7 +41,7 @@ from node_runtime.ports.engine import Confinement, ContainerEngine
 from node_runtime.worker.funding import pay_command, read_balance
 from node_runtime.worker.state_dir import ID
 
-from .output import facts, print_json
+from .output import facts, paragraph, print_json
 
 _OF_NETWORKS = 16  # ranges from UID_BASE on, for nodes of local networks
 _PASSWD, _SUBUID = Path("/etc/passwd"), Path("/etc/subuid")
@@ -145,14 +145,18 @@ def run_doctor(configs: Sequence[Path] = (), *, as_json: bool) -> int:
     if as_json:
         print_json(findings)
     else:
-        facts((row for finding in findings for row in _rows(finding)), marks={"ok": "green", "no": "red"})
+        _print_findings(findings)
     return 0 if all(finding.well for finding in findings) else HostError.exit_code
 
 
-def _rows(finding: Finding) -> Iterator[tuple[str, str]]:
-    yield f"{'ok' if finding.well else 'no'}  {finding.name}", finding.seen
-    if finding.remedy:
-        yield "", f"→ {finding.remedy}"
+def _print_findings(findings: Sequence[Finding]) -> None:
+    """Print a row for each finding; under it its remedy, from the left on, so that a command fits into a line."""
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        label = f"{'ok' if finding.well else 'no'}  {finding.name:<{width}}"
+        facts([(label, finding.seen)], marks={"ok": "green", "no": "red"})
+        if finding.remedy:
+            paragraph(f"→ {finding.remedy}", first="    ", rest="      ")
 
 
 def _findings(configs: Sequence[Path]) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from node_runtime.platform.paths import home, network_folder
 from node_runtime.platform.signals import ignore_closed_output, ignore_further_signals, interrupt_on_signals
 from node_runtime.stores import open_store
 
-from .output import is_confirmed, line, lines, one_of, paragraph, redrawn, render, styled
+from .output import line, lines, one_of, paragraph, redrawn, render, require_consent, styled
 from .progress import NodesStatus
 
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Delete the chain, storage and results of earlier runs.")]
@@ -161,8 +161,8 @@ def _confirm_fresh(folder: Path, parts: Mapping[str, str], *, ask: bool) -> None
     width = max(map(len, parts))
     for part, what in parts.items():
         line(f"  {part:<{width}}  {what}")
-    if ask and sys.stdin.isatty() and not is_confirmed("Delete all of it?", default=False):
-        raise typer.Abort
+    if ask and sys.stdin.isatty():
+        require_consent("Delete all of it?", refused="nothing is deleted, and nothing started")
 
 
 def _say_how_to_go_on(network: NetworkFile) -> None:

@@ -22,7 +22,7 @@ from node_runtime.platform.printable import print_line
 from node_runtime.platform.signals import ending_signals
 from node_runtime.worker.funding import FUNDS, warn_if_unfunded
 
-from .output import line, lines, print_json
+from .output import facts, line, lines, print_json
 
 CONFIG, KEY = "node.yaml", "key.json"
 
@@ -82,7 +82,7 @@ def next_commands(made: NewNode, network: NetworkFile | None) -> str:
         (f"$EDITOR {config}", fill),
         (f"node-runtime daemon --config {config}", ""),
     )
-    return "\n".join(f"  {command}" + (f"    # {why}" if why else "") for command, why in commands)
+    return "\n".join((f"  # {why}\n" if why else "") + f"  {command}" for command, why in commands)
 
 
 def _check_stays(file: Path) -> None:
@@ -133,13 +133,12 @@ def init(
 
     network = NetworkFile.load_running()
     made = make_node(folder, password_file, network)
-    line(f"account  {made.account}")
-    line(f"key      {made.key}")
-    line(f"config   {made.config}")
+    told = [("account", str(made.account)), ("key", str(made.key)), ("config", str(made.config))]
     if os.geteuid() == 0:  # a daemon of another user has its own uid alone
-        line(f"uids     {made.uids}, this node's own, for its containers (sandbox.uid_base)")
+        told.append(("uids", f"{made.uids}, this node's own, for its containers (sandbox.uid_base)"))
     if network is not None:
-        line(f"chain    {network.chain}, the local network's, like storage and base image")
+        told.append(("chain", f"{network.chain}, the local network's, like storage and base image"))
+    facts(told)
     lines(f"next:\n{next_commands(made, network)}")
 
 

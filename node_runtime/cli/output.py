@@ -33,7 +33,11 @@ class _Console(Console):
 
 _console = _Console(highlight=False)
 _errors = _Console(highlight=False, stderr=True)
-_COMMAND = re.compile(r"['`]node-runtime [^'`]{1,60}['`]|(?:(?<=: )|(?<=→ )|(?<=try:   ))node-runtime [^;,\n]+")
+_COMMAND = re.compile(
+    r"['`]node-runtime [^'`]{1,60}['`]|(?:(?<=: )|(?<=→ )|(?<=try:   ))node-runtime [^;,\n]+"
+    r"|^ +node-runtime(?: [^ \n]+)*",
+    re.MULTILINE,
+)
 _UNBROKEN = "\x00"  # a space within a command: escaped text has no such character
 _INDENT = "  "  # of lines after the first, which may be untrusted
 _COLOURS = {
@@ -69,6 +73,10 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def counted_cpus(cpus: float) -> str:
+    return f"{cpus:g} CPU" if cpus == 1 else f"{cpus:g} CPUs"
+
+
 def one_of(values: type[StrEnum]) -> str:
     """Return an option's values for its help text; the type column would wrap long lists within words."""
     *others, last = values
@@ -85,9 +93,16 @@ def progress(*, quiet: bool) -> Callable[[str], None]:
     return say
 
 
-def line(text: str, style: str = "") -> None:
-    """Print one line without wrapping, so that paths can be copied."""
-    _console.print(styled((text, style)), soft_wrap=True)
+def line(text: str, style: str = "", *, whole: bool = False) -> None:
+    """Print one line, wrapped between words on a terminal; commands and paths stay whole.
+
+    ``whole``: never wrap it, so that a path with spaces can be copied.
+    """
+    told = one_line(text)
+    if not whole:
+        indent = told[: len(told) - len(told.lstrip(" "))]
+        told = _wrapped(told, _console, first="", rest=indent + _INDENT)
+    _console.print(Text(told, style=style), soft_wrap=True)
 
 
 def lines(text: str, style: str = "") -> None:
@@ -173,7 +188,7 @@ def _wrapped(text: str, to: Console, *, first: str, rest: str) -> str:
 
 def note(text: str) -> None:
     """Print a remark to standard error."""
-    _errors.print(styled((text, "dim")), soft_wrap=True)
+    _paragraph(_errors, one_line(text), "dim", first="", rest=_INDENT)
 
 
 def warn(text: str) -> None:
@@ -247,6 +262,17 @@ def is_seen() -> bool:
 
 def is_confirmed(question: str, *, default: bool) -> bool:
     return typer.confirm(one_line(question), default=default)
+
+
+def require_consent(question: str, *, refused: str) -> None:
+    """Ask, and go on only if the answer is yes; else print what ``refused`` says and end the command with 1."""
+    try:
+        if is_confirmed(question, default=False):
+            return
+    except typer.Abort:  # Ctrl-C or the end of the input, within the line of the question
+        line("")
+    line(refused)
+    raise typer.Exit(1)
 
 
 def table(*columns: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> Table:

@@ -11,25 +11,25 @@ from node_runtime.creator.purge import RecordsKept, check_purge, purge_tasks
 from node_runtime.domain.task import Task, TaskId
 from node_runtime.domain.units import amount, moment, since
 
-from .output import is_confirmed, line, paragraph
+from .output import line, paragraph, require_consent
 
 
 def purge(
-    tasks: Annotated[list[int], typer.Argument(metavar="TASK…", parser=read_task, help="The tasks' numbers.")],
+    tasks: Annotated[list[int], typer.Argument(metavar="TASK", parser=read_task, help="The tasks' numbers.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Purge without asking at the terminal.")] = False,
     chain: ChainOption = None,
     key: KeyOption = None,
 ) -> None:
     """Remove final tasks' records from the chain for good; what is held for their specs comes back.
 
-    Its creator may 7 days after the end where no result was rejected,
-    else, and anyone, 180 days later. Nothing is sent unless all can go.
+    The creator may 7 days after a task's end if no result was rejected;
+    else, and for anyone else, it takes 180 days. Nothing is sent unless all can go.
     """
     account = open_account(chain, key)
     found = check_purge(account, [TaskId(number) for number in tasks])
     _tell(found)
-    if not yes and sys.stdin.isatty() and not is_confirmed("Purge?", default=False):
-        raise typer.Abort
+    if not yes and sys.stdin.isatty():
+        require_consent("Purge?", refused="nothing is purged")
     for one in purge_tasks(account, found):
         whose = "yours" if one.creator == account.account else f"{one.creator}'s"
         line(f"task {one.task} is purged; {amount(one.returned)}, held for its spec, are {whose} again")

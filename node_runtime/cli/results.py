@@ -111,7 +111,7 @@ def fetch(
     chosen = _chosen(view, submission)
     target = folder or Path(f"task-{number}")
     for path in fetch_result(chosen, session.store, target):
-        line(f"{path}{'/' if path.is_dir() else ''}")
+        line(f"{path}{'/' if path.is_dir() else ''}", whole=True)
     if stays := staying(read_document(chosen, session.store)):
         paragraph(f"{_stay(stays)}: they may hold private data, see docs/privacy.md", style="yellow")
 
@@ -197,7 +197,7 @@ def federate(
     tasks: Annotated[
         list[str],
         typer.Argument(
-            metavar="TASK[/SUBMISSION]...", help="A task's accepted results, or e.g. 12/3 to try one under review."
+            metavar="TASK[/SUBMISSION]", help="A task's accepted results, or e.g. 12/3 to try one under review."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder for the model.")],

@@ -20,7 +20,7 @@ from node_runtime.ports.store import AssetStore
 from node_runtime.runner.result_document import ResultDocument
 
 from .listing import Table
-from .output import coloured, counted, facts, line, paragraph, render, short, styled, table, warn
+from .output import coloured, counted, counted_cpus, facts, line, paragraph, render, short, styled, table, warn
 from .progress import stage_of
 from .purge import describe_kept
 from .scores import note_rounding, score, score_range, scores_of
@@ -203,7 +203,8 @@ def _inputs(document: Document, mentions: Mentions) -> list[tuple[str, str]]:
         *([("parameters", describe_parameters(document.parameters))] if document.parameters is not None else []),
         (
             "limits",
-            f"{limits.cpus:g} CPU, {size(limits.memory)} memory, {duration(limits.timeout * 1000)} a container, "
+            f"{counted_cpus(limits.cpus)}, {size(limits.memory)} memory, "
+            f"{duration(limits.timeout * 1000)} a container, "
             f"{size(limits.outputs)} of outputs, {size(min(limits.scratch, limits.memory))} of scratch",
         ),
     ]

@@ -28,7 +28,7 @@ from node_runtime.ports.chain import ChainReads
 from node_runtime.spec.fields import read_account
 
 from .node_status import reasons
-from .output import counted, is_confirmed, line, one_of, paragraph, print_json, render
+from .output import counted, line, one_of, paragraph, print_json, render, require_consent
 from .progress import at_work_table
 from .reading import print_code
 from .scores import note_rounding, scores_of
@@ -159,7 +159,7 @@ def _show_code(session: Session, task: TaskId, *, as_json: bool) -> None:
 
 
 def wait(
-    tasks: Annotated[list[int], typer.Argument(metavar="TASK…", parser=read_task, help="The tasks' numbers.")],
+    tasks: Annotated[list[int], typer.Argument(metavar="TASK", parser=read_task, help="The tasks' numbers.")],
     timeout: Annotated[
         int | None,
         typer.Option(metavar="DURATION", parser=_read_timeout, help="Give up after it, e.g. 10m."),
@@ -225,8 +225,8 @@ def _tell_price(chain: ChainReads, number: TaskId, *, ask: bool) -> None:
         return
     work = counted(price.attempts, "attempt")
     line(f"aborting task {number} pays {amount(price.now)} for {work} at work, at most {amount(price.most)} later on")
-    if ask and sys.stdin.isatty() and not is_confirmed("Abort it?", default=False):
-        raise typer.Abort
+    if ask and sys.stdin.isatty():
+        require_consent("Abort it?", refused="nothing is aborted; the task goes on")
 
 
 def _say_state(chain: ChainReads, number: TaskId) -> None:

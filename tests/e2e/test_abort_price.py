@@ -21,6 +21,7 @@ def test_a_person_hears_what_an_abort_pays_and_agrees_or_leaves_it(
         assert f"aborting task {task} pays 0." in alice.seen
         alice.types(f"{answer}\n")
         assert alice.ends() == code
+        assert ("nothing is aborted; the task goes on" in alice.seen) is (answer == "n")
     found = people.creator.assignment(assignment.worker, task)
     assert found is not None
     assert found.state is state

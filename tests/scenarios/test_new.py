@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from typer.testing import CliRunner
 
+from node_runtime.cli import app
 from node_runtime.creator.templates import KNOWN, SCHEMA, TASK, TemplateName, write_template
 from node_runtime.errors import InputError
 from node_runtime.spec.read import read_specs
@@ -41,6 +43,13 @@ def test_what_it_writes_is_read_without_a_mistake_or_warning_and_fits_the_schema
     }
     assert list(folder.parent.iterdir()) == [folder]
     assert all(os.access(script, os.X_OK) for script in folder.rglob("*.sh"))
+
+
+def test_the_objectives_of_a_plan_stand_apart_from_its_table(tmp_path: Path) -> None:
+    write_template(TemplateName.PLAN, tmp_path / "plan")
+    told = CliRunner().invoke(app, ["check", str(tmp_path / "plan" / TASK)]).output.splitlines()
+    assert told[:2] == ["objective  iris: 1 Test sample", ""]
+    assert told[2].startswith("kind ")
 
 
 @pytest.mark.parametrize("there", ["folder", "file", "link"])

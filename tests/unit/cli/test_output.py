@@ -3,6 +3,7 @@
 import io
 
 import pytest
+import typer
 from rich.console import Console
 
 from node_runtime.cli import output as shown
@@ -61,3 +62,57 @@ def test_facts_are_wrapped_beside_their_labels_and_paths_stay_whole(
         ]
     else:
         assert out.getvalue().splitlines()[-1] == f"         see {path}"
+
+
+def shown_at(width: int, monkeypatch: pytest.MonkeyPatch, *told: str, whole: bool = False) -> list[str]:
+    """Return the lines in which `line` prints texts on a terminal of that width."""
+    out = io.StringIO()
+    monkeypatch.setattr(shown, "_console", Console(file=out, force_terminal=True, width=width, color_system=None))
+    for text in told:
+        shown.line(text, whole=whole)
+    return out.getvalue().splitlines()
+
+
+def test_a_line_is_broken_between_words_and_goes_on_further_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = ("task 1 iris: attempt 1 failed: exited with 1", "  from a model that came before it")
+    assert shown_at(24, monkeypatch, *told) == [
+        "task 1 iris: attempt 1",
+        "  failed: exited with 1",
+        "  from a model that came",
+        "    before it",
+    ]
+
+
+def test_a_lines_paths_and_commands_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = ("docker  unix:///run/node-runtime/docker.sock, up", "  node-runtime pay 5GNVDZG6STKm3od87 20    # fund it")
+    assert shown_at(24, monkeypatch, *told) == [
+        "docker",
+        "  unix:///run/node-runtime/docker.sock,",
+        "  up",
+        "  node-runtime pay 5GNVDZG6STKm3od87 20",
+        "    # fund it",
+    ]
+    path = "a folder with spaces/and a file of it"
+    assert shown_at(24, monkeypatch, path, whole=True) == [path]
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+def test_who_refuses_is_told_what_is_not_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    with pytest.raises(typer.Exit) as ended:
+        shown.require_consent("Abort it?", refused="nothing is aborted; the task goes on")
+    assert ended.value.exit_code == 1
+    told = capsys.readouterr().out
+    assert told.endswith("nothing is aborted; the task goes on\n")
+    assert "Aborted" not in told
+
+
+def test_who_consents_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    shown.require_consent("Abort it?", refused="nothing is aborted")
+
+
+def test_processors_are_counted() -> None:
+    assert [shown.counted_cpus(cpus) for cpus in (0.5, 1, 1.0, 64)] == ["0.5 CPUs", "1 CPU", "1 CPU", "64 CPUs"]
