@@ -6,7 +6,7 @@ import io
 import logging
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 list_commands(app)
+_UsageError: type[Any] = typer.BadParameter.__mro__[1]  # the library exports only this one of its subclasses
 
 
 def version() -> None:
@@ -55,7 +56,14 @@ def main() -> None:
     _escape_library_logs()
     try:
         with host_error_boundary():
-            app()
+            ended = app(standalone_mode=False)
+        sys.exit(ended if isinstance(ended, int) else 0)
+    except _UsageError as error:
+        _print_usage_error(error)
+        sys.exit(2)
+    except typer.Abort:  # Ctrl-C at a question
+        print_line("")
+        sys.exit(1)
     except NodeRuntimeError as error:
         from .output import print_error  # imported on errors only
 
@@ -68,6 +76,17 @@ def main() -> None:
 
         print_trace(traceback.format_exc())
         sys.exit(1)
+
+
+def _print_usage_error(error: Any) -> None:
+    """Print in which way a command was typed wrong, and which help tells the right one."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help is printed
+        return
+    from .output import print_error  # imported on errors only
+
+    told = error.format_message().replace("Value error, ", "").rstrip(".")
+    command = error.ctx.command_path if error.ctx is not None else "node-runtime"
+    print_error(told[:1].lower() + told[1:], f"see '{command} --help'")
 
 
 def _replace_unencodable_characters() -> None:

@@ -239,7 +239,7 @@ CONTRIBUTORS = (
         "report-failure",
         "contributor:report",
         "Report that a task can't be done, and why; ends your attempt. A part of your bond stays held as its fee.",
-        example="report-failure 12 input_mismatch --reason 'the images are empty'",
+        example="report-failure 12 input_mismatch -r 'no images'",
     ),
 )
 OPERATORS = (

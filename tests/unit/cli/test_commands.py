@@ -90,3 +90,59 @@ def test_help_names_types_in_words_and_ends_with_an_example_that_is_accepted(
 def test_the_help_of_a_group_has_an_example() -> None:
     for name in ("asset", "objective", "data"):
         assert "Example: node-runtime" in CliRunner().invoke(app, [name, "--help"]).output
+
+
+def typed(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "node_runtime", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+
+
+@pytest.mark.parametrize("words", SHOWN, ids=lambda words: " ".join(words).strip())
+def test_usage_names_arguments_in_capitals_and_brackets_what_may_be_left_out(words: tuple[str, str]) -> None:
+    command = command_of(words[0])
+    command = getattr(command, "commands", {"": command})[words[1]]
+    arguments = [param for param in command.params if param.param_type_name == "argument"]
+    pieces = [piece for param in arguments for piece in param.get_usage_pieces(None)]
+    for param, piece in zip(arguments, pieces, strict=True):
+        assert piece.upper() == piece
+        name = piece.removesuffix("...")
+        assert (name == f"[{param.metavar}]") is not param.required
+        assert piece.endswith("...") is (param.nargs != 1)
+
+
+def test_the_paragraphs_of_a_help_are_broken_by_the_terminal_only() -> None:
+    told = [line.strip() for line in CliRunner().invoke(app, ["daemon", "--help"]).output.splitlines()]
+    assert "within the configured grace period, the others are handed back." in told
+
+
+@pytest.mark.parametrize("words", SHOWN, ids=lambda words: " ".join(words).strip())
+def test_an_example_stands_on_one_line(words: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
+    shown = CliRunner().invoke(app, [*filter(None, words), "--help"]).output.rstrip().splitlines()
+    assert shown[-1].strip().startswith("Example: node-runtime ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "remedy"),
+    [
+        (("show",), "missing argument 'TASK'", "see 'node-runtime show --help'"),
+        (("data", "remove"), "missing argument 'KEY'", "see 'node-runtime data remove --help'"),
+        (("lst",), "no such command 'lst'. Did you mean 'list'?", "see 'node-runtime --help'"),
+        (
+            ("new", "foo", "x"),
+            "invalid value for 'TEMPLATE': 'foo' is not one of 'training', 'scoring', 'annotation', 'plan'",
+            "see 'node-runtime new --help'",
+        ),
+    ],
+)
+def test_what_is_typed_wrong_is_told_like_every_error(arguments: tuple[str, ...], error: str, remedy: str) -> None:
+    ended = typed(*arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    told = ended.stderr.replace("python -m node_runtime", "node-runtime")
+    assert told == f"error: {error}\ntry:   {remedy}\n"
+
+
+def test_without_a_command_the_help_is_printed_once() -> None:
+    ended = typed()
+    assert (ended.returncode, ended.stderr) == (2, "")
+    assert ended.stdout.count("Usage:") == 1
