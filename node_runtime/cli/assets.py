@@ -23,17 +23,19 @@ from node_runtime.creator.upload import add_asset
 from node_runtime.domain.assets import Account, AssetKind, AssetRef, Label, ObjectiveId, Visibility
 from node_runtime.domain.units import plain, size
 from node_runtime.errors import InputError
-from node_runtime.spec.fields import read_account, read_asset
+from node_runtime.ports.chain import ChainReads
+from node_runtime.spec.fields import read_account
 from node_runtime.spec.read import read_specs
 
+from .asset_keys import KEY_HELP, read_key
 from .help import HelpedCommand, example
 from .leaderboard import print_leaderboard
-from .output import counted, is_confirmed, line, one_of, print_json, progress, render, table
+from .output import counted, line, one_of, print_json, progress, render, require_consent, table
 from .reading import print_asset
 
 LARGE = 1 << 30  # bytes, from which on a fetch is confirmed
 
-KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="The asset's key, OWNER/DIGEST, or its digest.")]
+KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help=KEY_HELP)]
 OwnerOption = Annotated[str | None, typer.Option(help="Another account's (default: yours)")]
 
 
@@ -69,7 +71,7 @@ def asset_move(
 ) -> None:
     """Change the URI of an asset of yours on chain. Its digest stays, so the bytes there must be the same."""
     view = open_account(chain, key)
-    ref = _ref(asset_key, view.account)
+    ref = _ref(asset_key, view, view.account)
     if ref.owner != view.account:
         raise InputError(f"asset {ref} isn't {view.account}'s", remedy=f"sign with the key of {ref.owner}")
     view.move_asset(ref.digest, uri)
@@ -118,7 +120,7 @@ def asset_show(
 ) -> None:
     """Show an asset: what it is registered as, its files, and who may read them."""
     session = open_session(chain, key, storage)
-    view = view_asset(session.chain, session.store, _ref(asset_key, session.chain.account))
+    view = view_asset(session.chain, session.store, _ref(asset_key, session.chain, session.chain.account))
     if as_json:
         print_json(view)
     else:
@@ -136,12 +138,11 @@ def asset_fetch(
 ) -> None:
     """Fetch an asset's files, verified, into a new folder. Nothing of them is executed."""
     session = open_session(chain, key, storage)
-    view = view_asset(session.chain, session.store, _ref(asset_key, session.chain.account))
+    view = view_asset(session.chain, session.store, _ref(asset_key, session.chain, session.chain.account))
     if view.size > LARGE and not yes:
         if not sys.stdin.isatty():
             raise InputError(f"{view.asset.ref} has {size(view.size)}, which has to be confirmed", remedy="add --yes")
-        if not is_confirmed(f"Fetch {size(view.size)}?", default=False):
-            raise typer.Abort
+        require_consent(f"Fetch {size(view.size)}?", refused="nothing is fetched")
     fetch_asset(view, session.store, folder)
     line(f"{folder}: {size(view.size)} in {counted(len(view.files or ()), 'file')}", style="green")
 
@@ -219,11 +220,8 @@ def objective_leaderboard(
         line(f"objective {number} {found.name} has no certified score yet")
 
 
-def _ref(text: str, own: Account) -> AssetRef:
-    try:
-        return read_asset(text if "/" in text else f"{own}/{text}")
-    except ValueError as error:
-        raise InputError(f"KEY: {error}", remedy="see 'node-runtime asset list'") from None
+def _ref(text: str, chain: ChainReads, own: Account) -> AssetRef:
+    return read_key(text, own, lambda: (one.ref for one in chain.assets_of(own)), listing="node-runtime asset list")
 
 
 def _owner(named: str | None, own: Account) -> Account:

@@ -14,12 +14,12 @@ from node_runtime.domain.assets import Label
 from node_runtime.domain.task import TaskId
 from node_runtime.domain.units import size
 from node_runtime.errors import InputError
-from node_runtime.spec.fields import read_asset
 from node_runtime.stores import open_store
 
+from .asset_keys import KEY_HELP, read_key
 from .help import HelpedCommand, example
 from .operator import DEFAULT_CONFIG, ConfigOption
-from .output import is_confirmed, line, paragraph, print_json, warn
+from .output import line, paragraph, print_json, require_consent, warn
 
 if TYPE_CHECKING:
     from node_runtime.config import NodeConfig
@@ -78,7 +78,7 @@ def data_list(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False
 
 @data.command("remove", cls=HelpedCommand, epilog=example("data remove 0cfc1ad1de63"))
 def data_remove(
-    key: Annotated[str, typer.Argument(help="The sample's key, OWNER/DIGEST, or its digest.")],
+    key: Annotated[str, typer.Argument(help=KEY_HELP)],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking at the terminal.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -86,11 +86,10 @@ def data_remove(
     from node_runtime.worker.private_data import list_samples, remove_sample
 
     with _node(config) as (settings, chain):
-        try:
-            ref = read_asset(key if "/" in key else f"{chain.account}/{key}")
-        except ValueError as error:
-            raise InputError(f"KEY: {error}", remedy="see 'node-runtime data list'") from None
-        sample = next((one for one in list_samples(settings, chain) if one.ref == ref and one.size is not None), None)
+        samples = list_samples(settings, chain)
+        refs = [one.ref for one in samples]
+        ref = read_key(key, chain.account, lambda: refs, listing="node-runtime data list")
+        sample = next((one for one in samples if one.ref == ref and one.size is not None), None)
         if sample is None:
             raise InputError(f"this node has no private sample {ref}", remedy="see 'node-runtime data list'")
         _tell_uses(sample, Mentions(chain, open_store(settings.storage)))
@@ -123,8 +122,7 @@ def _confirm(sample: "Sample", *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise InputError("removing bytes that may be the only copy has to be confirmed", remedy="add --yes")
-    if not is_confirmed(f"Remove {size(sample.size or 0)} of {sample.ref.digest}?", default=False):
-        raise typer.Abort
+    require_consent(f"Remove {size(sample.size or 0)} of {sample.ref.digest}?", refused="nothing is removed")
 
 
 @contextmanager
