@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import typer
 
@@ -105,7 +106,7 @@ def follow_tasks(
     `quiet`.
     """
     chain, store, mentions = session.chain, session.store, Mentions(session.chain, session.store)
-    with status("waiting") as update:
+    with _said_when_interrupted(), status("waiting") as update:
         news = _News(session, names, mentions, update)
 
         def went_wrong(attempt: Assignment) -> None:
@@ -113,12 +114,8 @@ def follow_tasks(
             if not quiet:
                 line(_wrong(attempt, store, mentions), style="yellow")
 
-        try:
-            seen = (lambda _: None) if quiet else news.tell
-            follow(chain, tuple(names), seen=seen, went_wrong=went_wrong, stop=stop)
-        except KeyboardInterrupt:
-            warn("not waited for any more; the tasks go on, see 'node-runtime list'")
-            raise
+        seen = (lambda _: None) if quiet else news.tell
+        follow(chain, tuple(names), seen=seen, went_wrong=went_wrong, stop=stop)
     views = tuple(view_task(chain, store, number) for number in names)
     if not quiet:
         render(task_table(views, now=current_time(chain)))
@@ -127,6 +124,16 @@ def follow_tasks(
             for reason in reasons_of(view, session, mentions):
                 say_reason(reason)
     return views
+
+
+@contextmanager
+def _said_when_interrupted() -> Iterator[None]:
+    """Say on Ctrl-C that the tasks go on, on a line of its own: the status line is over by then."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        warn("not waited for any more; the tasks go on, see 'node-runtime list'")
+        raise
 
 
 class _News:
@@ -223,7 +230,7 @@ def wait_for(session: Session, numbers: Sequence[TaskId], *, timeout: int | None
     if as_json:
         print_json({"tasks": views})
     now = session.chain.now()
-    going_on = [view for view in views if _goes_on(view, session, now=now)]
+    going_on = [view for view in views if stop.is_set() and _goes_on(view, session, now=now)]
     if going_on:
         states = "; ".join(f"task {view.task.id} {view.name} is {_state(view)}" for view in going_on)
         warn(f"not final after {duration(timeout or 0)}: {states}")

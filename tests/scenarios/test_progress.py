@@ -10,9 +10,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import typer
 
 from node_runtime.cli.progress import NodesStatus
+from node_runtime.cli.session import Session
 from node_runtime.cli.wait_news import PATIENCE
+from node_runtime.cli.watching import wait_for
 from node_runtime.creator.live import attempts_elsewhere
 from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, Label, Visibility
 from node_runtime.domain.task import Assignment, TaskId
@@ -265,6 +268,29 @@ def test_following_ends_by_ctrl_c_without_a_trace(desk: Desk, at_desk: AtDesk, t
         assert person.ends() == 130
         assert "Traceback" not in person.seen
         assert person.seen.count("1049h") == person.seen.count("1049l") == 1
+
+
+def test_who_stops_waiting_is_told_on_a_line_of_its_own(desk: Desk, at_desk: AtDesk) -> None:
+    task = desk.submit(AUTO).tasks[0].id
+    with at_desk("wait", str(task)) as person:
+        person.waits_for("waits for a node to take it")
+        person.types("\x03")
+        assert person.ends() == 130
+    assert re.search(r"\x1b\[2K(?:\x1b\[[0-9;?]*[a-zA-Z]|\r)*warning: ?(?:\x1b\[0m ?)?not waited for", person.seen)
+
+
+def test_without_a_timeout_a_stalled_task_has_failed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The newest block, which is from before the task counted as stalled, doesn't decide it."""
+    task = desk.submit(AUTO).tasks[0].id
+    desk.worker.report_failure(task, desk.worker.assign_task(task).epoch, FailureCategory.TASK_ERROR, Digest("0" * 64))
+    monkeypatch.setattr("node_runtime.creator.watch.STALLED_AFTER", 1000)
+    session = Session(url="", chain=desk.chain, store=desk.store)
+    with pytest.raises(typer.Exit) as ended:
+        wait_for(session, [task], timeout=None, as_json=False)
+    assert ended.value.exit_code == 1
+    assert "not final after" not in capsys.readouterr().err
 
 
 def test_show_watches_a_task_to_its_end(desk: Desk, nrt: Nrt, at_desk: AtDesk, tmp_path: Path) -> None:
