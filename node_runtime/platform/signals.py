@@ -13,6 +13,9 @@ from types import FrameType
 
 from node_runtime.platform.printable import Say
 
+_TIMER = signal.SIGALRM
+_RAISED_AGAIN = 0.05  # seconds
+
 
 def ending_signals() -> tuple[signal.Signals, ...]:
     """Return SIGINT, SIGTERM and, unless it is ignored (nohup), SIGHUP."""
@@ -31,7 +34,8 @@ def uninterrupted() -> Iterator[None]:
         yield
         return
     received: list[int] = []
-    before = {each: signal.signal(each, lambda number, _: received.append(number)) for each in ending_signals()}
+    deferred = (*ending_signals(), _TIMER)
+    before = {each: signal.signal(each, lambda number, _: received.append(number)) for each in deferred}
     try:
         yield
     finally:
@@ -45,9 +49,21 @@ _LOST = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
 def interrupt_on_signals() -> None:
-    """Install handlers: the first of these signals raises `KeyboardInterrupt`, later ones are ignored."""
-    for number in ending_signals():
+    """Install handlers: the first of these signals raises `KeyboardInterrupt`, later ones are ignored.
+
+    Where the interpreter drops that exception, as it does in a weak reference's callback, a timer raises it again.
+    """
+    for number in (*ending_signals(), _TIMER):
         signal.signal(number, _end)
+    sys.unraisablehook = _raise_again
+
+
+def _raise_again(dropped: "sys.UnraisableHookArgs") -> None:
+    """Start the timer for a `KeyboardInterrupt` that the interpreter dropped; print other exceptions."""
+    if issubclass(dropped.exc_type, KeyboardInterrupt):
+        signal.setitimer(signal.ITIMER_REAL, _RAISED_AGAIN)
+    else:
+        sys.__unraisablehook__(dropped)
 
 
 def ignore_further_signals() -> None:

@@ -60,7 +60,7 @@ def test_init_beside_a_local_network_takes_over_what_it_is_made_of_and_says_what
     assert (config.chain, config.storage) == (network.chain, str(network.storage))
     assert config.base_image == network.base_image
     account = json.loads((node / "key.json").read_text())["address"]
-    assert f"  node-runtime pay {account} 20 " in made.stdout
+    assert f"  node-runtime pay {account} 20\n" in made.stdout
     assert f"  node-runtime daemon --config '{node}/node.yaml'\n" in made.stdout
 
 

@@ -64,6 +64,29 @@ except KeyboardInterrupt:
     assert said_by(script) == "whole\ncleaned up\n"
 
 
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_a_signal_in_a_callback_whose_exceptions_are_dropped_ends_a_command(number: str) -> None:
+    script = f"""
+import time
+class Object:
+    def __del__(self):
+        signal.raise_signal(signal.{number})
+interrupt_on_signals()
+kept = Object()
+try:
+    del kept
+    for other in ending_signals():
+        signal.raise_signal(other)
+    time.sleep(60)
+    print("not ended")
+except KeyboardInterrupt:
+    for other in ending_signals():
+        signal.raise_signal(other)
+    print("cleaned up")
+"""
+    assert said_by(script) == "cleaned up\n"
+
+
 def test_an_ignored_sighup_stays_ignored() -> None:
     """`nohup` starts a command with SIGHUP ignored."""
     script = """
