@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -37,6 +38,7 @@ def steady_clock() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
 
+@cache
 def boot_id() -> str:
     """Return an id of this boot, to which readings of the steady clock belong."""
     try:

@@ -26,7 +26,7 @@ from node_runtime.ports.store import AssetStore
 from node_runtime.stores.tree.manifest import TreeRefused, check_digest
 from node_runtime.stores.tree.walk import manifest_of
 
-from .cache_index import CacheIndex, fingerprint_of, this_process
+from .cache_index import CacheIndex, Fingerprint, fingerprint_of, this_process
 from .tree.folders import make_read_only, remove_tree
 
 _CHECK_INTERVAL = 0.05  # seconds between attempts to take a lock
@@ -64,9 +64,9 @@ class Cache:
         """
         check_digest(digest)
         owner = holder or self._process
-        self._take(digest, owner)
+        known = self._take(digest, owner)
         try:
-            yield self._folder(digest, fetch, stop)
+            yield self._folder(digest, known, fetch, stop)
         finally:
             self._drop(digest, owner)
 
@@ -96,24 +96,23 @@ class Cache:
     def close(self) -> None:
         self._index.close()
 
-    def _folder(self, digest: Digest, store: AssetStore, stop: threading.Event | None) -> Path:
-        if self._fingerprint_matches(digest):
-            self._index.touch(digest)
-            return self._trees / digest
-        with self._locked(digest, stop):
-            fetched = not (self._fingerprint_matches(digest) or self._content_matches(digest))
+    def _folder(
+        self, digest: Digest, known: Fingerprint | None, store: AssetStore, stop: threading.Event | None
+    ) -> Path:
+        if not self._matches(digest, known):
+            with self._locked(digest, stop):
+                fetched = not (self._matches(digest, self._index.find(digest)) or self._content_matches(digest))
+                if fetched:
+                    self._fetch(digest, store, stop)
             if fetched:
-                self._fetch(digest, store, stop)
-        if fetched:
-            self._make_room()
+                self._make_room()
         return self._trees / digest
 
     def _make_room(self) -> None:
         self.shrink(self._limit)
         self._crowded = self._index.total() > self._limit  # pinned trees exceed it: retried when a pin ends
 
-    def _fingerprint_matches(self, digest: Digest) -> bool:
-        fingerprint = self._index.find(digest)
+    def _matches(self, digest: Digest, fingerprint: Fingerprint | None) -> bool:
         with host_errors(folder := self._trees / digest):
             return fingerprint is not None and fingerprint == fingerprint_of(folder)
 
@@ -150,11 +149,12 @@ class Cache:
         if fingerprint is not None:
             self._index.record(digest, fingerprint)
 
-    def _take(self, digest: Digest, holder: str) -> None:
-        """Count the pins of one holder, which may pin a tree from several threads; only the first reaches the index."""
+    def _take(self, digest: Digest, holder: str) -> Fingerprint | None:
+        """Pin the tree and count the pins of one holder, which may pin a tree from several threads."""
         with self._guard:
-            self._index.pin(digest, holder)
+            known = self._index.pin(digest, holder)
             self._pins[digest, holder] += 1  # after the write: a pin that failed is never dropped
+        return known
 
     def _drop(self, digest: Digest, holder: str) -> None:
         with self._guard:

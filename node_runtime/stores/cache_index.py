@@ -60,9 +60,12 @@ class CacheIndex:
             # a power cut may lose pins, but no process or container runs then
             self._database = open_database(path, synchronous="NORMAL", stored=FORMAT)
 
-    def pin(self, digest: Digest, holder: str) -> None:
+    def pin(self, digest: Digest, holder: str) -> Fingerprint | None:
+        """Pin the tree and note its use; return its fingerprint, None where it isn't listed."""
         with self._changing() as database:
             database.execute("INSERT OR IGNORE INTO pins VALUES (?, ?)", (digest, holder))
+            database.execute("UPDATE trees SET used = ? WHERE digest = ?", (time.time_ns(), digest))
+            return _fingerprint(database, digest)
 
     def unpin(self, digest: Digest, holder: str) -> None:
         with self._changing() as database:
@@ -78,17 +81,12 @@ class CacheIndex:
 
     def find(self, digest: Digest) -> Fingerprint | None:
         with self._reading() as database:
-            found = database.execute("SELECT bytes, print, boot FROM trees WHERE digest = ?", (digest,)).fetchone()
-        return Fingerprint(bytes=found[0], digest=found[1], boot=found[2]) if found else None
+            return _fingerprint(database, digest)
 
     def record(self, digest: Digest, fingerprint: Fingerprint) -> None:
         row = (digest, fingerprint.bytes, fingerprint.digest, fingerprint.boot, time.time_ns())
         with self._changing() as database:
             database.execute("INSERT OR REPLACE INTO trees VALUES (?, ?, ?, ?, ?)", row)
-
-    def touch(self, digest: Digest) -> None:
-        with self._changing() as database:
-            database.execute("UPDATE trees SET used = ? WHERE digest = ?", (time.time_ns(), digest))
 
     def forget(self, digest: Digest) -> None:
         with self._changing() as database:
@@ -150,6 +148,11 @@ class CacheIndex:
 def this_process() -> str:
     """The holder name of this process; its pins expire when the process ends."""
     return f"{_PROCESS}{os.getpid()}-{birth(os.getpid())}"
+
+
+def _fingerprint(database: sqlite3.Connection, digest: Digest) -> Fingerprint | None:
+    found = database.execute("SELECT bytes, print, boot FROM trees WHERE digest = ?", (digest,)).fetchone()
+    return Fingerprint(bytes=found[0], digest=found[1], boot=found[2]) if found else None
 
 
 def _drop_dead(database: sqlite3.Connection) -> None:
