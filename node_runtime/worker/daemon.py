@@ -25,6 +25,8 @@ from .times import Pace, Times
 
 log = structlog.get_logger()
 
+_SETTLE = 0.1  # seconds between a poll and the report of what it found
+
 
 class Daemon:
     """One account's daemon. `run` blocks; `stop` may be called from any other thread.
@@ -76,6 +78,7 @@ class Daemon:
         ready_called = False
         errors = ErrorThrottle()
         while not self._stopping.is_set():
+            fault: Exception | None = None
             try:
                 with host_errors(self._node.work):
                     if not ready_called:
@@ -84,11 +87,12 @@ class Daemon:
                         ready_called = True
                     self._poll()
                 errors.over()
-                self._reporter.report(self._running)
             except Exception as error:
+                fault = error
                 errors.again(error)
                 self._head = None
-                self._reporter.report(self._running, error)
+            self._wake.wait(_SETTLE)  # an attempt that this poll started goes first
+            self._reporter.report(self._running, fault)
             self._pause(errors.count)
 
     def _pause(self, errors: int) -> None:
