@@ -88,7 +88,7 @@ def _approve(task: TaskId, settings: "NodeConfig", chain: "SubstrateChain") -> N
 
 def _awaiting(settings: "NodeConfig", chain: "SubstrateChain") -> tuple[Awaiting, ...]:
     """Return the tasks that the daemon last refused for lack of approval, as far as they are still there."""
-    from node_runtime.worker.policy import Reason
+    from node_runtime.worker.reasons import Reason
     from node_runtime.worker.status_file import StatusFile
 
     state = StatusFile(settings.work).read()

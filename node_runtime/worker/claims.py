@@ -18,7 +18,8 @@ from node_runtime.errors import ChainRefused, ChainUnavailable
 from .audit import AuditEvent
 from .metrics import Metrics
 from .node import Node
-from .policy import Reason, Refusal, taken_by_others
+from .policy import taken_by_others
+from .reasons import Reason, Refusal
 from .recovery import hand_back, resume_attempt
 from .resources import Attempt, Insufficient, Reservation, demand_of
 from .selection import Candidate, TaskSelector

@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 
 from node_runtime.domain.assets import Account, Digest
 from node_runtime.domain.document import Document
 from node_runtime.domain.task import Assignment, AssignmentState, Kind, Spec, Task, TaskState, Terms
 from node_runtime.domain.units import amount, duration, size
 from node_runtime.errors import FailureCategory
+
+from .reasons import Reason, Refusal
 
 ANY = "any"
 MAY_PASS = (FailureCategory.NODE_ERROR, FailureCategory.INPUT_UNAVAILABLE, FailureCategory.IMAGE_UNAVAILABLE)
@@ -23,48 +24,6 @@ BLAMES_TASK = (
 )
 HOUR = 3_600_000  # ms
 REST = 30_000  # ms until this node retries a task after a failure in MAY_PASS
-
-
-class Reason(StrEnum):
-    """Why a task is refused: the same code in logs, metrics and the audit file."""
-
-    JUDGE = "own_judge"
-    KIND = "kind_not_allowed"
-    UNKNOWN_KIND = "unknown_kind"
-    PERSON = "needs_a_person"
-    REWARD = "reward_too_low"
-    RATE = "rate_too_low"
-    BOND = "bond_too_large"
-    LONGEST = "takes_too_long"
-    CREATOR = "creator_not_allowed"
-    ALGO = "algo_not_allowed"
-    DATASET = "dataset_not_allowed"
-    OVERRIDE = "image_override"
-    BUILDING = "building_not_allowed"
-    PRIVATE = "private_data"
-    APPROVAL = "awaiting_approval"
-    NOT_OPEN = "not_open"
-    TAKEN = "taken_by_others"
-    TIME = "deadline_too_close"
-    TOO_LARGE = "too_large"
-    NO_ROOM = "no_room"
-    MISMATCH = "document_mismatch"
-    UNAVAILABLE = "document_unavailable"
-    UNREADABLE = "not_judged"
-    CLAIM_REFUSED = "claim_refused"
-    FUNDS = "bond_not_affordable"
-    HELD = "held_elsewhere"
-    TRIED = "tried_before"
-    RESTING = "waits_to_try_again"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refusal:
-    """``lasting``: the refusal holds as long as the node runs with this configuration."""
-
-    reason: Reason
-    message: str
-    lasting: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,8 +30,8 @@ from .audit import Audit, AuditEvent
 from .inputs import private_inputs
 from .logging import error_fields
 from .metrics import Metrics
-from .policy import Policy, Reason, Refusal, refuse_document, refuse_history, refuse_offer, refuse_terms
-from .remedies import remedy_of
+from .policy import Policy, refuse_document, refuse_history, refuse_offer, refuse_terms
+from .reasons import Reason, Refusal, remedy_of
 from .status_file import Refused
 from .times import DEFAULTS, Times
 

@@ -14,7 +14,7 @@ from node_runtime.errors import HostError
 from node_runtime.platform.files import FILE, write_atomically
 from node_runtime.platform.stored_format import StoredFormat, decode_document, encode_document, unversioned
 
-from .policy import Reason
+from .reasons import Reason
 
 log = structlog.get_logger()
 

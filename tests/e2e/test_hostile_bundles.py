@@ -9,7 +9,7 @@ from node_runtime.domain.document import Document, Image, Limits
 from node_runtime.domain.task import SubmissionState, TaskId
 from node_runtime.errors import FailureCategory
 from node_runtime.kinds.training import TrainingDocument
-from node_runtime.worker.policy import Reason
+from node_runtime.worker.reasons import Reason
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import MIB, World
 from tests.e2e.test_hostile_documents import asset, stored, submit, wait_for_refusal

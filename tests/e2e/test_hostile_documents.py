@@ -29,7 +29,7 @@ from node_runtime.kinds.training import TrainingDocument
 from node_runtime.substrate.client import connect
 from node_runtime.worker.audit import AuditEvent
 from node_runtime.worker.outbox import Outbox
-from node_runtime.worker.policy import Reason
+from node_runtime.worker.reasons import Reason
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import DOCKERFILE, MIB, World, wait_for
 

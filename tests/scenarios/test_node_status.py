@@ -11,7 +11,7 @@ import pytest
 from node_runtime.domain.task import TaskId
 from node_runtime.errors import ConfigError
 from node_runtime.substrate.client import SubstrateChain
-from node_runtime.worker.policy import Reason
+from node_runtime.worker.reasons import Reason
 from node_runtime.worker.state_dir import mark_of, only_daemon_in
 from node_runtime.worker.status_file import NodeState, Obstacle, Refused, StatusFile
 from tests.scenarios.conftest import Desk, Nrt

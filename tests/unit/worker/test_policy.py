@@ -25,12 +25,12 @@ from node_runtime.kinds.training import TrainingDocument
 from node_runtime.worker.policy import (
     AllowList,
     Policy,
-    Reason,
     refuse_document,
     refuse_history,
     refuse_offer,
     refuse_terms,
 )
+from node_runtime.worker.reasons import Reason
 
 CREATOR = Account("5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY")
 WORKER = Account("5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty")

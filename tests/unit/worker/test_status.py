@@ -15,7 +15,7 @@ from node_runtime.substrate.memory import MemoryNetwork
 from node_runtime.worker import status
 from node_runtime.worker.funding import warn_if_unfunded
 from node_runtime.worker.outbox import Delivery, Outbox
-from node_runtime.worker.policy import Reason
+from node_runtime.worker.reasons import Reason
 from node_runtime.worker.state_dir import ChainFiles, mark_of
 from node_runtime.worker.status import read_status
 from node_runtime.worker.status_file import NodeState, Obstacle, Refused, StatusFile, Working

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from node_runtime.domain.assets import Account
 from node_runtime.domain.task import TaskId
 from node_runtime.errors import HostError
-from node_runtime.worker.policy import Reason
+from node_runtime.worker.reasons import Reason
 from node_runtime.worker.status_file import (
     MOST_MESSAGE,
     MOST_REFUSED,

@@ -8,8 +8,7 @@ from typer.main import get_command
 from node_runtime.cli import app
 from node_runtime.config.example import example
 from node_runtime.domain.task import TaskId
-from node_runtime.worker.policy import Reason
-from node_runtime.worker.remedies import remedy_of
+from node_runtime.worker.reasons import Reason, remedy_of
 from node_runtime.worker.status_file import Refused
 
 PASSES = {Reason.NOT_OPEN, Reason.TAKEN, Reason.CLAIM_REFUSED, Reason.RESTING}
