@@ -1,4 +1,4 @@
-"""The entry point of the command `node-runtime`: start-up and top-level error handling. See `lazy_group`."""
+"""The entry point of the command `node-runtime`: start-up and top-level error handling. See `commands`."""
 
 import atexit
 import gc
@@ -6,7 +6,7 @@ import io
 import logging
 import sys
 import traceback
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -27,7 +27,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 list_commands(app)
-_UsageError: type[Any] = typer.BadParameter.__mro__[1]  # the library exports only this one of its subclasses
 
 
 def version() -> None:
@@ -58,7 +57,7 @@ def main() -> None:
         with host_error_boundary():
             ended = app(standalone_mode=False)
         sys.exit(ended if isinstance(ended, int) else 0)
-    except _UsageError as error:
+    except typer.TyperException as error:
         _print_usage_error(error)
         sys.exit(2)
     except typer.Abort:  # Ctrl-C at a question
@@ -78,14 +77,15 @@ def main() -> None:
         sys.exit(1)
 
 
-def _print_usage_error(error: Any) -> None:
+def _print_usage_error(error: typer.TyperException) -> None:
     """Print in which way a command was typed wrong, and which help tells the right one."""
     if type(error).__name__ == "NoArgsIsHelpError":  # the help is printed
         return
     from .output import print_error  # imported on errors only
 
     told = error.format_message().replace("Value error, ", "").rstrip(".")
-    command = error.ctx.command_path if error.ctx is not None else "node-runtime"
+    context = getattr(error, "ctx", None)  # of the subclass UsageError, which the library doesn't export
+    command = context.command_path if context is not None else "node-runtime"
     print_error(told[:1].lower() + told[1:], f"see '{command} --help'")
 
 

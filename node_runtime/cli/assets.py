@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from node_runtime.cli.session import (
+    KEY_HELP,
     ChainOption,
     JsonOption,
     KeyOption,
@@ -14,6 +15,7 @@ from node_runtime.cli.session import (
     open_account,
     open_session,
     open_storing_session,
+    read_key,
 )
 from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.models import leaderboard
@@ -27,8 +29,7 @@ from node_runtime.ports.chain import ChainReads
 from node_runtime.spec.fields import read_account
 from node_runtime.spec.read import read_specs
 
-from .asset_keys import KEY_HELP, read_key
-from .help import HelpedCommand, example
+from .lazy_group import HelpedCommand, example
 from .leaderboard import print_leaderboard
 from .output import counted, line, one_of, print_json, progress, render, require_consent, table
 from .reading import print_asset

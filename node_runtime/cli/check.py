@@ -1,5 +1,6 @@
-"""The command `check`: the mistakes of a file, and what its tasks hold and why."""
+"""Commands before a submission: new and schema; check, the mistakes of a file, and what its tasks hold and why."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import typer
 
 from node_runtime.cli.session import JsonOption
+from node_runtime.creator.templates import TASK, TemplateName, write_template
 from node_runtime.creator.terms import Escrow, blocking, escrow_of
 from node_runtime.domain.parameters import describe_parameters
 from node_runtime.domain.price import Bounds
@@ -14,12 +16,34 @@ from node_runtime.domain.units import amount, number
 from node_runtime.kinds import TaskSpec
 from node_runtime.spec.bounds import packaged_bounds
 from node_runtime.spec.read import SpecFile, read_specs
+from node_runtime.spec.schema import task_schema
 
-from .output import counted, facts, line, print_json, render, table, warn
+from .output import counted, facts, line, lines, one_of, print_json, render, table, warn
 
 _REJECTION = "what rejecting a result costs you, {} % of the reward"
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A YAML with one or more documents.")]
+
+
+def new(
+    template: Annotated[TemplateName, typer.Argument(metavar="TEMPLATE", help=f"{one_of(TemplateName)}.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that doesn't exist yet.")],
+) -> None:
+    """Write a task that runs as it is into a new folder: its YAML, programs and data, to begin with."""
+    written = write_template(template, folder)
+    task = shlex.quote(str(folder / TASK))
+    line(f"{folder} holds {written.summary}", style="green")
+    lines(
+        "next:\n"
+        f"  node-runtime check {task}     finds mistakes\n"
+        f"  node-runtime run {task}       runs it here, without a chain\n"
+        f"  node-runtime submit {task}    puts it on a network\n"
+    )
+
+
+def schema() -> None:
+    """Print the JSON schema of a task's YAML, for editors; 'new' writes it beside the task."""
+    print_json(task_schema())
 
 
 def check(file: FileArgument, as_json: JsonOption = False) -> None:

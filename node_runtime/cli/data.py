@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from node_runtime.cli.session import JsonOption
+from node_runtime.cli.session import KEY_HELP, JsonOption, read_key
 from node_runtime.creator.mentions import Mentions
 from node_runtime.domain.assets import Label
 from node_runtime.domain.task import TaskId
@@ -16,8 +16,7 @@ from node_runtime.domain.units import size
 from node_runtime.errors import InputError
 from node_runtime.stores import open_store
 
-from .asset_keys import KEY_HELP, read_key
-from .help import HelpedCommand, example
+from .lazy_group import HelpedCommand, example
 from .operator import DEFAULT_CONFIG, ConfigOption
 from .output import line, paragraph, print_json, require_consent, warn
 

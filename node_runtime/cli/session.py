@@ -3,7 +3,7 @@
 import atexit
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from node_runtime.domain.assets import SubmissionId
+from node_runtime.domain.assets import Account, AssetRef, SubmissionId
 from node_runtime.domain.task import TaskId
 from node_runtime.domain.units import at_most
 from node_runtime.errors import InputError, StorageError
@@ -19,6 +19,7 @@ from node_runtime.localnet.record import NetworkFile
 from node_runtime.platform.printable import Say
 from node_runtime.ports.chain import Chain
 from node_runtime.ports.store import AssetStore
+from node_runtime.spec.fields import read_asset
 from node_runtime.stores import existing_store, open_store
 
 if TYPE_CHECKING:
@@ -191,6 +192,7 @@ def _not_running(option: str) -> InputError:
 
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
+_FIRST_DIGITS = re.compile(r"[0-9a-f]{8,63}")
 
 
 def read_task(text: str) -> TaskId:
@@ -211,7 +213,26 @@ def read_which(which: str, option: int | None) -> tuple[TaskId, SubmissionId | N
     return TaskId(int(task)), SubmissionId(submission) if submission is not None else None
 
 
+def read_key(text: str, own: Account, refs: Callable[[], Iterable[AssetRef]], *, listing: str) -> AssetRef:
+    """Parse a key; without an owner it is one of ``own``, and of its digest eight digits are enough.
+
+    ``refs`` are the assets that may be meant by them, ``listing`` is the command that prints their keys.
+    """
+    remedy = f"see '{listing}'"
+    if _FIRST_DIGITS.fullmatch(text):
+        found = sorted({ref for ref in refs() if ref.digest.startswith(text)}, key=str)
+        if len(found) != 1:
+            many = "several of yours begin" if found else "none of yours begins"
+            raise InputError(f"KEY: {many} with {text}", remedy=remedy)
+        return found[0]
+    try:
+        return read_asset(text if "/" in text else f"{own}/{text}")
+    except ValueError as error:
+        raise InputError(f"KEY: {error}", remedy=remedy) from None
+
+
 TaskArgument = Annotated[int, typer.Argument(metavar="TASK", parser=read_task, help="The task's number.")]
+KEY_HELP = "OWNER/DIGEST, or the digest of one of yours, or its first digits."
 WhichArgument = Annotated[
     str, typer.Argument(metavar="TASK[/SUBMISSION]", help="E.g. 12, or 12/3 for submission 3 of it.")
 ]

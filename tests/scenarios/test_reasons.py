@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.cli.lazy_group import COMMANDS, command_of
+from node_runtime.cli.commands import COMMANDS
+from node_runtime.cli.lazy_group import command_of
 from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.tasks import view_task
 from node_runtime.creator.waiting import why_it_waits
 from node_runtime.domain.task import TaskId
 from node_runtime.errors import FailureCategory
-from node_runtime.worker.policy import Reason
+from node_runtime.worker.reasons import Reason
 from node_runtime.worker.state_dir import mark_of
 from node_runtime.worker.status_file import NodeState, Refused, StatusFile
 from tests.scenarios.conftest import Desk, Nrt

@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from node_runtime.cli import app
-from node_runtime.cli.lazy_group import COMMANDS, Listed, command_of
+from node_runtime.cli.commands import COMMANDS, Listed
+from node_runtime.cli.lazy_group import command_of
 from tests.background import LIMIT
 
 LISTED = [command for commands in COMMANDS.values() for command in commands]

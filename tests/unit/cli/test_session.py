@@ -2,7 +2,7 @@
 
 import pytest
 
-from node_runtime.cli.asset_keys import read_key
+from node_runtime.cli.session import read_key
 from node_runtime.domain.assets import Account, AssetRef, Digest
 from node_runtime.errors import InputError
 
