@@ -1,6 +1,7 @@
 """Commands on tasks: list, show, wait, cancel, resume, confirm."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from node_runtime.creator.tasks import (
     ANY_TASK,
     AccountRole,
     TaskFilter,
+    TaskView,
     abort_price,
     confirm_failures,
     list_tasks,
@@ -91,21 +93,26 @@ def list_(
         return
     views = found[-(limit or PAGE) :]
     if views:
-        worker = session.chain.account if role is AccountRole.WORKER else None
-        creators = role is not AccountRole.MINE
-        render(task_table(views, now=current_time(session.chain), worker=worker, creators=creators))
-        if worker is None:
-            note_rounding(scores_of(one for view in views for one in view.submissions))
-        if len(views) < len(found):
-            line(f"and {len(found) - len(views)} older; --limit {len(found)} lists all", style="dim")
-        at_work = [one for view in views for one in view.progress]
-        if at_work:
-            line("")
-            render(at_work_table(at_work, {view.task.id: view.name for view in views}))
+        _print_list(session, views, role=role, older=len(found) - len(views))
     elif only != ANY_TASK:
         line("no such tasks")
     else:
         line("no tasks" + ("; submit one with 'node-runtime submit FILE'" if role is AccountRole.MINE else ""))
+
+
+def _print_list(session: Session, views: Sequence[TaskView], *, role: AccountRole, older: int) -> None:
+    """Print a row for each task, how many older ones there are, and what is at work."""
+    worker = session.chain.account if role is AccountRole.WORKER else None
+    creators = role is not AccountRole.MINE
+    render(task_table(views, now=current_time(session.chain), worker=worker, creators=creators))
+    if worker is None:
+        note_rounding(scores_of(one for view in views for one in view.submissions))
+    if older:
+        line(f"and {older} older; --limit {len(views) + older} lists all", style="dim")
+    at_work = [one for view in views for one in view.progress]
+    if at_work:
+        line("")
+        render(at_work_table(at_work, {view.task.id: view.name for view in views}))
 
 
 def _read_timeout(text: str) -> int:
