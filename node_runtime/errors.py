@@ -105,6 +105,14 @@ class EngineUnavailable(HostError):
     """The container engine doesn't answer; after a restart it may still have its containers."""
 
 
+class ErrorType(StrEnum):
+    """Failures as Substra classifies them: of the image's build, of the program, or of the node."""
+
+    BUILD = "BUILD_ERROR"
+    EXECUTION = "EXECUTION_ERROR"
+    INTERNAL = "INTERNAL_ERROR"
+
+
 class FailureCategory(StrEnum):
     """Why an attempt failed: the same codes on chain, in logs, metrics and on the command line."""
 
@@ -121,3 +129,18 @@ class FailureCategory(StrEnum):
     NODE_ERROR = "node_error"
     BUILD_FAILED = "build_failed"
     IMAGE_UNFIT = "image_unfit"
+
+    @property
+    def error_type(self) -> ErrorType:
+        match self:
+            case FailureCategory.BUILD_FAILED | FailureCategory.IMAGE_UNFIT:
+                return ErrorType.BUILD
+            case (
+                FailureCategory.TASK_ERROR
+                | FailureCategory.TIMEOUT
+                | FailureCategory.OUT_OF_MEMORY
+                | FailureCategory.OUTPUT_INVALID
+                | FailureCategory.OUTPUT_TOO_LARGE
+            ):
+                return ErrorType.EXECUTION
+        return ErrorType.INTERNAL

@@ -34,7 +34,7 @@ from .node_status import reasons
 from .output import counted, line, paragraph, print_json, render
 from .scores import note_rounding, scores_of
 from .session import SubmissionOption, TaskArgument, WhichArgument, read_which
-from .tables import compared_or_none, print_agreement, result_table
+from .tables import compared_or_none, print_agreement, print_steps, result_table
 
 
 def results(
@@ -61,6 +61,7 @@ def results(
     note_rounding(scores_of(one.submission for one in found))
     for result in found:
         _print_details(result)
+    print_steps(found)
     print_agreement(view, session.store)
     mentions = Mentions(session.chain, session.store)
     for reason in reasons(session, view, mentions, now=current_time(session.chain)):

@@ -81,6 +81,7 @@ def print_task(
         line("")
         render(result_table(results))
         note_rounding(scores_of(one.submission for one in results))
+        print_steps(results)
         line(f"more: node-runtime results {task.id}, node-runtime fetch {task.id} FOLDER", style="dim")
 
 
@@ -100,7 +101,7 @@ def attempt_table(attempts: Sequence[Assignment], *, now: int, progress: Sequenc
 
 
 def _attempt(one: Assignment) -> str:
-    facts = [one.state.replace("_", " "), one.category or ""]
+    facts = [one.state.replace("_", " "), f"{one.category} ({one.error_type})" if one.category is not None else ""]
     facts += [f"for {amount(one.price)}"] if one.price else []
     facts += [f"paid {amount(one.paid)}"] if one.paid else []
     facts += [f"{amount(one.fees)} held"] if one.fees else []
@@ -142,6 +143,15 @@ def _measured(document: ResultDocument | None) -> tuple[Text, str]:
     seconds = ", ".join(f"{run.name} {run.seconds:.1f}" for run in document.stages)
     peaks = [run.peak_memory for run in document.stages if run.peak_memory is not None]
     return styled(seconds), size(max(peaks)) if peaks else "not seen"
+
+
+def print_steps(results: Sequence[TaskResult]) -> None:
+    """Print the seconds of each result's steps; nothing for results whose result.json doesn't tell them."""
+    for result in results:
+        steps = result.document.steps if result.document is not None else None
+        if steps is not None:
+            told = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in steps)
+            line(f"submission {result.submission.id}: {told}", style="dim")
 
 
 def _facts(view: TaskView, now: int, mentions: Mentions) -> list[tuple[str, str]]:

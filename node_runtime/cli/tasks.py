@@ -11,6 +11,7 @@ from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.models import lineages
 from node_runtime.creator.purge import records_kept
 from node_runtime.creator.reading import code_of
+from node_runtime.creator.results import list_task_results
 from node_runtime.creator.tasks import (
     ANY_TASK,
     AccountRole,
@@ -152,7 +153,9 @@ def show(
         return
     kept = records_kept(view.task, session.chain.bounds(), by=session.chain.account)
     made = lineages(session.chain, view.submissions)
-    print_json({"task": view, "waits": reasons(session, view, mentions, now=now), "models": made, "records": kept})
+    results = list_task_results(session.chain, session.store, TaskId(task))
+    waits = reasons(session, view, mentions, now=now)
+    print_json({"task": view, "results": results, "waits": waits, "models": made, "records": kept})
 
 
 def _show_code(session: Session, task: TaskId, *, as_json: bool) -> None:

@@ -4,12 +4,12 @@ Amounts are base units (``int``, 1 UNIT = 10**12), moments are milliseconds of c
 chain's metadata.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import NewType
 
-from node_runtime.errors import FailureCategory
+from node_runtime.errors import ErrorType, FailureCategory
 
 from .assets import Account, AssetRef, Digest, ModelId, ObjectiveId, SubmissionId
 
@@ -124,7 +124,8 @@ class AssignmentState(StrEnum):
 class Assignment:
     """One account's attempt at a task. ``epoch`` is its fencing token, ``due`` the last moment to submit.
 
-    ``fees`` are held in addition to the bond, for the account's failure reports at this task.
+    ``fees`` are held in addition to the bond, for the account's failure reports at this task. ``error_type`` follows
+    from the category.
     """
 
     task: TaskId
@@ -141,6 +142,11 @@ class Assignment:
     price: int = 0  # of an attempt that was handed back
     fees: int = 0
     hand_backs: int = 0  # of this account, at a price
+    error_type: ErrorType | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.category is not None:
+            object.__setattr__(self, "error_type", self.category.error_type)
 
 
 class SubmissionState(StrEnum):

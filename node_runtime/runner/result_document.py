@@ -38,7 +38,7 @@ Word = Annotated[str, StringConstraints(max_length=128, pattern=r"^[ -~]*$")]
 """A stage, an image or an account; printable ASCII, because documents are untrusted and shown on terminals."""
 MOST_STAGES = 64
 MOST_IMAGES = 256  # named by a Dockerfile
-MOST_SECONDS = 1e9  # thirty years
+Seconds = Annotated[float, Field(ge=0, le=1e9)]  # thirty years at most
 
 
 class _ResultPart(BaseModel):
@@ -55,21 +55,34 @@ class StageRun(_ResultPart):
     image: Word  # image id
     built_on: Annotated[tuple[Word, ...], Field(min_length=1, max_length=MOST_IMAGES)] | None = None
     exit_code: int | None = None
-    seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)]
+    seconds: Seconds
     peak_memory: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None
     adopted: bool = False
 
 
-class ResultDocument(_ResultPart):
-    """result.json: an attempt's stages, inputs and outputs. Digests are tree digests, see `stores.tree.manifest`."""
+class StepSeconds(_ResultPart):
+    """Seconds of a node's steps: fetching the inputs, building or pulling images, the containers, the outputs."""
 
-    format: Literal["node-runtime/result/1"] = "node-runtime/result/1"
+    inputs: Seconds
+    image: Seconds
+    run: Seconds
+    outputs: Seconds
+
+
+class ResultDocument(_ResultPart):
+    """result.json: an attempt's stages, inputs and outputs. Digests are tree digests, see `stores.tree.manifest`.
+
+    ``steps`` came with format 2; a person's result has none.
+    """
+
+    format: Literal["node-runtime/result/1", "node-runtime/result/2"] = "node-runtime/result/2"
     task: int
     epoch: int
     worker: Word
     kind: Kind
     inputs: tuple[Hexadecimal, ...]  # algo, bundle, metric, opener, data, models: each once, in this order
     stages: Annotated[tuple[StageRun, ...], Field(max_length=MOST_STAGES)]
+    steps: StepSeconds | None = None
     parameters: Parameters | None = None  # as the task document has them
     perf: dict[str, JsonValue] | None = None  # content of perf.json
     outputs: dict[str, Hexadecimal]
@@ -152,6 +165,7 @@ def describe(
     log_stays: bool = False,
     outputs_stay: Sequence[str] = (),
     built_on: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    steps: StepSeconds | None = None,
 ) -> ResultDocument:
     """Build the document of an attempt whose stages, in `runs`, have all succeeded. ``built_on`` by stage."""
     return ResultDocument(
@@ -161,6 +175,7 @@ def describe(
         kind=kind,
         inputs=inputs.digests,
         stages=tuple(_stage_run(stage, run, built_on.get(stage.name, ())) for stage, run in runs),
+        steps=steps,
         parameters=parameters,
         perf=perf.values if perf else None,
         outputs={one.name: one.digest for one in outputs},

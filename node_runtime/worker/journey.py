@@ -125,7 +125,7 @@ def journey(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery:
         runs = [(stage, run_stage(stage, images[stage.name].id, workspace, attempt, node, watch)) for stage in stages]
         publish_stage(OUTPUTS, attempt, node)
         with watch.step("collect_outputs"):
-            return collect_result(attempt, inputs, images, runs, workspace, node)
+            return collect_result(attempt, inputs, images, runs, workspace, node, watch)
 
 
 def publish_stage(name: str, attempt: Attempt, node: Node, *, log: Path | None = None, age: float = 0.0) -> None:
@@ -191,10 +191,11 @@ def collect_result(
     runs: Sequence[tuple[Stage, ContainerRun]],
     workspace: Workspace,
     node: Node,
+    watch: Stopwatch,
 ) -> Delivery:
     """Pack the result. Stop reading outputs at the report deadline: a failure report costs less than the bond."""
     try:
-        return pack_result(attempt, inputs, images, runs, workspace, node)
+        return pack_result(attempt, inputs, images, runs, workspace, node, watch.steps)
     except StorageError:
         attempt.cancellation.check(missing="its outputs were read")
         raise

@@ -5,6 +5,7 @@ outputs of the untrusted program (predictions, annotations, logs) stay on this n
 """
 
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from node_runtime.ports.engine import ContainerRun, ReadyImage
 from node_runtime.runner.result_document import (
     FAILURE_FILE,
     Collected,
+    StepSeconds,
     collect,
     collect_logs,
     describe,
@@ -107,11 +109,15 @@ def pack_result(
     runs: Sequence[tuple[Stage, ContainerRun]],
     workspace: Workspace,
     node: Node,
+    steps: Mapping[str, float],
 ) -> Delivery:
     """Pack everything the stages left into a delivery and add it to the outbox. Idempotent. ``images`` by stage.
 
+    ``steps`` are the seconds of the steps so far.
+
     Raises `TaskFailed` (output_invalid, output_too_large), or `StorageError` soon after the attempt is over.
     """
+    started = time.monotonic()
     assignment, stages = attempt.assignment, [stage for stage, _ in runs]
     perf = perf_of(stages, workspace)
     if perf is not None and perf.vanished:
@@ -137,6 +143,7 @@ def pack_result(
         log=logs,
         log_stays=not shared,
         outputs_stay=made.stays,
+        steps=_step_seconds(steps, runs, outputs=time.monotonic() - started),
     )
     written = write_result(document, workspace)
     delivery = Delivery(
@@ -151,6 +158,17 @@ def pack_result(
     )
     node.outbox.pack(delivery)
     return delivery
+
+
+def _step_seconds(
+    steps: Mapping[str, float], runs: Sequence[tuple[Stage, ContainerRun]], *, outputs: float
+) -> StepSeconds:
+    return StepSeconds(
+        inputs=round(steps["fetch_inputs"], 3),
+        image=round(steps["prepare_images"], 3),
+        run=round(sum(run.seconds for _, run in runs), 3),
+        outputs=round(outputs, 3),
+    )
 
 
 def pack_failure(

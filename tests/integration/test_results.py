@@ -204,9 +204,18 @@ def test_the_document_is_canonical_json_and_reads_back(inputs: Inputs) -> None:
     assert values["stages"][0]["seconds"] == 1.235
 
 
+def test_a_document_of_format_1_reads_back_without_steps(inputs: Inputs) -> None:
+    values = json.loads(document_of(inputs, None).encode())
+    earlier = json.dumps({**values, "format": "node-runtime/result/1"}, sort_keys=True, separators=(",", ":")).encode()
+    read = ResultDocument.decode(earlier)
+    assert read.steps is None
+    assert read.encode() == earlier
+
+
 @pytest.mark.parametrize(
     ("change", "place"),
     [
+        ({"steps": {"inputs": 0.0, "image": 0.0, "run": -1.0, "outputs": 0.0}}, "steps.run"),
         ({"more": 1}, "more"),
         ({"outputs": {"model": "no digest"}}, "outputs.model"),
         ({"task": "12"}, "task"),

@@ -140,7 +140,9 @@ def test_the_creator_confirms_reports_of_failure(desk: Desk, nrt: Nrt) -> None:
     hold = desk.worker.assign_task(task["id"])
     held = desk.chain.balance(desk.worker.account).held
     desk.worker.report_failure(hold.task, hold.epoch, FailureCategory.TASK_ERROR, Digest("1" * 64))
-    assert "failed, task_error, 0.01 UNIT held" in " ".join(nrt("show", number, COLUMNS="200").stdout.split())
+    assert "failed, task_error (EXECUTION_ERROR), 0.01 UNIT held" in " ".join(
+        nrt("show", number, COLUMNS="200").stdout.split()
+    )
     assert f"0.01 UNIT are {desk.worker.account}'s again" in nrt("confirm", number).stdout
     assert desk.chain.balance(desk.worker.account).held == held - hold.bond
 

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from node_runtime.creator.live import LiveLog, progress_of
+from node_runtime.creator.results import list_task_results
 from node_runtime.domain.clock import Clock, steady_clock
 from node_runtime.domain.live import ChunkName
 from node_runtime.domain.task import Assignment, AssignmentState, SubmissionState, TaskId
@@ -428,6 +429,23 @@ def test_a_running_attempt_tells_its_stage_and_unless_private_its_log(room: Room
         room.gate.set()
         wait_until(is_(room, task, AssignmentState.SUBMITTED), "the result")
     assert room.store.live.list("live/") == ()
+
+
+def test_a_result_tells_the_seconds_of_each_step(room: Room) -> None:
+    task = room.task()
+    room.gate.set()
+    with at_work(room):
+        wait_until(is_(room, task, AssignmentState.SUBMITTED), "the result")
+    (result,) = list_task_results(room.creator, room.store, task)
+    assert result.document is not None
+    steps = result.document.steps
+    assert steps is not None
+    assert steps.run == round(sum(run.seconds for run in result.document.stages), 3)
+    assert steps.inputs > 0
+    assert steps.outputs > 0
+    with room.node() as (node, _):
+        (timings,) = node.timings.read()
+    assert steps.image == round(timings.steps["prepare_images"], 3)
 
 
 @pytest.mark.parametrize("end", ["failure", "hand back", "abort"])
