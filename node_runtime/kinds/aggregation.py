@@ -89,7 +89,7 @@ def _stages(document: AggregationDocument, inputs: Inputs) -> tuple[Stage, ...]:
         writes=(sandbox.WRITTEN_MODEL,),
         limits=document.limits,
     )
-    return (aggregate,)
+    return (sandbox.with_every_folder(aggregate),)
 
 
 KIND = TaskKind(

@@ -147,7 +147,8 @@ def _stages(document: ScoringDocument, inputs: Inputs) -> tuple[Stage, ...]:
         )
     if inputs.opener is None:
         raise mismatch("the scoring task has no opener", remedy="name the opener's file as 'opener'")
-    return (_predict(document, inputs, inputs.models[0]), _metrics(document, inputs))
+    stages = (_predict(document, inputs, inputs.models[0]), _metrics(document, inputs))
+    return tuple(map(sandbox.with_every_folder, stages))
 
 
 def _predict(document: ScoringDocument, inputs: Inputs, model: Input) -> Stage:
@@ -164,6 +165,7 @@ def _predict(document: ScoringDocument, inputs: Inputs, model: Input) -> Stage:
             *sandbox.local_mounts(inputs, document, writable=False),
         ),
         writes=(PRED,),
+        scratch=(sandbox.EXPORT,),
         limits=document.limits,
     )
 
@@ -182,6 +184,7 @@ def _metrics(document: ScoringDocument, inputs: Inputs) -> Stage:
             Mount(source=image.folder, target=sandbox.METRICS),
         ),
         writes=(SCORE,),
+        scratch=(sandbox.EXPORT,),
         # only the predictions are passed on: other files of predict, e.g. a forged score, are not
         carries=(Carried(stage="predict", name=PRED.name, entry=PRED.entry, target=f"{sandbox.PRED}/{PRED.entry}"),),
         limits=document.limits,

@@ -147,6 +147,8 @@ class Given:
 class Stage:
     """One container. ``reads`` are its input mounts; a quota on one of them makes it writable.
 
+    ``scratch`` are the targets of writable folders that end with the container, as /tmp does and within its limit;
+    ``empty`` those of empty read-only ones.
     ``own_program`` is False for a stage that runs another program than the task's, e.g. the metric of an objective.
     """
 
@@ -159,12 +161,18 @@ class Stage:
     writes: tuple[Writable, ...] = ()
     carries: tuple[Carried, ...] = ()
     gives: tuple[Given, ...] = ()
+    scratch: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
     own_program: bool = True
     limits: Limits
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Return where its mounts with content are."""
+        mounts: list[Writable | Mount | Carried | Given] = [*self.writes, *self.reads, *self.carries, *self.gives]
+        return tuple(one.target for one in mounts)
+
     def mount_points(self, writable: Writable) -> tuple[str, ...]:
         """Return the names in `writable` that are separate mounts, e.g. in-models next to the written model."""
-        added = [*(one.target for one in self.carries), *(one.target for one in self.gives)]
-        targets = [*(mount.target for mount in self.reads), *added]
         inside = writable.target + "/"
-        return tuple(target.removeprefix(inside) for target in targets if target.startswith(inside))
+        return tuple(target.removeprefix(inside) for target in self.targets if target.startswith(inside))

@@ -99,7 +99,7 @@ def _stages(document: TrainingDocument, inputs: Inputs) -> tuple[Stage, ...]:
         writes=(sandbox.WRITTEN_MODEL,),
         limits=document.limits,
     )
-    return (train,)
+    return (sandbox.with_every_folder(train),)
 
 
 KIND = TaskKind(

@@ -64,7 +64,8 @@ class ContainerSpec:
     mounts: tuple[Mount, ...] = ()
     cpus: float
     memory: int  # bytes
-    scratch: int = 256 << 20  # bytes of /tmp, which count as memory
+    scratch: int = 256 << 20  # bytes of /tmp and of each of ``scratch_folders``, which count as memory
+    scratch_folders: tuple[str, ...] = ()
     timeout: float  # seconds
     log: Path  # where its capped output is written on the host
     slot: int = 0  # which of the node's slots it runs in

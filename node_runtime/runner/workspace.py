@@ -5,6 +5,7 @@
         stages/train/started                exists once the stage may have run
         logs/train.log
         given/parameters.json               a file of the task document, mounted read-only
+        empty/                              mounted read-only where a layout's folder has no content
 
 Every operation is idempotent. None follows a link that a container created.
 """
@@ -29,7 +30,7 @@ from node_runtime.stores.tree.manifest import TreeTooLarge
 from .untrusted import check_entry
 
 _ATTEMPT = re.compile(r"task-(\d+)-epoch-(\d+)")
-_STAGES, _LOGS, _GIVEN = "stages", "logs", "given"
+_STAGES, _LOGS, _GIVEN, _EMPTY = "stages", "logs", "given", "empty"
 _SLOT = "slot"  # label of a container
 
 
@@ -172,10 +173,11 @@ class Workspace:
             entrypoint=stage.entrypoint,
             environment=stage.environment,
             # a folder precedes the mounts inside it
-            mounts=(*written, *stage.reads, *carried, *given),
+            mounts=(*written, *stage.reads, *carried, *given, *self._empty(stage)),
             cpus=stage.limits.cpus,
             memory=stage.limits.memory,
             scratch=stage.limits.scratch,
+            scratch_folders=stage.scratch,
             timeout=float(stage.limits.timeout),
             log=self.log(stage),
             slot=slot,
@@ -224,6 +226,15 @@ class Workspace:
         source = self.output_folder(carried.stage, carried.name) / carried.entry
         check_entry(source, stage=carried.stage, bytes_allowed=stage.limits.outputs)
         return Mount(source=source, target=carried.target)
+
+    def _empty(self, stage: Stage) -> tuple[Mount, ...]:
+        """Mount one empty folder at each of the stage's empty targets."""
+        folder = self.folder / _EMPTY
+        if stage.empty:
+            with host_errors(folder):
+                folder.mkdir(exist_ok=True)
+                folder.chmod(0o555)  # whatever the umask: the container has a uid of its own
+        return tuple(Mount(source=folder, target=target) for target in stage.empty)
 
     def _give(self, given: Given) -> Mount:
         """Mount a file of the task document, written once: a container that runs has the first one mounted."""

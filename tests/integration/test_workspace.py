@@ -60,6 +60,7 @@ def test_the_container_is_named_and_labelled_after_the_attempt_and_bound_by_the_
         (f"/sandbox/data/{SAMPLE}", None),
         ("/sandbox/opener/__init__.py", None),
         (f"/sandbox/model/{MODEL}", None),
+        *((target, None) for target in train.empty),
     ]
 
 

@@ -138,7 +138,7 @@ def _host_config(
         ulimits=[Ulimit(name="core", soft=0, hard=0), _file_size(spec)],
         shm_size=_shared(spec),  # counts as memory
         tmpfs={
-            **{path: _scratch(spec) for path in ("/tmp", *volumes)},
+            **{path: _scratch(spec) for path in ("/tmp", *spec.scratch_folders, *volumes)},
             **dict.fromkeys(places.frames, "ro,noexec,nosuid,nodev,mode=0755,size=64k"),
         },
         mounts=[_bind(mount) for mount in places.mounts],

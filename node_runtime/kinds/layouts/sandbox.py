@@ -1,12 +1,15 @@
-"""The layout ``sandbox`` (Substra 0.x): mounts at ``/sandbox/{data,opener,model,local,pred,metrics}``.
+"""The layout ``sandbox`` (Substra 0.x): mounts at ``/sandbox/{data,opener,model,local,pred,metrics,export}``.
 
-Keys are the digests' hexadecimal digits.
+Keys are the digests' hexadecimal digits. Every stage has every folder, since substratools creates those that are
+missing, which the read-only root forbids.
 """
+
+from dataclasses import replace
 
 from node_runtime.domain.document import Document, Image
 from node_runtime.domain.parameters import FILE_NAME
 from node_runtime.kinds.base import mismatch
-from node_runtime.kinds.stage import Input, Inputs, Writable, model_entry, once
+from node_runtime.kinds.stage import Input, Inputs, Stage, Writable, model_entry, once
 from node_runtime.ports.engine import ImageSource, Mount
 
 ROOT = "/sandbox"
@@ -16,6 +19,9 @@ MODEL = f"{ROOT}/model"
 LOCAL = f"{ROOT}/local"
 PRED = f"{ROOT}/pred"
 METRICS = f"{ROOT}/metrics"
+EXPORT = f"{ROOT}/export"
+_DEFAULTS = (f"{ROOT}/input_models", f"{ROOT}/output_models")  # of a composite algo that is given no such folder
+FOLDERS = (DATA, OPENER, MODEL, LOCAL, PRED, METRICS, EXPORT, *_DEFAULTS)
 PARAMETERS = f"{ROOT}/{FILE_NAME}"
 
 ENVIRONMENT = (("HOME", "/tmp"), ("PYTHONPATH", ROOT))
@@ -57,6 +63,13 @@ def local_mounts(inputs: Inputs, document: Document, *, writable: bool) -> tuple
     if inputs.local is None:
         return ()
     return (Mount(source=inputs.local, target=LOCAL, quota=document.limits.outputs if writable else None),)
+
+
+def with_every_folder(stage: Stage) -> Stage:
+    """Return the stage with the layout's other folders, empty and read-only."""
+    used = (*stage.targets, *stage.scratch)
+    empty = (folder for folder in FOLDERS if not any(f"{one}/".startswith(f"{folder}/") for one in used))
+    return replace(stage, empty=tuple(empty))
 
 
 def rank_arguments(rank: int | None) -> tuple[str, ...]:

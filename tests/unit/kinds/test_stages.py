@@ -132,6 +132,25 @@ def test_both_scoring_stages_see_the_data_in_the_same_order() -> None:
     assert targets[0] == targets[1] == [f"/sandbox/data/{sample.digest}" for sample in DATA]
 
 
+FOLDERS = {f"/sandbox/{name}" for name in ("data", "opener", "model", "local", "pred", "metrics", "export")}
+
+
+@pytest.mark.parametrize("local", [None, Path("/plans/1")])
+def test_every_stage_has_every_folder_of_the_layout(local: Path | None) -> None:
+    for kind in (Kind.TRAINING, Kind.SCORING, Kind.AGGREGATION):
+        for stage in stages_of(document(kind), inputs(local=local)):
+            there = {f"/sandbox/{target.split('/')[2]}" for target in (*stage.targets, *stage.scratch, *stage.empty)}
+            assert there >= FOLDERS, stage.name
+            assert not {*stage.empty} & {*stage.targets, *stage.scratch}, stage.name
+
+
+def test_a_folder_with_content_is_not_mounted_empty() -> None:
+    predict, metrics = stages_of(document(Kind.SCORING), INPUTS)
+    assert {"/sandbox/local", "/sandbox/metrics"} == {*predict.empty} & FOLDERS
+    assert {"/sandbox/local", "/sandbox/model"} == {*metrics.empty} & FOLDERS
+    assert predict.scratch == metrics.scratch == ("/sandbox/export",)
+
+
 def test_nothing_but_the_outputs_is_writable() -> None:
     for kind in (Kind.TRAINING, Kind.SCORING, Kind.AGGREGATION):
         for stage in stages_of(document(kind), INPUTS):
