@@ -32,6 +32,7 @@ from node_runtime.runner.result_document import collect, perf_of
 from node_runtime.runner.workspace import AttemptId, Workspace, Workspaces
 from node_runtime.spec.common import ModelSpec
 from node_runtime.spec.folders import sources_in
+from node_runtime.spec.ranks import ranks_of
 from node_runtime.spec.read import SpecFile
 from node_runtime.stores.cache import Cache
 from node_runtime.stores.tree.folders import copy_writable, remove_tree
@@ -78,6 +79,7 @@ def _run_tasks(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
     objectives = {
         spec.name: uploaded.objective(spec, NOBODY, number=index) for index, spec in enumerate(file.objectives, start=1)
     }
+    ranks = ranks_of([spec for _, spec in file.tasks]) if len(file.tasks) > 1 else {}
     models: dict[str, Digest] = {}
     results = []
     for index, (_, spec) in enumerate(file.tasks, start=1):
@@ -87,6 +89,7 @@ def _run_tasks(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
             environment_of=uploaded.environment,
             models=[ModelOf(asset=f"{NOBODY}/{digest}") for digest in digests],
             objective=None if spec.scored_for is None else objectives[str(spec.scored_for)],
+            rank=ranks.get(spec.name),
         )
         document = document_of(spec, resolved)
         try:

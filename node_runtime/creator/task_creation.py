@@ -1,9 +1,10 @@
 """Creation of a file's tasks on chain, exactly once each, also after an interruption."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from node_runtime.creator.terms import chain_spec, escrow, terms_of
 from node_runtime.creator.upload import Uploaded
@@ -20,6 +21,7 @@ from node_runtime.platform.printable import Say
 from node_runtime.ports.chain import ChainReads, CreatorCalls
 from node_runtime.ports.store import AssetStore
 from node_runtime.spec.common import ModelSpec
+from node_runtime.spec.ranks import ranks_of
 
 from .references import Known
 
@@ -41,6 +43,10 @@ class PreparedTasks:
     uploaded: Uploaded
     objectives: Known
 
+    @cached_property
+    def _ranks(self) -> Mapping[str, int]:
+        return ranks_of(self.specs) if len(self.specs) > 1 else {}
+
     def document(self, spec: TaskSpec, numbers: dict[str, TaskId]) -> Document:
         """Return the task document. ``numbers`` are the ids of the preceding tasks, which it may refer to."""
         resolved = Resolved(
@@ -48,6 +54,7 @@ class PreparedTasks:
             environment_of=self.uploaded.environment,
             models=[_model(model, numbers, self.uploaded) for model in spec.needed_models],
             objective=None if spec.scored_for is None else self.objectives[spec.scored_for],
+            rank=self._ranks.get(spec.name),
         )
         return document_of(spec, resolved)
 

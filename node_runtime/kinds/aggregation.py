@@ -66,7 +66,7 @@ def _compose(spec: AggregationSpec, resolved: Resolved) -> AggregationDocument:
         algo=resolved.image(spec.algo),
         opener=resolved.key(spec.opener) if spec.opener is not None else None,
         models=tuple(resolved.models),
-        rank=spec.rank,
+        rank=resolved.rank,
         limits=limits_of(spec.limits),
     )
 

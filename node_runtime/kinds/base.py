@@ -107,13 +107,14 @@ class Resolved:
     """What the names in a task's YAML refer to. ``models`` are those of the spec, in its order.
 
     ``environment_of`` maps a bundle that names no algo to the algo built from its requirements. A scoring's score is
-    certified for ``objective``.
+    certified for ``objective``. ``rank`` is its place in its plan; None outside one.
     """
 
     ref_of: RefOf
     environment_of: RefOf
     models: Sequence[ModelOf]
     objective: Objective | None = None
+    rank: int | None = None
 
     def key(self, source: Source) -> AssetKey:
         return str(self.ref_of(source))

@@ -76,7 +76,7 @@ def _compose(spec: TrainingSpec, resolved: Resolved) -> TrainingDocument:
         opener=resolved.key(spec.opener) if spec.opener is not None else None,
         data=resolved.keys(spec.data),
         models=tuple(resolved.models),
-        rank=spec.rank,
+        rank=resolved.rank if spec.bundle is None else None,
         limits=limits_of(spec.limits),
     )
 

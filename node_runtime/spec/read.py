@@ -27,6 +27,7 @@ from .feasibility import beyond_bounds, errors_in, warnings_in
 from .folders import folder_warnings, image_faults
 from .messages import nearest
 from .programs import program_faults, program_file_warnings
+from .ranks import rank_conflicts
 from .sweep import SweepRefused, Variant, variant_of, variants_of
 from .yaml_source import MarkedDocument, explain, load_documents
 
@@ -255,6 +256,7 @@ def _references(entries: Sequence[SpecEntry], index: int) -> Conflicts:
     later = {name for entry in entries[index:] if entry.task is not None for name in (entry.task.name, entry.written)}
     for position, model in enumerate(task.needed_models):
         yield from ((task.model_location(position), reason) for reason in _model_reference(model, task, tasks, later))
+    yield from rank_conflicts(task, [entry.task for entry in entries if entry.task is not None])
     yield from _objective_samples(task, [entry.objective for entry in entries if entry.objective is not None])
 
 

@@ -42,7 +42,7 @@ MEANING = {
     "parameters": "Values that the program reads from parameters.json.",
     "person": "Whether somebody has to be at the keyboard; nodes leave such a task alone.",
     "question": "What the worker is asked.",
-    "rank": "Is passed to the program as --rank.",
+    "rank": "The task's rank in its plan, which is computed; one that is given has to agree.",
     "reward": "UNIT for each accepted result.",
     "samples": "Test samples: a folder each, or an asset's key.",
     "slots": "How many results are wanted, each by another account.",

@@ -1,0 +1,37 @@
+"""The rank of each task of a plan: 0 for a root, else 1 + the largest rank of its parents in the plan."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from node_runtime.domain.task import TaskId
+from node_runtime.kinds import TaskSpec
+
+from .common import Conflicts
+
+_NONE: Mapping[TaskId, int] = MappingProxyType({})
+
+
+def ranks_of(specs: Sequence[TaskSpec], *, earlier: Mapping[TaskId, int] = _NONE) -> dict[str, int]:
+    """Return the ranks by the tasks' names; ``specs`` name only tasks before them.
+
+    ``earlier`` are the ranks of tasks that the plan has already; models from outside the plan don't count.
+    """
+    ranks: dict[str | int | None, int] = dict(earlier.items())
+    for spec in specs:
+        parents = (ranks[model.task] for model in spec.needed_models if model.task in ranks)
+        ranks[spec.name] = 1 + max(parents, default=-1)
+    return {spec.name: ranks[spec.name] for spec in specs}
+
+
+def rank_conflicts(spec: TaskSpec, specs: Sequence[TaskSpec]) -> Conflicts:
+    """Yield a conflict where the task's own ``rank`` isn't that of its place among ``specs``, the file's tasks."""
+    given = getattr(spec, "rank", None)
+    if given is None:
+        return
+    if len(specs) == 1:
+        yield ("rank",), "only tasks of a plan have a rank, and this file has one task; leave it out"
+        return
+    rank = ranks_of(specs)[spec.name]
+    if given != rank:
+        place = f"one more than the largest of its parents', {rank - 1}" if rank else "it has no parent in this file"
+        yield ("rank",), f"the task's rank is {rank}: {place}; write that, or leave it out"
