@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: check unit demo story-model-update story-annotation test test-peers lint format bench chain weights lock up clean help
+.PHONY: check unit demo story-model-update story-annotation test test-peers lint format bench bench-staging chain weights lock up clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -38,6 +38,9 @@ format: .venv/dev ## let ruff rewrite the Python sources
 
 bench: .venv/dev ## what a task costs, against bare `docker run` in the same minute
 	@$(BIN)/python -m tests.bench
+
+bench-staging: .venv/dev ## what a data sample of 1 GiB costs a task, against a copy; SUBSTRA=PYTHON adds Substra's local mode
+	@$(BIN)/python -m tests.bench_staging
 
 chain: .venv/dev ## rebuild the chain's wasm from images/chain and put it inside the package
 	@$(BIN)/python images/chain/build.py
