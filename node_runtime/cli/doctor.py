@@ -21,6 +21,7 @@ from node_runtime.domain.units import amount, duration
 from node_runtime.engines import open_engine
 from node_runtime.engines.docker.client import connect, engine_trouble
 from node_runtime.engines.docker.discovery import find_engine
+from node_runtime.engines.docker.images import ALIAS_REMEDY, alias_faults
 from node_runtime.engines.docker.settings import (
     NODE_LABEL,
     PAUSE_LABEL,
@@ -179,6 +180,7 @@ def _findings(configs: Sequence[Path]) -> Iterator[Finding]:
     yield _looked_at("clock", lambda: _clock(configs))
     for path in configs:
         yield _looked_at("funds", partial(_funds, path))
+        yield _looked_at("image aliases", partial(_image_aliases, path))
 
 
 def _looked_at(name: str, look: Callable[[], Finding]) -> Finding:
@@ -262,6 +264,15 @@ def _funds(file: Path) -> Finding:
     seen = f"{account}, the account of {config.node}, has {amount(balance.free)} free"
     remedy = "" if lack is None else pay_command(account, config.chain)
     return Finding(name="funds", well=lack is None, seen=seen, remedy=remedy)
+
+
+def _image_aliases(file: Path) -> Finding:
+    """Check that what the aliases of a node name is there."""
+    config = load_config(file)
+    faults = alias_faults(config.docker or _engine_url(), config.image_aliases, base=config.base_image)
+    if faults:
+        return Finding(name="image aliases", well=False, seen="; ".join(faults), remedy=ALIAS_REMEDY)
+    return Finding(name="image aliases", well=True, seen=", ".join(config.image_aliases) or "none")
 
 
 def _users(configs: Sequence[Path]) -> Finding:

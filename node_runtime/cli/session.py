@@ -3,10 +3,11 @@
 import atexit
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -113,7 +114,9 @@ def open_chain(url: str, key: str, *, priced: bool = False) -> Chain:
 
 
 @contextmanager
-def open_bench(target: Path, *, say: Say) -> Iterator["Bench"]:
+def open_bench(
+    target: Path, *, say: Say, aliases: Mapping[str, str | Path] = MappingProxyType({})
+) -> Iterator["Bench"]:
     """Yield the dependencies of a local run; only the cache and `target` persist. Builds the user's own Dockerfiles."""
     # the command `run` alone needs an engine
     from node_runtime.creator.local_run import Bench
@@ -122,7 +125,7 @@ def open_bench(target: Path, *, say: Say) -> Iterator["Bench"]:
     from node_runtime.stores.cache import Cache
 
     with ExitStack() as stack:
-        session = stack.enter_context(ephemeral_session("run", say=say))
+        session = stack.enter_context(ephemeral_session("run", say=say, aliases=aliases))
         cache = Cache(sessions_folder() / "cache", limit=_CACHE)
         stack.callback(cache.close)
         workspaces = Workspaces(session.folder / "attempts", engine=session.engine, node=session.name)

@@ -1,6 +1,7 @@
 """Commands of creators on files: run, submit."""
 
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from node_runtime.creator.submit import SubmitJournal, submit
 from node_runtime.domain.clock import CLOCK_REMEDY, ClockStanding, describe_skew, standing_of
 from node_runtime.domain.task import TaskState
 from node_runtime.domain.units import plain
+from node_runtime.errors import InputError
 
 from .check import FileArgument, read_warned
 from .output import line, print_json, progress, warn
@@ -20,6 +22,10 @@ from .watching import follow_tasks
 def run(
     file: FileArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="A folder in it for each task.")] = Path("runs"),
+    alias: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REF=LOCAL", help="A local image, or ./folder to build, for one that FROM names."),
+    ] = None,
 ) -> None:
     """Run a file's tasks here, in the containers a node would use, without a chain."""
     from node_runtime.cli.session import open_bench
@@ -28,7 +34,7 @@ def run(
 
     read = read_warned(file)
     interrupt_on_signals()  # so that the container is stopped with the command
-    with open_bench(output, say=line) as bench:
+    with open_bench(output, aliases=_read_aliases(alias or ()), say=line) as bench:
         results = run_locally(read, bench)
     for result in results:
         seconds = ", ".join(f"{name} {spent:.1f} s" for name, spent in result.seconds)
@@ -36,6 +42,23 @@ def run(
         line(f"{result.name}: {seconds}{told}; see {result.folder}", style="green")
         for name in result.perf.vanished if result.perf is not None else ():
             warn(f"{name} in perf.json is 0 on chain, which keeps 18 decimals")
+
+
+def _read_aliases(given: Iterable[str]) -> dict[str, str | Path]:
+    from node_runtime.engines.docker.aliases import ImageAliases, read_reference, read_target
+
+    aliases: dict[str, str | Path] = {}
+    for one in given:
+        name, equals, local = one.partition("=")
+        try:
+            if not equals or name in aliases:
+                raise ValueError(f"{name[:60]} has an alias already" if equals else "it has no '='")
+            aliases[read_reference(name)] = read_target(local, Path())
+            ImageAliases(aliases)
+        except ValueError as error:
+            told = f"--alias {one[:160]}: {error}"
+            raise InputError(told, remedy="write e.g. --alias python:3.12-slim=my-python:1") from None
+    return aliases
 
 
 def submit_file(

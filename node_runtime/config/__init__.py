@@ -20,6 +20,7 @@ from pydantic import (
 
 from node_runtime.domain.task import UNIT, Kind
 from node_runtime.domain.units import read_amount, read_duration, read_size
+from node_runtime.engines.docker.aliases import ImageAliases, Target, read_reference, read_target
 from node_runtime.errors import ConfigError, InputError
 from node_runtime.spec.fields import read_account
 from node_runtime.spec.messages import Location, describe_error
@@ -119,6 +120,17 @@ def _build_arguments(arguments: dict[str, str]) -> dict[str, str]:
     return arguments
 
 
+def _target(value: object, info: ValidationInfo) -> Target:
+    if not isinstance(value, str):
+        raise ValueError("must be text: an image, name:tag or id, or a folder with a Dockerfile, e.g. ./images/tools")
+    return read_target(value, (info.context or {}).get("folder", Path()))
+
+
+def _aliases(aliases: dict[str, Target]) -> dict[str, Target]:
+    ImageAliases(aliases)
+    return aliases
+
+
 # The default of a size, duration or amount is given in bytes, seconds and base units.
 Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
@@ -129,6 +141,10 @@ Digests = Annotated[
     tuple[str, ...], BeforeValidator(_listed), _entries(_is_digest, "a digest of 64 hexadecimal digits")
 ]
 BuildArguments = Annotated[dict[str, str], AfterValidator(_build_arguments)]
+Aliases = Annotated[
+    dict[Annotated[str, AfterValidator(read_reference)], Annotated[Target, BeforeValidator(_target)]],
+    AfterValidator(_aliases),
+]
 Kinds = Annotated[tuple[Annotated[Kind, Field(strict=False)], ...], BeforeValidator(_kinds)]
 
 
@@ -196,6 +212,7 @@ class NodeConfig(_Section):
     docker: str | None = None  # the engine's address; None: the first that answers
     building: Literal["allow", "deny"] = "deny"
     base_image: str = "python:3.11-slim-bookworm"
+    image_aliases: Aliases = {}
     build_arguments: BuildArguments = {}
     poll: Seconds = 1.0
     grace: Seconds = 10.0

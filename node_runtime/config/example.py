@@ -47,6 +47,9 @@ policy:
 # Images. Building a Dockerfile runs foreign code with network, as root inside the build.
 building: {building}        # deny: only images that are here, or that a registry offers by digest; or allow
 base_image: {base_image}    # used where a Dockerfile starts from python:3.11, and as its argument BASE_IMAGE
+# image_aliases:            # what stands here for images that can't be pulled, written as their FROM writes them
+#   substrafoundation/substra-tools:0.6.1: ./images/substra-tools  # a folder with a Dockerfile, built once
+#   python:3.12-slim: my-python:1  # an image of the engine, name:tag or id
 # build_arguments:          # every RUN step can read them, untrusted ones too: no secret here, not even in a path
 #   PIP_INDEX_URL: https://pypi.example/simple
 #   HTTPS_PROXY: http://proxy.example:3128

@@ -160,8 +160,10 @@ def _inputs(document: Document, models: Sequence[Digest], bench: Bench, held: Ex
 
 def _run_stage(stage: Stage, workspace: Workspace, target: Path, bench: Bench) -> ContainerRun:
     with (workspace.logs / f"{stage.name}-image.log").open("w", encoding="utf-8", errors="replace") as log:
-        image = bench.engine.image(stage.image, log=lambda line: log.writelines([line.rstrip("\n"), "\n"])).id
-    run = bench.engine.run(workspace.prepare(stage, image=image), stop=threading.Event())
+        image = bench.engine.image(stage.image, log=lambda line: log.writelines([line.rstrip("\n"), "\n"]))
+    for alias, used in image.aliased:
+        bench.say(f"  {stage.name} | {alias} is the local image {used.removeprefix('sha256:')[:12]}, by its alias")
+    run = bench.engine.run(workspace.prepare(stage, image=image.id), stop=threading.Event())
     lines = workspace.log(stage).read_text(errors="replace").splitlines() if workspace.log(stage).exists() else []
     kept = target / "logs" / workspace.log(stage).name
     if len(lines) > LOG_TAIL:

@@ -10,11 +10,13 @@ folder) are removed by the next command or by `gc`. A lock on the parent folder 
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
+from node_runtime.engines.docker.aliases import Target
 from node_runtime.engines.docker.build_environment import build_settings
 from node_runtime.engines.docker.discovery import answers, require_engine
 from node_runtime.engines.docker.quota import remove_folder, unmount_below
@@ -44,7 +46,9 @@ def own_engine_url() -> str:
 
 
 @contextmanager
-def own_engine(work: Path, *, node: str, say: Say) -> Iterator[ContainerEngine]:
+def own_engine(
+    work: Path, *, node: str, say: Say, aliases: Mapping[str, Target] = MappingProxyType({})
+) -> Iterator[ContainerEngine]:
     """Open the engine for one command. Building is allowed: the Dockerfiles are the user's own.
 
     ``node`` is a unique name for its containers, ``work`` a folder that no other command uses.
@@ -57,6 +61,7 @@ def own_engine(work: Path, *, node: str, say: Say) -> Iterator[ContainerEngine]:
             work=work,
             docker_host=url,
             base_image=ensure_base_image(url, cache_folder(), say=say),
+            image_aliases=tuple(aliases.items()),
             build=True,
             build_network=started.build_network if started is not None else None,
             build_arguments=build_settings(),
@@ -96,13 +101,15 @@ class EphemeralSession:
 
 
 @contextmanager
-def ephemeral_session(kind: str, *, say: Say) -> Iterator[EphemeralSession]:
+def ephemeral_session(
+    kind: str, *, say: Say, aliases: Mapping[str, Target] = MappingProxyType({})
+) -> Iterator[EphemeralSession]:
     """Open a session for one command; ``kind`` is the prefix of its name. Raises `HostError`."""
     remove_stale_sessions(say)
     url = own_engine_url()
     with ExitStack() as stack:
         folder = stack.enter_context(_session_folder(sessions_folder(), kind, url, say))
-        engine = stack.enter_context(own_engine(folder, node=folder.name, say=say))
+        engine = stack.enter_context(own_engine(folder, node=folder.name, say=say, aliases=aliases))
         yield EphemeralSession(engine=engine, name=folder.name, folder=folder)
 
 

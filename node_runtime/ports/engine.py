@@ -42,10 +42,14 @@ class ImageSource:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadyImage:
-    """An image that containers can be made of, by its id; ``built_on`` are the ids behind its Dockerfile's names."""
+    """An image that containers can be made of, by its id; ``built_on`` are the ids behind its Dockerfile's names.
+
+    ``aliased`` are those of its names, each with its id, for which the node has images of its own.
+    """
 
     id: str
     built_on: tuple[str, ...] = ()
+    aliased: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

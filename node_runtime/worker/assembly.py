@@ -15,10 +15,11 @@ from node_runtime.config import NodeConfig
 from node_runtime.domain.clock import ChainTime, Clock
 from node_runtime.engines import open_engine
 from node_runtime.engines.docker.discovery import require_engine
+from node_runtime.engines.docker.images import ALIAS_REMEDY, alias_faults, has_image
 from node_runtime.engines.docker.settings import EngineSettings
 from node_runtime.engines.session import answering_engine
 from node_runtime.errors import ChainUnavailable, ConfigError
-from node_runtime.localnet.provision.base_image import has_base_image, missing_base_image, pull_base_image
+from node_runtime.localnet.provision.base_image import missing_base_image, pull_base_image
 from node_runtime.platform.files import private_folder, tighten
 from node_runtime.platform.paths import home
 from node_runtime.ports.engine import ContainerEngine
@@ -225,6 +226,7 @@ def engine_settings(config: NodeConfig, name: str) -> EngineSettings:
         docker_host=started.url if started is not None else config.docker,
         build_network=started.build_network if started is not None else None,
         base_image=config.base_image,
+        image_aliases=tuple(config.image_aliases.items()),
         pids=sandbox.pids,
         uid_base=sandbox.uid_base,
         log=sandbox.log,
@@ -248,7 +250,7 @@ def check_before_start(config: NodeConfig, file: Path) -> None:
     """
     _tighten(file, *([] if config.key.startswith("//") else [Path(config.key)]))
     shared_store(config)
-    _see_base_image(config)
+    _see_images(config)
     _warn_of_empty_lists(config, file)
 
 
@@ -264,9 +266,11 @@ def _tighten(*files: Path) -> None:
             log.warning("file_tightened", file=str(file), mode="0600", before=f"{before:04o}")
 
 
-def _see_base_image(config: NodeConfig) -> None:
+def _see_images(config: NodeConfig) -> None:
     url = engine_settings(config, config.node).docker_host or require_engine()
-    if has_base_image(url, config.base_image):
+    for fault in alias_faults(url, config.image_aliases, base=config.base_image):
+        log.warning("image_alias_unfit", reason=fault, remedy=ALIAS_REMEDY)
+    if has_image(url, config.base_image):
         return
     if config.building == "allow":
         pull_base_image(url, config.base_image, say=lambda text: log.info("base_image", doing=text))

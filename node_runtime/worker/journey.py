@@ -152,10 +152,13 @@ def prepare_image(stage: Stage, workspace: Workspace, attempt: Attempt, node: No
     with build_log(path, cap=node.log_cap) as say:
         publish_stage(name, attempt, node, log=path)
         try:
-            return node.engine.image(stage.image, log=logged_steps(say, stage.name), stop=attempt.cancellation.event)
+            image = node.engine.image(stage.image, log=logged_steps(say, stage.name), stop=attempt.cancellation.event)
         except TaskFailed:
             attempt.cancellation.check()  # a build stopped by this node is not the task's failure
             raise
+    for alias, used in image.aliased:
+        log.info("image_alias", stage=stage.name, alias=alias, image=used)
+    return image
 
 
 def run_stage(

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from node_runtime.engines.docker.build_lock import only_builder
 from node_runtime.engines.docker.client import connect
 from node_runtime.engines.docker.engine import DockerEngine
-from node_runtime.engines.docker.images import only_builder
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 from tests.background import LIMIT, all_at_once, in_background, wait_until
 from tests.contract.engine_images import STEP, built, source

@@ -42,6 +42,7 @@ class DaemonSettings:
     grace: int = 2  # seconds
     building: str = "allow"
     base_image: str | None = None  # the engine's
+    image_aliases: tuple[tuple[str, str], ...] = ()
     build_arguments: tuple[tuple[str, str], ...] = field(default_factory=build_settings)
     build_memory: str = "4GiB"
     kinds: tuple[str, ...] = tuple(Kind)
@@ -64,6 +65,7 @@ class DaemonSettings:
                 "building": self.building,
                 **({"docker": self.engine.url} if self.engine_named else {}),
                 "base_image": self.base_image or self.engine.base_image,
+                "image_aliases": dict(self.image_aliases),
                 "build_arguments": dict(self.build_arguments),
                 "sandbox": {"build_memory": self.build_memory},
                 "poll": "200ms",

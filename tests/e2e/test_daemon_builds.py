@@ -1,5 +1,6 @@
 """An image build ends with the attempt that needs it, and its slot becomes free."""
 
+import json
 from collections.abc import Callable
 from contextlib import closing
 
@@ -9,6 +10,7 @@ import pytest
 from node_runtime.creator.results import read_document
 from node_runtime.domain.task import AssignmentState, SubmissionState, TaskId
 from node_runtime.errors import FailureCategory
+from tests.docker_engine import DockerHost
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import DOCKERFILE, World, wait_for
 
@@ -63,6 +65,34 @@ def test_a_build_that_outlasts_its_attempt_is_told_as_a_failure_before_the_bond_
     build.wait_until_nothing_is_left()
     world.attempt, world.timeout = 1800, 600
     assert world.submission(world.train()).state is SubmissionState.ACCEPTED
+
+
+def events(daemon: DaemonProcess, name: str) -> list[dict[str, str]]:
+    """Return the events of this name in the daemon's log."""
+    lines = (json.loads(line) for line in daemon.log_text().splitlines() if line.startswith("{"))
+    return [line for line in lines if line["event"] == name]
+
+
+def test_an_alias_stands_for_an_image_that_no_registry_has_and_an_unfit_one_is_the_nodes_fault(
+    world: World, start_daemon: StartDaemon, docker_engine: DockerHost
+) -> None:
+    fit, unfit = "tools.invalid/substra-tools:0.6.1", "tools.invalid/away:1"
+    daemon = start_daemon(image_aliases=((fit, docker_engine.base_image), (unfit, "no/such:image")))
+    told = f"the alias {unfit}: the image no/such:image is not on the engine"
+    (warning,) = events(daemon, "image_alias_unfit")
+    assert warning["reason"] == told
+    submission = world.submission(world.train(dockerfile=DOCKERFILE.replace("${BASE_IMAGE}", fit)))
+    assert submission.state is SubmissionState.ACCEPTED
+    (stage,) = read_document(submission, world.store).stages
+    assert stage.built_on == (docker_engine.image_id(),)
+    (used,) = events(daemon, "image_alias")
+    assert (used["stage"], used["alias"], used["image"]) == ("train", fit, docker_engine.image_id())
+    failed = world.failure(daemon.account, world.train(dockerfile=DOCKERFILE.replace("${BASE_IMAGE}", unfit)))
+    assert failed.category is FailureCategory.NODE_ERROR
+    assert failed.log is not None
+    world.store.fetch(failed.log, world.folder / "log")
+    assert "no/such:image" not in (world.folder / "log" / "failure.txt").read_text(), "it is of the node's operator"
+    assert {event["reason"] for event in events(daemon, "node_failed")} == {told}
 
 
 def test_asked_to_stop_a_daemon_ends_its_build_and_hands_the_task_back(world: World, start_daemon: StartDaemon) -> None:

@@ -290,3 +290,38 @@ def test_run_executes_a_file_as_a_node_does(desk: Desk, nrt: Nrt, docker_engine:
     failed = nrt("run", "task.yaml", DOCKER_HOST=docker_engine.url)
     assert failed.returncode == 1
     assert "stage train: exited with 3" in failed.stderr
+
+
+@pytest.mark.docker
+def test_run_takes_a_local_image_for_one_that_cant_be_pulled(desk: Desk, nrt: Nrt, docker_engine: DockerHost) -> None:
+    (desk.folder / "task.yaml").write_text(TRAINING)
+    name = "tools.invalid/substra-tools:0.6.1"
+    entry = """ENTRYPOINT ["sh", "-c", "echo $TOOLS > /sandbox/model/model"]\n"""
+    (desk.folder / "algo" / "Dockerfile").write_text(f"FROM {name}\n{entry}")
+    (desk.folder / "tools").mkdir()
+    (desk.folder / "tools" / "Dockerfile").write_text("FROM python:3.11-slim\nENV TOOLS=local\n")
+
+    def run(*aliases: str) -> tuple[int, str, str]:
+        words = [word for alias in aliases for word in ("--alias", alias)]
+        ended = nrt("run", "task.yaml", *words, DOCKER_HOST=docker_engine.url)
+        return ended.returncode, ended.stdout, ended.stderr
+
+    code, _, told = run()
+    assert code == 1
+    assert f"its Dockerfile names the image {name}, which is not available here" in told
+    assert "`--alias` of 'node-runtime run'" in " ".join(told.split())
+    code, said, _ = run(f"{name}=./tools")
+    assert (code, (desk.folder / "runs/round-1/model").read_text()) == (0, "local\n")
+    assert re.search(rf"train \| {name} is the local image [0-9a-f]{{12}}, by its alias", said)
+    code, _, told = run(f"{name}=./tool")
+    assert (code, told.startswith(f"error: the alias {name}: ")) == (4, True)
+    for wrong, reason in {
+        name: "it has no '='",
+        "a b=c": "'a b' is no name of an image; write it as its FROM does, e.g. python:3.12-slim",
+        "a:1=a:1": "a:1 → a:1 has no end; name a local image there",
+    }.items():
+        code, _, told = run(wrong)
+        assert (code, told) == (
+            2,
+            f"error: --alias {wrong}: {reason}\ntry:   write e.g. --alias python:3.12-slim=my-python:1\n",
+        )

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ from node_runtime.localnet.provision.dockerd import StartedEngine
 from node_runtime.substrate.client import connect
 from tests.background import ended
 from tests.devnet import start_devnet
+from tests.docker_engine import DockerHost, docker_engine
 from tests.later_devnet import later_devnet
+
+__all__ = ["docker_engine"]
 
 
 def test_an_engine_that_is_going_away_is_a_finding_and_no_traceback(tmp_path: Path) -> None:
@@ -46,10 +50,10 @@ def test_an_engine_that_is_going_away_is_a_finding_and_no_traceback(tmp_path: Pa
     assert found["docker"]["remedy"]
 
 
-def finding(name: str, folder: Path, *, url: str, key: str) -> dict[str, Any]:
-    """Run `doctor` for a node of this chain and key; return the finding of this name."""
+def finding(name: str, folder: Path, *, url: str, key: str, more: str = "") -> dict[str, Any]:
+    """Run `doctor` for a node with this chain, key and ``more`` in its node.yaml; return the finding of this name."""
     config = folder / "node.yaml"
-    config.write_text(f"node: n\nchain: {url}\nkey: {key}\nstorage: store\nwork: work\n")
+    config.write_text(f"node: n\nchain: {url}\nkey: {key}\nstorage: store\nwork: work\n{more}")
     told = subprocess.run(
         [sys.executable, "-m", "node_runtime", "doctor", "--json", "--config", str(config)],
         env={**os.environ, "NODE_RUNTIME_HOME": str(folder)},
@@ -89,3 +93,22 @@ def test_an_unfunded_node_is_a_finding_with_the_command_that_funds_it(tmp_path: 
     assert funds["seen"] == f"{account}, the account of n, has {has} free"
     assert funds["remedy"] == ("" if well else f"node-runtime pay {account} 20 --chain {url} --key KEY")
     assert funds["well"] is well
+
+
+@pytest.mark.docker
+def test_an_alias_that_names_what_isnt_there_is_a_finding(tmp_path: Path, docker_engine: DockerHost) -> None:
+    engine = f"docker: {docker_engine.url}\nbase_image: {docker_engine.base_image}\nimage_aliases:\n"
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "Dockerfile").write_text("FROM python:3.11-slim\n")
+    node = partial(finding, "image aliases", tmp_path, url="ws://127.0.0.1:1", key="//Bob")
+    found = node(more=f"{engine}  tools:1: ./tools\n  python:3.12: python:3.11\n")
+    assert (found["well"], found["seen"]) == (True, "tools:1, python:3.12")
+    found = node(more=f"{engine}  tools:1: ./tool\n  python:3.12: no/such:image\n")
+    assert found["seen"] == (
+        f"the alias tools:1: {tmp_path}/tool/Dockerfile: No such file or directory; "
+        "the alias python:3.12: the image no/such:image is not on the engine"
+    )
+    assert found["remedy"] == (
+        "name an image that `docker images` lists, or a folder with a Dockerfile: `image_aliases` in node.yaml, "
+        "`--alias` of 'node-runtime run'"
+    )

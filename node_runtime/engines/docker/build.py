@@ -1,5 +1,6 @@
 """Builds of Dockerfile folders by the engine, with a memory limit, a deadline and a floor of free disk."""
 
+import hashlib
 import io
 import json
 import os
@@ -131,6 +132,13 @@ def write_context(folder: Path, dockerfile: str, target: IO[bytes], *, stop: thr
         entry.size, entry.mode = len(dockerfile.encode()), 0o644
         tar.addfile(entry, io.BytesIO(dockerfile.encode()))
     target.seek(0)
+
+
+def context_digest(folder: Path, *, stop: threading.Event) -> str:
+    """Return the sha256 of what `write_context` writes, with the folder's own Dockerfile."""
+    with tempfile.TemporaryFile() as context:
+        write_context(folder, (folder / "Dockerfile").read_text(encoding="utf-8"), context, stop=stop)
+        return hashlib.file_digest(context, "sha256").hexdigest()
 
 
 def _included(folder: Path, stop: threading.Event) -> list[str]:

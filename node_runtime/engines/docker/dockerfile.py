@@ -1,4 +1,4 @@
-"""Translation of a creator's Dockerfile, with the node's base image, into the text that is built. Pure.
+"""Translation of a Dockerfile, with the ids of the images that it names, into the text that is built. Pure.
 
 Only FROM instructions, and the ``--from`` of a COPY that names an image, are rewritten: both then name the image by its
 id. BuildKit's parser reads the file; instructions that the engine's classic builder, which is used here, can't execute
@@ -27,7 +27,6 @@ MOST_TEXT = 256 << 10  # bytes: held in memory
 MOST_INSTRUCTIONS = 1000
 MOST_STAGES = 64  # each base image must be present
 
-_OFFICIAL = re.compile(r"(?:docker\.io/)?(?:library/)?python:3(?:\.11(?:\.\d+)?)?(?:-slim)?(?:-bookworm)?")
 _ESCAPE = re.compile(r"#\s*escape\s*=\s*(?P<sign>[\\`])\s*", re.IGNORECASE)
 _BUILDKITS = {
     "RUN": ("mount", "network", "security", "device"),
@@ -85,7 +84,7 @@ class Program:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A parsed Dockerfile. ``images`` are the images it names, without duplicates."""
+    """A parsed Dockerfile. ``images`` are the images it names, as they are written, without duplicates."""
 
     images: tuple[str, ...]
     program: Program
@@ -110,7 +109,7 @@ class Recipe:
 def read_recipe(text: str, *, base: str) -> Recipe:
     """Parse a Dockerfile. Raises `ValueError` with the line of an instruction that can't be built.
 
-    `base` replaces Docker's official Python 3.11 on Debian 12, and is the build argument BASE_IMAGE.
+    `base` is the build argument BASE_IMAGE.
     """
     escape, uses = _escape(text), list[_Use]()
     values, stages, programs = {BASE_ARGUMENT: base}, list[str](), list[Program]()
@@ -155,11 +154,6 @@ def check_triggers(triggers: Sequence[str]) -> None:
     for trigger in triggers:
         for command in _commands(trigger):
             _check(command, "\\")
-
-
-def stands_for(image: str) -> bool:
-    """Whether the base image may replace `image`: Docker's official Python 3.11 on Debian 12."""
-    return _OFFICIAL.fullmatch(image) is not None
 
 
 class _Place:
@@ -242,7 +236,7 @@ def _from(
     use = _Use(
         first=command.start_line,
         last=command.end_line,
-        image="" if earlier else _mapped(written, base),
+        image="" if earlier else _checked(written, base),
         head=" ".join(("FROM", *command.flags, written if earlier else "")),
         tail=tail,
         begins_stage=True,
@@ -274,7 +268,7 @@ def _copy(command: "Command", named: str, base: str) -> _Use:
     return _Use(
         first=command.start_line,
         last=command.end_line,
-        image=_mapped(named, base),
+        image=_checked(named, base),
         head=f"{head}--from=",
         tail=tail,
         begins_stage=False,
@@ -295,8 +289,3 @@ def _is_nearby(host: str) -> bool:
     except ValueError:  # a host name, or a number that some resolvers accept as an address
         return host.rstrip(".").rpartition(".")[2] in ("localhost", "localdomain") or host.replace(".", "").isdigit()
     return address.is_loopback or address.is_link_local or address.is_unspecified
-
-
-def _mapped(image: str, base: str) -> str:
-    """Replace the official image by `base`. An official `base` changes nothing: its registry has the others too."""
-    return base if stands_for(image) and not stands_for(base) else _checked(image, base)

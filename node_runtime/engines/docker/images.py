@@ -1,15 +1,14 @@
-"""Task images: pulled by digest, or built once from a folder."""
+"""Task images: pulled by digest, or built once from a folder, on images that the node's aliases may stand for."""
 
 import hashlib
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from uuid import uuid4
 
 import docker
@@ -17,62 +16,36 @@ import docker
 from node_runtime.domain.assets import Digest
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 from node_runtime.localnet.provision.base_image import missing_base_image
-from node_runtime.platform.files import host_errors
-from node_runtime.platform.locks import try_lock
-from node_runtime.platform.paths import home
 from node_runtime.ports.engine import ImageSource, ReadyImage
 
-from .build import Build, BuildFailed, BuildLimits, build, stopped
+from .aliases import ImageAliases, Target, check_chain
+from .build import Build, BuildFailed, BuildLimits, build, context_digest
 from .build_environment import PROXIES
-from .client import image_id, inspect_image, remove_container, remove_image
+from .build_lock import only_builder
+from .client import connect, engine_trouble, image_id, inspect_image, remove_container, remove_image
 from .control import Controls, build_failure
 from .dockerfile import BASE_ARGUMENT, LEFT_LABEL, Recipe, check_triggers, read_dockerfile, read_recipe
 from .pull import Log, Puller
 from .settings import BUILT_LABEL, NODE_LABEL, SOURCE_LABEL, EngineSettings
 
 BUILT = "node-runtime/built"
+"""The repository of built images."""
+
+ALIAS_REMEDY = (
+    "name an image that `docker images` lists, or a folder with a Dockerfile: `image_aliases` in node.yaml, "
+    "`--alias` of 'node-runtime run'"
+)
 _NO_TAG = "<none>:<none>"
 _STEP_REMOVED = "failed to get digest"  # the engine's message for a step whose image was removed meanwhile
-_CHECK_INTERVAL = 0.2  # seconds between attempts to take the build lock
 
 
-@contextmanager
-def only_builder(tag: str, stop: threading.Event, *, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the build lock of a tag, exclusive among this user's nodes and commands.
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """A folder to build, and its name in messages. ``within`` are the folders of aliases on the way to it."""
 
-    Calls ``waiting`` when another has it. Raises `TaskFailed` at `stop`, `HostError` where the file can't be created.
-    """
-    path = home() / "locks" / f"build-{tag.rpartition(':')[2]}.lock"
-    while True:
-        with _opened(path) as lock:
-            if not try_lock(lock):
-                waiting()
-                while not try_lock(lock):
-                    if stop.wait(_CHECK_INTERVAL):
-                        raise stopped("waiting for another build of the same folder")
-            if not _is_still(path, lock):
-                continue
-            try:
-                yield
-            finally:
-                # removed while held: waiters notice and create a new one
-                path.unlink(missing_ok=True)
-            return
-
-
-def _opened(path: Path) -> IO[str]:
-    with host_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return path.open("w")
-
-
-def _is_still(path: Path, lock: IO[str]) -> bool:
-    with suppress(FileNotFoundError):
-        return os.path.samestat(path.stat(), os.fstat(lock.fileno()))
-    return False
-
-
-"""The repository of built images."""
+    source: ImageSource
+    named: str
+    within: tuple[Path, ...] = ()
 
 
 class Images:
@@ -93,6 +66,8 @@ class Images:
         self._limits = limits
         self._controls = controls
         self._arguments = build_arguments(settings)
+        self._aliases = ImageAliases(dict(settings.image_aliases), base=settings.base_image)
+        self._digests: dict[Path, Digest] = {}  # of the aliases' folders, which count as they were at first
 
     def image(self, source: ImageSource, log: Log, stop: threading.Event) -> ReadyImage:
         """Get the image. Raises `TaskFailed` image_unavailable, build_failed, image_refused, at `stop` node_error."""
@@ -100,11 +75,9 @@ class Images:
             ready = self._id(source.image) or _id_of(self._puller.pulled(source.image, log, stop))
             if ready is not None:
                 return ReadyImage(id=ready)
-        recipe = _recipe(source, base=self._settings.base_image)
-        ids = {name: self._started_from(name, source, log, stop) for name in recipe.images}
-        tag = tag_of(source.digest, ids, self._arguments)
-        made = self._id(tag) or self._build(source, recipe, ids, tag, log, stop)
-        return ReadyImage(id=made, built_on=tuple(dict.fromkeys(ids.values())))
+        made, ids = self._made(_Wanted(source=source, named=f"asset {source.digest}"), log, stop)
+        aliased = tuple((name, ids[name]) for name in ids if name in self._aliases)
+        return ReadyImage(id=made, built_on=tuple(dict.fromkeys(ids.values())), aliased=aliased)
 
     def can_have(self, digest: Digest, ready: str | None) -> bool:
         """Whether `image` can succeed: the image is present, offered by a registry, or may be built here."""
@@ -125,48 +98,81 @@ class Images:
     def _id(self, name: str) -> str | None:
         return image_id(self._client, name)
 
-    def _started_from(self, name: str, source: ImageSource, log: Log, stop: threading.Event) -> str:
-        """Return the id of an image that a Dockerfile names, pulling it where it is missing."""
-        found = inspect_image(self._client, name)
+    def _made(self, wanted: _Wanted, log: Log, stop: threading.Event) -> tuple[str, dict[str, str]]:
+        """Return the image of a folder, and the ids of the images that its Dockerfile names."""
+        recipe = _recipe(wanted, base=self._settings.base_image)
+        ids = {name: self._started_from(name, wanted, log, stop) for name in recipe.images}
+        tag = tag_of(wanted.source.digest, ids, self._arguments)
+        return self._id(tag) or self._build(wanted, recipe, ids, tag, log, stop), ids
+
+    def _started_from(self, name: str, wanted: _Wanted, log: Log, stop: threading.Event) -> str:
+        """Return the id of an image that a Dockerfile names: of what stands for it, else pulled where it is missing."""
+        target = self._aliases.target_of(name)
+        if isinstance(target, Path):
+            return self._of_folder(name, target, wanted, stop)
+        is_base, found = target == self._settings.base_image, inspect_image(self._client, target)
+        if found is None and name in self._aliases and not is_base:
+            raise unfit_alias(name, f"the image {target} is not on the engine")
         if found is None:
-            self._check_allowed(source)
-            own = name == self._settings.base_image
-            found = self._puller.pulled(name, log, stop, logged_in=own)
-        if found is None and name == self._settings.base_image:
-            raise missing_base_image(name)
+            self._check_allowed(wanted)
+            found = self._puller.pulled(target, log, stop, logged_in=is_base or bool(wanted.within))
+        if found is None and is_base:
+            raise missing_base_image(target)
         if found is None:
             raise TaskFailed(
                 FailureCategory.IMAGE_UNAVAILABLE,
-                f"asset {source.digest}: its Dockerfile names the image {name}, which is not available here",
-                remedy="see that its registry offers it to everybody, or start from another image",
+                f"{wanted.named}: its Dockerfile names the image {name}, which is not available here",
+                remedy="see that its registry offers it to everybody, start from another image, or let the node's "
+                "operator name a local one for it: `image_aliases` in node.yaml, `--alias` of 'node-runtime run'",
             )
         try:
             check_triggers((found.get("Config") or {}).get("OnBuild") or ())
         except ValueError as error:
-            raise _refused(source, f"the image {name} has an ONBUILD instruction: {error}") from error
+            reason = f"the image {target} has an ONBUILD instruction: {error}"
+            if name in self._aliases:
+                raise unfit_alias(name, reason) from error
+            raise _refused(wanted, reason) from error
         return str(found["Id"])
+
+    def _of_folder(self, name: str, folder: Path, wanted: _Wanted, stop: threading.Event) -> str:
+        """Return the image of an alias's folder. Its faults are this node's, and its build's log is no task's."""
+        try:
+            check_chain(wanted.within, folder)
+            if folder not in self._digests:
+                self._digests[folder] = Digest(context_digest(folder, stop=stop))
+        except (ValueError, OSError) as error:
+            raise unfit_alias(name, str(error)) from error
+        source = ImageSource(folder=folder, digest=self._digests[folder])
+        inner = _Wanted(source=source, named=str(folder), within=(*wanted.within, folder))
+        try:
+            made, _ = self._made(inner, lambda _: None, stop)
+        except TaskFailed as failed:
+            if failed.category in (FailureCategory.NODE_ERROR, FailureCategory.IMAGE_REFUSED):
+                raise  # it was stopped, or nothing is built here
+            raise unfit_alias(name, failed.message) from failed
+        return made
 
     def _build(
         self,
-        source: ImageSource,
+        wanted: _Wanted,
         recipe: Recipe,
         ids: Mapping[str, str],
         tag: str,
         log: Log,
         stop: threading.Event,
     ) -> str:
-        self._check_allowed(source)
+        self._check_allowed(wanted)
         with only_builder(tag, stop, waiting=lambda: log("waiting for another build of the same folder")):
             if (built := self._id(tag)) is not None:  # built by another thread or process while waiting
                 return built
             text = partial(recipe.text, ids, arguments=sorted(set(self._arguments) - PROXIES - {BASE_ARGUMENT}))
             what = Build(
-                folder=source.folder,
+                folder=wanted.source.folder,
                 dockerfile=text(),
                 tag=tag,
                 labels={
                     BUILT_LABEL: self._settings.node,
-                    SOURCE_LABEL: source_of(source.digest, self._arguments),
+                    SOURCE_LABEL: source_of(wanted.source.digest, self._arguments),
                 },
                 arguments=_known(self._arguments, text()),
                 limits=self._limits,
@@ -193,11 +199,12 @@ class Images:
         except BuildFailed as failed:
             raise build_failure(failed, self._controls.build(), memory=self._limits.memory) from failed
 
-    def _check_allowed(self, source: ImageSource) -> None:
+    def _check_allowed(self, wanted: _Wanted) -> None:
         if not self._settings.build:
+            named = "an image that this node has to build first" if wanted.within else wanted.named
             raise TaskFailed(
                 FailureCategory.IMAGE_REFUSED,
-                f"asset {source.digest}: this node does not build Dockerfiles" + _or_pulled(source),
+                f"{named}: this node does not build Dockerfiles" + _or_pulled(wanted.source),
                 remedy="name a ready image by digest, or ask for a node whose operator allows building",
             )
 
@@ -231,25 +238,40 @@ def _id_of(found: dict[str, Any] | None) -> str | None:
     return None if found is None else str(found["Id"])
 
 
-def _recipe(source: ImageSource, *, base: str) -> Recipe:
-    dockerfile = source.folder / "Dockerfile"
+def has_image(url: str, name: str) -> bool:
+    """Whether the engine at `url` has the image now. Raises `HostError` when it doesn't answer."""
+    with closing(connect(url)) as client, engine_trouble(f"image {name}"):
+        return image_id(client, name) is not None
+
+
+def alias_faults(url: str, aliases: Mapping[str, Target], *, base: str) -> tuple[str, ...]:
+    """Return what is wrong with aliases at the engine at `url`. Raises `HostError` when it doesn't answer."""
+    return tuple(ImageAliases(aliases, base=base).faults(lambda image: has_image(url, image)))
+
+
+def unfit_alias(name: str, reason: str) -> HostError:
+    return HostError(f"the alias {name}: {reason}", remedy=ALIAS_REMEDY)
+
+
+def _recipe(wanted: _Wanted, *, base: str) -> Recipe:
+    source, dockerfile = wanted.source, wanted.source.folder / "Dockerfile"
     if not dockerfile.is_file():
         category = FailureCategory.BUILD_FAILED if source.image is None else FailureCategory.IMAGE_UNAVAILABLE
         raise TaskFailed(
             category,
-            f"asset {source.digest}: there is no Dockerfile in its folder" + _or_pulled(source),
+            f"{wanted.named}: there is no Dockerfile in its folder" + _or_pulled(source),
             remedy="put a Dockerfile into the folder and register it again",
         )
     try:
         return read_recipe(read_dockerfile(dockerfile), base=base)
     except ValueError as error:
-        raise _refused(source, f"its Dockerfile can't be built: {error}") from error
+        raise _refused(wanted, f"its Dockerfile can't be built: {error}") from error
 
 
-def _refused(source: ImageSource, why: str) -> TaskFailed:
+def _refused(wanted: _Wanted, why: str) -> TaskFailed:
     return TaskFailed(
         FailureCategory.BUILD_FAILED,
-        f"asset {source.digest}: {why}",
+        f"{wanted.named}: {why}",
         remedy="fix it ('node-runtime check' names such lines) and register the folder again",
     )
 

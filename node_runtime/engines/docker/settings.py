@@ -46,6 +46,7 @@ class EngineSettings:
     work: Path  # the node's folder for locks and quota images
     docker_host: str | None = None  # e.g. unix:///var/run/docker.sock; None: the first engine that answers
     base_image: str = "python:3.11-slim-bookworm"
+    image_aliases: tuple[tuple[str, str | Path], ...] = ()  # see `aliases`
     user: tuple[int, int] | None = None
     uid_base: int | None = None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError
 
-from node_runtime.engines.docker.client import TROUBLE, connect, engine_trouble, explanation, image_id, open_client
+from node_runtime.engines.docker.client import TROUBLE, connect, explanation, image_id, open_client
 from node_runtime.engines.docker.pull import import_once, pull
 from node_runtime.engines.docker.quota import remove_folder, unmount_below
 from node_runtime.errors import HostError, InputError
@@ -91,15 +91,6 @@ def _alone_at_engine(client: docker.APIClient, say: Say) -> Iterator[None]:
 
 def _tell_waiting(say: Say) -> None:
     say("waiting for another command that provides the base image")
-
-
-def has_base_image(url: str, name: str) -> bool:
-    """Whether the engine at `url` has the image now. Raises `HostError` when it doesn't answer."""
-    client = connect(url)
-    with engine_trouble(f"base image {name}"):
-        found = image_id(client, name)
-    client.close()
-    return found is not None
 
 
 def pull_base_image(url: str, name: str, *, say: Say) -> None:

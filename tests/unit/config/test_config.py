@@ -103,6 +103,14 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
                                       "digits, nor a pattern ^…$, nor 'any'"),
         ("policy: {algos: ['^($']}\n", "node.yaml:6:17: policy.algos: '^($' is not a pattern: missing ), "
                                        "unterminated subpattern at position 1"),
+        ("image_aliases: {'python 3': a:1}\n", "node.yaml:6:29: image_aliases.python 3: 'python 3' is no name of an "
+         "image; write it as its FROM does, e.g. python:3.12-slim"),
+        ("image_aliases:\n  python:3.12: b 1\n", "node.yaml:7:16: image_aliases.python:3.12: 'b 1' is neither an "
+         "image, name:tag or id, nor a folder, which begins with ./ or /"),
+        ("image_aliases:\n  a:1: b:1\n  b:1: a:1\n", "node.yaml:7:3: image_aliases: a:1 → b:1 → a:1 has no end; "
+         "name a local image there"),
+        ("image_aliases:\n  a:1: 3\n", "node.yaml:7:8: image_aliases.a:1: must be text: an image, name:tag or id, or "
+         "a folder with a Dockerfile, e.g. ./images/tools"),
         ("---\nnode: b\n", None),
     ],
 )  # fmt: skip
@@ -142,7 +150,7 @@ def test_the_example_is_valid_and_allows_nothing(tmp_path: Path) -> None:
     assert config == plain
 
 
-KEY = re.compile(r"^(\s*)# (?=\s*(?:[a-z_]+|[A-Z_]+): )", re.MULTILINE)
+KEY = re.compile(r"^(\s*)# (?=\s*(?:[a-z_]+|[A-Z_]+|[a-z./-]+:[\w.-]+): )", re.MULTILINE)
 
 
 def test_the_examples_commented_keys_are_valid(tmp_path: Path) -> None:

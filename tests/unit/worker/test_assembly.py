@@ -186,7 +186,7 @@ def test_preflight_tightens_files_and_logs_empty_lists(room: Room, monkeypatch: 
     config = configured(room, docker="unix:///nowhere")
     file = room.folder / "node.yaml"
     file.chmod(0o644)
-    monkeypatch.setattr(assembly, "has_base_image", lambda _url, _image: False)
+    monkeypatch.setattr(assembly, "has_image", lambda _url, _image: False)
     with capture_logs() as events:
         check_before_start(config, file)
     assert {"file_tightened", "base_image_missing", "policy_allows_nothing"} <= {one["event"] for one in events}
