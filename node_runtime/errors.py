@@ -73,6 +73,10 @@ class ChainUnavailable(ChainError):
     exit_code = 4
 
 
+BLOCK_FULL = "BlockFull"
+"""The rule of a call that is too large for a block."""
+
+
 class ChainRefused(ChainError):
     """The chain's rules refused a call. ``rule`` is the name of the rule, e.g. ``SlotsFull``."""
 

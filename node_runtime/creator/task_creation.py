@@ -1,7 +1,7 @@
 """Creation of a file's tasks on chain, exactly once each, also after an interruption."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,9 +12,9 @@ from node_runtime.domain.assets import Digest, Objective
 from node_runtime.domain.clock import ChainTime
 from node_runtime.domain.document import FILE_NAME, Document, ModelOf
 from node_runtime.domain.price import Bounds, Draft
-from node_runtime.domain.task import Kind, PlanId, Spec, Task, TaskId, TaskState, Terms
+from node_runtime.domain.task import Kind, Plan, PlanId, Spec, Task, TaskId, TaskState, Terms
 from node_runtime.domain.units import amount
-from node_runtime.errors import ChainRefused
+from node_runtime.errors import BLOCK_FULL, ChainRefused
 from node_runtime.kinds import Resolved, TaskSpec, document_of
 from node_runtime.platform.files import scratch_folder
 from node_runtime.platform.printable import Say
@@ -25,6 +25,7 @@ from node_runtime.spec.ranks import ranks_of
 
 from .references import Known
 
+BATCH = 50  # tasks that one transaction creates: about what a block has room for
 _IN_VAIN = (TaskState.CANCELLED, TaskState.FAILED, TaskState.EXPIRED)
 
 
@@ -33,6 +34,15 @@ class SubmittedTask:
     id: TaskId
     name: str
     kind: Kind
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A task of the file with its terms and its spec for the chain."""
+
+    spec: TaskSpec
+    terms: Terms
+    on_chain: Spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +67,12 @@ class PreparedTasks:
             rank=self._ranks.get(spec.name),
         )
         return document_of(spec, resolved)
+
+    def ranks(self) -> Iterator[tuple[TaskSpec, ...]]:
+        """Yield the tasks rank by rank: each comes after all whose models it takes."""
+        ranks = ranks_of(self.specs)
+        for rank in sorted(set(ranks.values())):
+            yield tuple(spec for spec in self.specs if ranks[spec.name] == rank)
 
     def named(self, spec: TaskSpec) -> tuple[Objective, ...]:
         return tuple(self.objectives[name] for _, name in spec.objective_names)
@@ -85,37 +101,64 @@ class PreparedTasks:
         return hashed.hexdigest()[:32]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Created:
-    """A task of this account that is on chain."""
+@dataclass(frozen=True)
+class Identity:
+    """By what a task on chain is recognised as one of a file: all but its deadline and who may take it.
 
-    task: Task
+    The chain itself offers a task on private data to their owner.
+    """
+
+    terms: Terms
     spec: Spec
 
-    def fits(self, terms: Terms, spec: Spec) -> bool:
-        """Return whether the task equals these terms and spec, deadline and plan aside."""
-        return spec == self.spec and replace(self.task.terms, deadline=terms.deadline, plan=terms.plan) == terms
+    @classmethod
+    def of(cls, terms: Terms, spec: Spec) -> "Identity":
+        return cls(replace(terms, deadline=0, assignee=None), spec)
 
 
-def created_since(newest: TaskId | None, chain: ChainReads) -> tuple[Created, ...]:
-    """Return the account's tasks created after ``newest`` that are not cancelled, failed or expired."""
+@dataclass(frozen=True, kw_only=True)
+class Existing:
+    """The account's tasks on chain that may be of this file, created by an interrupted submission."""
+
+    tasks: Mapping[Identity, Task]
+
+    def find(self, terms: Terms, spec: Spec) -> TaskId | None:
+        task = self.tasks.get(Identity.of(terms, spec))
+        return task.id if task is not None and terms.assignee in (None, task.terms.assignee) else None
+
+    def plan_of(self, terms: Terms, spec: Spec) -> PlanId | None:
+        """Return the plan of the task with these terms, in whatever plan it is."""
+        plans = {task.terms.plan for task in self.tasks.values()} - {None}
+        return next((plan for plan in plans if self.find(replace(terms, plan=plan), spec) is not None), None)
+
+
+def created_since(newest: TaskId | None, chain: ChainReads) -> Existing:
+    """Return the account's tasks created after ``newest`` that can still bring a result, in no cancelled plan."""
     if newest is None:
-        return ()
-    numbers = [number for number in chain.tasks_of(chain.account) if number > newest]
-    found = [(chain.task(number), chain.spec(number)) for number in sorted(numbers)]
-    known = [Created(task=task, spec=spec) for task, spec in found if task is not None and spec is not None]
-    return tuple(one for one in known if one.task.state not in _IN_VAIN)
+        return Existing(tasks={})
+    numbers = [number for number in sorted(chain.tasks_of(chain.account), reverse=True) if number > newest]
+    known = [one for one in chain.records(numbers) if one.task.state not in _IN_VAIN]
+    plans = {one.task.terms.plan for one in known} - {None}
+    over = {plan for plan in plans if plan is not None and is_over(chain.plan(plan))}
+    going_on = (one for one in known if one.task.terms.plan not in over)
+    return Existing(tasks={Identity.of(one.task.terms, one.spec): one.task for one in going_on})
+
+
+def is_over(plan: Plan | None) -> bool:
+    """Return whether a plan takes no tasks any more."""
+    return plan is None or plan.cancelled is not None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Creation:
     """Creates the ``prepared`` tasks except those ``there`` from an interrupted submission.
 
-    Deadlines are computed with ``time``, which each call synchronises with the chain's clock.
+    All tasks of one rank are created by few transactions, each whole or not at all. Deadlines are computed with
+    ``time``, which the first transaction synchronises with the chain's clock.
     """
 
     prepared: PreparedTasks
-    there: Sequence[Created]
+    there: Existing
     chain: CreatorCalls
     store: AssetStore
     time: ChainTime
@@ -124,44 +167,71 @@ class Creation:
 
     def create_all(self) -> tuple[PlanId | None, tuple[SubmittedTask, ...]]:
         """Create all tasks; several share a plan, which is cancelled when the chain refuses one of them."""
-        plan = self._plan() if len(self.prepared.specs) > 1 else None
-        tasks: dict[str, SubmittedTask] = {}
+        specs, numbers = self.prepared.specs, dict[str, TaskId]()
+        plan = self._plan() if len(specs) > 1 else None
         try:
-            for spec in self.prepared.specs:
-                numbers = {name: task.id for name, task in tasks.items()}
-                tasks[spec.name] = self._create(spec, numbers, plan)
+            for rank in self.prepared.ranks():
+                wanted = [Wanted(spec, *self._wanted(spec, numbers, plan)) for spec in rank]
+                numbers |= self._existing(wanted)
+                missing = [one for one in wanted if one.spec.name not in numbers]
+                for start in range(0, len(missing), BATCH):
+                    numbers |= self._create(missing[start : start + BATCH])
         except ChainRefused:
             if plan is not None:
-                # not aborted: an abort would pay workers that have just claimed a task
-                self.chain.cancel_plan(plan, abort=False)
-                self.say(
-                    f"plan {plan} is cancelled: what is held for tasks nobody has taken is free again; "
-                    "a task that was taken goes on"
-                )
+                self._give_up(plan)
             raise
-        return plan, tuple(tasks.values())
+        tasks = (SubmittedTask(id=numbers[one.name], name=one.name, kind=Kind(one.kind_name)) for one in specs)
+        return plan, tuple(tasks)
 
     def _plan(self) -> PlanId:
         """Return the plan of the first task if that exists, else create one."""
-        terms, on_chain = self._wanted(self.prepared.specs[0], {}, None)
-        for one in self.there:
-            if one.fits(terms, on_chain) and one.task.terms.plan is not None:
-                return one.task.terms.plan
+        known = self.there.plan_of(*self._wanted(self.prepared.specs[0], {}, None))
+        if known is not None:
+            return known
         with self.time.sending(self.chain):
             return self.chain.create_plan()
 
-    def _create(self, spec: TaskSpec, numbers: dict[str, TaskId], plan: PlanId | None) -> SubmittedTask:
-        terms, on_chain = self._wanted(spec, numbers, plan)
-        known = [one.task.id for one in self.there if one.fits(terms, on_chain) and one.task.terms.plan == plan]
-        if known:
-            number, told = known[0], "exists already, from an interrupted submit"
-        else:
-            # creating a plan has synchronised the clock already
-            with self.time.sending(self.chain) if plan is None else nullcontext():
-                number = self.chain.create_task(terms, on_chain)
-            told = f"created; {amount(escrow([spec], self.bounds))} held for it"
-        self.say(f"task {number} {spec.name} {told}")
-        return SubmittedTask(id=number, name=spec.name, kind=Kind(spec.kind_name))
+    def _give_up(self, plan: PlanId) -> None:
+        """Cancel a plan that can't be completed; an abort would also pay workers that have just taken a task."""
+        try:
+            self.chain.cancel_plan(plan, abort=False)
+        except ChainRefused as refused:
+            if not is_over(self.chain.plan(plan)):
+                self.say(
+                    f"plan {plan} could not be cancelled: {refused.message}; 'node-runtime plan cancel {plan}' does"
+                )
+            return
+        self.say(
+            f"plan {plan} is cancelled: what is held for tasks nobody has taken is free again; "
+            "a task that was taken goes on"
+        )
+
+    def _existing(self, wanted: Sequence[Wanted]) -> dict[str, TaskId]:
+        found = {one.spec.name: self.there.find(one.terms, one.on_chain) for one in wanted}
+        known = {name: number for name, number in found.items() if number is not None}
+        for name, number in known.items():
+            self.say(f"task {number} {name} exists already, from an interrupted submit")
+        return known
+
+    def _create(self, wanted: Sequence[Wanted]) -> dict[str, TaskId]:
+        """Create the tasks in one transaction, or in smaller ones where they are too much for a block."""
+        try:
+            numbers = self._send(wanted)
+        except ChainRefused as refused:
+            if refused.rule != BLOCK_FULL or len(wanted) == 1:
+                raise
+            half = len(wanted) // 2
+            return self._create(wanted[:half]) | self._create(wanted[half:])
+        for one, number in zip(wanted, numbers, strict=True):
+            self.say(f"task {number} {one.spec.name} created; {amount(escrow([one.spec], self.bounds))} held for it")
+        return {one.spec.name: number for one, number in zip(wanted, numbers, strict=True)}
+
+    def _send(self, wanted: Sequence[Wanted]) -> tuple[TaskId, ...]:
+        # creating a plan has synchronised the clock already
+        with self.time.sending(self.chain) if wanted[0].terms.plan is None else nullcontext():
+            if len(wanted) == 1:
+                return (self.chain.create_task(wanted[0].terms, wanted[0].on_chain),)
+            return self.chain.create_tasks([(one.terms, one.on_chain) for one in wanted])
 
     def _wanted(self, spec: TaskSpec, numbers: dict[str, TaskId], plan: PlanId | None) -> tuple[Terms, Spec]:
         """Store the task's document; return its terms and spec for the chain."""

@@ -111,6 +111,15 @@ class Task:
         return self.terms.slots - counters.live - counters.submitted - counters.accepted - counters.closed
 
 
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Tasks that are cancelled together. ``cancelled`` is the moment in ms."""
+
+    id: PlanId
+    creator: Account
+    cancelled: int | None = None
+
+
 class AssignmentState(StrEnum):
     LIVE = "live"
     SUBMITTED = "submitted"

@@ -24,6 +24,7 @@ from node_runtime.domain.task import (
     Balance,
     CertifiedScore,
     Kind,
+    Plan,
     PlanId,
     Result,
     Spec,
@@ -119,6 +120,12 @@ class ChainReads(Protocol):
         """The task with its spec and this account's attempt, at one block."""
         ...
 
+    def records(self, tasks: Sequence[TaskId]) -> tuple[TaskRecord, ...]:
+        """The same of many tasks, at one block, in their order; those that are not there are left out."""
+        ...
+
+    def plan(self, plan: PlanId) -> Plan | None: ...
+
     def open_tasks(self, kind: Kind) -> tuple[TaskId, ...]: ...
     def offers(self, worker: Account) -> tuple[TaskId, ...]: ...
     def every_task(self) -> tuple[TaskId, ...]:
@@ -204,6 +211,13 @@ class CreatorCalls(ChainReads, Protocol):
         ...
 
     def create_task(self, terms: Terms, spec: Spec) -> TaskId: ...
+    def create_tasks(self, tasks: Sequence[tuple[Terms, Spec]]) -> tuple[TaskId, ...]:
+        """Create all of the tasks or none, in one transaction, in their order.
+
+        Raises `ChainRefused` for the first that breaks a rule, or where all of them are too much for a block.
+        """
+        ...
+
     def cancel_task(self, task: TaskId, *, abort: bool) -> None:
         """The same for one task; see `node_runtime.domain.price` for what an abort pays."""
         ...

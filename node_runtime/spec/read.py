@@ -31,7 +31,7 @@ from .ranks import rank_conflicts
 from .sweep import SweepRefused, Variant, variant_of, variants_of
 from .yaml_source import MarkedDocument, explain, load_documents
 
-MAX_DOCUMENTS = 256
+MAX_DOCUMENTS = 1024
 _SHOWN = 20  # mistakes per error message
 _AMOUNTS = ("reward", "bond")
 

@@ -161,6 +161,11 @@ class SubstrateChain(SubstrateReads):
             raise
         return TaskId(outcome.field("Tasks", "TaskCreated", "task"))
 
+    def create_tasks(self, tasks: Sequence[tuple[Terms, Spec]]) -> tuple[TaskId, ...]:
+        calls = [_create_task(terms, spec) for terms, spec in tasks]
+        outcome = self._sender.send(batched(calls, function="batch_all"), f"create {len(tasks)} tasks")
+        return tuple(map(TaskId, outcome.fields("Tasks", "TaskCreated", "task")))
+
     def cancel_task(self, task: TaskId, *, abort: bool) -> None:
         self._tasks("cancel_task", {"task": task, "abort": abort}, f"cancel task {task}")
 

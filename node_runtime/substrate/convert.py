@@ -30,6 +30,7 @@ from node_runtime.domain.task import (
     Kind,
     Output,
     Perf,
+    Plan,
     PlanId,
     Result,
     Review,
@@ -207,6 +208,13 @@ def _terms(value: Any) -> Terms:
         timeout=value["timeout"],
         plan=None if value["plan"] is None else PlanId(value["plan"]),
         assignee=None if value["assignee"] is None else Account(value["assignee"]),
+    )
+
+
+def plan(id_: PlanId, value: Any) -> Plan:
+    cancelled = value["cancelled"]
+    return Plan(
+        id=id_, creator=Account(value["creator"]), cancelled=None if cancelled is None else int(cancelled["at"])
     )
 
 

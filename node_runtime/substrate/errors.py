@@ -4,7 +4,7 @@ from enum import Enum, auto
 from typing import Any
 
 from node_runtime.domain.units import at_most
-from node_runtime.errors import ChainError, ChainRefused
+from node_runtime.errors import BLOCK_FULL, ChainError, ChainRefused
 
 from .codec import Codec
 from .connection import RpcRefused
@@ -29,7 +29,7 @@ _GENERAL = {
     "ConsumerRemaining": ("ConsumerRemaining", "the account is still in use", "finish its tasks first"),
     "NoProviders": ("NoProviders", "the account does not exist yet", "fund the account first"),
     "TooManyConsumers": ("TooManyConsumers", "too much depends on this account", "finish some of its tasks first"),
-    "Exhausted": ("BlockFull", "the block has no room for it", "try again, with less in one call"),
+    "Exhausted": (BLOCK_FULL, "the block has no room for it", "try again, with less in one call"),
     "InsufficientBalance": ("TooLittleBalance", "the free balance is too small", FUND),
     "Expendability": ("TooLittleBalance", "the account must keep its existential deposit", FUND),
     "ExistentialDeposit": ("TooLittleBalance", "the amount is below the existential deposit", "send more at once"),
@@ -104,7 +104,9 @@ def pool_refusal(refusal: RpcRefused, doing: str, *, most_fee: int | None) -> Ch
         reason = f"the free balance doesn't cover the transaction's fee{most}"
         return ChainRefused("TooLittleBalance", f"can't {doing}: {reason} [TooLittleBalance]", remedy=FUND)
     if refusal.code == 1010 and "exhaust" in refusal.data:
-        return ChainRefused("BlockFull", f"can't {doing}: too large for a block [BlockFull]", remedy="make it smaller")
+        return ChainRefused(
+            BLOCK_FULL, f"can't {doing}: too large for a block [{BLOCK_FULL}]", remedy="make it smaller"
+        )
     if "Codec error" in refusal.message or "decode" in refusal.message:
         reason = "something in it is longer than the chain keeps [TooLong]"
         return ChainRefused("TooLong", f"can't {doing}: {reason}", remedy="shorten its names, texts and lists")

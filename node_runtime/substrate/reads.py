@@ -20,6 +20,8 @@ from node_runtime.domain.task import (
     Balance,
     CertifiedScore,
     Kind,
+    Plan,
+    PlanId,
     Spec,
     Submission,
     SubmissionState,
@@ -140,19 +142,28 @@ class SubstrateReads:
         return None if found is None else convert.spec(found)
 
     def record(self, task: TaskId) -> TaskRecord | None:
-        items = [
-            ("Tasks", "Tasks", (task,)),
-            ("Tasks", "Specs", (task,)),
-            ("Tasks", "Assignments", (self._account, task)),
-        ]
-        found, spec, hold = self._snapshot().values_of(items)
-        if found is None or spec is None:
-            return None
-        return TaskRecord(
-            task=convert.task(task, found),
-            spec=convert.spec(spec),
-            assignment=None if hold is None else convert.assignment(self._account, task, hold),
+        return next(iter(self.records((task,))), None)
+
+    def records(self, tasks: Sequence[TaskId]) -> tuple[TaskRecord, ...]:
+        of = ("Tasks", "Tasks"), ("Tasks", "Specs")
+        items: list[tuple[str, str, Sequence[object]]] = [(*item, (task,)) for task in tasks for item in of]
+        items += [("Tasks", "Assignments", (self._account, task)) for task in tasks]
+        values = self._snapshot().values_of(items)
+        tasks_and_specs, holds = values[: 2 * len(tasks)], values[2 * len(tasks) :]
+        found = zip(tasks, tasks_and_specs[::2], tasks_and_specs[1::2], holds, strict=True)
+        return tuple(
+            TaskRecord(
+                task=convert.task(number, task),
+                spec=convert.spec(spec),
+                assignment=None if hold is None else convert.assignment(self._account, number, hold),
+            )
+            for number, task, spec, hold in found
+            if task is not None and spec is not None
         )
+
+    def plan(self, plan: PlanId) -> Plan | None:
+        found = self._snapshot().value("Tasks", "Plans", plan)
+        return None if found is None else convert.plan(plan, found)
 
     def open_tasks(self, kind: Kind) -> tuple[TaskId, ...]:
         return tuple(map(TaskId, self._snapshot().ids("Tasks", "OpenTasks", camel(kind))))

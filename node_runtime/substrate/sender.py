@@ -78,8 +78,11 @@ class FinalisedCall:
 
     def field(self, pallet: str, event: str, name: str) -> Any:
         """Return a field of the first event of this name, None without one."""
-        found = (event_.fields for event_ in self.events if (event_.pallet, event_.name) == (pallet, event))
-        return next((fields[name] for fields in found), None)
+        return next(iter(self.fields(pallet, event, name)), None)
+
+    def fields(self, pallet: str, event: str, name: str) -> list[Any]:
+        """Return a field of each event of this name, in their order."""
+        return [each.fields[name] for each in self.events if (each.pallet, each.name) == (pallet, event)]
 
 
 class Sender:

@@ -94,7 +94,11 @@ def test_a_cancelled_plan_cancels_its_tasks(world: World) -> None:
     world.creator.settle(id_)
     task = world.creator.task(id_)
     assert task is not None
-    assert task.state is TaskState.CANCELLED
+    found = world.creator.plan(plan)
+    assert found is not None
+    assert (task.state, found.creator) == (TaskState.CANCELLED, world.creator.account)
+    assert found.cancelled == task.ended
+    assert world.creator.plan(PlanId(999)) is None
     refusal("NoSuchPlan", lambda: world.creator.cancel_plan(PlanId(999), abort=True))
 
 

@@ -24,7 +24,7 @@ from node_runtime.worker.audit import Audit
 from node_runtime.worker.metrics import Metrics
 from node_runtime.worker.policy import AllowList, Policy
 from node_runtime.worker.selection import TaskSelector
-from tests.contract.chain_world import World, model_result
+from tests.contract.chain_world import World, model_result, refusal
 
 SAMPLES = 100
 NOOP = Path(__file__).parents[2] / "assets" / "noop" / "train.yaml"
@@ -138,3 +138,29 @@ def test_a_value_is_read_by_one_request_and_one_more_at_a_new_block(world: World
     world.worker.now()
     requests.pop(NEWEST, 0)
     assert requests == {"state_getStorage": 1, "state_getStorageHash": 1}
+
+
+def test_many_tasks_are_created_by_one_transaction_and_read_by_one_request(
+    world: World, requests: Counter[str]
+) -> None:
+    terms, spec = world.terms(), world.training_spec()
+    wanted = [(replace(terms, reward=terms.reward + place), spec) for place in range(20)]
+    requests.clear()
+    numbers = world.creator.create_tasks(wanted)
+    requests.pop(NEWEST, 0)
+    assert requests == {**CALL, "state_getStorage": 1}  # its events
+    requests.clear()
+    found = world.creator.records((*numbers, TaskId(999_999)))
+    requests.pop(NEWEST, 0)
+    assert requests == {"state_queryStorageAt": 1}
+    assert [(one.task.id, one.task.terms, one.spec) for one in found] == [
+        (number, *each) for number, each in zip(numbers, wanted, strict=True)
+    ]
+
+
+def test_of_many_tasks_none_is_created_where_one_breaks_a_rule(world: World) -> None:
+    terms, spec = world.terms(), world.training_spec()
+    before = world.creator.tasks_of(world.creator.account)
+    wanted = [(terms, spec), (replace(terms, reward=1), spec)]
+    refusal("TooLittleReward", lambda: world.creator.create_tasks(wanted))
+    assert world.creator.tasks_of(world.creator.account) == before

@@ -1,5 +1,6 @@
 """Recovery of interrupted submissions without paying twice, and concurrent submissions."""
 
+import secrets
 import threading
 from concurrent.futures import Future
 from contextlib import closing
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 from substrateinterface import Keypair
 
+from node_runtime.creator import task_creation
 from node_runtime.creator.submit import SubmitJournal, Submitted, submit
-from node_runtime.domain.assets import Account
+from node_runtime.domain.assets import Account, Asset, AssetKind, AssetRef, Digest, Label, Visibility
 from node_runtime.domain.task import UNIT, TaskId, TaskState
 from node_runtime.errors import ChainRefused, ChainUnavailable
 from node_runtime.ports.chain import Chain
@@ -187,3 +189,57 @@ class HeldUp:
         self.reached.set()
         assert self._until.wait(LIMIT), "the other submit didn't wait"
         return self._chain.create_objective(**named)
+
+
+def test_a_resumed_plan_that_the_chain_refuses_is_cancelled_and_refunded(
+    desk: Desk, network: str, journal: SubmitJournal
+) -> None:
+    text, treasurer = whole_round(fresh_name()), desk.chain
+    with closing(connect(network, f"//Alice//{secrets.token_hex(4)}")) as poor:
+        treasurer.pay(poor.account, 13 * UNIT)
+        with pytest.raises(KeyboardInterrupt):
+            submitted(desk, journal, text, Interrupted(poor, "create_task", KeyboardInterrupt()))
+        (begun,) = poor.tasks_of(poor.account)
+        poor.pay(treasurer.account, poor.balance(poor.account).free - UNIT)
+        with pytest.raises(ChainRefused) as refused:
+            submitted(desk, journal, text, poor)
+        found = poor.task(begun)
+        assert found is not None
+        assert (refused.value.rule, found.state, found.held) == ("TooLittleBalance", TaskState.CANCELLED, 0)
+        assert poor.balance(poor.account).held == found.held_for_spec
+        assert journal.empty
+
+
+def test_a_task_of_a_cancelled_plan_is_created_again_in_a_new_one(desk: Desk, journal: SubmitJournal) -> None:
+    text = whole_round(fresh_name())
+    interrupted(desk, journal, text, "create_task")
+    begun = desk.chain.task(max(own(desk)))
+    assert begun is not None
+    assert begun.terms.plan is not None
+    desk.worker.assign_task(begun.id)  # so that it goes on for a while
+    desk.chain.cancel_plan(begun.terms.plan, abort=False)
+    done = submitted(desk, journal, text)
+    assert done.plan not in (None, begun.terms.plan)
+
+
+def test_a_task_on_private_data_is_not_created_twice(desk: Desk, journal: SubmitJournal) -> None:
+    """The chain itself offers such a task to the data's owner."""
+    sample = AssetRef(owner=desk.worker.account, digest=Digest(secrets.token_hex(32)))
+    asset = Asset(
+        ref=sample, kind=AssetKind.DATA_SAMPLE, label=Label.TRAIN, visibility=Visibility.PRIVATE, uri="private:"
+    )
+    desk.worker.register_assets([asset])
+    text, before = TRAINING.replace("train-0, train-1", str(sample)), own(desk)
+    interrupted(desk, journal, text, "create_task")
+    submitted(desk, journal, text)
+    assert len(created(desk, before)) == 1
+
+
+def test_tasks_that_are_too_much_for_one_block_are_created_in_several(
+    desk: Desk, journal: SubmitJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_creation, "BATCH", 100)
+    before, steps = own(desk), ", ".join(map(str, range(80)))
+    done = submitted(desk, journal, TRAINING.replace("reward: 10", "reward: 0.1") + f"sweep: {{step: [{steps}]}}\n")
+    assert [task.id for task in done.tasks] == created(desk, before)
+    assert len(done.tasks) == 80
