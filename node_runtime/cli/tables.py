@@ -10,7 +10,7 @@ from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.purge import RecordsKept
 from node_runtime.creator.results import TaskResult
 from node_runtime.creator.tasks import TaskView
-from node_runtime.domain.assets import Account, ModelId, SubmissionId
+from node_runtime.domain.assets import Account, ModelId, ObjectiveId, SubmissionId
 from node_runtime.domain.document import Document, ModelOf
 from node_runtime.domain.parameters import describe_parameters
 from node_runtime.domain.task import Assignment, Submission, SubmissionState, Task, TaskId, Terms
@@ -169,11 +169,20 @@ def _facts(view: TaskView, now: int, mentions: Mentions) -> list[tuple[str, str]
     ]
     if view.document is not None:
         facts += _inputs(view.document, mentions)
+        facts += _measure(view.document, mentions)
     if view.spec is not None:
         objectives = ", ".join(map(mentions.objective, view.spec.objectives))
         facts += [("objectives", objectives)] if objectives else []
         facts += [("document", view.spec.digest)]
     return facts
+
+
+def _measure(document: Document, mentions: Mentions) -> list[tuple[str, str]]:
+    """Return whose metric a cross-validation uses: its document names the objective, which the chain doesn't record."""
+    if document.measured_by is None or document.scored_for:
+        return []
+    objective = mentions.objective(ObjectiveId(document.measured_by))
+    return [("measured by", f"metric and opener of objective {objective}; a cross-validation, never certified")]
 
 
 def _held(task: Task) -> str:

@@ -88,7 +88,7 @@ def _run_tasks(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
             ref_of=uploaded.ref,
             environment_of=uploaded.environment,
             models=[ModelOf(asset=f"{NOBODY}/{digest}") for digest in digests],
-            objective=None if spec.scored_for is None else objectives[str(spec.scored_for)],
+            objective=None if spec.measured_by is None else objectives[str(spec.measured_by)],
             rank=ranks.get(spec.name),
         )
         document = document_of(spec, resolved)
@@ -112,9 +112,9 @@ def _check_local(file: SpecFile) -> None:
                 told = f"{entry.place(*location)}: a local run can't fetch {source}"
                 raise SpecError(told, remedy="name a folder or a file of this machine instead")
     for entry, spec in file.tasks:
-        if spec.scored_for is not None and spec.scored_for not in here:
+        if spec.measured_by is not None and spec.measured_by not in here:
             raise SpecError(
-                f"{entry.place('objective')}: a local run asks no chain for the objective {spec.scored_for!r}",
+                f"{entry.place('objective')}: a local run asks no chain for the objective {spec.measured_by!r}",
                 remedy="put the objective's document into the same file",
             )
         for index, model in enumerate(spec.needed_models):

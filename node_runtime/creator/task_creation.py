@@ -63,7 +63,7 @@ class PreparedTasks:
             ref_of=self.uploaded.ref,
             environment_of=self.uploaded.environment,
             models=[_model(model, numbers, self.uploaded) for model in spec.needed_models],
-            objective=None if spec.scored_for is None else self.objectives[spec.scored_for],
+            objective=None if spec.measured_by is None else self.objectives[spec.measured_by],
             rank=self._ranks.get(spec.name),
         )
         return document_of(spec, resolved)
@@ -75,7 +75,7 @@ class PreparedTasks:
             yield tuple(spec for spec in self.specs if ranks[spec.name] == rank)
 
     def named(self, spec: TaskSpec) -> tuple[Objective, ...]:
-        return tuple(self.objectives[name] for _, name in spec.objective_names)
+        return tuple(self.objectives[name] for name in spec.recorded_objectives)
 
     def draft(self, objectives: Sequence[Objective], chain: ChainReads, store: AssetStore) -> Draft:
         """Return the transactions to price. ``objectives`` are those to create; nothing is stored."""

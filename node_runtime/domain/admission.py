@@ -1,7 +1,7 @@
 """Admission of a task: checks its stored document against the inputs the chain admitted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from node_runtime.errors import AssetUnavailable, FailureCategory, StorageError, TaskFailed
 from node_runtime.kinds import kind_of, read_document
@@ -9,7 +9,7 @@ from node_runtime.kinds.base import check_same, mismatch
 from node_runtime.ports.chain import ChainReads, Named
 from node_runtime.ports.store import AssetStore
 
-from .assets import Asset, AssetRef, Digest, ModelId, SubmissionId
+from .assets import Asset, AssetRef, Digest, ModelId, ObjectiveId, SubmissionId
 from .document import FILE_NAME, Document, ModelOf, Role, asset_ref
 from .task import Spec, Task, TaskId
 
@@ -42,16 +42,24 @@ def admitted_document(task: Task, spec: Spec, store: AssetStore) -> Document:
 def admit(document: Document, spec: Spec, chain: ChainReads) -> Admitted:
     """Read all assets and models that an `admitted_document` names, in one chain query.
 
+    An objective that the document alone names, as the measure of a cross-validation, is read by another.
     Raises `TaskFailed` (input_mismatch) for a missing model, and for an asset in a role it isn't registered for, e.g.
     a metric used as the algo, which would score itself.
     """
-    named = chain.named_by(spec)
+    named = _with_measure(document, chain.named_by(spec), chain)
     for role in document.roles():
         _check_role(role, named)
     check_admitted = kind_of(document).check_admitted
     if check_admitted is not None:
         check_admitted(document, named)
     return Admitted(assets=named.assets, models=tuple(_model_digest(model, named) for model in document.models))
+
+
+def _with_measure(document: Document, named: Named, chain: ChainReads) -> Named:
+    if document.measured_by is None or document.measured_by in named.objectives:
+        return named
+    objective = chain.objective(ObjectiveId(document.measured_by))
+    return named if objective is None else replace(named, objectives={**named.objectives, objective.id: objective})
 
 
 def _check_role(role: Role, named: Named) -> None:

@@ -23,7 +23,7 @@ MOST_IN_BUNDLE = 10_000  # files and folders, which are copied for each attempt
 # the order of the keys when written, with all others before `_LAST`; digests on chain depend on it
 _FIRST = (
     *("format", "kind", "name", "layout", "algo", "bundle", "annotation", "question", "person"),
-    *("opener", "data", "models", "metric", "objective", "rank", "parameters"),
+    *("opener", "data", "models", "metric", "objective", "metric_of", "rank", "parameters"),
 )
 _LAST = "limits"
 
@@ -115,6 +115,11 @@ class Document(DocumentPart):
     @property
     def scored_for(self) -> frozenset[int] | None:
         """The objectives that a score counts for; None for a kind without scores."""
+        return None
+
+    @property
+    def measured_by(self) -> int | None:
+        """The objective whose metric and opener it uses."""
         return None
 
     @property

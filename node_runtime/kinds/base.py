@@ -56,6 +56,16 @@ class TaskSpec(TaskPart):
         return ()
 
     @property
+    def recorded_objectives(self) -> tuple[NameOrNumber, ...]:
+        """Those of them that the chain records with the task."""
+        return tuple(name for _, name in self.objective_names)
+
+    @property
+    def measured_by(self) -> NameOrNumber | None:
+        """The objective whose metric and opener it uses."""
+        return None
+
+    @property
     def scored_for(self) -> NameOrNumber | None:
         """The objective that its score is certified for."""
         return None
@@ -106,8 +116,8 @@ class ModelTaskSpec(TaskSpec):
 class Resolved:
     """What the names in a task's YAML refer to. ``models`` are those of the spec, in its order.
 
-    ``environment_of`` maps a bundle that names no algo to the algo built from its requirements. A scoring's score is
-    certified for ``objective``. ``rank`` is its place in its plan; None outside one.
+    ``environment_of`` maps a bundle that names no algo to the algo built from its requirements. ``objective`` is the
+    one that it is `TaskSpec.measured_by`, ``rank`` its place in its plan; None outside one.
     """
 
     ref_of: RefOf

@@ -1,6 +1,8 @@
 """The kind `scoring`: an algo predicts with a model, then a metric scores the predictions (Substra's testtuple)."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from node_runtime.domain.assets import AssetKind, AssetRef, Label, ObjectiveId
 from node_runtime.domain.document import AssetKey, Document, Image, Number, Role, image_role, single_role
@@ -27,7 +29,11 @@ from node_runtime.spec.messages import Location
 
 PRED = Writable(name="pred", target=sandbox.PRED, output="pred", entry="pred", keeps=Keeps.ENTRY)
 SCORE = Writable(name="pred", target=sandbox.PRED, output=PERF, entry=PERF, keeps=Keeps.ENTRY)
-_FROM_OBJECTIVE = ("opener", "data", "label", "metrics")
+_UNLABELLED = (
+    "beside an objective they make a cross-validation, which is not certified: say so by 'label: train', or leave "
+    "'data' out to score on the objective's own samples"
+)
+_FROM_OBJECTIVE = ("opener", "metrics")
 
 
 class ScoringSpec(TaskSpec):
@@ -52,8 +58,17 @@ class ScoringSpec(TaskSpec):
         return () if self.objective is None else ((("objective",), self.objective),)
 
     @property
-    def scored_for(self) -> NameOrNumber | None:
+    def recorded_objectives(self) -> tuple[NameOrNumber, ...]:
+        return () if self.scored_for is None else (self.scored_for,)
+
+    @property
+    def measured_by(self) -> NameOrNumber | None:
         return self.objective
+
+    @property
+    def scored_for(self) -> NameOrNumber | None:
+        """The objective, unless ``data`` makes it a cross-validation."""
+        return None if self.data else self.objective
 
     def model_location(self, index: int) -> Location:  # noqa: ARG002
         return ("model",)
@@ -74,6 +89,10 @@ class ScoringSpec(TaskSpec):
             for key in _FROM_OBJECTIVE:
                 if getattr(self, key):
                     yield (key,), f"'{key}' comes with the objective; leave it out, or leave 'objective' out"
+            if self.data and self.label is None:
+                yield ("data",), _UNLABELLED
+            if self.label is not None and not self.data:
+                yield ("label",), "the objective's own samples are Test samples; name 'data', or leave 'label' out"
             return
         missing = [key for key in ("opener", "data", "metrics") if not getattr(self, key)]
         if missing:
@@ -82,12 +101,27 @@ class ScoringSpec(TaskSpec):
 
 
 class ScoringDocument(Document):
-    """With an ``objective`` the score is certified; without one it is a cross-validation on Train samples."""
+    """With an ``objective`` the score is certified; without one it is a cross-validation on Train samples.
+
+    ``metric_of`` is the objective whose metric and opener a cross-validation uses: the chain doesn't record its number,
+    but the assets.
+    """
 
     kind: Literal["scoring"] = "scoring"
     opener: AssetKey
     metric: Image
     objective: Number | None = None
+    metric_of: Number | None = None
+
+    @model_validator(mode="after")
+    def _names_one_objective(self) -> Self:
+        if self.objective is not None and self.metric_of is not None:
+            raise ValueError("a score is certified by 'objective', or a cross-validation by 'metric_of'")
+        return self
+
+    @property
+    def measured_by(self) -> int | None:
+        return self.objective if self.objective is not None else self.metric_of
 
     @property
     def scored_for(self) -> frozenset[int]:
@@ -106,7 +140,8 @@ def _compose(spec: ScoringSpec, resolved: Resolved) -> ScoringDocument:
     if objective is not None:
         metric = Image(source=str(AssetRef(owner=objective.owner, digest=objective.metric)))
         opener = str(AssetRef(owner=objective.owner, digest=objective.opener))
-        data = tuple(str(AssetRef(owner=objective.owner, digest=sample)) for sample in objective.samples)
+        own = tuple(str(AssetRef(owner=objective.owner, digest=sample)) for sample in objective.samples)
+        data = resolved.keys(spec.data) or own
     else:
         assert spec.metrics is not None  # the YAML's checks require both without an objective
         assert spec.opener is not None
@@ -118,25 +153,27 @@ def _compose(spec: ScoringSpec, resolved: Resolved) -> ScoringDocument:
         opener=opener,
         data=data,
         models=tuple(resolved.models),
-        objective=objective.id if objective is not None else None,
+        objective=objective.id if objective is not None and not spec.data else None,
+        metric_of=objective.id if objective is not None and spec.data else None,
         limits=limits_of(spec.limits),
     )
 
 
-def _check_certified(document: ScoringDocument, named: Named) -> None:
-    """Check that opener, metric and samples are the objective's, as its owner registered them."""
-    if document.objective is None:
+def _check_measure(document: ScoringDocument, named: Named) -> None:
+    """Check that opener and metric, and a certified score's samples, are the objective's, as its owner registered."""
+    if document.measured_by is None:
         return
-    objective = named.objectives.get(ObjectiveId(document.objective))
+    objective = named.objectives.get(ObjectiveId(document.measured_by))
     if objective is None:
-        raise mismatch(f"there is no objective {document.objective}")
+        raise mismatch(f"there is no objective {document.measured_by}")
     own = [str(AssetRef(owner=objective.owner, digest=digest)) for digest in (objective.metric, objective.opener)]
     if [document.metric.source, document.opener] != own:
         raise mismatch(f"metric and opener aren't those of objective {objective.id}")
-    samples = {str(AssetRef(owner=objective.owner, digest=digest)) for digest in objective.samples}
-    check_same("samples", set(document.data), samples)
+    if document.objective is not None:
+        samples = {str(AssetRef(owner=objective.owner, digest=digest)) for digest in objective.samples}
+        check_same("samples", set(document.data), samples)
     if document.metric.image or document.metric.entrypoint is not None:
-        raise mismatch("a certified score comes from the metric as it is registered, without image or entrypoint")
+        raise mismatch("an objective's metric runs as it is registered, without image or entrypoint")
 
 
 def _stages(document: ScoringDocument, inputs: Inputs) -> tuple[Stage, ...]:
@@ -198,5 +235,5 @@ KIND = TaskKind(
     compose=_compose,
     layouts={"sandbox": _stages},
     may_leave_node=frozenset({PERF}),
-    check_admitted=_check_certified,
+    check_admitted=_check_measure,
 )

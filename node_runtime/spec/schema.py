@@ -36,7 +36,7 @@ MEANING = {
     "metrics": "A folder with a Dockerfile: the program that scores predictions, without an objective.",
     "model": "The model to score: {task: name or number}, {submission: number}, or a file or folder.",
     "models": "Input models: {task: name or number}, {submission: number}, or a file or folder each.",
-    "objective": "The objective, by name or number, that the score is certified for.",
+    "objective": "The objective, by name or number, that the score is certified for; beside data, whose metric it is.",
     "objectives": "Objectives, by name or number, that the model may be certified for.",
     "opener": "A Python file or package with which the programs read the data samples.",
     "parameters": "Values that the program reads from parameters.json.",

@@ -44,7 +44,8 @@ def test_a_stored_document_is_read_whole_into_its_kinds_variant(commit: str, kin
 def test_the_same_yaml_makes_the_very_bytes_that_it_made_before(kind: str, tmp_path: Path) -> None:
     shutil.copytree(FILES, tmp_path, dirs_exist_ok=True)
     made = documents(Path(shutil.copy(EXAMPLES / f"{kind}.yaml", tmp_path / "task.yaml")))
-    assert made == stored("1f34890")[kind]
+    before = stored("1f34890")[kind]
+    assert {name: made[name] for name in before} == before
 
 
 def test_a_document_read_and_written_keeps_its_digest(tmp_path: Path) -> None:
