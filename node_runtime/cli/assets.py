@@ -1,4 +1,4 @@
-"""Commands for assets and objectives."""
+"""Commands for assets: add, move, list, show, fetch."""
 
 import sys
 from pathlib import Path
@@ -11,37 +11,31 @@ from node_runtime.cli.session import (
     ChainOption,
     JsonOption,
     KeyOption,
+    OwnerOption,
     StorageOption,
     open_account,
     open_session,
     open_storing_session,
     read_key,
+    read_owner,
 )
-from node_runtime.creator.mentions import Mentions
-from node_runtime.creator.models import leaderboard
 from node_runtime.creator.reading import fetch_asset, view_asset
-from node_runtime.creator.submit import SubmitJournal, create_objective
 from node_runtime.creator.upload import add_asset
-from node_runtime.domain.assets import Account, AssetKind, AssetRef, Label, ObjectiveId, Visibility
-from node_runtime.domain.units import plain, size
+from node_runtime.domain.assets import Account, AssetKind, AssetRef, Label, Visibility
+from node_runtime.domain.units import size
 from node_runtime.errors import InputError
 from node_runtime.ports.chain import ChainReads
-from node_runtime.spec.fields import read_account
-from node_runtime.spec.read import read_specs
 
 from .lazy_group import HelpedCommand, example
-from .leaderboard import print_leaderboard
-from .output import counted, line, one_of, print_json, progress, render, require_consent, table
+from .output import counted, line, one_of, print_json, render, require_consent, table
 from .reading import print_asset
 
 LARGE = 1 << 30  # bytes, from which on a fetch is confirmed
 
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help=KEY_HELP)]
-OwnerOption = Annotated[str | None, typer.Option(help="Another account's (default: yours)")]
 
 
 asset = typer.Typer(help="Assets: data samples, openers, algos, metrics, models.", no_args_is_help=True)
-objective = typer.Typer(help="Objectives: what models are measured by.", no_args_is_help=True)
 
 
 @asset.command("add", cls=HelpedCommand, epilog=example("asset add data/train-0 --kind data_sample --label train"))
@@ -92,7 +86,7 @@ def asset_list(
 ) -> None:
     """List registered assets."""
     session = open_session(chain, key, storage)
-    every = session.chain.assets_of(_owner(owner, session.chain.account))
+    every = session.chain.assets_of(read_owner(owner, session.chain.account))
     found = sorted(
         (one for one in every if kind is None or one.kind is kind), key=lambda one: (one.kind, one.ref.digest)
     )
@@ -148,87 +142,5 @@ def asset_fetch(
     line(f"{folder}: {size(view.size)} in {counted(len(view.files or ()), 'file')}", style="green")
 
 
-@objective.command("create", cls=HelpedCommand, epilog=example("objective create task.yaml"))
-def objective_create(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A YAML with a document of kind objective.")],
-    as_json: JsonOption = False,
-    chain: ChainOption = None,
-    key: KeyOption = None,
-    storage: StorageOption = None,
-) -> None:
-    """Create the objectives of a file, without its tasks."""
-    read = read_specs(file)
-    if not read.objectives:
-        raise InputError(
-            f"{file} has no document of kind objective", remedy="write one, e.g. that of 'node-runtime new plan FOLDER'"
-        )
-    session = open_storing_session(chain, key, storage)
-    say = progress(quiet=as_json)
-    journal = SubmitJournal.of(session.url, session.chain.account)
-    created = [
-        create_objective(spec, read, session.chain, session.store, say=say, journal=journal) for spec in read.objectives
-    ]
-    if as_json:
-        print_json(created)
-
-
-@objective.command("list", cls=HelpedCommand, epilog=example("objective list"))
-def objective_list(
-    owner: OwnerOption = None,
-    as_json: JsonOption = False,
-    chain: ChainOption = None,
-    key: KeyOption = None,
-    storage: StorageOption = None,
-) -> None:
-    """List objectives."""
-    session = open_session(chain, key, storage)
-    found = session.chain.objectives_of(_owner(owner, session.chain.account))
-    if as_json:
-        print_json(found)
-        return
-    if not found:
-        line("no objectives; create one with 'node-runtime objective create FILE'")
-        return
-    shown = table("objective", "name", "better", "tolerance", "samples", right=("objective", "samples"))
-    for one in found:
-        shown.add_row(str(one.id), one.name, one.direction, plain(one.tolerance), str(len(one.samples)))
-    render(shown)
-
-
-@objective.command("leaderboard", cls=HelpedCommand, epilog=example("objective leaderboard 1"))
-def objective_leaderboard(
-    number: Annotated[int, typer.Argument(metavar="OBJECTIVE", min=1, help="The objective's number.")],
-    as_json: JsonOption = False,
-    chain: ChainOption = None,
-    key: KeyOption = None,
-    storage: StorageOption = None,
-) -> None:
-    """Rank models by their certified scores: for each the highest voucher, how many scores, and their range.
-
-    Scores by accounts that made or paid for the model, or one of its
-    ancestors, are listed last as 'own', without a rank: null in the JSON.
-    """
-    session = open_session(chain, key, storage)
-    found = session.chain.objective(ObjectiveId(number))
-    if found is None:
-        raise InputError(f"there is no objective {number}", remedy="see 'node-runtime objective list'")
-    places = leaderboard(session.chain.scores(found.id), found.direction)
-    if as_json:
-        print_json(places)
-    elif places:
-        print_leaderboard(found, places, Mentions(session.chain, session.store))
-    else:
-        line(f"objective {number} {found.name} has no certified score yet")
-
-
 def _ref(text: str, chain: ChainReads, own: Account) -> AssetRef:
     return read_key(text, own, lambda: (one.ref for one in chain.assets_of(own)), listing="node-runtime asset list")
-
-
-def _owner(named: str | None, own: Account) -> Account:
-    if named is None:
-        return own
-    try:
-        return read_account(named)
-    except ValueError as error:
-        raise InputError(f"--owner: {error}") from None

@@ -125,6 +125,12 @@ CREATORS = (
         example="results 12",
     ),
     Listed(
+        "compare",
+        "comparison:compare",
+        "Compare results: the numbers of each perf.json, side by side.",
+        example="compare 12 13 14/7",
+    ),
+    Listed(
         "logs",
         "results:logs",
         "Print the logs of a task's containers, of results and of failed attempts; with -f as they come.",
@@ -192,7 +198,7 @@ CREATORS = (
     ),
     Listed(
         "objective",
-        "assets:objective",
+        "objectives:objective",
         "Objectives: what models are measured by.",
         example="objective list",
     ),

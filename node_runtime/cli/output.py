@@ -19,7 +19,7 @@ from rich.text import Text
 from node_runtime.domain.task import SubmissionState, TaskState
 from node_runtime.platform.printable import json_text, many_lines, one_line, split_cut_style, without_styles
 
-from .exact_json import exact_json
+from .formats import csv_text, exact_json
 from .listing import Table, break_text
 
 
@@ -300,3 +300,8 @@ def facts(pairs: Iterable[tuple[str, str]], *, marks: Mapping[str, str] | None =
 def print_json(value: object) -> None:
     """Print dataclasses and models as JSON: amounts in base units, times in ms, scores with all digits."""
     sys.stdout.write(json_text(exact_json(value)) + "\n")
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table as CSV: scores with all digits, nothing for None."""
+    sys.stdout.write(csv_text(columns, rows))

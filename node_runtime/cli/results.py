@@ -109,7 +109,7 @@ def fetch(
     number, submission = read_which(which, None)
     session = open_session(chain, key, storage)
     view = view_task(session.chain, session.store, number)
-    chosen = _chosen(view, submission)
+    chosen = chosen_result(view, submission)
     target = folder or Path(f"task-{number}")
     for path in fetch_result(chosen, session.store, target):
         line(f"{path}{'/' if path.is_dir() else ''}", whole=True)
@@ -170,7 +170,7 @@ def _stay(names: Sequence[str]) -> str:
     return f"{' and '.join(names)} stayed with the worker, whose own data the task used"
 
 
-def _chosen(view: TaskView, number: SubmissionId | None) -> Submission:
+def chosen_result(view: TaskView, number: SubmissionId | None) -> Submission:
     """Return the named submission, else the latest accepted, else the latest under review."""
     task, every = view.task, view.submissions
     if number is not None:

@@ -20,7 +20,7 @@ from node_runtime.localnet.record import NetworkFile
 from node_runtime.platform.printable import Say
 from node_runtime.ports.chain import Chain
 from node_runtime.ports.store import AssetStore
-from node_runtime.spec.fields import read_asset
+from node_runtime.spec.fields import read_account, read_asset
 from node_runtime.stores import existing_store, open_store
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ JsonOption = Annotated[
         help="Print JSON: amounts in base units (10⁻¹² UNIT), moments in ms, sizes in bytes, scores with all digits.",
     ),
 ]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV, with all digits and whole accounts.")]
+OwnerOption = Annotated[str | None, typer.Option(help="Another account's (default: yours)")]
 _NAME = re.compile(r"[A-Za-z]+")
 _CACHE = 20 << 30  # bytes of inputs that `run` keeps
 
@@ -232,6 +234,22 @@ def read_key(text: str, own: Account, refs: Callable[[], Iterable[AssetRef]], *,
         return read_asset(text if "/" in text else f"{own}/{text}")
     except ValueError as error:
         raise InputError(f"KEY: {error}", remedy=remedy) from None
+
+
+def read_owner(named: str | None, own: Account) -> Account:
+    """Return the account of an `OwnerOption`. Raises `InputError`."""
+    if named is None:
+        return own
+    try:
+        return read_account(named)
+    except ValueError as error:
+        raise InputError(f"--owner: {error}") from None
+
+
+def check_formats(*, as_json: bool, as_csv: bool) -> None:
+    """Raise `InputError` where two formats are wanted."""
+    if as_json and as_csv:
+        raise InputError("--json and --csv are two formats", remedy="leave one of the two out")
 
 
 TaskArgument = Annotated[int, typer.Argument(metavar="TASK", parser=read_task, help="The task's number.")]

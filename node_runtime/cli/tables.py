@@ -13,7 +13,7 @@ from node_runtime.creator.tasks import TaskView
 from node_runtime.domain.assets import Account, ModelId, ObjectiveId, SubmissionId
 from node_runtime.domain.document import Document, ModelOf
 from node_runtime.domain.parameters import describe_parameters
-from node_runtime.domain.task import Assignment, Submission, SubmissionState, Task, TaskId, Terms
+from node_runtime.domain.task import Assignment, Score, Submission, SubmissionState, Task, TaskId, Terms
 from node_runtime.domain.units import amount, duration, moment, number, since, size
 from node_runtime.errors import HostError, StorageError
 from node_runtime.ports.store import AssetStore
@@ -125,8 +125,12 @@ def result_table(results: Sequence[TaskResult]) -> Table:
 
 def _counts(one: Submission) -> str:
     if one.score is not None:
-        return f"{one.score.standing.replace('_', ' ')}, {one.score.voucher}"
+        return counts_as(one.score)
     return "decided when it is accepted" if one.result.perfs and one.state is SubmissionState.UNDER_REVIEW else ""
+
+
+def counts_as(score: Score) -> str:
+    return f"{score.standing.replace('_', ' ')}, {score.voucher}"
 
 
 def _status(one: Submission) -> Text:

@@ -73,7 +73,7 @@ class TaskResult:
 
 def list_task_results(chain: ChainReads, store: AssetStore, task: TaskId) -> tuple[TaskResult, ...]:
     """Return all results of the task, oldest first."""
-    return tuple(_result(submission, store) for submission in chain.submissions(task))
+    return tuple(read_result(submission, store) for submission in chain.submissions(task))
 
 
 def read_document(submission: Submission, store: AssetStore) -> ResultDocument:
@@ -147,7 +147,8 @@ def _fetch_all(submission: Submission, document: ResultDocument, store: AssetSto
     _fetch_flat(store, submission.result.digest, folder / FILE_NAME)
 
 
-def _result(submission: Submission, store: AssetStore) -> TaskResult:
+def read_result(submission: Submission, store: AssetStore) -> TaskResult:
+    """Return a submission with its result.json, or with the reason why there is none."""
     try:
         return TaskResult(submission=submission, document=read_document(submission, store))
     except NodeRuntimeError as error:

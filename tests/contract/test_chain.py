@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from substrateinterface import Keypair, SubstrateInterface
 
+from node_runtime.creator.leaderboard import leaderboard
 from node_runtime.creator.mentions import Mentions
-from node_runtime.creator.models import leaderboard
 from node_runtime.devnet.sealing import wall_clock
 from node_runtime.domain.assets import (
     Account,
     AssetKind,
     AssetRef,
-    Direction,
     ModelId,
     ObjectiveId,
     SubmissionId,
@@ -170,7 +169,9 @@ def test_a_certified_score_names_its_voucher(world: World) -> None:
         submission, ModelId(submission=model), score, Voucher.INDEPENDENT
     )  # fmt: skip
     assert (kept.scorer, kept.payer) == (world.other.account, world.creator.account)
-    places = leaderboard(world.creator.scores(objective), Direction.HIGHER)
+    known = world.creator.objective(objective)
+    assert known is not None
+    places = leaderboard(world.creator.scores(objective), known)
     assert Mentions(world.creator, MemoryStore()).task_of(places[0].model) == training
 
 

@@ -48,7 +48,7 @@ def test_a_lineage_walks_named_models_and_bytes_that_their_maker_registered_anew
     bundle = registered(world.worker, digest, AssetKind.BUNDLE)
     _, third, _ = trained(world, bundle, models=(second,))
 
-    found = lineage_of(world.other, third)
+    found = lineage_of(world.other.model, third)
     assert found.complete
     assert [model.id for model in found.models] == [third, second, first]
     assert set(found.models[0].parents) == {second, first}
@@ -91,4 +91,4 @@ def test_bytes_are_found_by_their_digest_as_models_and_as_an_objectives_samples(
 
 
 def test_an_asset_other_than_a_model_has_no_lineage(world: World) -> None:
-    assert lineage_of(world.other, ModelId(submission=SubmissionId(9999))).models == ()
+    assert lineage_of(world.other.model, ModelId(submission=SubmissionId(9999))).models == ()

@@ -4,9 +4,10 @@ from decimal import Decimal
 
 import pytest
 
+from node_runtime.creator.leaderboard import read_board
 from node_runtime.creator.terms import chain_spec
 from node_runtime.domain.admission import admit, admitted_document
-from node_runtime.domain.assets import Objective
+from node_runtime.domain.assets import ModelId, Objective
 from node_runtime.domain.document import Document, Image
 from node_runtime.domain.task import Perf, Result, Standing, Submission, TaskId
 from node_runtime.errors import FailureCategory, NodeRuntimeError, TaskFailed
@@ -53,7 +54,7 @@ def document_of(desk: Desk, number: TaskId) -> Document:
 
 
 def test_it_uses_the_objectives_metric_and_opener_and_is_never_certified(desk: Desk, nrt: Nrt) -> None:
-    objective, _, scoring = cross_validated(desk)
+    objective, training, scoring = cross_validated(desk)
     document = document_of(desk, scoring)
     assert isinstance(document, ScoringDocument)
     assert (document.objective, document.metric_of) == (None, objective.id)
@@ -65,6 +66,14 @@ def test_it_uses_the_objectives_metric_and_opener_and_is_never_certified(desk: D
     assert desk.chain.scores(objective.id) == ()
     shown = " ".join(nrt("show", str(scoring)).stdout.split())
     assert f"metric and opener of objective {objective.id} {objective.name}; a cross-validation" in shown
+    board = read_board(objective, desk.chain, desk.store)
+    assert board.entries == ()
+    (beside,) = board.cross_validations
+    (model,) = desk.chain.submissions(training)
+    assert (beside.task, beside.model, beside.value) == (scoring, ModelId(submission=model.id), Decimal("0.25"))
+    listed = nrt("objective", "show", objective.name).stdout
+    assert "no certified score yet" in listed
+    assert "cross-validations are never ranked" in listed
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """What is listed of scores and of the tasks, models and objectives that belong to them."""
 
+import csv
+import io
 import re
 from decimal import Decimal
 
+from node_runtime.cli.output import short
 from node_runtime.domain.assets import ObjectiveId
 from node_runtime.domain.task import Perf, Result, TaskId
 from node_runtime.stores.local import LocalStore
@@ -37,13 +40,20 @@ def rows(text: str) -> list[str]:
 def test_a_score_of_the_models_own_maker_is_listed_without_a_rank(desk: Desk, nrt: Nrt) -> None:
     objective, training, _ = scored(desk, "0.5")
     (model,) = desk.chain.submissions(training)
-    head, place, better, own = rows(nrt("objective", "leaderboard", str(objective)).stdout)
-    assert head == "rank  task  name  model  voucher  score"
-    assert place == f"–  {training}  first  {model.id}  own  0.5000"
-    assert better == "higher is better; 'node-runtime show TASK' tells a model's making"
-    assert own.startswith("own scores have no rank: ")
-    (listed,) = parsed(nrt("objective", "leaderboard", str(objective), "--json"))
-    assert (listed["rank"], listed["voucher"], listed["median"]) == (None, "own", 0.5)
+    shown = rows(nrt("objective", "show", str(objective)).stdout)
+    bob, alice = short(desk.worker.account), short(desk.chain.account)
+    assert "rank  task  name  model  voucher  score  by" in shown
+    assert f"–  {training}  first  {model.id}  own  0.5000  {bob}" in shown
+    assert f"model {model.id}: made by {bob}, paid for by {alice}; inputs of {alice}" in shown
+    assert any(row.startswith("own scores have no rank: ") for row in shown)
+    (entry,) = parsed(nrt("objective", "show", str(objective), "--json"))["entries"]
+    place = entry["place"]
+    assert (place["rank"], place["voucher"], place["median"]) == (None, "own", 0.5)
+    assert (place["scorers"], entry["making"]["input_owners"]) == ([desk.worker.account], [desk.chain.account])
+    (line,) = csv.DictReader(io.StringIO(nrt("objective", "show", str(objective), "--csv").stdout))
+    assert (line["standing"], line["rank"], line["median"], line["payers"]) == (
+        "certified", "", "0.5", desk.chain.account
+    )  # fmt: skip
 
 
 def test_tables_that_round_scores_say_where_all_digits_are(desk: Desk, nrt: Nrt) -> None:
@@ -52,7 +62,7 @@ def test_tables_that_round_scores_say_where_all_digits_are(desk: Desk, nrt: Nrt)
         ("list", "--objective", str(objective)),
         ("show", str(scoring)),
         ("results", str(scoring)),
-        ("objective", "leaderboard", str(objective)),
+        ("objective", "show", str(objective)),
     ]
     for command in rounding:
         shown = nrt(*command).stdout
@@ -82,3 +92,20 @@ def test_show_names_the_tasks_models_and_objectives_that_it_mentions(desk: Desk,
     LocalStore(elsewhere := desk.folder.parent / "elsewhere")
     unnamed = rows(nrt("show", str(task.id), NODE_RUNTIME_STORAGE=str(elsewhere)).stdout)
     assert f"made from model {model.id} of task {training}" in unnamed
+
+
+def test_results_are_compared_by_their_numbers_side_by_side(desk: Desk, nrt: Nrt) -> None:
+    _, training, first = scored(desk, "0.5")
+    _, _, second = scored(desk, EXACT)
+    results = [f"{task}/{desk.chain.submissions(task)[-1].id}" for task in (first, second)]
+    shown = rows(nrt("compare", str(first), results[1]).stdout)
+    assert shown[1:3] == [f"{one}  second  {short(desk.worker.account)}  certified, own" for one in results]
+    assert shown[4:6] == [f"number  {results[0]}  {results[1]}", "all  0.5000  0.1235"]
+    listed = parsed(nrt("compare", str(first), str(second), "--json"))
+    assert [one["numbers"]["all"] for one in listed] == [0.5, float(EXACT)]
+    lines = list(csv.DictReader(io.StringIO(nrt("compare", *results, "--csv").stdout)))
+    assert [(one["name"], one["standing"], one["all"]) for one in lines] == [
+        ("second", "certified", "0.5"), ("second", "certified", EXACT)
+    ]  # fmt: skip
+    refused = nrt("compare", str(first), str(training))
+    assert (refused.returncode, "whose results have no numbers" in refused.stderr) == (2, True)

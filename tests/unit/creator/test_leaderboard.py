@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from node_runtime.creator.models import Place, leaderboard
-from node_runtime.domain.assets import Account, Direction, ModelId, ObjectiveId, SubmissionId
+from node_runtime.creator.leaderboard import Place, leaderboard
+from node_runtime.domain.assets import Account, Digest, Direction, ModelId, Objective, ObjectiveId, SubmissionId
 from node_runtime.domain.task import CertifiedScore, Voucher
 
 FIRST, SECOND, THIRD = (ModelId(submission=SubmissionId(number)) for number in (1, 2, 3))
@@ -26,7 +26,29 @@ def score(model: ModelId, voucher: Voucher, value: str) -> CertifiedScore:
 
 def place(rank: int | None, model: ModelId, voucher: Voucher, *values: str) -> Place:
     least, median, most = map(Decimal, values[-3:])
-    return Place(rank=rank, model=model, voucher=voucher, count=int(values[0]), least=least, median=median, most=most)
+    return Place(
+        rank=rank,
+        model=model,
+        voucher=voucher,
+        count=int(values[0]),
+        least=least,
+        median=median,
+        most=most,
+        scorers=(Account("5Bob"),),
+    )
+
+
+def objective(direction: Direction, tolerance: str = "0") -> Objective:
+    return Objective(
+        id=ObjectiveId(1),
+        owner=Account("5Alice"),
+        name="digits",
+        metric=Digest("a" * 64),
+        opener=Digest("b" * 64),
+        direction=direction,
+        tolerance=Decimal(tolerance),
+        samples=(Digest("c" * 64),),
+    )
 
 
 SCORES = (
@@ -47,17 +69,33 @@ def test_each_model_is_ranked_by_its_highest_voucher_with_the_range_of_those_sco
     first = place(1 if higher else 2, FIRST, Voucher.INDEPENDENT, "3", "0.2", "0.9", "0.99")
     second = place(2 if higher else 1, SECOND, Voucher.OWNER, "2", "0.5", "0.5", "0.6")
     ranked = (first, second) if higher else (second, first)
-    assert leaderboard(SCORES, direction)[:2] == leaderboard(SCORES[::-1], direction)[:2] == ranked
+    assert (
+        leaderboard(SCORES, objective(direction))[:2] == leaderboard(SCORES[::-1], objective(direction))[:2] == ranked
+    )
 
 
 @pytest.mark.parametrize("direction", Direction)
 def test_scores_that_a_models_makers_vouch_for_follow_without_a_rank(direction: Direction) -> None:
-    own = leaderboard((*SCORES, score(SECOND, Voucher.OWN, "0.5")), direction)[2:]
+    own = leaderboard((*SCORES, score(SECOND, Voucher.OWN, "0.5")), objective(direction))[2:]
     ones = [place(None, model, Voucher.OWN, "1", "1", "1", "1") for model in (FIRST, THIRD)]
     half = place(None, SECOND, Voucher.OWN, "1", "0.5", "0.5", "0.5")
     assert own == ((*ones, half) if direction is Direction.HIGHER else (half, *ones))
 
 
 def test_a_committee_takes_precedence_over_other_vouchers() -> None:
-    first, *_ = leaderboard((*SCORES[:3], score(FIRST, Voucher.COMMITTEE, "0.1")), Direction.HIGHER)
+    first, *_ = leaderboard((*SCORES[:3], score(FIRST, Voucher.COMMITTEE, "0.1")), objective(Direction.HIGHER))
     assert first == place(1, FIRST, Voucher.COMMITTEE, "1", "0.1", "0.1", "0.1")
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "ranks"), [("0", [1, 2, 3]), ("0.01", [1, 1, 3]), ("0.015", [1, 1, 3]), ("0.02", [1, 1, 1])]
+)
+def test_models_within_the_tolerance_of_the_first_of_a_rank_share_it(tolerance: str, ranks: list[int]) -> None:
+    scores = [
+        score(FIRST, Voucher.OWNER, "0.90"),
+        score(SECOND, Voucher.OWNER, "0.89"),
+        score(THIRD, Voucher.OWNER, "0.88"),
+    ]
+    assert [one.rank for one in leaderboard(scores, objective(Direction.HIGHER, tolerance))] == ranks
+    lower = leaderboard(scores, objective(Direction.LOWER, tolerance))
+    assert ([one.rank for one in lower], lower[0].model) == (ranks, THIRD)

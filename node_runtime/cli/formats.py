@@ -1,7 +1,10 @@
-"""JSON of dataclasses and models, with decimals in full precision."""
+"""JSON and CSV for other programs, with decimals in full precision."""
 
+import csv
+import io
 import re
 import secrets
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 
@@ -9,6 +12,9 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from node_runtime.domain.units import plain
+from node_runtime.platform.printable import one_line
+
+_FORMULA = ("=", "+", "-", "@")
 
 
 def exact_json(value: object) -> str:
@@ -31,3 +37,23 @@ def _marked(value: object, mark: str) -> object:
     if isinstance(value, list | tuple):
         return [_marked(member, mark) for member in value]
     return value
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table as CSV with a head; text that is a formula to spreadsheets gets an apostrophe before it."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return written.getvalue()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return plain(value)
+    if not isinstance(value, str):
+        return str(value)
+    text = one_line(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from pydantic import BaseModel
 
-from node_runtime.cli.exact_json import exact_json
+from node_runtime.cli.formats import csv_text, exact_json
 from node_runtime.cli.output import print_json
 from node_runtime.domain.task import Standing
 
@@ -49,3 +49,12 @@ def test_json_output_is_exact_and_escapes_untrusted_text(capsys: pytest.CaptureF
     assert "\x9b" not in printed
     assert "\u202e" not in printed
     assert json.loads(printed)["name"] == "a\x9bb\u202ec"
+
+
+def test_csv_has_all_digits_and_no_formula() -> None:
+    rows = [(Decimal("-0.123456789012345678"), None, "=1+1"), (1, "a,b", "two\nlines \x1b[2J")]
+    assert csv_text(("score", "rank", "name"), rows).splitlines() == [
+        "score,rank,name",
+        "-0.123456789012345678,,'=1+1",
+        '1,"a,b",two\\nlines \\x1b[2J',
+    ]

@@ -1,0 +1,88 @@
+"""Command compare: the numbers of results, side by side."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Annotated
+
+import typer
+
+from node_runtime.cli.session import ChainOption, CsvOption, JsonOption, KeyOption, StorageOption, open_session
+from node_runtime.creator.comparison import Measured, measure, number_names
+from node_runtime.creator.tasks import view_task
+from node_runtime.domain.units import plain
+
+from .output import line, print_csv, print_json, render, short, table
+from .results import chosen_result
+from .scores import note_rounding, rounded
+from .session import check_formats, read_which
+from .tables import counts_as
+
+_CSV_COLUMNS = ("task", "submission", "name", "worker", "standing", "voucher")
+
+
+def compare(
+    tasks: Annotated[
+        list[str],
+        typer.Argument(metavar="TASK[/SUBMISSION]", help="A task's newest result that stands, or e.g. 12/3."),
+    ],
+    as_json: JsonOption = False,
+    as_csv: CsvOption = False,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Compare results: the numbers of each perf.json, side by side.
+
+    The score is 'all'. The CSV has a row for each result.
+    """
+    check_formats(as_json=as_json, as_csv=as_csv)
+    wanted = [read_which(which, None) for which in tasks]
+    session = open_session(chain, key, storage)
+    every = []
+    for task, submission in dict.fromkeys(wanted):
+        view = view_task(session.chain, session.store, task)
+        every.append(measure(view, chosen_result(view, submission), session.store))
+    if as_json:
+        print_json(every)
+    elif as_csv:
+        print_csv((*_CSV_COLUMNS, *number_names(every)), _csv_rows(every))
+    else:
+        _print(every)
+
+
+def _csv_rows(every: Sequence[Measured]) -> Iterator[tuple[object, ...]]:
+    for one in every:
+        decided = (one.score.standing, one.score.voucher) if one.score is not None else (None, None)
+        numbers = (one.numbers.get(name) for name in number_names(every))
+        yield (one.task, one.submission, one.name, one.worker, *decided, *numbers)
+
+
+def _print(every: Sequence[Measured]) -> None:
+    """Print who measured what, then a row for each number and a column for each result."""
+    results = table("result", "name", "by", "counts as", whole=("result", "by"))
+    for one in every:
+        results.add_row(
+            _which(one), one.name, short(one.worker), counts_as(one.score) if one.score is not None else "not accepted"
+        )
+    render(results)
+    line("")
+    heads = tuple(map(_which, every))
+    made = table("number", *heads, right=heads)
+    for name in number_names(every):
+        made.add_row(name, *(_shown(one.numbers.get(name)) for one in every))
+    render(made)
+    values = [value for one in every for value in one.numbers.values()]
+    note_rounding(value for value in values if value != value.to_integral_value())
+    for one in every:
+        if one.trouble:
+            line(f"result {_which(one)}: {one.trouble}", style="yellow")
+
+
+def _which(one: Measured) -> str:
+    return f"{one.task}/{one.submission}"
+
+
+def _shown(value: Decimal | None) -> str:
+    if value is None:
+        return ""
+    return plain(value) if value == value.to_integral_value() else rounded(value)
