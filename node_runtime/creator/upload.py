@@ -5,8 +5,8 @@ running task has no network; see `bundle_image`.
 """
 
 import hashlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from node_runtime.domain.assets import (
@@ -21,12 +21,13 @@ from node_runtime.domain.assets import (
     Visibility,
 )
 from node_runtime.errors import ChainRefused, InputError, SpecError
+from node_runtime.platform.archive import ArchiveRefused
 from node_runtime.platform.printable import Say
 from node_runtime.ports.chain import CreatorCalls
 from node_runtime.ports.store import AssetStore
 from node_runtime.spec.common import AssetSpec, ObjectiveSpec
-from node_runtime.spec.fields import Source
-from node_runtime.spec.own_files import included_in, own_files
+from node_runtime.spec.fields import Source, check_image
+from node_runtime.spec.own_files import IMAGES, image_folder, included_in, own_files
 from node_runtime.spec.read import SpecFile
 from node_runtime.stores.tree.walk import manifest_of
 
@@ -45,11 +46,18 @@ def digest_of_own_files(path: Path, kind: AssetKind) -> Digest:
         return manifest_of(folder).digest
 
 
-def _own(path: Path, kind: AssetKind) -> AbstractContextManager[Path]:
-    try:
-        return own_files(path, included_in(path, kind))
-    except ValueError as error:
-        raise InputError(f"{path / '.dockerignore'}: {error}", remedy="write it in UTF-8, a pattern a line") from error
+@contextmanager
+def _own(path: Path, kind: AssetKind) -> Iterator[Path]:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(image_folder(path)) if kind in IMAGES else path
+            included = included_in(folder, kind)
+        except ArchiveRefused as refused:
+            raise InputError(str(refused)) from refused
+        except ValueError as error:
+            told = f"{path / '.dockerignore'}: {error}"
+            raise InputError(told, remedy="write it in UTF-8, a pattern a line") from error
+        yield stack.enter_context(own_files(folder, included))
 
 
 class Uploaded:
@@ -178,10 +186,8 @@ def add_asset(
         )
     if not path.exists():
         raise InputError(f"{path} doesn't exist", remedy="name a file or folder")
-    if kind in (AssetKind.ALGO, AssetKind.METRIC) and not (path / "Dockerfile").is_file():
-        raise InputError(f"{path} has no Dockerfile", remedy="put one into the folder: the image is built from it")
-    if kind in (AssetKind.ALGO, AssetKind.METRIC):
-        _check_dockerfile(path / "Dockerfile")
+    if kind in IMAGES:
+        _check_image(path)
     ref = AssetRef(owner=chain.account, digest=put_own_files(path, kind, store))
     say(f"stored {path} as {ref.digest}")
     uploaded = Uploaded()
@@ -192,10 +198,8 @@ def add_asset(
     return asset
 
 
-def _check_dockerfile(path: Path) -> None:
-    from node_runtime.engines.docker.dockerfile import check_dockerfile  # slow to import, and rarely needed
-
+def _check_image(path: Path) -> None:
     try:
-        check_dockerfile(path)
+        check_image(path)
     except ValueError as error:
-        raise InputError(f"{path}: {error}", remedy="mend it; a registered folder stays as it is") from error
+        raise InputError(str(error), remedy="mend it; what is registered stays as it is") from error

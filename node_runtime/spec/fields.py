@@ -32,9 +32,11 @@ from node_runtime.domain.units import (
     read_duration,
     read_size,
 )
+from node_runtime.platform.archive import is_archive
 
 from .bounds import packaged_bounds
 from .folders import folder_faults
+from .own_files import image_folder, included_in
 
 _ASSET_KEY = re.compile(r"([1-9A-HJ-NP-Za-km-z]{40,60})/([0-9a-f]{64})")
 _LONGEST_NAME = packaged_bounds().max_name  # characters, of one byte each
@@ -155,17 +157,30 @@ def _unfit(check: Callable[[Path], None], path: Path) -> Iterator[str]:
         yield str(error)
 
 
-def _image_folder(path: Path) -> None:
-    if not path.is_dir():
-        raise ValueError(f"{path} is a file; name a folder with a Dockerfile")
-    if not (path / "Dockerfile").is_file():
-        raise ValueError(f"{path} has no Dockerfile; put one into the folder")
+def check_image(path: Path) -> None:
+    """Raise `ValueError` unless an image can be built from the folder or archive, judged by its Dockerfile's text."""
+    if not path.is_dir() and not is_archive(path):
+        raise ValueError(f"{path} is a file; name a folder with a Dockerfile, or a zip, tar or tar.gz of one")
+    with image_folder(path) as folder:
+        _check_dockerfile(path, folder)
+
+
+def _check_dockerfile(path: Path, folder: Path) -> None:
     from node_runtime.engines.docker.dockerfile import check_dockerfile  # slow to import, and only creators need it
 
+    if not (folder / "Dockerfile").is_file():
+        below = next(folder.glob("*/Dockerfile"), None) if folder != path else None
+        if below is None:
+            raise ValueError(f"{path} has no Dockerfile; put one into the folder")
+        raise ValueError(
+            f"{path} has no Dockerfile at its top, but in {below.parent.name}/; pack that folder's content alone"
+        )
     try:
-        check_dockerfile(path / "Dockerfile")
+        check_dockerfile(folder / "Dockerfile")
     except ValueError as error:
         raise ValueError(f"{path / 'Dockerfile'}: {error}") from error
+    if folder != path:
+        included_in(folder, AssetKind.ALGO)
 
 
 def _bundle(path: Path) -> None:
@@ -250,7 +265,7 @@ Size = Annotated[int, BeforeValidator(_in_words(read_size, "256MiB or 1GiB"), js
 """Bytes."""
 AccountAddress = Annotated[Account, PlainValidator(read_account, json_schema_input_type=_Address)]
 ImageFolder = Annotated[
-    Source, PlainValidator(_checked(_image_folder, AssetKind.ALGO), json_schema_input_type=_Place), _AS_TEXT
+    Source, PlainValidator(_checked(check_image, AssetKind.ALGO), json_schema_input_type=_Place), _AS_TEXT
 ]
 BundleFolder = Annotated[
     Source, PlainValidator(_checked(_bundle, AssetKind.BUNDLE), json_schema_input_type=_Place), _AS_TEXT

@@ -12,12 +12,30 @@ from pathlib import Path
 
 from node_runtime.domain.assets import AssetKind
 from node_runtime.engines.docker.dockerignore import IGNORE_FILE, is_excluded, read_patterns_of
+from node_runtime.platform.archive import ArchiveRefused, is_archive, unpacked
 from node_runtime.platform.files import host_errors, scratch_folder
 from node_runtime.stores.tree.faults import Included, everything
 
 EXCLUDED = ("__pycache__", ".git")
 IMAGES = (AssetKind.ALGO, AssetKind.METRIC)
 _ALWAYS = ("Dockerfile", IGNORE_FILE)
+
+
+@contextmanager
+def image_folder(path: Path) -> Iterator[Path]:
+    """Yield the folder that an image is built from: the path itself, or the content of an archive.
+
+    So an archive is stored as the folder that was packed: with its digest, and readable by whoever is to trust it.
+    Raises `ArchiveRefused`, a `ValueError`, with the path.
+    """
+    if not is_archive(path):
+        yield path
+        return
+    try:
+        with unpacked(path, scratch_folder()) as folder:
+            yield folder
+    except ArchiveRefused as refused:
+        raise ArchiveRefused(f"{path} can't be unpacked: {refused}") from refused
 
 
 def included_in(folder: Path, kind: AssetKind) -> Included:

@@ -4,13 +4,16 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from node_runtime.domain.assets import AssetKind
+from node_runtime.platform.archive import ArchiveRefused
 
 from .common import AssetSpec, Conflicts, ImageSpec
 from .messages import Location
+from .own_files import image_folder
 from .scripts import MOST_READ, program_warnings, script_faults
 
 if TYPE_CHECKING:
@@ -28,24 +31,44 @@ _EXAMPLE = 'ENTRYPOINT ["python", "/algo.py"]'
 
 def program_faults(spec: object, assets: tuple[AssetSpec, ...]) -> Conflicts:
     """Yield the Dockerfiles whose images can't get their arguments, or start nothing."""
-    for location, folder, kind in _built(spec, assets):
-        program = _program(folder)
+    for location, path, kind in _built(spec, assets):
+        with _folder(path) as folder:
+            program = _program(folder)
         if program is not None:
-            yield from ((location, f"{folder / 'Dockerfile'}: {told}") for told in _faults(program, kind))
+            yield from ((location, f"{path / 'Dockerfile'}: {told}") for told in _faults(program, kind))
 
 
 def program_file_warnings(spec: object, assets: tuple[AssetSpec, ...]) -> Conflicts:
     """Yield Dockerfiles whose image may not start, as far as it can be known without a build."""
-    for location, folder, kind in _built(spec, assets):
-        program = _program(folder)
-        if program is None:
-            continue
-        if _is_missing(program, kind) and not _WITHOUT.fullmatch(program.base):
-            told = f"line {program.line}: {_called(kind)}; unless {program.base} brings an ENTRYPOINT, write one"
-            yield location, f"{folder / 'Dockerfile'}: {told}, e.g. {_EXAMPLE}"
-        yield from ((location, told) for told in _file_warnings(program, folder))
-        if kind is AssetKind.ALGO and not any(asset.kind is AssetKind.OPENER for asset in assets):
-            yield from ((location, told) for told in _opener_warnings(spec, folder))
+    brings_opener = any(asset.kind is AssetKind.OPENER for asset in assets)
+    for location, path, kind in _built(spec, assets):
+        with _folder(path) as folder:
+            warnings = _image_warnings(spec, folder, kind, brings_opener=brings_opener)
+            found = [one.replace(str(folder), str(path)) for one in warnings]
+        yield from ((location, told) for told in found)
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[Path]:
+    """Yield the folder or the archive's content; the path itself for an archive that is told where it is named."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(image_folder(path))
+        except ArchiveRefused:
+            folder = path
+        yield folder
+
+
+def _image_warnings(spec: object, folder: Path, kind: AssetKind, *, brings_opener: bool) -> Iterator[str]:
+    program = _program(folder)
+    if program is None:
+        return
+    if _is_missing(program, kind) and not _WITHOUT.fullmatch(program.base):
+        told = f"line {program.line}: {_called(kind)}; unless {program.base} brings an ENTRYPOINT, write one"
+        yield f"{folder / 'Dockerfile'}: {told}, e.g. {_EXAMPLE}"
+    yield from _file_warnings(program, folder)
+    if kind is AssetKind.ALGO and not brings_opener:
+        yield from _opener_warnings(spec, folder)
 
 
 def _built(spec: object, assets: tuple[AssetSpec, ...]) -> Iterator[tuple[Location, Path, AssetKind]]:

@@ -17,7 +17,7 @@ from docker.errors import ImageNotFound, NotFound
 from node_runtime.engines.docker.client import connect, image_id
 from node_runtime.engines.docker.dockerfile import LEFT_LABEL
 from node_runtime.engines.docker.engine import DockerEngine
-from node_runtime.engines.docker.images import remove_unfinished
+from node_runtime.engines.docker.image_removal import remove_unfinished
 from node_runtime.engines.docker.pull import Puller, import_image
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 from node_runtime.ports.engine import ImageSource

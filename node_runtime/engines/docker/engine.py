@@ -26,7 +26,8 @@ from .control import CONTROL, BuildControl, Controls, any_start
 from .device_scan import DeviceSearch
 from .discovery import answers, require_engine
 from .host_config import Sandbox, Users
-from .images import BUILT, Images, build_arguments, remove_built, remove_unfinished
+from .image_removal import remove_built, remove_unfinished
+from .images import BUILT, Images, build_arguments
 from .pause_container import PauseContainers
 from .pull import Puller
 from .quota import Folders

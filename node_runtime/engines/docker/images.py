@@ -2,11 +2,11 @@
 
 import hashlib
 import threading
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,17 +16,19 @@ import docker
 from node_runtime.domain.assets import Digest
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 from node_runtime.localnet.provision.base_image import missing_base_image
+from node_runtime.platform.archive import ArchiveRefused, is_archive, unpacked
+from node_runtime.platform.files import scratch_folder
 from node_runtime.ports.engine import ImageSource, ReadyImage
 
 from .aliases import ImageAliases, Target, check_chain
 from .build import Build, BuildFailed, BuildLimits, build, context_digest
 from .build_environment import PROXIES
 from .build_lock import only_builder
-from .client import connect, engine_trouble, image_id, inspect_image, remove_container, remove_image
+from .client import connect, engine_trouble, image_id, inspect_image
 from .control import Controls, build_failure
-from .dockerfile import BASE_ARGUMENT, LEFT_LABEL, Recipe, check_triggers, read_dockerfile, read_recipe
+from .dockerfile import BASE_ARGUMENT, Recipe, check_triggers, read_dockerfile, read_recipe
 from .pull import Log, Puller
-from .settings import BUILT_LABEL, NODE_LABEL, SOURCE_LABEL, EngineSettings
+from .settings import BUILT_LABEL, SOURCE_LABEL, EngineSettings
 
 BUILT = "node-runtime/built"
 """The repository of built images."""
@@ -35,7 +37,6 @@ ALIAS_REMEDY = (
     "name an image that `docker images` lists, or a folder with a Dockerfile: `image_aliases` in node.yaml, "
     "`--alias` of 'node-runtime run'"
 )
-_NO_TAG = "<none>:<none>"
 _STEP_REMOVED = "failed to get digest"  # the engine's message for a step whose image was removed meanwhile
 
 
@@ -100,10 +101,11 @@ class Images:
 
     def _made(self, wanted: _Wanted, log: Log, stop: threading.Event) -> tuple[str, dict[str, str]]:
         """Return the image of a folder, and the ids of the images that its Dockerfile names."""
-        recipe = _recipe(wanted, base=self._settings.base_image)
-        ids = {name: self._started_from(name, wanted, log, stop) for name in recipe.images}
-        tag = tag_of(wanted.source.digest, ids, self._arguments)
-        return self._id(tag) or self._build(wanted, recipe, ids, tag, log, stop), ids
+        with _unpacked(wanted) as folder:
+            recipe = _recipe(wanted, folder, base=self._settings.base_image)
+            ids = {name: self._started_from(name, wanted, log, stop) for name in recipe.images}
+            tag = tag_of(wanted.source.digest, ids, self._arguments)
+            return self._id(tag) or self._build(wanted, folder, recipe, ids, tag, log, stop), ids
 
     def _started_from(self, name: str, wanted: _Wanted, log: Log, stop: threading.Event) -> str:
         """Return the id of an image that a Dockerfile names: of what stands for it, else pulled where it is missing."""
@@ -155,6 +157,7 @@ class Images:
     def _build(
         self,
         wanted: _Wanted,
+        folder: Path,
         recipe: Recipe,
         ids: Mapping[str, str],
         tag: str,
@@ -167,7 +170,7 @@ class Images:
                 return built
             text = partial(recipe.text, ids, arguments=sorted(set(self._arguments) - PROXIES - {BASE_ARGUMENT}))
             what = Build(
-                folder=wanted.source.folder,
+                folder=folder,
                 dockerfile=text(),
                 tag=tag,
                 labels={
@@ -253,8 +256,23 @@ def unfit_alias(name: str, reason: str) -> HostError:
     return HostError(f"the alias {name}: {reason}", remedy=ALIAS_REMEDY)
 
 
-def _recipe(wanted: _Wanted, *, base: str) -> Recipe:
-    source, dockerfile = wanted.source, wanted.source.folder / "Dockerfile"
+@contextmanager
+def _unpacked(wanted: _Wanted) -> Iterator[Path]:
+    """Yield the folder to build: the content of an archive, where that is all that the folder holds."""
+    folder = wanted.source.folder
+    found = list(islice(folder.iterdir(), 2))
+    if len(found) != 1 or not is_archive(found[0]):
+        yield folder
+        return
+    try:
+        with unpacked(found[0], scratch_folder()) as content:
+            yield content
+    except ArchiveRefused as refused:
+        raise _refused(wanted, f"{found[0].name} can't be unpacked: {refused}") from refused
+
+
+def _recipe(wanted: _Wanted, folder: Path, *, base: str) -> Recipe:
+    source, dockerfile = wanted.source, folder / "Dockerfile"
     if not dockerfile.is_file():
         category = FailureCategory.BUILD_FAILED if source.image is None else FailureCategory.IMAGE_UNAVAILABLE
         raise TaskFailed(
@@ -278,31 +296,3 @@ def _refused(wanted: _Wanted, why: str) -> TaskFailed:
 
 def _or_pulled(source: ImageSource) -> str:
     return f", and {source.image} could not be pulled" if source.image else ""
-
-
-def remove_built(client: docker.APIClient, *, node: str, repositories: Sequence[str]) -> int:
-    """Remove the images that this node built and no container uses; return their number."""
-    removed = 0
-    for found in client.images(filters={"label": f"{BUILT_LABEL}={node}"}):
-        if client.containers(all=True, filters={"ancestor": found["Id"]}):
-            continue  # several folders may share this image: the engine itself would protect only its last tag
-        tags = set(found["RepoTags"] or ()) - {_NO_TAG}
-        # untagged: built twice concurrently, and the other image has the tag
-        for name in tags or {found["Id"]}:
-            if name.startswith((*(f"{one}:" for one in repositories), "sha256:")):
-                removed += remove_image(client, name)
-    return removed
-
-
-def remove_unfinished(client: docker.APIClient, *, older: float) -> int:
-    """Remove intermediate containers and images of failed builds, of any node; return the number of images.
-
-    ``older`` is the age in seconds at which no build can still use them.
-    """
-    before = time.time() - older
-    for found in client.containers(all=True, filters={"label": LEFT_LABEL, "status": ["exited", "created", "dead"]}):
-        # a task's container inherits its image's labels, but always has its node's too
-        if NODE_LABEL not in found["Labels"] and found["Created"] < before:
-            remove_container(client, found["Id"])
-    steps = client.images(filters={"label": LEFT_LABEL, "dangling": True})
-    return sum(remove_image(client, found["Id"]) for found in steps if found["Created"] < before)
