@@ -22,6 +22,8 @@ class Outputs:
 class Mount:
     """A folder or file of the host seen by a container; read-only unless it has a quota.
 
+    A relative ``target`` is below the image's working directory; what the image has there itself takes precedence.
+
     With ``outputs`` the rest of a writable folder is scratch; without, all of it is output.
     """
 
@@ -33,11 +35,15 @@ class Mount:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSource:
-    """A folder with a Dockerfile and its tree digest, or a ready image by digest (then the folder isn't built)."""
+    """A folder with a Dockerfile and its tree digest, or a ready image by digest (then the folder isn't built).
+
+    ``exec_form``: the image is unfit unless its ENTRYPOINT is a list, to which arguments can be added.
+    """
 
     folder: Path
     digest: Digest
     image: str | None = None
+    exec_form: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +75,9 @@ class ContainerSpec:
     cpus: float
     memory: int  # bytes
     scratch: int = 256 << 20  # bytes of /tmp and of each of ``scratch_folders``, which count as memory
-    scratch_folders: tuple[str, ...] = ()
+    scratch_folders: tuple[str, ...] = ()  # a relative one is as a mount's target
+    user: int | None = None  # uid instead of the slot's
+    group: int | None = None  # gid instead of the slot's; an image whose USER is this number gets that uid as well
     timeout: float  # seconds
     log: Path  # where its capped output is written on the host
     slot: int = 0  # which of the node's slots it runs in

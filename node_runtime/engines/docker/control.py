@@ -25,7 +25,7 @@ from node_runtime.ports.engine import ContainerSpec, Mount
 from .build import Build, BuildFailed, BuildLimits, build, build_failure_message
 from .client import TROUBLE, create_container, explanation, remove_container, remove_image
 from .dockerfile import build_label
-from .host_config import Sandbox, container_config
+from .host_config import Sandbox, container_config, is_relative
 from .pause_container import IMAGE, PauseContainer
 from .settings import BUILT_LABEL, EngineTimes
 
@@ -182,8 +182,19 @@ class Controls:
 
 
 def control_config(spec: ContainerSpec, sandbox: Sandbox, *, pause: PauseContainer) -> ContainerConfig:
-    """The configuration of a container with the node's own image in the task's sandbox."""
-    own = replace(spec, image=IMAGE, entrypoint=("/wait",), arguments=(), environment=())
+    """The configuration of a container with the node's own image in the task's sandbox.
+
+    Nothing in it depends on the task's image: places below its working directory are left out.
+    """
+    own = replace(
+        spec,
+        image=IMAGE,
+        entrypoint=("/wait",),
+        arguments=(),
+        environment=(),
+        mounts=tuple(mount for mount in spec.mounts if not is_relative(mount.target)),
+        scratch_folders=tuple(target for target in spec.scratch_folders if not is_relative(target)),
+    )
     return container_config(own, sandbox, pause=pause)
 
 

@@ -4,7 +4,6 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from .control import CONTROL, BuildControl, Controls, any_start
 from .device_scan import DeviceSearch
 from .discovery import answers, require_engine
 from .host_config import Sandbox, Users
+from .image_config import ImageConfigs
 from .image_removal import remove_built, remove_unfinished
 from .images import BUILT, Images, build_arguments
 from .pause_container import PauseContainers
@@ -75,6 +75,7 @@ class DockerEngine:
         )
         with engine_trouble(f"the container engine at {url}"):
             limits = self._build_limits(settings, info)
+        self._image_configs = ImageConfigs(self._client, node=settings.node, users=users)
         self._controls = self._controls_of(settings, sandbox, limits)
         self._images = self._images_of(settings, limits)
         self._devices = DeviceSearch(
@@ -87,7 +88,7 @@ class DockerEngine:
             pause_containers=self._pause_containers,
             folders=self._folders,
             stopped=StopMarkers(settings.work / "stopped"),
-            volumes=lru_cache(maxsize=256)(self._images.volumes),
+            images=self._image_configs,
             grace=settings.stop_grace,
             end_request=settings.times.end_request,
         )
@@ -148,6 +149,8 @@ class DockerEngine:
         with engine_trouble(f"image of {source.digest}"):
             image = self._images.image(source, log, wanted_until)
             self._devices.check(image.id, stop=wanted_until)
+            if source.exec_form:
+                self._image_configs.check_exec_form(image.id, log)
         return image
 
     def unable(self) -> str | None:
@@ -208,6 +211,7 @@ class DockerEngine:
         with engine_trouble("closing the container engine"):
             self._pause_containers.close()
             self._devices.close()
+            self._image_configs.close()
         self._cgroup.close()
         self._client.close()
 

@@ -96,7 +96,7 @@ def container_config(
     be unlimited writable disk, so each becomes a tmpfs. With a ``terminal``, a TTY is allocated and stdin stays open
     until it is closed.
     """
-    uid, gid = sandbox.users.of(spec.slot)
+    uid, gid = user_of(spec, sandbox)
     places = arranged(spec.mounts)
     return ContainerConfig(
         sandbox.api_version,
@@ -111,6 +111,17 @@ def container_config(
         healthcheck=Healthcheck(test=["NONE"]),  # an image's own check would run beside the task
         host_config=_host_config(spec, sandbox, pause, volumes, places),
     )
+
+
+def is_relative(target: str) -> bool:
+    """Whether the target is below the image's working directory."""
+    return not target.startswith("/")
+
+
+def user_of(spec: ContainerSpec, sandbox: Sandbox) -> tuple[int, int]:
+    """The uid and gid of the container: those of its slot unless the spec names others."""
+    uid, gid = sandbox.users.of(spec.slot)
+    return (uid if spec.user is None else spec.user, gid if spec.group is None else spec.group)
 
 
 def labels(spec: ContainerSpec, node: str, pause: PauseContainer) -> dict[str, str]:

@@ -89,13 +89,6 @@ class Images:
         label = f"{SOURCE_LABEL}={source_of(digest, self._arguments)}"
         return bool(self._client.images(name=BUILT, filters={"label": label}))
 
-    def volumes(self, image: str) -> tuple[str, ...]:
-        """Read the paths that the image declares as volumes."""
-        found = inspect_image(self._client, image)
-        if found is None:
-            raise HostError(f"image {image} is not there any more", remedy="repeat: it is then created again")
-        return tuple(sorted((found.get("Config") or {}).get("Volumes") or ()))
-
     def _id(self, name: str) -> str | None:
         return image_id(self._client, name)
 

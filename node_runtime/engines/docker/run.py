@@ -35,7 +35,8 @@ from .exit_status import (
     start_failure_message,
     stopped_externally,
 )
-from .host_config import Sandbox, container_config
+from .host_config import Sandbox, container_config, user_of
+from .image_config import ImageConfigs
 from .logs import LogFile
 from .pause_container import PauseContainers, joined_by
 from .quota import Folders
@@ -56,7 +57,7 @@ class RunContext:
     folders: Folders
     stopped: StopMarkers
     controls: Controls
-    volumes: Callable[[str], tuple[str, ...]]
+    images: ImageConfigs
     grace: float
     end_request: float
 
@@ -80,7 +81,7 @@ def run_container(
     context: RunContext, spec: ContainerSpec, stop: threading.Event, terminal: Terminal | None = None
 ) -> ContainerRun:
     """Run `spec` to its end, or adopt the container with its name."""
-    return _Run(context=context, spec=spec, stop=stop, terminal=terminal).run()
+    return _Run(context=context, asked=spec, spec=context.images.fitted(spec), stop=stop, terminal=terminal).run()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,10 @@ class _Container:
 
 @dataclass(frozen=True, kw_only=True)
 class _Run:
+    """``spec`` is what was ``asked``, fitted to its image."""
+
     context: RunContext
+    asked: ContainerSpec
     spec: ContainerSpec
     stop: threading.Event
     terminal: Terminal | None
@@ -116,7 +120,7 @@ class _Run:
         context, spec = self.context, self.spec
         pause = context.pause_containers.of(spec.slot)
         config = container_config(
-            spec, context.sandbox, pause=pause, volumes=context.volumes(spec.image), terminal=self.terminal is not None
+            spec, context.sandbox, pause=pause, volumes=self._volumes(), terminal=self.terminal is not None
         )
         try:
             container = create_container(context.client, config, spec.name)
@@ -133,7 +137,7 @@ class _Run:
 
     def _start(self, container: _Container, *, retry: bool, replace_pause: bool = True) -> ContainerRun:
         """Start the container. ``replace_pause``: replace a missing pause container, once."""
-        self.context.folders.give(_written(self.spec), self.context.sandbox.users.of(self.spec.slot))
+        self.context.folders.give(_written(self.spec), user_of(self.spec, self.context.sandbox))
         output = self.terminal(container.id) if self.terminal is not None else self._log(container.id)
         try:
             output.begin()
@@ -145,6 +149,9 @@ class _Run:
                 return self._start_anew(container, said, retry=retry)
             return self._not_started(said, retry=retry)
         return self._watch(container, output, started=time.monotonic(), adopted=False)
+
+    def _volumes(self) -> tuple[str, ...]:
+        return self.context.images.of(self.spec.image).volumes
 
     def _log(self, container: str) -> LogFile:
         return LogFile(self.context.client, container, self.spec.log, cap=self.context.sandbox.log)
@@ -174,7 +181,7 @@ class _Run:
         remove_container(self.context.client, self.spec.name)
         if fits and retry:
             return self.run(retry=False)
-        targets = {*self.context.volumes(self.spec.image), *(mount.target for mount in self.spec.mounts)}
+        targets = {*self._volumes(), *(mount.target for mount in self.spec.mounts)}
         message = start_failure_message(said, targets=targets)
         if not fits:
             message = f"no container can be started within its {self.spec.memory >> 20} MiB of memory"
@@ -195,7 +202,7 @@ class _Run:
         """
         context = self.context
         config = control_config(
-            replace(self.spec, memory=memory), context.sandbox, pause=context.pause_containers.of(self.spec.slot)
+            replace(self.asked, memory=memory), context.sandbox, pause=context.pause_containers.of(self.spec.slot)
         )
         verdict = context.controls.start(config)
         if verdict.trouble and memory < LEAST_MEMORY:

@@ -1,0 +1,146 @@
+"""Images' own configurations, and the container specs that depend on them: working directory, USER, ENTRYPOINT."""
+
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+import docker
+import requests
+from docker.errors import APIError
+from docker.types import ContainerConfig, HostConfig
+
+from node_runtime.errors import FailureCategory, HostError, TaskFailed
+from node_runtime.ports.engine import ContainerSpec
+
+from .client import create_container, inspect_image, remove_container, status
+from .host_config import Users, is_relative
+from .settings import NODE_LABEL
+
+_MOST_KNOWN = 256  # images whose configurations are kept
+_SHELLS = ("/bin/sh", "-c")  # the start of an ENTRYPOINT in shell form
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageConfig:
+    """``volumes`` are the paths that it declares; ``user`` is the uid of its USER, None where that is no number."""
+
+    volumes: tuple[str, ...]
+    user: int | None
+    folder: PurePosixPath
+    entrypoint: tuple[str, ...]
+
+
+class ImageConfigs:
+    """The configurations of an engine's images. Thread-safe.
+
+    ``users`` are those of the node's containers.
+    """
+
+    def __init__(self, client: docker.APIClient, *, node: str, users: Users) -> None:
+        self._client = client
+        self._node = node
+        self._name = f"node-runtime-{node}-places"
+        self._users = users
+        self._guard = threading.Lock()
+        self._configs: dict[str, ImageConfig] = {}
+        self._occupied: dict[tuple[str, str], bool] = {}
+
+    def of(self, image: str) -> ImageConfig:
+        known = self._configs.get(image)
+        if known is None:
+            found = inspect_image(self._client, image)
+            if found is None:
+                raise HostError(f"image {image} is not there any more", remedy="repeat: it is then created again")
+            known = _config(found.get("Config") or {})
+            self._configs = {**dict(list(self._configs.items())[1 - _MOST_KNOWN :]), image: known}
+        return known
+
+    def check_exec_form(self, image: str, log: Callable[[str], None]) -> None:
+        """Raise `TaskFailed` image_unfit unless arguments can be added to its ENTRYPOINT; log a USER that is kept."""
+        found = self.of(image)
+        if not found.entrypoint or found.entrypoint[:2] == _SHELLS:
+            said = "ENTRYPOINT in shell form, which loses the arguments" if found.entrypoint else "no ENTRYPOINT"
+            raise TaskFailed(
+                FailureCategory.IMAGE_UNFIT,
+                f"image {image} has {said}",
+                remedy='write it in exec form, e.g. ENTRYPOINT ["python3", "/function.py"]',
+            )
+        if found.user is not None and self._keeps_users:
+            log(f"its USER is {found.user}: where that is the layout's group, containers have this uid, not the slot's")
+
+    def fitted(self, spec: ContainerSpec) -> ContainerSpec:
+        """Return the spec with absolute targets, without those that the image has itself, and with the image's USER."""
+        found = self.of(spec.image)
+        user = found.user if spec.group is not None and found.user == spec.group and self._keeps_users else spec.user
+        targets = [*(mount.target for mount in spec.mounts), *spec.scratch_folders]
+        places = self._places(spec.image, list(filter(is_relative, targets)))
+
+        def placed(target: str) -> str | None:
+            return places.get(target) if is_relative(target) else target
+
+        mounts = [(mount, placed(mount.target)) for mount in spec.mounts]
+        return replace(
+            spec,
+            user=user,
+            mounts=tuple(replace(mount, target=target) for mount, target in mounts if target is not None),
+            scratch_folders=tuple(filter(None, map(placed, spec.scratch_folders))),
+        )
+
+    def close(self) -> None:
+        """Remove the container that a killed process left. Idempotent."""
+        remove_container(self._client, self._name)
+
+    @property
+    def _keeps_users(self) -> bool:
+        """Whether containers may have an image's uid: folders can be given to it, and the engine doesn't map uids."""
+        return os.geteuid() == 0 and self._users.first[0] != 0
+
+    def _places(self, image: str, relative: Sequence[str]) -> dict[str, str]:
+        """Return the absolute paths of those relative targets at which the image has nothing."""
+        with self._guard:
+            unknown = [target for target in relative if (image, target) not in self._occupied]
+            if unknown:
+                self._look(image, unknown)
+            return {one: str(self.of(image).folder / one) for one in relative if not self._occupied[image, one]}
+
+    def _look(self, image: str, targets: Sequence[str]) -> None:
+        """Look for the targets in a container of the image that is never started.
+
+        Of an image whose configuration no container can have, the run tells.
+        """
+        self.close()
+        found, version = self.of(image), self._client.api_version
+        host_config = HostConfig(version, network_mode="none", tmpfs=dict.fromkeys(found.volumes, "size=64k"))
+        config = ContainerConfig(
+            version, image=image, command=["/"], labels={NODE_LABEL: self._node}, host_config=host_config
+        )
+        self._occupied.update(dict.fromkeys(((image, target) for target in targets), False))
+        try:
+            container = create_container(self._client, config, self._name)
+        except APIError as error:
+            if status(error) != requests.codes.bad_request:
+                raise
+            return
+        try:
+            url = f"{self._client.base_url}/v{version}/containers/{container}/archive"
+            for target in targets:
+                place = {"path": str(found.folder / target)}
+                answer = self._client.head(url, params=place, timeout=self._client.timeout)
+                self._occupied[image, target] = answer.ok
+        finally:
+            remove_container(self._client, container)
+
+
+def _config(found: Mapping[str, Any]) -> ImageConfig:
+    """Read ImageInspect's ``Config``, which the image's author wrote."""
+    user = str(found.get("User") or "").partition(":")[0]
+    return ImageConfig(
+        volumes=tuple(sorted(found.get("Volumes") or ())),
+        user=int(user) if re.fullmatch(r"[0-9]{1,9}", user) else None,
+        folder=PurePosixPath("/", str(found.get("WorkingDir") or "")),
+        entrypoint=tuple(map(str, found.get("Entrypoint") or ())),
+    )
