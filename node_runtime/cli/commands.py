@@ -131,6 +131,12 @@ CREATORS = (
         example="compare 12 13 14/7",
     ),
     Listed(
+        "report",
+        "reports.report:report",
+        "Reports: one file of HTML, to be looked at without a network.",
+        example="report objective digits digits.html",
+    ),
+    Listed(
         "logs",
         "results:logs",
         "Print the logs of a task's containers, of results and of failed attempts; with -f as they come.",

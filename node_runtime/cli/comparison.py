@@ -8,13 +8,15 @@ import typer
 
 from node_runtime.cli.session import ChainOption, CsvOption, JsonOption, KeyOption, StorageOption, open_session
 from node_runtime.creator.comparison import Measured, measure, number_names
+from node_runtime.creator.results import read_result
 from node_runtime.creator.tasks import view_task
 from node_runtime.domain.units import plain
 
-from .output import line, print_csv, print_json, render, short, table
+from .output import line, print_csv, print_json, render, short, table, warn
+from .reports.pictures import result_panels, save
 from .results import chosen_result
 from .scores import note_rounding, rounded
-from .session import check_formats, read_which
+from .session import PlotOption, check_formats, read_which
 from .tables import counts_as
 
 _CSV_COLUMNS = ("task", "submission", "name", "worker", "standing", "voucher")
@@ -27,21 +29,28 @@ def compare(
     ],
     as_json: JsonOption = False,
     as_csv: CsvOption = False,
+    plot: PlotOption = None,
     chain: ChainOption = None,
     key: KeyOption = None,
     storage: StorageOption = None,
 ) -> None:
     """Compare results: the numbers of each perf.json, side by side.
 
-    The score is 'all'. The CSV has a row for each result.
+    The score is 'all'. The CSV has a row for each result. The picture has the
+    scores, and what the files have under confusion_matrix, roc and
+    learning_curves.
     """
-    check_formats(as_json=as_json, as_csv=as_csv)
+    check_formats(as_json=as_json, as_csv=as_csv, plot=plot)
     wanted = [read_which(which, None) for which in tasks]
     session = open_session(chain, key, storage)
-    every = []
+    every, results = [], []
     for task, submission in dict.fromkeys(wanted):
         view = view_task(session.chain, session.store, task)
-        every.append(measure(view, chosen_result(view, submission), session.store))
+        result = read_result(chosen_result(view, submission), session.store)
+        every.append(measure(view, result))
+        results.append((f"{view.name} {_which(every[-1])}".strip(), result))
+    if plot is not None:
+        save(result_panels(results, warn), plot)
     if as_json:
         print_json(every)
     elif as_csv:

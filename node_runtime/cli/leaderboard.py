@@ -1,22 +1,23 @@
 """An objective with its leaderboard: certified scores best first, cross-validations beside, a model's makers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from node_runtime.creator.leaderboard import Board, CrossValidation, Entry, Place
 from node_runtime.creator.mentions import Mentions
-from node_runtime.domain.assets import Account, Objective
+from node_runtime.domain.assets import Objective
 from node_runtime.domain.task import Standing, Voucher
 from node_runtime.domain.units import plain
 
+from .listing import Table
 from .output import counted, facts, line, paragraph, render, short, styled, table
 from .scores import note_rounding, rounded
 
 MOST_SHOWN = 50  # places; --json and --csv have all
-_OWN = (
+OWN = (
     "own scores have no rank: whoever sent one worked on the model, or on one it was made from, or paid for one of "
     "them. A score of another account ranks the model"
 )
-_WORD = (
+CROSS = (
     "cross-validations are never ranked: their Train samples are their creators' choice. The chain records that this "
     "objective's metric and opener were used; that the score is for this objective is the creator's word"
 )
@@ -30,7 +31,7 @@ def print_board(board: Board, mentions: Mentions) -> None:
     """Print the objective, its leaderboard, and what was cross-validated by its metric."""
     objective = board.objective
     render(styled((f"objective {objective.id}", "bold"), f"  {objective.name}"))
-    facts(_facts(objective))
+    facts(objective_facts(objective))
     line("")
     if board.entries:
         _print_places(board)
@@ -56,7 +57,7 @@ def csv_rows(board: Board) -> Iterator[tuple[object, ...]]:
         yield (Standing.CROSS_VALIDATION, None, one.task, one.name, one.model, *figures, one.scorer, "", "", "", None)
 
 
-def _facts(objective: Objective) -> Iterator[tuple[str, str]]:
+def objective_facts(objective: Objective) -> Iterator[tuple[str, str]]:
     yield "owner", objective.owner
     tolerance = f", {plain(objective.tolerance)} is no difference" if objective.tolerance else ""
     yield "better", f"{objective.direction}{tolerance}"
@@ -66,8 +67,19 @@ def _facts(objective: Objective) -> Iterator[tuple[str, str]]:
 
 
 def _print_places(board: Board) -> None:
-    """Print the models with their ranks; how many scores, and their range, only where a model has several."""
     entries = board.entries[:MOST_SHOWN]
+    render(places_table(entries))
+    if len(board.entries) > len(entries):
+        line(f"and {len(board.entries) - len(entries)} more; --json and --csv have all", style="dim")
+    line("")
+    for entry in entries:
+        paragraph(describe_making(entry, short), first="", rest="  ")
+    if any(entry.place.voucher is Voucher.OWN for entry in entries):
+        paragraph(OWN, style="dim")
+
+
+def places_table(entries: Sequence[Entry]) -> Table:
+    """Return the models with their ranks; how many scores, and their range, only where a model has several."""
     several = any(entry.place.count > 1 for entry in entries)
     scores = ("scores",) * several
     columns = ("rank", "task", "name", "model", "voucher", "median" if several else "score", *scores, "by")
@@ -85,48 +97,41 @@ def _print_places(board: Board) -> None:
             *(_range(place),) * several,
             short(place.scorers[0]) if len(place.scorers) == 1 else counted(len(place.scorers), "account"),
         )
-    render(made)
-    if len(board.entries) > len(entries):
-        line(f"and {len(board.entries) - len(entries)} more; --json and --csv have all", style="dim")
-    line("")
-    for entry in entries:
-        paragraph(_making(entry), first="", rest="  ")
-    if any(entry.place.voucher is Voucher.OWN for entry in entries):
-        paragraph(_OWN, style="dim")
+    return made
 
 
 def _range(place: Place) -> str:
     return f"{place.count}: {rounded(place.least)} to {rounded(place.most)}" if place.count > 1 else "1"
 
 
-def _making(entry: Entry) -> str:
-    """Describe who has a part in a model, over its whole lineage."""
+def describe_making(entry: Entry, shown: Callable[[str], str]) -> str:
+    """Describe who has a part in a model, over its whole lineage; each account as it is ``shown``."""
     making = entry.making
-    over = f", over {'more than ' * (not making.complete)}{making.models} models" if making.models > 1 else ""
-    inputs = f"; inputs of {_accounts(making.input_owners)}" if making.input_owners else ""
-    return (
-        f"model {entry.place.model}: made by {_accounts(making.trainers)}, paid for by {_accounts(making.payers)}"
-        f"{inputs}{over}"
+    trainers, payers, owners = (
+        ", ".join(map(shown, accounts)) for accounts in (making.trainers, making.payers, making.input_owners)
     )
-
-
-def _accounts(accounts: Sequence[Account]) -> str:
-    return ", ".join(map(short, accounts))
+    over = f", over {'more than ' * (not making.complete)}{making.models} models" if making.models > 1 else ""
+    inputs = f"; inputs of {owners}" if owners else ""
+    return f"model {entry.place.model}: made by {trainers}, paid for by {payers}{inputs}{over}"
 
 
 def _print_cross_validations(every: Sequence[CrossValidation], mentions: Mentions) -> None:
+    render(cross_validations_table(every[:MOST_SHOWN], mentions))
+    if len(every) > MOST_SHOWN:
+        line(f"and {len(every) - MOST_SHOWN} more; --json and --csv have all", style="dim")
+    note_rounding(one.value for one in every)
+    paragraph(CROSS, style="dim")
+
+
+def cross_validations_table(every: Sequence[CrossValidation], mentions: Mentions) -> Table:
     made = table(
         *("task", "cross-validation", "of", "samples", "voucher", "score", "by"),
         right=("task", "samples", "score"),
         whole=("voucher", "by"),
     )
-    for one in every[:MOST_SHOWN]:
+    for one in every:
         model = mentions.model(one.model) if one.model is not None else "an imported model"
         made.add_row(
             str(one.task), one.name, model, str(one.samples), one.voucher, rounded(one.value), short(one.scorer)
         )
-    render(made)
-    if len(every) > MOST_SHOWN:
-        line(f"and {len(every) - MOST_SHOWN} more; --json and --csv have all", style="dim")
-    note_rounding(one.value for one in every)
-    paragraph(_WORD, style="dim")
+    return made

@@ -20,11 +20,11 @@ def print_lineages(lineages: Sequence[Lineage], mentions: Mentions) -> None:
         first, *others = lineage.models
         line("")
         line(f"model {first.id}  {short(first.digest)}", style="bold")
-        for told in _of_model(first, mentions):
+        for told in describe_model(first, mentions):
             paragraph(told, first="  ", rest="    ")
         for model in others:
             line(f"  from {mentions.model(model.id)}  {short(model.digest)}")
-            for told in _of_model(model, mentions):
+            for told in describe_model(model, mentions):
                 paragraph(told, style="dim", first="    ", rest="      ")
         if not lineage.complete:
             line(f"  and older ones: the first {counted(len(lineage.models), 'model')} are shown", style="dim")
@@ -32,7 +32,7 @@ def print_lineages(lineages: Sequence[Lineage], mentions: Mentions) -> None:
         paragraph(UNKNOWABLE, style="dim")
 
 
-def _of_model(model: Model, mentions: Mentions) -> Iterator[str]:
+def describe_model(model: Model, mentions: Mentions) -> Iterator[str]:
     yield f"made by {model.trainer}, paid for by {model.owner}"
     if model.input_owners:
         yield f"inputs of {', '.join(model.input_owners)}"

@@ -26,7 +26,8 @@ from node_runtime.spec.read import read_specs
 from .lazy_group import HelpedCommand, example
 from .leaderboard import CSV_COLUMNS, csv_rows, print_board
 from .output import line, print_csv, print_json, progress, render, table
-from .session import OwnerOption
+from .reports.pictures import board_panels, save
+from .session import OwnerOption, PlotOption
 
 objective = typer.Typer(help="Objectives: what models are measured by.", no_args_is_help=True)
 
@@ -83,6 +84,7 @@ def objective_show(
     named: Annotated[str, typer.Argument(metavar="OBJECTIVE", help="The name of one of yours, or a number.")],
     as_json: JsonOption = False,
     as_csv: CsvOption = False,
+    plot: PlotOption = None,
     chain: ChainOption = None,
     key: KeyOption = None,
     storage: StorageOption = None,
@@ -94,9 +96,11 @@ def objective_show(
     listed last as 'own', without a rank: null in the JSON. Cross-validations
     by its metric follow.
     """
-    check_formats(as_json=as_json, as_csv=as_csv)
+    check_formats(as_json=as_json, as_csv=as_csv, plot=plot)
     session = open_session(chain, key, storage)
     board = read_board(find_objective(named, session.chain), session.chain, session.store)
+    if plot is not None:
+        save(board_panels(board), plot)
     if as_json:
         print_json(board)
     elif as_csv:

@@ -56,6 +56,9 @@ JsonOption = Annotated[
     ),
 ]
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV, with all digits and whole accounts.")]
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", metavar="FILE", help="Draw a picture too, .png or .svg; needs matplotlib.")
+]
 OwnerOption = Annotated[str | None, typer.Option(help="Another account's (default: yours)")]
 _NAME = re.compile(r"[A-Za-z]+")
 _CACHE = 20 << 30  # bytes of inputs that `run` keeps
@@ -246,10 +249,14 @@ def read_owner(named: str | None, own: Account) -> Account:
         raise InputError(f"--owner: {error}") from None
 
 
-def check_formats(*, as_json: bool, as_csv: bool) -> None:
-    """Raise `InputError` where two formats are wanted."""
+def check_formats(*, as_json: bool, as_csv: bool, plot: Path | None = None) -> None:
+    """Raise `InputError` where two formats are wanted, or a file that is no picture; `HostError` without matplotlib."""
     if as_json and as_csv:
         raise InputError("--json and --csv are two formats", remedy="leave one of the two out")
+    if plot is not None:
+        from .reports.pictures import check_picture  # slow to import
+
+        check_picture(plot)
 
 
 TaskArgument = Annotated[int, typer.Argument(metavar="TASK", parser=read_task, help="The task's number.")]

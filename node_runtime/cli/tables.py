@@ -73,7 +73,7 @@ def print_task(
     for reason in waits:
         paragraph(reason, style="yellow", first="  ▸ ", rest="    ")
     records = [("records", describe_kept(kept, task.id, now=now))] if kept is not None else []
-    facts((*_facts(view, now, mentions), *records))
+    facts((*task_facts(view, now, mentions), *records))
     if view.attempts:
         line("")
         render(attempt_table(view.attempts, now=now, progress=view.progress))
@@ -152,13 +152,17 @@ def _measured(document: ResultDocument | None) -> tuple[Text, str]:
 def print_steps(results: Sequence[TaskResult]) -> None:
     """Print the seconds of each result's steps; nothing for results whose result.json doesn't tell them."""
     for result in results:
-        steps = result.document.steps if result.document is not None else None
-        if steps is not None:
-            told = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in steps)
+        if told := describe_steps(result):
             line(f"submission {result.submission.id}: {told}", style="dim")
 
 
-def _facts(view: TaskView, now: int, mentions: Mentions) -> list[tuple[str, str]]:
+def describe_steps(result: TaskResult) -> str:
+    """Return the seconds of the result's steps, e.g. ``inputs 0.1 s, …``; empty where it doesn't tell them."""
+    steps = result.document.steps if result.document is not None else None
+    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in steps) if steps is not None else ""
+
+
+def task_facts(view: TaskView, now: int, mentions: Mentions) -> list[tuple[str, str]]:
     task, terms = view.task, view.task.terms
     slots = f"{task.counters.accepted} accepted, {task.counters.submitted} under review, {task.counters.live} at work"
     facts = [

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from node_runtime.domain.assets import Account, SubmissionId
-from node_runtime.domain.task import Score, Submission, TaskId
+from node_runtime.domain.task import Score, TaskId
 from node_runtime.errors import InputError
-from node_runtime.ports.store import AssetStore
 
-from .results import numbers_beside, read_result
+from .results import TaskResult, numbers_beside
 from .tasks import TaskView
 
 
@@ -29,15 +28,15 @@ class Measured:
     trouble: str
 
 
-def measure(view: TaskView, submission: Submission, store: AssetStore) -> Measured:
+def measure(view: TaskView, result: TaskResult) -> Measured:
     """Return the numbers of a result. Raises `InputError` for a task that scores nothing."""
+    submission = result.submission
     numbers = {perf.name: perf.value for perf in submission.result.perfs}
     if not numbers:
         raise InputError(
             f"task {view.task.id} is a {view.task.terms.kind} task, whose results have no numbers",
             remedy="name scoring tasks",
         )
-    result = read_result(submission, store)
     if result.document is not None:
         for name, value in numbers_beside(result.document):
             numbers.setdefault(name, Decimal(repr(value)))

@@ -1,0 +1,1 @@
+"""Pictures and pages of results, for people who look at them elsewhere."""
