@@ -226,6 +226,8 @@ def gc(config: ConfigOption = DEFAULT_CONFIG) -> None:
         removed = collect_garbage(node)
     freed = f"{removed.inputs >> 20} MiB of inputs"
     line(f"removed {removed.containers} containers, {removed.workspaces} workspaces, {freed}")
+    if removed.plans:
+        line(f"removed the local folders of {removed.plans} ended plans")
     line(f"removed {removed.images} built images; the disk they freed is the engine's to tell (docker system df)")
     if commands := remove_stale_sessions(say=line):
         line(f"removed the leftovers of {commands} killed commands (run, validate --script)")

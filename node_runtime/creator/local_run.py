@@ -4,13 +4,13 @@ import shutil
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from node_runtime.creator.upload import Uploaded, upload
 from node_runtime.domain.assets import Account, Digest
 from node_runtime.domain.document import Document, ModelOf
-from node_runtime.domain.task import TaskId
+from node_runtime.domain.task import PlanId, TaskId
 from node_runtime.errors import SpecError, TaskFailed
 from node_runtime.kinds import (
     Inputs,
@@ -19,6 +19,7 @@ from node_runtime.kinds import (
     check_outputs,
     document_of,
     inputs_of,
+    kind_of,
     makes_model,
     stages_of,
 )
@@ -28,6 +29,7 @@ from node_runtime.platform.locks import try_locked
 from node_runtime.platform.printable import Say
 from node_runtime.ports.engine import ContainerEngine, ContainerRun
 from node_runtime.ports.store import AssetStore
+from node_runtime.runner.plan_folders import PlanKey
 from node_runtime.runner.result_document import collect, perf_of
 from node_runtime.runner.workspace import AttemptId, Workspace, Workspaces
 from node_runtime.spec.common import ModelSpec
@@ -38,6 +40,7 @@ from node_runtime.stores.cache import Cache
 from node_runtime.stores.tree.folders import copy_writable, remove_tree
 
 NOBODY = Account("5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM")  # the all-zero account id
+PLAN = PlanKey(creator=NOBODY, plan=PlanId(1))
 LOG_TAIL = 15  # lines shown of what a container printed
 LONGEST_LINE = 240  # characters shown of each
 
@@ -79,6 +82,7 @@ def _run_tasks(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
     objectives = {
         spec.name: uploaded.objective(spec, NOBODY, number=index) for index, spec in enumerate(file.objectives, start=1)
     }
+    bench.workspaces.plans.remove(PLAN)
     ranks = ranks_of([spec for _, spec in file.tasks]) if len(file.tasks) > 1 else {}
     models: dict[str, Digest] = {}
     results = []
@@ -139,7 +143,7 @@ def _run_task(document: Document, models: Sequence[Digest], number: TaskId, benc
     with host_errors(target), ExitStack() as held:
         workspace = held.enter_context(bench.workspaces.open(attempt))
         held.callback(lambda: shutil.copytree(workspace.logs, target / "logs", dirs_exist_ok=True))
-        inputs = _inputs(document, models, bench, held)
+        inputs = _begin_in_plan(document, _inputs(document, models, bench, held), workspace, bench)
         stages = stages_of(document, inputs)
         runs = [_run_stage(stage, workspace, target, bench) for stage in stages]
         perf = perf_of(stages, workspace)
@@ -147,8 +151,27 @@ def _run_task(document: Document, models: Sequence[Digest], number: TaskId, benc
         check_outputs(document, inputs, [output.source for output in outputs])
         for output in outputs:
             _keep(output.source, output.name, target)
+        _end_in_plan(stages, workspace, bench)
     seconds = tuple((stage.name, run.seconds) for stage, run in zip(stages, runs, strict=True))
     return LocalResult(name=document.name, folder=target, seconds=seconds, perf=perf)
+
+
+def _begin_in_plan(document: Document, inputs: Inputs, workspace: Workspace, bench: Bench) -> Inputs:
+    """Give a plan's task the content of the plan's local folder, as a node does."""
+    if document.limits.local is None:
+        return inputs
+    plans = bench.workspaces.plans
+    if kind_of(document).writes_local:
+        plans.take_turn(PLAN, workspace.attempt, created=0)
+    plans.snapshot(PLAN, workspace.local)
+    return replace(inputs, local=workspace.local)
+
+
+def _end_in_plan(stages: Sequence[Stage], workspace: Workspace, bench: Bench) -> None:
+    """Keep what the stages left in the plan's local folder."""
+    for written in filter(None, map(workspace.written_local, stages)):
+        bench.workspaces.plans.hand_in(PLAN, workspace.attempt, written)
+    bench.workspaces.plans.end_turn(workspace.attempt, commit=True)
 
 
 def _inputs(document: Document, models: Sequence[Digest], bench: Bench, held: ExitStack) -> Inputs:

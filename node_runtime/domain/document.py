@@ -51,6 +51,7 @@ class Limits(DocumentPart):
     """Limits of each container: ``timeout`` in seconds, ``memory``, ``outputs``, ``scratch`` in bytes.
 
     ``scratch`` limits /tmp, whose contents count as memory, and what a bundle writes in its folder besides outputs.
+    ``local`` limits the plan's local folder; None where the task sees none.
     """
 
     cpus: float = Field(default=1.0, gt=0, le=256)
@@ -58,6 +59,7 @@ class Limits(DocumentPart):
     timeout: int = Field(default=900, ge=1, le=LONGEST)
     outputs: int = Field(default=256 << 20, ge=1 << 20, le=MOST_BYTES)
     scratch: int = Field(default=256 << 20, ge=1 << 20, le=MOST_BYTES)
+    local: int | None = Field(default=None, ge=1 << 20, le=MOST_BYTES)
 
 
 class Image(DocumentPart):

@@ -67,7 +67,7 @@ def _compose(spec: AggregationSpec, resolved: Resolved) -> AggregationDocument:
         opener=resolved.key(spec.opener) if spec.opener is not None else None,
         models=tuple(resolved.models),
         rank=resolved.rank,
-        limits=limits_of(spec.limits),
+        limits=limits_of(spec.limits, local=resolved.rank is not None),
     )
 
 
@@ -84,9 +84,9 @@ def _stages(document: AggregationDocument, inputs: Inputs) -> tuple[Stage, ...]:
         reads=(
             *sandbox.opener_mounts(inputs),
             *sandbox.model_mounts(inputs.models),
-            *sandbox.local_mounts(inputs, document, writable=True),
         ),
         writes=(sandbox.WRITTEN_MODEL,),
+        local=sandbox.written_local(inputs, document),
         limits=document.limits,
     )
     return (sandbox.with_every_folder(aggregate),)
@@ -99,5 +99,6 @@ KIND = TaskKind(
     compose=_compose,
     layouts={"sandbox": _stages},
     makes_model=True,
+    writes_local=True,
     may_leave_node=frozenset({"model"}),
 )

@@ -150,7 +150,8 @@ class TaskKind(Generic[SpecT, DocumentT]):
 
     ``compose`` builds the stored document from the YAML model, ``layouts`` maps each layout that this version runs to
     its stages. ``output`` names the output of a bundle's program, ``may_leave_node`` the outputs that may leave a node
-    even when made from private data. ``check_outputs`` validates an attempt's output folders; None accepts any.
+    even when made from private data. ``writes_local``: whether its tasks write the local folder of their plan.
+    ``check_outputs`` validates an attempt's output folders; None accepts any.
     ``check_admitted`` compares the document with the chain's records of what it names, in addition to the assets'
     roles. Both raise `TaskFailed`. ``annotation`` returns the question to annotators, which also determines how their
     results are compared; None for a kind whose results aren't annotations.
@@ -164,19 +165,24 @@ class TaskKind(Generic[SpecT, DocumentT]):
     makes_model: bool = False
     output: str = "model"
     may_leave_node: frozenset[str] = frozenset()
+    writes_local: bool = False
     check_outputs: Callable[[DocumentT, Inputs, Sequence[Path]], None] | None = None
     check_admitted: Callable[[DocumentT, Named], None] | None = None
     annotation: "Callable[[DocumentT], Annotation] | None" = None
 
 
-def limits_of(spec: LimitsSpec) -> Limits:
-    """Convert limits to the node's units; the timeout is rounded up to whole seconds."""
+def limits_of(spec: LimitsSpec, *, local: bool = False) -> Limits:
+    """Convert limits to the node's units; the timeout is rounded up to whole seconds.
+
+    ``local``: whether the task sees the local folder of its plan.
+    """
     return Limits(
         cpus=spec.cpus,
         memory=spec.memory,
         timeout=-(-spec.timeout // 1000),
         outputs=spec.outputs,
         scratch=spec.scratch,
+        local=(spec.local or None) if local else None,
     )
 
 

@@ -155,7 +155,7 @@ def _compose(spec: ScoringSpec, resolved: Resolved) -> ScoringDocument:
         models=tuple(resolved.models),
         objective=objective.id if objective is not None and not spec.data else None,
         metric_of=objective.id if objective is not None and spec.data else None,
-        limits=limits_of(spec.limits),
+        limits=limits_of(spec.limits, local=resolved.rank is not None),
     )
 
 
@@ -199,7 +199,7 @@ def _predict(document: ScoringDocument, inputs: Inputs, model: Input) -> Stage:
             *sandbox.data_mounts(inputs),
             *sandbox.opener_mounts(inputs),
             *sandbox.model_mounts((model,)),
-            *sandbox.local_mounts(inputs, document, writable=False),
+            *sandbox.read_local(inputs),
         ),
         writes=(PRED,),
         scratch=(sandbox.EXPORT,),

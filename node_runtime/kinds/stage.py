@@ -24,7 +24,8 @@ class Input:
 class Inputs:
     """All inputs of a task, and the account of its worker.
 
-    ``data`` and ``models`` are in the document's order; ``local`` is the plan's local folder.
+    ``data`` and ``models`` are in the document's order; ``local`` has the content of the plan's local folder, None
+    outside a plan.
     """
 
     worker: Account
@@ -126,6 +127,15 @@ class Writable:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Local:
+    """A plan's local folder as a stage writes it: a copy of ``before`` that may grow to ``quota`` bytes."""
+
+    target: str
+    before: Path
+    quota: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Carried:
     """An earlier stage's result: the ``entry`` of one of its writable folders, mounted read-only at ``target``."""
 
@@ -145,7 +155,7 @@ class Given:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One container. ``reads`` are its input mounts; a quota on one of them makes it writable.
+    """One container. ``reads`` are its input mounts, ``local`` the plan's local folder where it writes that.
 
     ``scratch`` are the targets of writable folders that end with the container, as /tmp does and within its limit;
     ``empty`` those of empty read-only ones.
@@ -159,6 +169,7 @@ class Stage:
     environment: tuple[tuple[str, str], ...] = ()
     reads: tuple[Mount, ...] = ()
     writes: tuple[Writable, ...] = ()
+    local: Local | None = None
     carries: tuple[Carried, ...] = ()
     gives: tuple[Given, ...] = ()
     scratch: tuple[str, ...] = ()
@@ -169,7 +180,9 @@ class Stage:
     @property
     def targets(self) -> tuple[str, ...]:
         """Return where its mounts with content are."""
-        mounts: list[Writable | Mount | Carried | Given] = [*self.writes, *self.reads, *self.carries, *self.gives]
+        local = (self.local,) if self.local is not None else ()
+        mounts: list[Writable | Mount | Local | Carried | Given]
+        mounts = [*self.writes, *self.reads, *local, *self.carries, *self.gives]
         return tuple(one.target for one in mounts)
 
     def mount_points(self, writable: Writable) -> tuple[str, ...]:

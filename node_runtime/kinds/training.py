@@ -66,6 +66,7 @@ def _compose(spec: TrainingSpec, resolved: Resolved) -> TrainingDocument:
         algo = resolved.image(spec.algo)
     else:
         algo = resolved.bundle_image(spec.algo, spec.bundle)
+    in_plan = resolved.rank is not None and spec.bundle is None
     return TrainingDocument(
         name=spec.name,
         layout="sandbox" if spec.bundle is None else "bundle",
@@ -76,8 +77,8 @@ def _compose(spec: TrainingSpec, resolved: Resolved) -> TrainingDocument:
         opener=resolved.key(spec.opener) if spec.opener is not None else None,
         data=resolved.keys(spec.data),
         models=tuple(resolved.models),
-        rank=resolved.rank if spec.bundle is None else None,
-        limits=limits_of(spec.limits),
+        rank=resolved.rank if in_plan else None,
+        limits=limits_of(spec.limits, local=in_plan),
     )
 
 
@@ -94,9 +95,9 @@ def _stages(document: TrainingDocument, inputs: Inputs) -> tuple[Stage, ...]:
             *sandbox.data_mounts(inputs),
             *sandbox.opener_mounts(inputs),
             *sandbox.model_mounts(inputs.models),
-            *sandbox.local_mounts(inputs, document, writable=True),
         ),
         writes=(sandbox.WRITTEN_MODEL,),
+        local=sandbox.written_local(inputs, document),
         limits=document.limits,
     )
     return (sandbox.with_every_folder(train),)
@@ -109,5 +110,6 @@ KIND = TaskKind(
     compose=_compose,
     layouts={"sandbox": _stages, "bundle": bundle.stages("model")},
     makes_model=True,
+    writes_local=True,
     may_leave_node=frozenset({"model"}),
 )

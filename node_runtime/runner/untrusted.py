@@ -124,6 +124,12 @@ def check_entry(entry: Path, *, stage: str, bytes_allowed: int) -> None:
             )
 
 
+def check_tree(folder: Path, *, stage: str, bytes_allowed: int) -> None:
+    """Raise `TaskFailed` unless the folder has regular files and folders only, within the limit."""
+    with output_refused(stage):
+        _files_in(folder, bytes_allowed)
+
+
 @contextmanager
 def output_refused(stage: str) -> Iterator[None]:
     """Translate tree errors in a container's output into `TaskFailed`."""

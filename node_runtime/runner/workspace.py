@@ -6,6 +6,8 @@
         logs/train.log
         given/parameters.json               a file of the task document, mounted read-only
         empty/                              mounted read-only where a layout's folder has no content
+        local/                              the plan's local folder as it was, see `PlanFolders`
+        stages/train/local/                 a copy of it, where the stage writes it
 
 Every operation is idempotent. None follows a link that a container created.
 """
@@ -14,12 +16,10 @@ import os
 import re
 import stat
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from node_runtime.domain.document import MOST_IN_BUNDLE
-from node_runtime.domain.task import PlanId, TaskId
+from node_runtime.domain.document import MOST_BYTES, MOST_IN_BUNDLE
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 from node_runtime.kinds import Carried, Given, Stage, Writable
 from node_runtime.platform.files import host_errors, private_folder, write_atomically
@@ -27,22 +27,13 @@ from node_runtime.ports.engine import ContainerEngine, ContainerSpec, Mount, Out
 from node_runtime.stores.tree.folders import copy_writable, remove_tree, room_of
 from node_runtime.stores.tree.manifest import TreeTooLarge
 
-from .untrusted import check_entry
+from .attempt_id import PATTERN
+from .attempt_id import AttemptId as AttemptId
+from .plan_folders import PlanFolders
+from .untrusted import check_entry, check_tree
 
-_ATTEMPT = re.compile(r"task-(\d+)-epoch-(\d+)")
-_STAGES, _LOGS, _GIVEN, _EMPTY = "stages", "logs", "given", "empty"
+_STAGES, _LOGS, _GIVEN, _EMPTY, _LOCAL = "stages", "logs", "given", "empty", "local"
 _SLOT = "slot"  # label of a container
-
-
-@dataclass(frozen=True, kw_only=True, order=True)
-class AttemptId:
-    """An attempt's identity; the epoch is its fencing token."""
-
-    task: TaskId
-    epoch: int
-
-    def __str__(self) -> str:
-        return f"task-{self.task}-epoch-{self.epoch}"
 
 
 class Workspaces:
@@ -56,6 +47,7 @@ class Workspaces:
         self._engine = engine
         self._node = node
         private_folder(root)
+        self.plans = PlanFolders(root / "plans")
 
     def open(self, attempt: AttemptId) -> "Workspace":
         """Open the attempt's workspace, an existing one unchanged; remove those of the task's older epochs."""
@@ -69,8 +61,8 @@ class Workspaces:
 
     def attempts(self) -> tuple[AttemptId, ...]:
         """Return the attempts that have a workspace here, of this or an earlier process."""
-        names = (_ATTEMPT.fullmatch(entry.name) for entry in self._root.iterdir())
-        return tuple(sorted(AttemptId(task=TaskId(int(one[1])), epoch=int(one[2])) for one in names if one))
+        names = (entry.name for entry in self._root.iterdir())
+        return tuple(sorted(AttemptId.parse(name) for name in names if re.fullmatch(PATTERN, name)))
 
     def remove_containers(self, attempt: AttemptId) -> None:
         """Remove the attempt's containers and keep what they wrote. Idempotent."""
@@ -78,8 +70,8 @@ class Workspaces:
 
     def attempt_of(self, container: str) -> AttemptId | None:
         """Return the attempt whose container has this name; None for a name of another node."""
-        found = re.match(rf"{re.escape(self._node)}-{_ATTEMPT.pattern}-", container)
-        return AttemptId(task=TaskId(int(found[1])), epoch=int(found[2])) if found else None
+        found = re.match(rf"{re.escape(self._node)}-({PATTERN})-", container)
+        return AttemptId.parse(found[1]) if found else None
 
     def slot_of(self, container: RunningContainer) -> int | None:
         """Return the slot in the container's label; None without one."""
@@ -89,22 +81,6 @@ class Workspaces:
     def remove(self, attempt: AttemptId) -> None:
         """Remove the attempt's containers and folder. Idempotent."""
         self._workspace(attempt).close()
-
-    def open_plan_folder(self, plan: PlanId, *, quota: int) -> Path:
-        """Open the folder that a plan's tasks share on this node as ``/sandbox/local``. Idempotent."""
-        folder = self._plan_folder(plan)
-        private_folder(folder.parent.parent)
-        private_folder(folder.parent)
-        self._engine.open_folder(folder, quota=quota)
-        return folder
-
-    def remove_plan_folder(self, plan: PlanId) -> None:
-        folder = self._plan_folder(plan)
-        self._engine.close_folder(folder)
-        _remove(folder.parent)
-
-    def _plan_folder(self, plan: PlanId) -> Path:
-        return self._root / "plans" / f"plan-{plan}" / "local"
 
     def _workspace(self, attempt: AttemptId) -> "Workspace":
         return Workspace(self._root / str(attempt), attempt=attempt, engine=self._engine, node=self._node)
@@ -133,6 +109,19 @@ class Workspace:
 
     def log(self, stage: Stage) -> Path:
         return self.logs / f"{stage.name}.log"
+
+    @property
+    def local(self) -> Path:
+        """The snapshot of the plan's local folder that the attempt begins with."""
+        return self.folder / _LOCAL
+
+    def written_local(self, stage: Stage) -> Path | None:
+        """Return the plan's local folder as the stage, which has ended, left it. Raises `TaskFailed` output_invalid."""
+        if stage.local is None:
+            return None
+        folder = self.output_folder(stage.name, _LOCAL)
+        check_tree(folder, stage=stage.name, bytes_allowed=stage.local.quota)
+        return folder
 
     def output_folder(self, stage: str, name: str) -> Path:
         return self.folder / _STAGES / stage / name
@@ -173,7 +162,7 @@ class Workspace:
             entrypoint=stage.entrypoint,
             environment=stage.environment,
             # a folder precedes the mounts inside it
-            mounts=(*written, *stage.reads, *carried, *given, *self._empty(stage)),
+            mounts=(*written, *self._local_mount(stage), *stage.reads, *carried, *given, *self._empty(stage)),
             cpus=stage.limits.cpus,
             memory=stage.limits.memory,
             scratch=stage.limits.scratch,
@@ -200,8 +189,8 @@ class Workspace:
         parent = self.folder / _STAGES / stage.name
         started = parent / "started"
         if started.exists() and not self._is_known(stage):
-            for writable in stage.writes:
-                self._engine.close_folder(parent / writable.name)
+            for folder in _folders_in(parent):
+                self._engine.close_folder(folder)
             started.unlink()
         private_folder(parent.parent)
         private_folder(parent)
@@ -215,7 +204,20 @@ class Workspace:
             _copy_into(folder, writable, without=stage.mount_points(writable))
             for name in stage.mount_points(writable):
                 _make_mount_point(folder / name, sources[f"{writable.target}/{name}"])
+        if stage.local is not None:
+            self._engine.open_folder(parent / _LOCAL, quota=stage.local.quota)
+            if not started.exists():
+                with host_errors(parent):
+                    copy_writable(stage.local.before, parent / _LOCAL)
         started.touch()
+
+    def _local_mount(self, stage: Stage) -> tuple[Mount, ...]:
+        if stage.local is None:
+            return ()
+        # to the engine all of it is scratch: that it is full is the program's own failure
+        scratch = Outputs(entry=".", most=MOST_BYTES)
+        folder = self.output_folder(stage.name, _LOCAL)
+        return (Mount(source=folder, target=stage.local.target, quota=stage.local.quota, outputs=scratch),)
 
     def _is_known(self, stage: Stage) -> bool:
         name = self.container_name(stage.name)

@@ -76,6 +76,12 @@ def _by_digest(image: str) -> str:
     return image
 
 
+def _none_or_a_mib(size: int) -> int:
+    if 0 < size < MIB:
+        raise ValueError("less than 1MiB; write more, or 0MiB for a task without the local folder")
+    return size
+
+
 class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -89,13 +95,14 @@ class AssetSpec(Part):
 
 
 class LimitsSpec(Part):
-    """Resource limits of each container; scratch counts as memory too."""
+    """Resource limits of each container; scratch counts as memory too, local is of a plan's local folder or 0."""
 
     cpus: Annotated[float, Field(strict=True, gt=0, le=256)] = 1.0
     memory: Annotated[Size, Field(ge=16 * MIB)] = 1024 * MIB
     timeout: Annotated[Duration, Field(ge=2000, le=1000 * LONGEST)] = 900_000
     outputs: Annotated[Size, Field(ge=MIB)] = 256 * MIB
     scratch: Annotated[Size, Field(ge=MIB)] = 256 * MIB
+    local: Annotated[Size, AfterValidator(_none_or_a_mib)] = 1024 * MIB
 
 
 class ImageSpec(Part):

@@ -14,10 +14,12 @@ from node_runtime.domain.clock import CLOCK_REMEDY, ChainTime, ClockStanding, de
 from node_runtime.domain.task import UNIT, Assignment, AssignmentState, TaskId
 from node_runtime.domain.units import amount
 from node_runtime.errors import ChainRefused, ChainUnavailable
+from node_runtime.runner.plan_folders import PlanKey
 
 from .audit import AuditEvent
 from .metrics import Metrics
 from .node import Node
+from .plans import written_plan
 from .policy import taken_by_others
 from .reasons import Reason, Refusal
 from .recovery import hand_back, resume_attempt
@@ -46,8 +48,16 @@ class Claims:
         """How far this machine's clock is off, if that forbids claims."""
         return self._clock.wrong
 
-    def take(self, candidate: Candidate) -> Attempt | None:
-        """Claim a task that fits into the pool; return its attempt once the finalised chain shows the assignment."""
+    def take(self, candidate: Candidate, *, written: Set[PlanKey] = frozenset()) -> Attempt | None:
+        """Claim a task that fits into the pool; return its attempt once the finalised chain shows the assignment.
+
+        ``written`` are the plans whose local folders are being written: their other tasks wait.
+        """
+        plan = written_plan(candidate.task, candidate.document)
+        if plan is not None and plan in written:
+            message = f"another task of plan {plan.plan} is at work here: they take turns to write its local folder"
+            self._selector.refuse(candidate.task.id, Refusal(reason=Reason.NO_ROOM, message=message, lasting=False))
+            return None
         lack = self._lack_of_funds(candidate)
         if lack is not None:
             self._selector.refuse(candidate.task.id, lack)

@@ -10,6 +10,7 @@ import structlog
 from node_runtime.domain.task import AssignmentState
 from node_runtime.errors import NodeRuntimeError
 from node_runtime.platform.files import host_errors
+from node_runtime.runner.plan_folders import PlanKey
 from node_runtime.runner.workspace import AttemptId
 
 from .claims import Claims
@@ -17,6 +18,7 @@ from .delivery import Reviews
 from .journey import deliver_again, run_task
 from .logging import ErrorThrottle, error_fields
 from .node import Node
+from .plans import remove_ended, settle_turns, written_plan
 from .recovery import recover
 from .reporting import Reporter
 from .resources import Attempt, StopReason
@@ -49,6 +51,7 @@ class Daemon:
         self._reviews = Reviews(chain=node.chain, outbox=node.outbox, audit=node.audit, metrics=node.metrics)
         self._head: int | None = None
         self._last_full_poll = 0.0
+        self._plan_looked_at = 0
         self._fault: BaseException | None = None
 
     def stop(self) -> None:
@@ -159,9 +162,14 @@ class Daemon:
         for candidate in self._selector.candidates(busy=busy):
             if self._stopping.is_set() or not self._claims.may_claim():
                 return
-            attempt = self._claims.take(candidate)
+            attempt = self._claims.take(candidate, written=self._plans_written())
             if attempt is not None:
                 self._start(attempt)
+
+    def _plans_written(self) -> frozenset[PlanKey]:
+        """Return the plans whose local folders are being written, or will be by what has been claimed."""
+        claimed = (written_plan(attempt.task, attempt.document) for attempt in self._running)
+        return frozenset(self._node.workspaces.plans.turns()) | frozenset(key for key in claimed if key is not None)
 
     def _resume_pending(self) -> None:
         busy = {attempt.task for attempt in (*self._attempts_running(), *self._deliverers)}
@@ -201,7 +209,10 @@ class Daemon:
             thread.start()
 
     def _remove_leftovers(self) -> None:
-        """Remove folders and containers of ended attempts whose removal failed before."""
+        """Remove folders and containers of ended attempts whose removal failed before, and a plan's folder at its end.
+
+        One plan is looked at a time, in rotation: all tasks of its creator are read.
+        """
         needed = {*self._attempts_running(), *self._deliverers}
         needed |= {delivery.attempt for delivery in self._node.outbox.undelivered()}
         for attempt in self._node.workspaces.attempts():
@@ -209,6 +220,10 @@ class Daemon:
                 log.info("workspace_removed", attempt=str(attempt))
                 self._node.workspaces.remove(attempt)
                 self._node.live.end(attempt)
+        settle_turns(self._node, needed)
+        plans = self._node.workspaces.plans.keys()
+        self._plan_looked_at = (self._plan_looked_at + 1) % max(1, len(plans))
+        remove_ended(self._node, plans[self._plan_looked_at : self._plan_looked_at + 1])
 
     def _attempts_running(self) -> list[AttemptId]:
         return [attempt.id for attempt in self._running]

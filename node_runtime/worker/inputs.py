@@ -15,10 +15,12 @@ from tenacity import (
 from node_runtime.domain.admission import Admitted
 from node_runtime.domain.assets import AssetRef, Digest, Visibility
 from node_runtime.domain.document import Document, asset_ref
+from node_runtime.domain.task import Task
 from node_runtime.errors import AssetMismatch, AssetUnavailable, FailureCategory, TaskFailed
 from node_runtime.kinds import Inputs, inputs_of
 from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
+from node_runtime.runner.plan_folders import PlanKey
 
 from .node import Node
 from .resources import Attempt
@@ -62,9 +64,29 @@ def fetch_inputs(attempt: Attempt, node: Node, held: ExitStack) -> Inputs:
         raise TaskFailed(FailureCategory.INPUT_MISMATCH, error.message, remedy=error.remedy) from error
 
 
-def uses_private_data(document: Document, private: AssetStore) -> bool:
-    """Return whether any input is in this node's private store, in whatever role the task names it."""
-    return any(private.has(asset_ref(key).digest) for key in document.asset_keys())
+def uses_private_data(task: Task, document: Document, node: Node) -> bool:
+    """Return whether any input is in this node's private store, in whatever role the task names it.
+
+    The local folder of a plan is one as well, once a task that wrote it saw private data.
+    """
+    return names_private_data(document, node) or _sees_private_leftovers(task, document, node)
+
+
+def names_private_data(document: Document, node: Node) -> bool:
+    return any(node.private.has(asset_ref(key).digest) for key in document.asset_keys())
+
+
+def _sees_private_leftovers(task: Task, document: Document, node: Node) -> bool:
+    plan = plan_of(task, document)
+    state = node.workspaces.plans.state(plan) if plan is not None else None
+    return state is not None and state.private
+
+
+def plan_of(task: Task, document: Document) -> PlanKey | None:
+    """Return the plan whose local folder the task sees; None for a task that sees none."""
+    if task.terms.plan is None or document.limits.local is None:
+        return None
+    return PlanKey(creator=task.creator, plan=task.terms.plan)
 
 
 def private_inputs(

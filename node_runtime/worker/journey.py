@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -40,6 +41,7 @@ from .metrics import Stopwatch
 from .node import Node
 from .outbox import Delivery, Step, is_of
 from .packaging import pack_failure, pack_result
+from .plans import begin_in_plan, hand_in_local
 from .resources import Attempt, Cancellation, Stopped, StopReason
 from .times import backoff
 
@@ -112,19 +114,22 @@ def journey(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery:
     done = packed_earlier(attempt, node)
     if done is not None:
         return done
-    node.live.begin(attempt.id, shows_logs=lambda: not uses_private_data(attempt.document, node.private))
+    node.live.begin(attempt.id, shows_logs=lambda: not uses_private_data(attempt.task, attempt.document, node))
     with ExitStack() as held:
         publish_stage(INPUTS, attempt, node)
         with watch.step("fetch_inputs"):
             inputs = fetch_inputs(attempt, node, held)
-        stages = stages_of(attempt.document, inputs)
         with watch.step("open_workspace"):
             workspace = node.workspaces.open(attempt.id)
+            if begin_in_plan(attempt, workspace, node):
+                inputs = replace(inputs, local=workspace.local)
+        stages = stages_of(attempt.document, inputs)
         with watch.step("prepare_images"):
             images = {stage.name: prepare_image(stage, workspace, attempt, node) for stage in stages}
         runs = [(stage, run_stage(stage, images[stage.name].id, workspace, attempt, node, watch)) for stage in stages]
         publish_stage(OUTPUTS, attempt, node)
         with watch.step("collect_outputs"):
+            hand_in_local(attempt, stages, workspace, node)
             return collect_result(attempt, inputs, images, runs, workspace, node, watch)
 
 
@@ -216,6 +221,7 @@ def deliver(delivery: Delivery, node: Node, watch: Stopwatch, *, cancellation: C
     try:
         with watch.step("submit"):
             node.delivery_service.send(delivery)
+        node.workspaces.plans.end_turn(delivery.attempt, commit=delivery.category is None)
         watch.on_chain()
     finally:
         removal.join()  # one thread at a time works on the attempt's containers and folder

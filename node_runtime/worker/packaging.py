@@ -125,10 +125,10 @@ def pack_result(
     outputs = collect(stages, workspace, stop=attempt.cancellation.over)
     check_outputs(attempt.document, inputs, [one.source for one in outputs])
     made = Withheld(outputs=outputs, perf=perf, stays=())
-    if uses_private_data(attempt.document, node.private):
+    if uses_private_data(attempt.task, attempt.document, node):
         made = withhold(outputs, perf, workspace, node)
     logs = collect_logs(workspace)
-    shared = shared_logs(logs, attempt.document, node)
+    shared = shared_logs(logs, attempt.task, attempt.document, node)
     document = describe(
         task=assignment.task,
         epoch=assignment.epoch,
@@ -189,7 +189,7 @@ def pack_failure(
         due=assignment.due,
         reward=task.terms.reward,
         log=logs.digest,
-        uploads=uploads_of(shared_logs(logs, document, node)),
+        uploads=uploads_of(shared_logs(logs, task, document, node)),
         category=failure.category,
         message=str(failure),
     )
@@ -197,12 +197,12 @@ def pack_failure(
     return delivery
 
 
-def shared_logs(logs: Collected, document: Document | None, node: Node) -> tuple[Collected, ...]:
+def shared_logs(logs: Collected, task: Task, document: Document | None, node: Node) -> tuple[Collected, ...]:
     """Return the logs to upload; keep them on this node instead when they may contain private data.
 
     Without a ``document`` the task's inputs are unknown, so its logs are kept too.
     """
-    if node.share_private_logs or (document is not None and not uses_private_data(document, node.private)):
+    if node.share_private_logs or (document is not None and not uses_private_data(task, document, node)):
         return (logs,)
     keep_private(logs, node.work / PRIVATE, now=node.time.now())
     return ()

@@ -24,6 +24,7 @@ from .audit import AuditEvent
 from .node import Node
 from .outbox import Delivery, Outbox, is_of
 from .packaging import PRIVATE, pack_failure
+from .plans import remove_ended, settle_turns
 from .resources import Attempt, Insufficient, demand_of, report_time
 from .selection import TaskSelector
 from .state_dir import ChainFiles
@@ -48,10 +49,14 @@ class NotYet(NodeRuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class CleanupReport:
-    """Counts of what was removed; ``inputs`` in bytes of the cache, ``images`` built by this node."""
+    """Counts of what was removed; ``inputs`` in bytes of the cache, ``images`` built by this node.
+
+    ``plans`` are the local folders of plans that have ended.
+    """
 
     containers: int
     workspaces: int
+    plans: int = 0
     images: int = 0
     inputs: int = 0
 
@@ -123,9 +128,11 @@ def _sweep(node: Node, *, live: frozenset[AttemptId], packed: frozenset[AttemptI
     containers = _reap_containers(node, live)
     removed = _remove_workspaces(node.workspaces, live | packed)
     removed += sum(_remove_left(other, node) for other in node.files.others())
+    settle_turns(node, live | packed)
+    plans = remove_ended(node, node.workspaces.plans.keys())
     _release_pins(node, live)
     prune(node.work / PRIVATE, MONTH, now=node.time.now())
-    return CleanupReport(containers=containers, workspaces=removed)
+    return CleanupReport(containers=containers, workspaces=removed, plans=plans)
 
 
 def _is_wanted(delivery: Delivery, known: dict[AttemptId, Assignment], node: Node) -> bool:

@@ -58,7 +58,9 @@ def demand_of(document: Document) -> ResourceRequest:
     folders = kind_of(document).spec.stages  # one per container
     # scratch in the bundle's folder; scratch in /tmp counts as memory
     beside = limits.scratch if document.asset_of(AssetKind.BUNDLE) else 0
-    return ResourceRequest(cpus=limits.cpus, memory=limits.memory, disk=limits.outputs * folders * COPIES + beside)
+    local = (limits.local or 0) * COPIES if kind_of(document).writes_local else 0
+    disk = limits.outputs * folders * COPIES + beside + local
+    return ResourceRequest(cpus=limits.cpus, memory=limits.memory, disk=disk)
 
 
 class ResourcePool:

@@ -18,7 +18,8 @@ class Times:
     """``full_poll``: interval between full polls while the chain's head stays the same.
 
     ``journey``: backoff of a whole journey and of its inputs; ``delivery``: of each step of a delivery; ``refusal``:
-    until a task is checked again after a refusal that isn't lasting. ``longest_selection``: limit of one pass over open
+    until a task is checked again after a refusal that isn't lasting. ``plan_rest``: how long the local folder of a plan
+    stays whose tasks are all done. ``longest_selection``: limit of one pass over open
     tasks, as storage or a registry may be slow. ``approval``: interval of checks for the operator's approval.
     """
 
@@ -32,6 +33,7 @@ class Times:
     confirmation: float = 900.0  # longer than a transaction's lifetime: after it an unanswered claim has no effect
     drain_timeout: float = 60.0  # timeout of cancelled attempts at shutdown: to remove containers and hand tasks back
     poll_timeout: float = 20.0  # timeout of a running poll at shutdown: its claim can still be handed back
+    plan_rest: float = 600.0
     live: float = 5.0  # interval at which the logs of running stages are read and published in storage
     log_interval: float = 10.0  # interval of log lines that list the pending threads
 

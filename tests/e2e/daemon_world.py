@@ -13,7 +13,19 @@ from typing import TypeVar
 
 from node_runtime.domain.assets import Account, Asset, AssetKind, AssetRef, Digest, Label, Visibility
 from node_runtime.domain.document import FILE_NAME, Document, Image, Limits, ModelOf
-from node_runtime.domain.task import UNIT, Assignment, AssignmentState, Kind, Review, Spec, Submission, TaskId, Terms
+from node_runtime.domain.task import (
+    UNIT,
+    Assignment,
+    AssignmentState,
+    Kind,
+    PlanId,
+    Review,
+    Spec,
+    Submission,
+    SubmissionState,
+    TaskId,
+    Terms,
+)
 from node_runtime.kinds.annotation import AnnotationDocument
 from node_runtime.kinds.annotation.definition import Annotation, AnnotationType
 from node_runtime.kinds.scoring import ScoringDocument
@@ -55,6 +67,7 @@ class World:
     slots: int = 1
     window: int = 0  # ms of review
     assignee: Account | None = None
+    plan: PlanId | None = None  # of the next tasks, with a local folder of 8 MiB
     _made: int = field(default=0)
 
     def train(
@@ -150,6 +163,16 @@ class World:
     def submission(self, task: TaskId) -> Submission:
         return wait_for(lambda: next(iter(self.chain.submissions(task)), None), f"a result of task {task}")
 
+    def model_of(self, task: TaskId) -> str:
+        """Wait for the task's result, which has to be accepted; return the content of its model."""
+        submission = self.submission(task)
+        assert submission.state is SubmissionState.ACCEPTED
+        digest = submission.result.output("model")
+        assert digest is not None
+        folder = self.folder / f"model-{task}"
+        self.store.fetch(digest, folder)
+        return (folder / "model").read_text()
+
     def failure(self, worker: Account, task: TaskId) -> Assignment:
         """Wait until the worker's attempt has failed on chain; return it."""
 
@@ -167,7 +190,8 @@ class World:
         return wait_for(reached, f"task {task} to be {state}")
 
     def _limits(self) -> Limits:
-        return Limits(cpus=0.5, memory=64 * MIB, timeout=self.timeout, outputs=8 * MIB)
+        local = None if self.plan is None else 8 * MIB
+        return Limits(cpus=0.5, memory=64 * MIB, timeout=self.timeout, outputs=8 * MIB, local=local)
 
     def _submit(self, document: Document, *assets: Asset) -> TaskId:
         self.chain.register_assets([asset for asset in assets if asset.ref.owner == self.chain.account])
@@ -184,6 +208,7 @@ class World:
             review=Review(judge=self.chain.account, window=self.window),
             deadline=self.chain.now() + 3_600_000,
             timeout=self.attempt * 1000,
+            plan=self.plan,
             assignee=self.assignee,
         )
         references = tuple(asset.ref for asset in assets)

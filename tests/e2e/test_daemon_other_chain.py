@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from node_runtime.domain.task import SubmissionState, TaskId
 from node_runtime.worker.audit import AuditEvent
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import REWARD, TRAIN, WAITS, World, open_world, wait_for
@@ -20,17 +19,6 @@ def other(tmp_path: Path) -> Iterator[World]:
     """Start another chain with a separate store and another genesis."""
     with open_world(tmp_path / "other", "--preset", "local_testnet") as world:
         yield world
-
-
-def model_of(world: World, task: TaskId) -> str:
-    """Return the content of the model in the task's accepted result."""
-    submission = world.submission(task)
-    assert submission.state is SubmissionState.ACCEPTED
-    digest = submission.result.output("model")
-    assert digest is not None
-    target = world.folder / f"model-{task}"
-    world.store.fetch(digest, target)
-    return (target / "model").read_text()
 
 
 def test_nothing_of_one_chain_reaches_another_and_both_get_their_results(
@@ -53,7 +41,7 @@ def test_nothing_of_one_chain_reaches_another_and_both_get_their_results(
         elsewhere = start_daemon(chain=other.devnet.url, storage=other.storage)
         same_number = other.train("echo trained elsewhere > /sandbox/model/model")
         assert same_number == packed
-        assert model_of(other, same_number) == "trained elsewhere\n"
+        assert other.model_of(same_number) == "trained elsewhere\n"
         assert len(other.chain.submissions(same_number)) == 1
         assert other.chain.task(running) is None
         wait_for(lambda: elsewhere.containers() == [], "no container of the first chain to be left")
@@ -64,8 +52,8 @@ def test_nothing_of_one_chain_reaches_another_and_both_get_their_results(
     world.restart_chain(serve_the_other_chain)
     daemon = start_daemon(slots=2)
     daemon.let_go(running)
-    assert model_of(world, packed) == "trained\n"
-    assert model_of(world, running) == "trained\n"
+    assert world.model_of(packed) == "trained\n"
+    assert world.model_of(running) == "trained\n"
     wait_for(lambda: daemon.wealth() - before > 1.9 * REWARD, "both rewards")
     assert daemon.wealth() - before <= 2 * REWARD
     assert daemon.deeds(AuditEvent.FAILURE) == []
@@ -87,7 +75,7 @@ def test_a_container_of_one_chain_is_not_adopted_for_the_same_number_on_another(
 
     daemon = start_daemon(chain=other.devnet.url, storage=other.storage)
     daemon.let_go(theirs)
-    assert model_of(other, theirs) == "trained elsewhere\n"
+    assert other.model_of(theirs) == "trained elsewhere\n"
     assert len(other.chain.submissions(theirs)) == 1
 
 
@@ -97,7 +85,7 @@ def test_an_approval_holds_for_the_chain_it_was_given_on(world: World, other: Wo
     approved = other.train(script)
     wait_for(lambda: daemon.deeds(AuditEvent.REFUSAL), "the task to wait for approval")
     assert daemon.command("approve", str(approved)).returncode == 0
-    assert model_of(other, approved) == "trained\n"
+    assert other.model_of(approved) == "trained\n"
     daemon.kill()
 
     daemon = start_daemon(approve="manual")

@@ -25,7 +25,7 @@ echo "writable:$writable"
 echo "filled:$filled"
 case $1 in
   predict) echo 1 > pred/pred;;
-  *) echo 1 > model/model;;
+  *) echo 1 > model/model; echo $1 >> local/kept;;
 esac
 """
 METRIC = PROGRAM.rpartition("case")[0] + """echo '{"all": 0.5}' > pred/perf.json\n"""
@@ -72,8 +72,8 @@ def test_a_program_that_makes_every_folder_runs_in_each_stage(docker_engine: Doc
     logs = {log.stem: log.read_text() for one in results for log in (one.folder / "logs").glob("*.log")}
     seen = {stage: logs[stage].splitlines() for stage in ("train", "aggregate", "predict", "metrics")}
     assert seen == {
-        "train": ["writable: model", "filled: data opener"],
-        "aggregate": ["writable: model", "filled: model"],
-        "predict": ["writable: pred export", "filled: data opener model"],
+        "train": ["writable: model local", "filled: data opener"],
+        "aggregate": ["writable: model local", "filled: model local"],
+        "predict": ["writable: pred export", "filled: data opener model local"],
         "metrics": ["writable: pred export", "filled: data opener pred metrics"],
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from node_runtime.domain.assets import Digest
-from node_runtime.domain.task import PlanId, TaskId
+from node_runtime.domain.task import TaskId
 from node_runtime.engines.docker.engine import DockerEngine
 from node_runtime.errors import FailureCategory, TaskFailed
 from node_runtime.kinds import Inputs
@@ -208,12 +208,3 @@ def test_a_later_process_removes_workspaces_of_an_earlier_one(
     later.remove(ATTEMPT)
     assert later.attempts() == ()
     assert engine.list() == ()
-
-
-def test_a_plans_folder_is_kept_between_attempts_until_it_is_removed(workspaces: Workspaces) -> None:
-    folder = workspaces.open_plan_folder(PlanId(4), quota=QUOTA)
-    (folder / "state").write_text("kept")
-    assert (workspaces.open_plan_folder(PlanId(4), quota=QUOTA) / "state").read_text() == "kept"
-    assert workspaces.attempts() == ()
-    workspaces.remove_plan_folder(PlanId(4))
-    assert not folder.exists()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from node_runtime.domain.document import Document, Image
 from node_runtime.domain.parameters import FILE_NAME
 from node_runtime.kinds.base import mismatch
-from node_runtime.kinds.stage import Input, Inputs, Stage, Writable, model_entry, once
+from node_runtime.kinds.stage import Input, Inputs, Local, Stage, Writable, model_entry, once
 from node_runtime.ports.engine import ImageSource, Mount
 
 ROOT = "/sandbox"
@@ -59,10 +59,16 @@ def model_mounts(models: tuple[Input, ...]) -> tuple[Mount, ...]:
     return tuple(Mount(source=model_entry(model), target=f"{MODEL}/{model.digest}") for model in once(models))
 
 
-def local_mounts(inputs: Inputs, document: Document, *, writable: bool) -> tuple[Mount, ...]:
-    if inputs.local is None:
-        return ()
-    return (Mount(source=inputs.local, target=LOCAL, quota=document.limits.outputs if writable else None),)
+def written_local(inputs: Inputs, document: Document) -> Local | None:
+    """Return the plan's local folder for a stage that writes it."""
+    if inputs.local is None or document.limits.local is None:
+        return None
+    return Local(target=LOCAL, before=inputs.local, quota=document.limits.local)
+
+
+def read_local(inputs: Inputs) -> tuple[Mount, ...]:
+    """Return the mount of the plan's local folder for a stage that only reads it."""
+    return () if inputs.local is None else (Mount(source=inputs.local, target=LOCAL),)
 
 
 def with_every_folder(stage: Stage) -> Stage:

@@ -12,6 +12,7 @@ from node_runtime.errors import FailureCategory, TaskFailed
 from node_runtime.kinds import Input, Inputs, inputs_of, stages_of
 from node_runtime.kinds.aggregation import AggregationDocument
 from node_runtime.kinds.scoring import ScoringDocument
+from node_runtime.kinds.stage import Local
 from node_runtime.kinds.training import TrainingDocument
 from node_runtime.ports.engine import Mount
 
@@ -176,11 +177,20 @@ def test_an_aggregation_that_names_an_opener_sees_it() -> None:
 
 
 def test_the_plans_folder_is_writable_in_training_and_read_only_in_scoring() -> None:
-    local = inputs(local=Path("/plans/1"))
-    (train,) = stages_of(document(Kind.TRAINING), local)
-    predict, _ = stages_of(document(Kind.SCORING), local)
-    assert Mount(source=Path("/plans/1"), target="/sandbox/local", quota=1 << 20) in train.reads
+    local, limits = inputs(local=Path("/plans/1")), Limits(local=1 << 21)
+    for kind in (Kind.TRAINING, Kind.AGGREGATION):
+        (writing,) = stages_of(document(kind, limits=limits), local)
+        assert writing.local == Local(target="/sandbox/local", before=Path("/plans/1"), quota=1 << 21)
+    predict, metrics = stages_of(document(Kind.SCORING, limits=limits), local)
     assert Mount(source=Path("/plans/1"), target="/sandbox/local") in predict.reads
+    assert predict.local is metrics.local is None
+    assert "/sandbox/local" in metrics.empty
+
+
+def test_a_task_without_a_limit_for_the_plans_folder_does_not_see_it() -> None:
+    (train,) = stages_of(document(Kind.TRAINING), inputs(local=Path("/plans/1")))
+    assert train.local is None
+    assert "/sandbox/local" in train.empty
 
 
 @pytest.mark.parametrize(

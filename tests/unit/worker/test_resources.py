@@ -104,6 +104,13 @@ def test_a_bundles_scratch_is_disk_and_that_of_every_task_is_within_its_memory()
     assert bundle.disk == training.disk + GIB
 
 
+def test_a_plans_local_folder_counts_twice_where_it_is_written_as_it_is_copied_back() -> None:
+    limits = Limits(outputs=GIB, local=GIB)
+    training = demand_of(TrainingDocument(name="a", algo=IMAGE, limits=limits))
+    scoring = demand_of(ScoringDocument(name="a", algo=IMAGE, metric=IMAGE, opener=KEY, limits=limits))
+    assert (training.disk, scoring.disk) == (4 * GIB, 4 * GIB)
+
+
 def test_a_document_that_says_nothing_of_scratch_has_the_default() -> None:
     stored = TrainingDocument(name="a", algo=IMAGE).model_dump(mode="json")
     del stored["limits"]["scratch"]
