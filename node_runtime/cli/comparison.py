@@ -9,12 +9,12 @@ import typer
 from node_runtime.cli.session import ChainOption, CsvOption, JsonOption, KeyOption, StorageOption, open_session
 from node_runtime.creator.comparison import Measured, measure, number_names
 from node_runtime.creator.results import read_result
-from node_runtime.creator.tasks import view_task
+from node_runtime.creator.tasks import chosen_result, view_task
+from node_runtime.domain.assets import short
 from node_runtime.domain.units import plain
 
-from .output import line, print_csv, print_json, render, short, table, warn
+from .output import line, print_csv, print_json, render, table, warn
 from .reports.pictures import result_panels, save
-from .results import chosen_result
 from .scores import note_rounding, rounded
 from .session import PlotOption, check_formats, read_which
 from .tables import counts_as

@@ -21,6 +21,7 @@ from node_runtime.contributor import (
     work,
 )
 from node_runtime.contributor.folder import ENVIRONMENT, default_folder
+from node_runtime.domain.assets import short
 from node_runtime.domain.clock import time_left, wall_clock
 from node_runtime.domain.price import attempt_price
 from node_runtime.domain.task import Assignment, SubmissionState, TaskId
@@ -29,7 +30,7 @@ from node_runtime.errors import ChainRefused, FailureCategory, InputError, NodeR
 from node_runtime.kinds.layouts.bundle import OUTPUTS
 from node_runtime.ports.chain import ChainReads
 
-from .output import is_confirmed, line, one_of, paragraph, progress, short, warn
+from .output import is_confirmed, line, one_of, paragraph, progress, warn
 from .session import TaskArgument
 
 KeyOption = Annotated[

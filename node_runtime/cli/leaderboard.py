@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from node_runtime.creator.leaderboard import Board, CrossValidation, Entry, Place
 from node_runtime.creator.mentions import Mentions
-from node_runtime.domain.assets import Objective
+from node_runtime.domain.assets import Objective, short
 from node_runtime.domain.task import Standing, Voucher
 from node_runtime.domain.units import plain
 
 from .listing import Table
-from .output import counted, facts, line, paragraph, render, short, styled, table
+from .output import counted, facts, line, paragraph, render, styled, table
 from .scores import note_rounding, rounded
 
 MOST_SHOWN = 50  # places; --json and --csv have all

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.models import Lineage
-from node_runtime.domain.assets import Model, SameBytes
+from node_runtime.domain.assets import Model, SameBytes, short
 
-from .output import counted, line, paragraph, short
+from .output import counted, line, paragraph
 
 UNKNOWABLE = (
     "The chain compares digests: bytes changed by one bit are new bytes to it, an algo may carry anything its author "

@@ -10,10 +10,11 @@ from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.results import FoundLog, Log, LogTrouble, PrivateLog, logs_of, uses_private_data
 from node_runtime.creator.tasks import TaskView, view_task
 from node_runtime.creator.watch import stall_reason
+from node_runtime.domain.assets import short
 from node_runtime.domain.task import Assignment, AssignmentState, TaskId
 from node_runtime.errors import StorageError
 
-from .output import QuotedStream, line, note, paragraph, quoted, short, status, warn
+from .output import QuotedStream, line, note, paragraph, quoted, status, warn
 from .progress import describe
 from .session import Session
 from .wait_news import WaitNews

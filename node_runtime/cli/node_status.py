@@ -10,6 +10,7 @@ from node_runtime.creator.mentions import Mentions, MentionTask
 from node_runtime.creator.node_reports import NodeReport
 from node_runtime.creator.tasks import TaskView
 from node_runtime.creator.waiting import why_it_waits
+from node_runtime.domain.assets import short
 from node_runtime.domain.clock import wall_clock
 from node_runtime.domain.task import UNIT, Kind, TaskId
 from node_runtime.domain.units import amount, duration, since, size
@@ -19,7 +20,7 @@ from node_runtime.stores import existing_store
 
 from .known_nodes import statuses
 from .operator import DEFAULT_CONFIG, ConfigOption
-from .output import counted, facts, line, paragraph, print_json, render, short, styled, table
+from .output import counted, facts, line, paragraph, print_json, render, styled, table
 from .progress import at_work_table
 
 if TYPE_CHECKING:

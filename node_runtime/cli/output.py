@@ -64,11 +64,6 @@ def coloured(state: TaskState | SubmissionState) -> Text:
     return Text(state.replace("_", " "), style=_COLOURS[state])
 
 
-def short(identity: str) -> str:
-    """Abbreviate an account or a digest to its first and last characters."""
-    return f"{identity[:6]}…{identity[-4:]}" if len(identity) > 12 else identity
-
-
 def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 

@@ -5,6 +5,8 @@ from contextlib import suppress
 
 from node_runtime.creator.live import AttemptProgress, progress_of
 from node_runtime.creator.mentions import Mentions
+from node_runtime.creator.news import doing
+from node_runtime.domain.assets import short
 from node_runtime.domain.task import Assignment, AssignmentState, TaskId
 from node_runtime.domain.units import duration
 from node_runtime.errors import ChainError
@@ -13,7 +15,7 @@ from node_runtime.ports.store import AssetStore
 from node_runtime.runner.live_chunk import in_words
 
 from .listing import Table
-from .output import short, table
+from .output import table
 
 
 def at_work_table(progress: Sequence[AttemptProgress], names: Mapping[TaskId, str]) -> Table:
@@ -46,11 +48,6 @@ def stage_of(progress: AttemptProgress) -> str:
     if progress.stage is None:
         return "–"
     return f"{in_words(progress.stage)} {duration(progress.stage_elapsed or 0)}"
-
-
-def doing(progress: AttemptProgress) -> str:
-    """Return the stage alone, e.g. ``train``; ``at work`` while the worker publishes none."""
-    return in_words(progress.stage) if progress.stage is not None else "at work"
 
 
 def describe(progress: AttemptProgress) -> str:

@@ -22,12 +22,11 @@ from node_runtime.creator.results import (
 )
 from node_runtime.creator.review import accept as accept_result
 from node_runtime.creator.review import reject as reject_result
-from node_runtime.creator.tasks import TaskView, view_task
-from node_runtime.domain.assets import SubmissionId
+from node_runtime.creator.tasks import chosen_result, view_task
 from node_runtime.domain.clock import current_time
-from node_runtime.domain.task import Submission, SubmissionState, TaskId
+from node_runtime.domain.task import TaskId
 from node_runtime.domain.units import amount
-from node_runtime.errors import InputError, NoSuchSubmission, StorageError
+from node_runtime.errors import InputError, StorageError
 
 from .log_following import follow_logs, print_log
 from .node_status import reasons
@@ -168,30 +167,6 @@ def _print_details(result: TaskResult) -> None:
 
 def _stay(names: Sequence[str]) -> str:
     return f"{' and '.join(names)} stayed with the worker, whose own data the task used"
-
-
-def chosen_result(view: TaskView, number: SubmissionId | None) -> Submission:
-    """Return the named submission, else the latest accepted, else the latest under review."""
-    task, every = view.task, view.submissions
-    if number is not None:
-        named = [one for one in every if one.id == number]
-    else:
-        accepted = [one for one in every if one.state is SubmissionState.ACCEPTED]
-        named = accepted or [one for one in every if one.state is SubmissionState.UNDER_REVIEW]
-    if named:
-        return named[-1]
-    if number is not None:
-        raise NoSuchSubmission(task.id, number, (one.id for one in every))
-    if every:
-        last = every[-1]
-        why = f": {last.reason}" if last.reason else ""
-        raise InputError(
-            f"task {task.id} has no result that stands: submission {last.id} was rejected{why}",
-            remedy=f"to look at it all the same, run 'node-runtime fetch {task.id}/{last.id} FOLDER'",
-        )
-    raise InputError(
-        f"task {task.id} has no result; it is {task.state}", remedy=f"see 'node-runtime show {task.id}' for why"
-    )
 
 
 def federate(

@@ -10,7 +10,7 @@ from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.purge import RecordsKept
 from node_runtime.creator.results import TaskResult
 from node_runtime.creator.tasks import TaskView
-from node_runtime.domain.assets import Account, ModelId, ObjectiveId, SubmissionId
+from node_runtime.domain.assets import Account, ModelId, ObjectiveId, SubmissionId, short
 from node_runtime.domain.document import Document, ModelOf
 from node_runtime.domain.parameters import describe_parameters
 from node_runtime.domain.task import Assignment, Score, Submission, SubmissionState, Task, TaskId, Terms
@@ -20,7 +20,7 @@ from node_runtime.ports.store import AssetStore
 from node_runtime.runner.result_document import ResultDocument
 
 from .listing import Table
-from .output import coloured, counted, counted_cpus, facts, line, paragraph, render, short, styled, table, warn
+from .output import coloured, counted, counted_cpus, facts, line, paragraph, render, styled, table, warn
 from .progress import stage_of
 from .purge import describe_kept
 from .scores import note_rounding, score, score_range, scores_of

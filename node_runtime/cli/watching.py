@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 import typer
 
-from node_runtime.creator.live import AttemptProgress, progress_of
 from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.models import lineages
+from node_runtime.creator.news import TaskNews, describe_untaken, doing
 from node_runtime.creator.purge import records_kept
-from node_runtime.creator.results import list_task_results, message_of
+from node_runtime.creator.results import list_task_results
 from node_runtime.creator.tasks import TaskView, view_task
 from node_runtime.creator.watch import follow, stall_reason
+from node_runtime.domain.assets import short
 from node_runtime.domain.clock import current_time
-from node_runtime.domain.task import Assignment, AssignmentState, Task, TaskId, TaskState
+from node_runtime.domain.task import Assignment, Task, TaskId, TaskState
 from node_runtime.domain.units import duration
-from node_runtime.ports.store import AssetStore
 
 from .lineage import print_lineages
 from .node_status import reasons
@@ -27,11 +27,10 @@ from .output import (
     print_json,
     render,
     screen,
-    short,
     status,
     warn,
 )
-from .progress import describe, doing
+from .progress import describe
 from .scores import note_rounding, scores_of
 from .session import Session
 from .tables import print_task, task_table
@@ -85,16 +84,8 @@ def _state(view: TaskView) -> str:
     at_work = "; ".join(f"attempt {one.epoch} of {short(one.worker)}, {describe(one)}" for one in view.progress)
     submitted = f", {view.task.counters.submitted} under review" if view.task.counters.submitted else ""
     nobody = view.task.state is TaskState.OPEN and not (view.progress or submitted or view.task.counters.live)
-    doing_now = at_work or (_untaken(view.task, failed=False) if nobody else "")
+    doing_now = at_work or (describe_untaken(view.task, failed=False) if nobody else "")
     return f"{view.task.state}{submitted}" + (f": {doing_now}" if doing_now else "")
-
-
-_ENDED = {
-    AssignmentState.FAILED: "failed",
-    AssignmentState.LAPSED: "brought nothing in time",
-    AssignmentState.HANDED_BACK: "was handed back by its node",
-    AssignmentState.ABORTED: "was stopped by you",
-}
 
 
 def follow_tasks(
@@ -110,9 +101,9 @@ def follow_tasks(
         news = _News(session, names, mentions, update)
 
         def went_wrong(attempt: Assignment) -> None:
-            news.failed.add(attempt.task)
+            told = news.tasks.went_wrong(attempt)
             if not quiet:
-                line(_wrong(attempt, store, mentions), style="yellow")
+                line(told, style="yellow")
 
         seen = (lambda _: None) if quiet else news.tell
         follow(chain, tuple(names), seen=seen, went_wrong=went_wrong, stop=stop)
@@ -142,17 +133,15 @@ class _News:
     def __init__(
         self, session: Session, names: Mapping[TaskId, str], mentions: Mentions, update: Callable[[str], None]
     ) -> None:
-        self.failed: set[TaskId] = set()
-        self._session = session
+        self.tasks = TaskNews(session.chain, session.store, mentions)
         self._names = names
-        self._mentions = mentions
         self._update = update
         self._last: dict[TaskId, str] = {}
-        self._parents: dict[TaskId, tuple[TaskId, ...]] = {}
         self._waits = WaitNews(session, mentions, say=say_reason)
 
     def tell(self, tasks: tuple[Task, ...]) -> None:
-        told = {task.id: self._of(task) for task in tasks}
+        at_work = describe if is_terminal() else doing  # a line per change has no times
+        told = {task.id: self.tasks.of(task, at_work) for task in tasks}
         if not is_terminal():
             for number in told:
                 if told[number] != self._last.get(number):
@@ -161,57 +150,6 @@ class _News:
         self._update("   ".join(f"{self._names[number]}: {text}" for number, text in told.items()))
         for task in tasks:
             self._waits.tell(task)
-
-    def _of(self, task: Task) -> str:
-        chain = self._session.chain
-        progress = progress_of(chain.attempts(task.id), chain, self._session.store) if task.counters.live else ()
-        waits_for = self._awaited(task) if task.state is TaskState.WAITING else ()
-        awaited = tuple(map(self._mentions.task, waits_for))
-        return describe_task(task, progress, waits_for=awaited, failed=task.id in self.failed)
-
-    def _awaited(self, task: Task) -> tuple[TaskId, ...]:
-        """Return the tasks whose models the task waits for."""
-        chain = self._session.chain
-        if task.id not in self._parents:
-            spec = chain.spec(task.id)
-            self._parents[task.id] = spec.parents if spec is not None else ()
-        parents = ((number, chain.task(number)) for number in self._parents[task.id])
-        return tuple(number for number, parent in parents if parent is not None and not parent.counters.accepted)
-
-
-def _wrong(attempt: Assignment, store: AssetStore, mentions: Mentions) -> str:
-    """Describe an attempt, e.g. ``task 3 iris: attempt 1 of 5FHn…94ty failed, task_error: exited with 3``."""
-    category = f", {attempt.category}" if attempt.category is not None else ""
-    message = message_of(attempt, store)
-    told = f"attempt {attempt.epoch} of {short(attempt.worker)} {_ENDED[attempt.state]}{category}"
-    return f"{mentions.task(attempt.task)}: {told}" + (f": {message}" if message else "")
-
-
-def describe_task(task: Task, progress: Sequence[AttemptProgress], *, waits_for: Sequence[str], failed: bool) -> str:
-    """Return what a task is at; an open one is at work, under review, or waits for a node."""
-    if task.state is TaskState.WAITING:
-        return f"waits for the model of {' and '.join(waits_for)}" if waits_for else "about to open"
-    if task.state is not TaskState.OPEN:
-        return task.state
-    parts = list(map(describe if is_terminal() else doing, progress))  # a line per change has no times
-    parts += ["at work"] if task.counters.live and not progress else []
-    several, counters = task.terms.slots > 1, task.counters
-    if counters.submitted:
-        parts.append(f"{counters.submitted} under review" if several else "under review")
-    if several:
-        parts.append(f"{counters.accepted} of {task.terms.slots} accepted")
-    if task.free_slots and not (counters.live or counters.submitted):
-        parts.append(_untaken(task, failed=failed))
-    return "; ".join(parts) or "its last result is being settled"
-
-
-def _untaken(task: Task, *, failed: bool) -> str:
-    if failed:
-        number = task.id
-        return f"open for another try; see 'node-runtime logs {number}', or give up with 'node-runtime cancel {number}'"
-    if task.terms.assignee is not None:
-        return f"waits for {short(task.terms.assignee)} to take it"
-    return "waits for a node to take it"
 
 
 def wait_for(session: Session, numbers: Sequence[TaskId], *, timeout: int | None, as_json: bool) -> None:

@@ -1,11 +1,11 @@
-"""A creator's tasks: listing, price of an abort, confirmation of reported failures."""
+"""A creator's tasks: listing, the result that counts, price of an abort, confirmation of reported failures."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from node_runtime.domain.assets import Account, ObjectiveId
+from node_runtime.domain.assets import Account, ObjectiveId, SubmissionId
 from node_runtime.domain.clock import current_time
 from node_runtime.domain.document import FILE_NAME, Document
 from node_runtime.domain.price import pay_when_aborted
@@ -16,11 +16,12 @@ from node_runtime.domain.task import (
     PlanId,
     Spec,
     Submission,
+    SubmissionState,
     Task,
     TaskId,
     TaskState,
 )
-from node_runtime.errors import InputError, NoSuchTask, StorageError
+from node_runtime.errors import InputError, NoSuchSubmission, NoSuchTask, StorageError
 from node_runtime.kinds import read_document
 from node_runtime.ports.chain import ChainReads, CreatorCalls
 from node_runtime.ports.store import AssetStore
@@ -133,6 +134,30 @@ def stored_document(spec: Spec, store: AssetStore) -> Document | None:
         return read_document(store.read_file(spec.digest, FILE_NAME, limit=MAX_DOCUMENT))
     except (StorageError, ValueError):
         return None
+
+
+def chosen_result(view: TaskView, number: SubmissionId | None) -> Submission:
+    """Return the named submission, else the latest accepted, else the latest under review."""
+    task, every = view.task, view.submissions
+    if number is not None:
+        named = [one for one in every if one.id == number]
+    else:
+        accepted = [one for one in every if one.state is SubmissionState.ACCEPTED]
+        named = accepted or [one for one in every if one.state is SubmissionState.UNDER_REVIEW]
+    if named:
+        return named[-1]
+    if number is not None:
+        raise NoSuchSubmission(task.id, number, (one.id for one in every))
+    if every:
+        last = every[-1]
+        why = f": {last.reason}" if last.reason else ""
+        raise InputError(
+            f"task {task.id} has no result that stands: submission {last.id} was rejected{why}",
+            remedy=f"to look at it all the same, run 'node-runtime fetch {task.id}/{last.id} FOLDER'",
+        )
+    raise InputError(
+        f"task {task.id} has no result; it is {task.state}", remedy=f"see 'node-runtime show {task.id}' for why"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,11 @@ SubmissionId = NewType("SubmissionId", int)
 ObjectiveId = NewType("ObjectiveId", int)
 
 
+def short(identity: str) -> str:
+    """Abbreviate an account or a digest to its first and last characters."""
+    return f"{identity[:6]}…{identity[-4:]}" if len(identity) > 12 else identity
+
+
 class Label(StrEnum):
     TRAIN = "train"
     TEST = "test"

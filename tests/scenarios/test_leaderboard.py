@@ -5,8 +5,7 @@ import io
 import re
 from decimal import Decimal
 
-from node_runtime.cli.output import short
-from node_runtime.domain.assets import ObjectiveId
+from node_runtime.domain.assets import ObjectiveId, short
 from node_runtime.domain.task import Perf, Result, TaskId
 from node_runtime.stores.local import LocalStore
 from tests.scenarios.conftest import Desk, Nrt

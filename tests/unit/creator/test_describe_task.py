@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from node_runtime.cli.watching import describe_task
 from node_runtime.creator.live import AttemptProgress
+from node_runtime.creator.news import describe_task
 from node_runtime.domain.assets import Account
 from node_runtime.domain.task import Counters, Task, TaskState
 from tests.unit.creator.test_node_reports import TASK
