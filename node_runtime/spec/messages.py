@@ -2,12 +2,27 @@
 
 import difflib
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from node_runtime.domain.units import amount, duration, read_amount, read_duration, read_size, size
 
 Location: TypeAlias = tuple[int | str, ...]
 """A value's place in a document: keys and indices from the root."""
+
+
+class WrittenDocument(Protocol):
+    """A document as its author wrote it, in a file or as arguments in Python: plain values, and their places."""
+
+    @property
+    def value(self) -> dict[str, Any]: ...
+    def at(self, location: Location, *, key: bool = False) -> str:
+        """Format the place of a value, or of its key, for a message. Steps that aren't there are skipped."""
+        ...
+
+    def keys(self, location: Location) -> tuple[str, ...]:
+        """Return the keys to name beside the place, from the root; none where the place names them itself."""
+        ...
+
 
 _WANTED = {
     "int_type": "a whole number",

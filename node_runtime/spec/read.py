@@ -1,6 +1,7 @@
-"""Strict reader of task YAML that reports every mistake with its ``file:line:column``.
+"""Strict reader of task YAML that reports every mistake with its place, ``file:line:column``.
 
-A file holds one or more documents, which may refer to each other by name. Terms that no node can
+A file holds one or more documents, which may refer to each other by name; `check_entries` checks documents of other
+origin by the same rules. Terms that no node can
 meet are mistakes; terms that few nodes meet are warnings.
 """
 
@@ -25,7 +26,7 @@ from .bounds import packaged_bounds
 from .common import AssetSpec, Conflicts, ModelSpec, ObjectiveSpec
 from .feasibility import beyond_bounds, errors_in, warnings_in
 from .folders import folder_warnings, image_faults
-from .messages import nearest
+from .messages import WrittenDocument, nearest
 from .programs import program_faults, program_file_warnings
 from .ranks import rank_conflicts
 from .sweep import SweepRefused, Variant, variant_of, variants_of
@@ -33,17 +34,17 @@ from .yaml_source import MarkedDocument, explain, load_documents
 
 MAX_DOCUMENTS = 1024
 _SHOWN = 20  # mistakes per error message
-_AMOUNTS = ("reward", "bond")
+AMOUNTS = ("reward", "bond")
 
 AnySpec: TypeAlias = TaskSpec | ObjectiveSpec
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpecEntry:
-    """One document of a file, or one task of a swept document. `place` returns a value's ``file:line:column``."""
+    """One document, or one task of a swept document. `place` returns a value's place, e.g. ``file:line:column``."""
 
     spec: AnySpec
-    document: MarkedDocument
+    document: WrittenDocument
 
     @property
     def written(self) -> object:
@@ -64,9 +65,9 @@ class SpecEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class SpecFile:
-    """The documents of a file, in order; a document refers to earlier ones only."""
+    """The documents of a file, in order; a document refers to earlier ones only. ``path`` is None without a file."""
 
-    path: Path
+    path: Path | None
     entries: tuple[SpecEntry, ...]
 
     @property
@@ -107,21 +108,38 @@ def read_specs(path: Path, *, bounds: Bounds | None = None) -> SpecFile:
         if spec is not None:
             entries.append(SpecEntry(spec=spec, document=document))
     whole = len(entries) == len(documents)  # else a reference may be to a document with mistakes
-    complete = _expanded(entries, mistakes) if whole else entries
+    return check_entries(entries, mistakes, path=path, bounds=bounds, whole=whole)
+
+
+def check_entries(
+    entries: Sequence[SpecEntry],
+    mistakes: Sequence[str] = (),
+    *,
+    path: Path | None = None,
+    bounds: Bounds | None = None,
+    whole: bool = True,
+) -> SpecFile:
+    """Check documents whose own values are valid: conflicts between keys and, of ``whole`` files, references.
+
+    Raises `SpecError` naming every mistake, those found before included.
+    """
+    found = list(mistakes)
+    complete = _expanded(entries, found) if whole else entries
     for index, entry in enumerate(complete):
-        found = [*_conflicts(entry), *(_references(complete, index) if whole else ())]
-        mistakes += [f"{entry.place(*location)}: {reason}" for location, reason in found]
+        conflicts = [*_conflicts(entry), *(_references(complete, index) if whole else ())]
+        found += [f"{entry.place(*location)}: {reason}" for location, reason in conflicts]
     file = SpecFile(path=path, entries=tuple(complete))
-    mistakes += file.beyond(bounds) if bounds is not None else ()
-    refuse(mistakes, path)
+    found += file.beyond(bounds) if bounds is not None else ()
+    refuse(found, path)
     return file
 
 
-def refuse(mistakes: Sequence[str], path: Path) -> None:
-    """Raise `SpecError` with the mistakes of the file, each once, in the order of their places, if there are any."""
+def refuse(mistakes: Sequence[str], path: Path | None) -> None:
+    """Raise `SpecError` with the mistakes, each once, in the order of their places in the file, if there are any."""
     if mistakes:
-        # once: a swept document's tasks share theirs
-        mistakes = sorted(dict.fromkeys(mistakes), key=lambda message: _place(message, path))
+        mistakes = list(dict.fromkeys(mistakes))  # once: a swept document's tasks share theirs
+        if path is not None:
+            mistakes.sort(key=lambda message: _place(message, path))
         surplus = [f"and {len(mistakes) - _SHOWN} more mistakes"] if len(mistakes) > _SHOWN else []
         raise SpecError("\n".join([*mistakes[:_SHOWN], *surplus]))
 
@@ -168,7 +186,7 @@ def _spec(document: MarkedDocument, mistakes: list[str]) -> AnySpec | None:
         mistakes.append(_unknown_kind(document, kind))
         return None
     try:
-        return model.model_validate(_exact(document), context=document.path.parent)
+        return model.model_validate(exact_values(document), context=document.path.parent)
     except ValidationError as error:
         mistakes.extend(explain(error, document, model))
         mistakes.extend(f"{document.at(location)}: {reason}" for location, reason in _in_folders(document))
@@ -208,11 +226,11 @@ def _unknown_kind(document: MarkedDocument, kind: object) -> str:
     return f"{place}: unknown kind '{str(kind)[:40]}'; {nearest(str(kind)[:40], tuple(yaml_models()))}"
 
 
-def _exact(document: MarkedDocument) -> dict[str, object]:
+def exact_values(document: MarkedDocument) -> dict[str, object]:
     """Return the values, with amounts as the source text: a float would lose decimal digits."""
     written = {key.value: node.value for key, node in document.root.value if isinstance(node, yaml.ScalarNode)}
     numbers = {key: value for key, value in document.value.items() if type(value) in (int, float)}
-    return document.value | {key: written[key] for key in _AMOUNTS if key in numbers}
+    return document.value | {key: written[key] for key in AMOUNTS if key in numbers}
 
 
 def _conflicts(entry: SpecEntry) -> Conflicts:

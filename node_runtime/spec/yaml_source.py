@@ -13,7 +13,7 @@ from yaml.scanner import ScannerError
 
 from node_runtime.errors import InputError
 
-from .messages import Location, describe_error, nearest
+from .messages import Location, WrittenDocument, describe_error, nearest
 
 MAX_BYTES = 256 * 1024  # the parser takes about 10 µs per byte
 MAX_VALUES = 50_000  # counted after alias expansion, which bounds nested aliases
@@ -23,7 +23,7 @@ _TOO_DEEP = f"nested too deeply, at most {MAX_DEPTH} levels are read"
 _TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str", "null", "bool", "int", "float"))
 
 
-class _CoreLoader(yaml.SafeLoader):
+class CoreLoader(yaml.SafeLoader):
     """YAML 1.2's core schema: `no` and `on` are text, `010` and `1:30` aren't numbers in another base."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's attribute
@@ -44,7 +44,7 @@ for _tag, _pattern, _first in (
     ("merge", r"^<<$", "<"),
 ):
     for _character in _first:
-        _CoreLoader.yaml_implicit_resolvers.setdefault(_character.strip("\0"), []).append(
+        CoreLoader.yaml_implicit_resolvers.setdefault(_character.strip("\0"), []).append(
             (f"tag:yaml.org,2002:{_tag}", re.compile(_pattern))
         )
 
@@ -109,10 +109,11 @@ def load_value(text: str) -> Any:
     return None if node is None else _Values(Path("value")).value(node)
 
 
-def explain(error: ValidationError, document: MarkedDocument, model: Any) -> tuple[str, ...]:
+def explain(error: ValidationError, document: WrittenDocument, model: Any) -> tuple[str, ...]:
     """Format each mistake as ``file:line:column: reason``, with the nearest valid key for an unknown one.
 
-    `model` is the model, or the union of models, that the document was validated against.
+    Documents of other origin have places of their own. `model` is the model, or the union of models, that the document
+    was validated against.
     """
     every = (one for mistake in error.errors(include_url=False) for one in _each(mistake))
     return tuple(explain_mistake(mistake, document, model) for mistake in every)
@@ -142,7 +143,7 @@ def _read(path: Path) -> str:
 
 def _composed(path: Path, text: str) -> list[yaml.Node]:
     try:
-        return [node for node in yaml.compose_all(text, _CoreLoader) if not _empty(node)]
+        return [node for node in yaml.compose_all(text, CoreLoader) if not _empty(node)]
     except yaml.MarkedYAMLError as error:
         raise InputError(_syntax(path, error)) from None
     except yaml.YAMLError as error:
@@ -235,7 +236,7 @@ class _Values:
         return InputError(f"{self._path}:{mark.line + 1}:{mark.column + 1}: {reason}")
 
 
-def explain_mistake(mistake: Any, document: MarkedDocument, model: Any) -> str:
+def explain_mistake(mistake: Any, document: WrittenDocument, model: Any) -> str:
     """Format one of pydantic's error details; see `explain`."""
     location, kind = mistake["loc"], mistake["type"]
     inside = ".".join(document.keys(location[:-1])).replace(".[", "[")
