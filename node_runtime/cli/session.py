@@ -24,6 +24,7 @@ from node_runtime.spec.fields import read_account, read_asset
 from node_runtime.stores import existing_store, open_store
 
 if TYPE_CHECKING:
+    from node_runtime.creator.fake_data import FakeData
     from node_runtime.creator.local_run import Bench
     from node_runtime.substrate.sender import TellFee
 
@@ -120,7 +121,11 @@ def open_chain(url: str, key: str, *, priced: bool = False) -> Chain:
 
 @contextmanager
 def open_bench(
-    target: Path, *, say: Say, aliases: Mapping[str, str | Path] = MappingProxyType({})
+    target: Path,
+    *,
+    say: Say,
+    aliases: Mapping[str, str | Path] = MappingProxyType({}),
+    fake: "FakeData | None" = None,
 ) -> Iterator["Bench"]:
     """Yield the dependencies of a local run; only the cache and `target` persist. Builds the user's own Dockerfiles."""
     # the command `run` alone needs an engine
@@ -135,7 +140,9 @@ def open_bench(
         stack.callback(cache.close)
         workspaces = Workspaces(session.folder / "attempts", engine=session.engine, node=session.name)
         store = open_store(session.folder / "store")
-        yield Bench(engine=session.engine, workspaces=workspaces, store=store, cache=cache, target=target, say=say)
+        yield Bench(
+            engine=session.engine, workspaces=workspaces, store=store, cache=cache, target=target, say=say, fake=fake
+        )
 
 
 class Fees:

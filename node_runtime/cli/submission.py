@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_storing_session
+from node_runtime.cli.session import (
+    ChainOption,
+    JsonOption,
+    KeyOption,
+    StorageOption,
+    open_session,
+    open_storing_session,
+)
 from node_runtime.creator.submit import SubmitJournal, submit
 from node_runtime.domain.clock import CLOCK_REMEDY, ClockStanding, describe_skew, standing_of
 from node_runtime.domain.task import TaskState
@@ -26,15 +33,33 @@ def run(
         list[str] | None,
         typer.Option(metavar="REF=LOCAL", help="A local image, or ./folder to build, for one that FROM names."),
     ] = None,
+    fake: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, max=1_000_000, help="Without data: on N samples that the opener makes up."),
+    ] = None,
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
 ) -> None:
-    """Run a file's tasks here, in the containers a node would use, without a chain."""
+    """Run a file's tasks here, in the containers a node would use, without a chain.
+
+    With --fake they may name private data, and assets and objectives that
+    are in the storage and on the chain.
+    """
     from node_runtime.cli.session import open_bench
+    from node_runtime.creator.fake_data import FakeData, asks_elsewhere, fake_data
     from node_runtime.creator.local_run import run_locally
     from node_runtime.platform.signals import interrupt_on_signals
 
     read = read_warned(file)
     interrupt_on_signals()  # so that the container is stopped with the command
-    with open_bench(output, aliases=_read_aliases(alias or ()), say=line) as bench:
+    made_up = None
+    if fake is not None:
+        made_up = FakeData(samples=fake)
+        if asks_elsewhere(read):
+            session = open_session(chain, key, storage)
+            made_up = fake_data(fake, read, session.chain, session.store)
+    with open_bench(output, aliases=_read_aliases(alias or ()), fake=made_up, say=line) as bench:
         results = run_locally(read, bench)
     for result in results:
         seconds = ", ".join(f"{name} {spent:.1f} s" for name, spent in result.seconds)

@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from node_runtime.creator.fake_data import FakeData, check_opener, source_of, without_data
 from node_runtime.creator.upload import Uploaded, upload
-from node_runtime.domain.assets import Account, Digest
+from node_runtime.domain.assets import Account, Digest, Objective
 from node_runtime.domain.document import Document, ModelOf
 from node_runtime.domain.task import PlanId, TaskId
 from node_runtime.errors import SpecError, TaskFailed
@@ -57,7 +58,10 @@ class LocalResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """The dependencies of a local run. ``target`` receives a folder per task, which replaces that of an earlier run."""
+    """The dependencies of a local run. ``target`` receives a folder per task, which replaces that of an earlier run.
+
+    With ``fake`` its data is made up by openers.
+    """
 
     engine: ContainerEngine
     workspaces: Workspaces
@@ -65,6 +69,7 @@ class Bench:
     cache: Cache
     target: Path
     say: Say
+    fake: FakeData | None = None
 
 
 def run_locally(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
@@ -72,30 +77,32 @@ def run_locally(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
 
     Raises `SpecError` for references that need a chain, `TaskFailed`, and `InputError` while another run uses `target`.
     """
-    _check_local(file)
+    _check_local(file, bench.fake)
     with try_locked(bench.target):
         return _run_tasks(file, bench)
 
 
 def _run_tasks(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
     uploaded = upload(file, NOBODY, bench.store, say=lambda _: None)
-    objectives = {
-        spec.name: uploaded.objective(spec, NOBODY, number=index) for index, spec in enumerate(file.objectives, start=1)
-    }
+    objectives: dict[str | int, Objective] = {} if bench.fake is None else dict(bench.fake.objectives)
+    for index, objective in enumerate(file.objectives, start=1):
+        objectives[objective.name] = uploaded.objective(objective, NOBODY, number=index)
     bench.workspaces.plans.remove(PLAN)
     ranks = ranks_of([spec for _, spec in file.tasks]) if len(file.tasks) > 1 else {}
     models: dict[str, Digest] = {}
     results = []
-    for index, (_, spec) in enumerate(file.tasks, start=1):
+    for index, (entry, spec) in enumerate(file.tasks, start=1):
         digests = [_model_digest(model, models, uploaded) for model in spec.needed_models]
         resolved = Resolved(
             ref_of=uploaded.ref,
             environment_of=uploaded.environment,
             models=[ModelOf(asset=f"{NOBODY}/{digest}") for digest in digests],
-            objective=None if spec.measured_by is None else objectives[str(spec.measured_by)],
+            objective=None if spec.measured_by is None else objectives[spec.measured_by],
             rank=ranks.get(spec.name),
         )
         document = document_of(spec, resolved)
+        if bench.fake is not None:
+            document = without_data(document, entry)
         try:
             result = _run_task(document, digests, TaskId(index), bench)
         except TaskFailed as failed:
@@ -107,14 +114,18 @@ def _run_tasks(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
     return tuple(results)
 
 
-def _check_local(file: SpecFile) -> None:
-    """Raise `SpecError` unless the file itself defines every objective, asset and model that it refers to."""
-    here = {spec.name for spec in file.objectives}
-    for entry in file.entries:
+def _check_local(file: SpecFile, fake: FakeData | None) -> None:
+    """Raise `SpecError` unless the file itself defines every objective, asset and model that it refers to.
+
+    A run on fake data may also take registered assets and objectives.
+    """
+    here: set[str | int] = {*(spec.name for spec in file.objectives), *(() if fake is None else fake.objectives)}
+    for entry in file.entries if fake is None else ():
         for location, source in sources_in(entry.spec):
             if not isinstance(source, Path):
                 told = f"{entry.place(*location)}: a local run can't fetch {source}"
-                raise SpecError(told, remedy="name a folder or a file of this machine instead")
+                remedy = "name a folder or a file of this machine instead, or run on data that its opener makes up: "
+                raise SpecError(told, remedy=f"{remedy}--fake N")
     for entry, spec in file.tasks:
         if spec.measured_by is not None and spec.measured_by not in here:
             raise SpecError(
@@ -144,6 +155,8 @@ def _run_task(document: Document, models: Sequence[Digest], number: TaskId, benc
         workspace = held.enter_context(bench.workspaces.open(attempt))
         held.callback(lambda: shutil.copytree(workspace.logs, target / "logs", dirs_exist_ok=True))
         inputs = _begin_in_plan(document, _inputs(document, models, bench, held), workspace, bench)
+        if inputs.fake is not None:
+            bench.say(f"  without data: its opener makes up {inputs.fake} samples")
         stages = stages_of(document, inputs)
         runs = [_run_stage(stage, workspace, target, bench) for stage in stages]
         perf = perf_of(stages, workspace)
@@ -176,9 +189,14 @@ def _end_in_plan(stages: Sequence[Stage], workspace: Workspace, bench: Bench) ->
 
 def _inputs(document: Document, models: Sequence[Digest], bench: Bench, held: ExitStack) -> Inputs:
     def folder_of(digest: Digest) -> Path:
-        return held.enter_context(bench.cache.pin(digest, fetch=bench.store))
+        source = source_of(digest, document, bench.fake, bench.store)
+        return held.enter_context(bench.cache.pin(digest, fetch=source))
 
-    return inputs_of(document, models=models, folder_of=folder_of, worker=NOBODY)
+    inputs = inputs_of(document, models=models, folder_of=folder_of, worker=NOBODY)
+    if bench.fake is None or inputs.opener is None:
+        return inputs
+    check_opener(inputs.opener, document.layout)
+    return replace(inputs, fake=bench.fake.samples)
 
 
 def _run_stage(stage: Stage, workspace: Workspace, target: Path, bench: Bench) -> ContainerRun:

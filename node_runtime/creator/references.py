@@ -32,6 +32,18 @@ def look_up(file: SpecFile, chain: ChainReads, bounds: Bounds) -> Known:
     return search.known
 
 
+def objectives_named(file: SpecFile, chain: ChainReads) -> Known:
+    """Return the objectives on chain that the file's tasks name. Raises `SpecError` for one that isn't there."""
+    search = _Search(file, chain)
+    mistakes = [
+        f"{entry.place(*location)}: {reason}"
+        for entry, spec in file.tasks
+        for location, reason in search.objectives(spec)
+    ]
+    refuse(mistakes, file.path)
+    return search.known
+
+
 def own_objectives(chain: ChainReads) -> dict[str, Objective]:
     """Return the account's objectives by name; the newest wins where another client created duplicates."""
     return {one.name: one for one in sorted(chain.objectives_of(chain.account), key=lambda one: one.id)}
@@ -50,13 +62,13 @@ class _Search:
         if entry.objective is not None:
             yield from self._changed_objective(entry.objective)
         if entry.task is not None:
-            yield from self._objectives(entry.task)
+            yield from self.objectives(entry.task)
             for index, model in enumerate(entry.task.needed_models):
                 if reason := self._model(model, entry.task):
                     yield entry.task.model_location(index), reason
         yield from self._assets(entry.spec)
 
-    def _objectives(self, spec: TaskSpec) -> Conflicts:
+    def objectives(self, spec: TaskSpec) -> Conflicts:
         for location, name in spec.objective_names:
             if name in self._here or name in self.known:
                 continue

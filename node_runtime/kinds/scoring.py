@@ -193,7 +193,7 @@ def _predict(document: ScoringDocument, inputs: Inputs, model: Input) -> Stage:
         name="predict",
         image=sandbox.image_source(document.algo, inputs.algo, part="algo"),
         entrypoint=document.algo.entrypoint,
-        arguments=("predict", model.digest),
+        arguments=("predict", model.digest, *sandbox.fake_arguments(inputs)),
         environment=sandbox.ENVIRONMENT,
         reads=(
             *sandbox.data_mounts(inputs),
@@ -214,6 +214,7 @@ def _metrics(document: ScoringDocument, inputs: Inputs) -> Stage:
         image=image,
         own_program=False,
         entrypoint=document.metric.entrypoint,
+        arguments=sandbox.fake_arguments(inputs, metric=True),
         environment=sandbox.ENVIRONMENT,
         reads=(
             *sandbox.data_mounts(inputs),

@@ -25,7 +25,7 @@ class Inputs:
     """All inputs of a task, and the account of its worker.
 
     ``data`` and ``models`` are in the document's order; ``local`` has the content of the plan's local folder, None
-    outside a plan.
+    outside a plan. ``fake`` is how many samples the opener is to make up, where there is no data.
     """
 
     worker: Account
@@ -36,6 +36,7 @@ class Inputs:
     data: tuple[Input, ...] = ()
     models: tuple[Input, ...] = ()
     local: Path | None = None
+    fake: int | None = None
 
     @property
     def digests(self) -> tuple[Digest, ...]:

@@ -89,7 +89,7 @@ def _stages(document: TrainingDocument, inputs: Inputs) -> tuple[Stage, ...]:
         name="train",
         image=sandbox.image_source(document.algo, inputs.algo, part="algo"),
         entrypoint=document.algo.entrypoint,
-        arguments=("train", *keys, *sandbox.rank_arguments(document.rank)),
+        arguments=("train", *keys, *sandbox.rank_arguments(document.rank), *sandbox.fake_arguments(inputs)),
         environment=sandbox.ENVIRONMENT,
         reads=(
             *sandbox.data_mounts(inputs),

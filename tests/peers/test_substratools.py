@@ -1,10 +1,12 @@
 """Programs written for Substra 0.x run unmodified, with the substratools that was published for them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from node_runtime.creator.fake_data import FakeData
 from node_runtime.creator.local_run import LocalResult, run_locally
 from node_runtime.spec.read import read_specs
 from tests.docker_engine import DockerHost
@@ -45,7 +47,7 @@ class Rows(tools.Opener):
     get_y = get_X
 
     def fake_X(self, n_samples=None):
-        return [0.0]
+        return [1.0] * n_samples
 
     fake_y = fake_X
 
@@ -162,9 +164,9 @@ def written(folder: Path, version: str, plan: str, **programs: str) -> Path:
     return file
 
 
-def ran(host: DockerHost, folder: Path, file: Path) -> dict[str, LocalResult]:
+def ran(host: DockerHost, folder: Path, file: Path, *, fake: FakeData | None = None) -> dict[str, LocalResult]:
     with open_local_bench(host, folder) as bench:
-        return {one.name: one for one in run_locally(read_specs(file), bench)}
+        return {one.name: one for one in run_locally(read_specs(file), replace(bench, fake=fake))}
 
 
 @pytest.mark.parametrize("version", INSTALLS)
@@ -182,6 +184,15 @@ def test_train_aggregate_predict_and_metrics_run_in_a_plan(
     perf = results["score"].perf
     assert perf is not None
     assert perf.values == {"all": 33.0}
+
+
+def test_a_plan_runs_on_what_its_opener_makes_up(docker_engine: DockerHost, tmp_path: Path) -> None:
+    file = written(tmp_path / "task", "0.7.0", PLAN, algo=ALGO, aggregate=AGGREGATE, metrics=METRICS)
+    results = ran(docker_engine, tmp_path, file, fake=FakeData(samples=3))
+    assert json.loads((results["both"].folder / "model").read_text()) == {"sum": 9.0, "rank": 2}
+    perf = results["score"].perf
+    assert perf is not None
+    assert perf.values == {"all": 24.0}, "three times 9, predicted of X, less 1, which is y"
 
 
 def test_a_program_of_2020_runs_on_the_packages_that_it_imports(docker_engine: DockerHost, tmp_path: Path) -> None:

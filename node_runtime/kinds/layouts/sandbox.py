@@ -78,5 +78,13 @@ def with_every_folder(stage: Stage) -> Stage:
     return replace(stage, empty=tuple(empty))
 
 
+def fake_arguments(inputs: Inputs, *, metric: bool = False) -> tuple[str, ...]:
+    """Return what substratools takes for data that the opener makes up; a metric's predictions are still the file's."""
+    if inputs.fake is None:
+        return ()
+    mode = ("--fake-data-mode", "FAKE_Y") if metric else ("--fake-data",)
+    return (*mode, "--n-fake-samples", str(inputs.fake))
+
+
 def rank_arguments(rank: int | None) -> tuple[str, ...]:
     return () if rank is None else ("--rank", str(rank))

@@ -1,0 +1,159 @@
+"""`run --fake N`: tasks against somebody's private data, on what its opener makes up."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, Direction, Label, Visibility
+from tests.docker_engine import DockerHost, docker_engine
+from tests.scenarios.conftest import Desk, Nrt
+
+__all__ = ["docker_engine"]
+
+OPENER = """\
+import os
+
+def get_X(folders):
+    raise AssertionError("there is no data")
+
+def fake_X(n_samples):
+    assert os.listdir("/sandbox/data") == []
+    return list(range(n_samples))
+
+fake_y = fake_X
+"""
+PROGRAM = """\
+import sys
+import opener
+
+assert sys.argv[-3:-1] == ["--fake-data", "--n-fake-samples"]
+print(*sys.argv[1:])
+n = int(sys.argv[-1])
+if sys.argv[1] == "train":
+    open("/sandbox/model/model", "w").write(str(sum(opener.fake_X(n))))
+else:
+    open("/sandbox/pred/pred", "w").write(str(len(opener.fake_X(n))))
+"""
+METRIC = """\
+import sys
+import opener
+
+assert sys.argv[1:4] == ["--fake-data-mode", "FAKE_Y", "--n-fake-samples"]
+score = int(open("/sandbox/pred/pred").read()) / len(opener.fake_y(int(sys.argv[4])))
+open("/sandbox/pred/perf.json", "w").write('{"all": %s}' % score)
+"""
+DOCKERFILE = """\
+FROM python:3.11-slim
+COPY program.py /
+ENTRYPOINT ["python3", "/program.py"]
+"""
+LIMITS = "reward: 1\nlimits: {cpus: 1, memory: 128MiB, timeout: 5m, outputs: 8MiB}\n"
+
+
+def private_sample(desk: Desk, label: Label) -> AssetRef:
+    """Register a sample whose bytes nobody else has: its digest and label are all that the chain knows."""
+    ref = AssetRef(owner=desk.worker.account, digest=Digest(("5" if label is Label.TRAIN else "6") * 64))
+    desk.worker.register_assets(
+        [Asset(ref=ref, kind=AssetKind.DATA_SAMPLE, label=label, visibility=Visibility.PRIVATE, uri="private:")]
+    )
+    return ref
+
+
+def shared(desk: Desk, path: Path, kind: AssetKind) -> AssetRef:
+    """Register a file or folder of the data's owner, which everybody may read."""
+    ref = AssetRef(owner=desk.worker.account, digest=desk.store.put(path))
+    desk.worker.register_assets(
+        [Asset(ref=ref, kind=kind, label=None, visibility=Visibility.SHARED, uri=desk.store.uri(ref.digest))]
+    )
+    return ref
+
+
+def programs(desk: Desk, **programs: str) -> None:
+    for name, program in programs.items():
+        (desk.folder / name).mkdir()
+        (desk.folder / name / "Dockerfile").write_text(DOCKERFILE)
+        (desk.folder / name / "program.py").write_text(program)
+    (desk.folder / "theirs.py").write_text(OPENER)
+
+
+@pytest.mark.docker
+def test_a_plan_on_private_data_runs_on_what_its_opener_makes_up(
+    desk: Desk, nrt: Nrt, docker_engine: DockerHost
+) -> None:
+    programs(desk, program=PROGRAM, measure=METRIC)
+    opener = shared(desk, desk.folder / "theirs.py", AssetKind.OPENER)
+    metric = shared(desk, desk.folder / "measure", AssetKind.METRIC)
+    test = private_sample(desk, Label.TEST)
+    number = desk.worker.create_objective(
+        name="hidden",
+        metric=metric.digest,
+        opener=opener.digest,
+        direction=Direction.HIGHER,
+        tolerance=Decimal(0),
+        samples=[test.digest],
+    )
+    (desk.folder / "task.yaml").write_text(
+        f"kind: training\nname: round-1\nalgo: program\nopener: {opener}\n"
+        f"data: [{private_sample(desk, Label.TRAIN)}]\nobjectives: [{number}]\n{LIMITS}---\n"
+        f"kind: scoring\nname: score\nalgo: program\nobjective: {number}\nmodel: {{task: round-1}}\n{LIMITS}"
+    )
+    ended = nrt("run", "task.yaml", "--fake", "5", DOCKER_HOST=docker_engine.url)
+    assert ended.returncode == 0, ended.stderr
+    assert (desk.folder / "runs/round-1/model").read_text() == "10"
+    made_up = "  without data: its opener makes up 5 samples\n"
+    assert f"{made_up}  train | train --rank 0 --fake-data --n-fake-samples 5" in ended.stdout
+    assert "score 1; see" in ended.stdout
+
+
+@pytest.mark.docker
+def test_without_fake_data_a_local_run_takes_no_registered_sample(
+    desk: Desk, nrt: Nrt, docker_engine: DockerHost
+) -> None:
+    sample = private_sample(desk, Label.TRAIN)
+    task = f"kind: training\nname: round-1\nreward: 1\ndata: [{sample}]\nalgo: algo\nopener: opener.py\n"
+    (desk.folder / "task.yaml").write_text(task)
+    ended = nrt("run", "task.yaml", DOCKER_HOST=docker_engine.url)
+    assert (ended.returncode, told(ended.stderr, desk)) == (
+        2,
+        f"error: task.yaml:4:8: a local run can't fetch {sample}; name a folder or a file of this machine instead, or "
+        "run on data that its opener makes up: --fake N",
+    )
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ("algo: algo\n", "task.yaml:4:7: there is no opener that makes up data; run it on folders of yours instead"),
+        (
+            "bundle: bundle\n",
+            "task.yaml:4:7: the layout bundle has no opener that makes up data; run it on folders of yours instead",
+        ),
+        (
+            "algo: algo\nopener: opener.py\n",
+            "the opener {opener} has no fake_X and no fake_y: it makes up no data; ask its owner for such a function, "
+            "or name an opener of yours that has it",
+        ),
+        (
+            "algo: algo\nopener: {absent}\n",
+            f"the opener {'7' * 64} can't be downloaded: the storage doesn't have it; name the "
+            "storage that has it by --storage, or ask its owner to put it there",
+        ),
+    ],
+)
+def test_data_that_nobody_can_make_up_is_refused(
+    desk: Desk, nrt: Nrt, docker_engine: DockerHost, lines: str, reason: str
+) -> None:
+    sample, absent = private_sample(desk, Label.TRAIN), AssetRef(owner=desk.worker.account, digest=Digest("7" * 64))
+    opener = desk.store.put(desk.folder / "opener.py")
+    task = f"kind: training\nname: round-1\nreward: 1\ndata: [{sample}]\n{lines}"
+    (desk.folder / "task.yaml").write_text(task.format(absent=absent))
+    ended = nrt("run", "task.yaml", "--fake", "5", DOCKER_HOST=docker_engine.url)
+    assert (ended.returncode, told(ended.stderr, desk)) == (2, f"error: {reason}".format(opener=opener))
+
+
+def told(stderr: str, desk: Desk) -> str:
+    """Return an error's message and remedy as one line, without the folder and without warnings."""
+    error = stderr[stderr.index("error: ") :]
+    return " ".join(error.replace(f"{desk.folder}/", "").replace("\ntry:", ";").split()).replace(" ;", ";")
