@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from node_runtime.creator.leaderboard import Board, CrossValidation, Entry, Place
-from node_runtime.creator.mentions import Mentions
 from node_runtime.domain.assets import Objective, short
 from node_runtime.domain.task import Standing, Voucher
 from node_runtime.domain.units import plain
@@ -27,7 +26,7 @@ CSV_COLUMNS = (
 )
 
 
-def print_board(board: Board, mentions: Mentions) -> None:
+def print_board(board: Board) -> None:
     """Print the objective, its leaderboard, and what was cross-validated by its metric."""
     objective = board.objective
     render(styled((f"objective {objective.id}", "bold"), f"  {objective.name}"))
@@ -39,7 +38,7 @@ def print_board(board: Board, mentions: Mentions) -> None:
         line("no certified score yet")
     if board.cross_validations:
         line("")
-        _print_cross_validations(board.cross_validations, mentions)
+        _print_cross_validations(board.cross_validations)
     places = [entry.place for entry in board.entries]
     note_rounding(value for one in places for value in (one.least, one.median, one.most))
 
@@ -59,8 +58,8 @@ def csv_rows(board: Board) -> Iterator[tuple[object, ...]]:
 
 def objective_facts(objective: Objective) -> Iterator[tuple[str, str]]:
     yield "owner", objective.owner
-    tolerance = f", {plain(objective.tolerance)} is no difference" if objective.tolerance else ""
-    yield "better", f"{objective.direction}{tolerance}"
+    yield "better", objective.direction
+    yield "tolerance", plain(objective.tolerance)
     yield "samples", f"{counted(len(objective.samples), 'Test sample')} of its owner"
     yield "metric", objective.metric
     yield "opener", objective.opener
@@ -115,22 +114,22 @@ def describe_making(entry: Entry, shown: Callable[[str], str]) -> str:
     return f"model {entry.place.model}: made by {trainers}, paid for by {payers}{inputs}{over}"
 
 
-def _print_cross_validations(every: Sequence[CrossValidation], mentions: Mentions) -> None:
-    render(cross_validations_table(every[:MOST_SHOWN], mentions))
+def _print_cross_validations(every: Sequence[CrossValidation]) -> None:
+    render(cross_validations_table(every[:MOST_SHOWN]))
     if len(every) > MOST_SHOWN:
         line(f"and {len(every) - MOST_SHOWN} more; --json and --csv have all", style="dim")
     note_rounding(one.value for one in every)
     paragraph(CROSS, style="dim")
 
 
-def cross_validations_table(every: Sequence[CrossValidation], mentions: Mentions) -> Table:
+def cross_validations_table(every: Sequence[CrossValidation]) -> Table:
     made = table(
-        *("task", "cross-validation", "of", "samples", "voucher", "score", "by"),
-        right=("task", "samples", "score"),
+        *("task", "cross-validation", "model", "samples", "voucher", "score", "by"),
+        right=("task", "model", "samples", "score"),
         whole=("voucher", "by"),
     )
     for one in every:
-        model = mentions.model(one.model) if one.model is not None else "an imported model"
+        model = str(one.model) if one.model is not None else "imported"
         made.add_row(
             str(one.task), one.name, model, str(one.samples), one.voucher, rounded(one.value), short(one.scorer)
         )

@@ -17,7 +17,6 @@ from node_runtime.cli.session import (
     read_owner,
 )
 from node_runtime.creator.leaderboard import find_objective, read_board
-from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.submit import SubmitJournal, create_objective
 from node_runtime.domain.units import plain
 from node_runtime.errors import InputError
@@ -106,4 +105,4 @@ def objective_show(
     elif as_csv:
         print_csv(CSV_COLUMNS, csv_rows(board))
     else:
-        print_board(board, Mentions(session.chain, session.store))
+        print_board(board)

@@ -10,6 +10,7 @@ from node_runtime.creator.results import read_result
 from node_runtime.domain.task import Kind, Perf, Result, TaskId
 from node_runtime.runner.result_document import ResultDocument, StageRun, StepSeconds
 from tests.scenarios.conftest import Desk, Nrt
+from tests.scenarios.test_commands import parsed
 from tests.scenarios.test_cross_validation import COMMON, objective_yaml
 from tests.scenarios.test_results import stored, worked
 
@@ -95,7 +96,9 @@ def test_a_report_is_one_page_without_scripts_requests_and_strangers_markup(desk
 
 def test_pictures_are_drawn_of_a_leaderboard_and_of_compared_results(desk: Desk, nrt: Nrt) -> None:
     name, scoring, _ = measured(desk, {**PERF, "roc": "none"})
-    assert nrt("objective", "show", name, "--plot", "board.png").returncode == 0
+    ended = nrt("objective", "show", name, "--json", "--plot", "board.png")
+    assert (ended.returncode, ended.stderr) == (0, "board.png is drawn\n")
+    assert parsed(ended)["objective"]["name"] == name
     assert (desk.folder / "board.png").read_bytes().startswith(b"\x89PNG\r\n")
     ended = nrt("compare", str(scoring), "--plot", "results.svg")
     assert ended.returncode == 0

@@ -14,13 +14,13 @@ from node_runtime.platform.printable import many_lines, one_line
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1d2429; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1d2429; max-width: 58rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
 .made { color: #5c6970; margin-top: .2rem; } .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid #dfe4e8; }
 .number { text-align: right; font-variant-numeric: tabular-nums; } .facts th { color: #5c6970; font-weight: normal; }
-.facts td { overflow-wrap: anywhere; } img { max-width: 100%; margin-top: .5rem; } p { overflow-wrap: anywhere; }
+img { width: 28rem; max-width: 100%; margin-top: .5rem; } p, .facts td { overflow-wrap: anywhere; }
 """
 
 
@@ -54,7 +54,7 @@ class Page:
         self._parts.append(f"<p>{escape(many_lines(text))}</p>")
 
     def picture(self, svg: bytes, *, shows: str) -> None:
-        """Add a picture; ``shows`` says what of, to those who don't see it."""
+        """Add a picture, beside the one before where there is room; ``shows`` says what it is to who doesn't see it."""
         source = f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
         self._parts.append(f'<img src="{source}" alt="{_text(shows)}">')
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from node_runtime.cli.output import note
 from node_runtime.creator.leaderboard import Board, Entry
 from node_runtime.creator.perf_charts import Charts, Confusion, Curve, charts_of
 from node_runtime.creator.results import TaskResult
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_BARS = 30
+MOST_CHARTED = 12  # results whose charts are drawn
 _LONGEST = 32  # characters of a name
 _COUNTED = 20  # classes of a confusion matrix whose counts are written into it
 _COLUMNS = 3  # panels beside each other
@@ -74,6 +76,7 @@ def save(panels: Sequence[Panel], path: Path) -> None:
     if not panels:
         raise InputError("there is nothing to draw yet", remedy="leave --plot out until there are scores")
     write_atomically(path, drawn(panels, path.suffix.removeprefix(".")))
+    note(f"{path} is drawn")
 
 
 def board_panels(board: Board) -> list[Panel]:
@@ -100,9 +103,13 @@ def _place_bar(entry: Entry) -> Bar:
 
 
 def result_panels(results: Sequence[tuple[str, TaskResult]], say: Say) -> list[Panel]:
-    """Return the bars of the results' scores and their charts; ``say`` is told what can't be drawn."""
+    """Return the bars of the results' scores and the charts of the first; ``say`` is told what is not drawn."""
+    for most, drawn_of in ((MOST_BARS, "scores"), (MOST_CHARTED, "charts")):
+        if len(results) > most:
+            say(f"the {drawn_of} of the first {most} results are drawn, of {len(results)}")
+    results = results[:MOST_BARS]
     perfs = [(name, one.document.perf if one.document is not None else None) for name, one in results]
-    charts = [(name, charts_of(perf or {})) for name, perf in perfs]
+    charts = [(name, charts_of(perf or {})) for name, perf in perfs[:MOST_CHARTED]]
     for name, one in charts:
         for trouble in one.troubles:
             say(f"{name}: {trouble}")
@@ -116,7 +123,7 @@ def _score_panel(results: Sequence[tuple[str, Submission]]) -> Panel:
         for name, one in results
         for value in (float(one.result.perfs[0].value),)
     ]
-    return bar_panel("score", bars[:MOST_BARS])
+    return bar_panel("score", bars)
 
 
 def _group(score: Score | None) -> str:
@@ -129,11 +136,7 @@ def _group(score: Score | None) -> str:
 
 def chart_panels(results: Sequence[tuple[str, Charts]]) -> list[Panel]:
     """Return a panel for each confusion matrix, and one for the ROC and one for the learning curves of all results."""
-    panels = [
-        _confusion_panel(f"confusion, {name}" if name else "confusion", charts.confusion)
-        for name, charts in results
-        if charts.confusion is not None
-    ]
+    panels = [_confusion_panel(name, charts.confusion) for name, charts in results if charts.confusion is not None]
     roc = [(name, curve) for name, charts in results for curve in charts.roc]
     learning = [(name, curve) for name, charts in results for curve in charts.learning]
     return [*panels, *([_roc_panel(roc)] if roc else []), *([_learning_panel(learning)] if learning else [])]
@@ -172,7 +175,7 @@ def _confusion_panel(title: str, confusion: Confusion) -> Panel:
         names = [_named(label, longest=12) for label in confusion.labels]
         axes.set_xticks(places, names, rotation=90 if max(map(len, names)) > 2 else 0)
         axes.set_yticks(places, names)
-        axes.set(xlabel="predicted", ylabel="true", title=_named(title), aspect="equal")
+        axes.set(xlabel="predicted", ylabel="true", title=_named(title, longest=48), aspect="equal")
         most = max(max(row) for row in confusion.counts)
         for row, counts in enumerate(confusion.counts if len(names) <= _COUNTED else ()):
             for column, count in enumerate(counts):

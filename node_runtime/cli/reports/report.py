@@ -125,7 +125,7 @@ def report_objective(
         page.paragraph("no certified score yet")
     if board.cross_validations:
         page.section("Cross-validations")
-        page.table(cross_validations_table(board.cross_validations, Mentions(session.chain, session.store)))
+        page.table(cross_validations_table(board.cross_validations))
         page.paragraph(CROSS)
     _write(page, file)
 
