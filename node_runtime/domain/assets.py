@@ -31,6 +31,7 @@ class AssetKind(StrEnum):
     METRIC = "metric"
     BUNDLE = "bundle"
     MODEL = "model"
+    FUNCTION = "function"
 
 
 class Visibility(StrEnum):
@@ -103,9 +104,9 @@ class SameBytes:
 class Model:
     """The model of an accepted submission; ``clean_for`` names the objectives it may be certified for.
 
-    ``owner`` paid for it, ``trainer`` made it, ``input_owners`` registered or paid for its direct inputs.
-    ``same_bytes`` lists inputs of other owners, and its own bytes, that were already a model; ``more_same_bytes``
-    counts those not listed.
+    ``owner`` paid for it, ``trainer`` made it, ``input_owners`` registered or paid for its direct inputs. The bytes of
+    a ``private`` one never leave its trainer's node. ``same_bytes`` lists inputs of other owners, and its own bytes,
+    that were already a model; ``more_same_bytes`` counts those not listed.
     """
 
     id: ModelId
@@ -118,3 +119,4 @@ class Model:
     input_owners: tuple[Account, ...]
     same_bytes: tuple[SameBytes, ...]
     more_same_bytes: int
+    private: bool = False

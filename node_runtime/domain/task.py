@@ -25,6 +25,7 @@ class Kind(StrEnum):
     RESTRUCTURING = "restructuring"
     SCORING = "scoring"
     AGGREGATION = "aggregation"
+    FUNCTION = "function"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +53,43 @@ class Terms:
     assignee: Account | None = None
 
 
+class OutputKind(StrEnum):
+    MODEL = "model"
+    PERFORMANCE = "performance"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputRole:
+    """A declared output. Only its worker may take a ``private`` one further, whose bytes stay on that node."""
+
+    name: str
+    kind: OutputKind
+    private: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Take:
+    """A model that a task takes of a parent: ``output`` is its index among the parent's declared outputs, 0 of a parent
+    that declares none."""
+
+    parent: TaskId
+    output: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    """The declared outputs of a task, and what it takes of its parents; without ``outputs`` those of its kind."""
+
+    outputs: tuple[OutputRole, ...] = ()
+    takes: tuple[Take, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """The immutable part of a task: the digest of its document in storage, and the inputs it may use."""
+    """The immutable part of a task: the digest of its document in storage, and the inputs it may use.
+
+    Without ``roles`` a task makes its kind's one output and takes the first model of each parent.
+    """
 
     digest: Digest
     uri: str
@@ -62,6 +97,12 @@ class Spec:
     models: tuple[ModelId, ...]
     parents: tuple[TaskId, ...]
     objectives: tuple[ObjectiveId, ...]
+    roles: Roles | None = None
+
+    def output(self, index: int) -> OutputRole | None:
+        """Return the declared output at this index."""
+        declared = () if self.roles is None else self.roles.outputs
+        return declared[index] if index < len(declared) else None
 
 
 class TaskState(StrEnum):
@@ -218,7 +259,7 @@ class Output:
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """A worker's result: the digest of result.json, the outputs and their location, and the numbers of a scoring task,
-    the score first."""
+    the score first, or a function's performances."""
 
     digest: Digest
     outputs: tuple[Output, ...]

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeAlias
 
 from node_runtime.errors import ChainUnavailable
 
@@ -101,6 +101,9 @@ def extrinsic_hash(encoded: bytes) -> bytes:
     return blake2b(encoded, digest_size=32).digest()
 
 
+StorageItem: TypeAlias = tuple[str, str, Sequence[object]]
+"""Pallet, item and parameters of a storage key."""
+
 U64 = 8  # bytes of a numeric parameter at the end of a key
 _PAGE = 1000  # keys per request; nodes refuse more
 
@@ -122,13 +125,13 @@ class Snapshot:
         """Return one item's values for many parameters, in their order, one round trip per page of keys."""
         return self.values_of([(pallet, item, each) for each in params])
 
-    def values_of(self, items: Sequence[tuple[str, str, Sequence[object]]]) -> list[Any]:
+    def values_of(self, items: Sequence[StorageItem]) -> list[Any]:
         """Return the values of different items (pallet, item, parameters), in their order, in one round trip."""
         keys = [self.codec.key(pallet, item, params) for pallet, item, params in items]
         found = self._query([key.to_hex() for key in keys])
         return [self.codec.value(key, found.get(key.to_hex())) for key in keys]
 
-    def are_stored(self, items: Sequence[tuple[str, str, Sequence[object]]]) -> list[bool]:
+    def are_stored(self, items: Sequence[StorageItem]) -> list[bool]:
         """Return of each item whether the state has it, also where it is stored without a value, in one round trip."""
         keys = [self.codec.key(pallet, item, params).to_hex() for pallet, item, params in items]
         found = self._query(keys)

@@ -1,7 +1,7 @@
 """SubstrateChain: the port `Chain` over substrate-interface, the calls of one account and its reads."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from node_runtime.domain.price import Draft, Price
 from node_runtime.domain.task import Assignment, PlanId, Result, Spec, TaskId, Terms
 from node_runtime.errors import ChainRefused, FailureCategory, InputError
 
-from . import convert
+from . import encode
 from .blocks import U64, Snapshot, number
 from .codec import Call
 from .connection import Connection, Requests
@@ -186,9 +186,9 @@ class SubstrateChain(SubstrateReads):
             "task": task,
             "epoch": epoch,
             "result": digest_bytes(result.digest),
-            "outputs": convert.outputs_argument(result.outputs),
+            "outputs": encode.outputs(result.outputs),
             "uri": text_bytes(result.uri),
-            "perfs": convert.perfs_argument(result.perfs),
+            "perfs": encode.perfs(result.perfs),
         }
         outcome = self._tasks("send_task_result", arguments, f"send the result of task {task}")
         # a repeated result emits no event; the assignment names the submission
@@ -240,11 +240,10 @@ class SubstrateChain(SubstrateReads):
 
     def _private_inputs_differ(self, terms: Terms, spec: Spec) -> ChainRefused:
         """Build the error for private inputs that no one node can read."""
-        assets = [asset for asset in map(self.asset, spec.assets) if asset is not None]
-        private = [asset.ref for asset in assets if asset.visibility is Visibility.PRIVATE]
-        owners = dict.fromkeys(ref.owner for ref in private)
+        private = list(self._private_inputs(spec))
+        owners = dict.fromkeys(owner for owner, _ in private)
         held = "; ".join(
-            f"{owner} holds {', '.join(ref.digest for ref in private if ref.owner == owner)}" for owner in owners
+            f"{owner} holds {', '.join(name for holder, name in private if holder == owner)}" for owner in owners
         )
         offered = f", and the task is offered to {terms.assignee}" if terms.assignee is not None else ""
         return ChainRefused(
@@ -254,12 +253,26 @@ class SubstrateChain(SubstrateReads):
             remedy="use private inputs of one account only; offer the task to that account, or leave out assign_to",
         )
 
+    def _private_inputs(self, spec: Spec) -> Iterator[tuple[Account, str]]:
+        """Yield the known holder and the name of each private asset and model of a spec."""
+        for asset in map(self.asset, spec.assets):
+            if asset is not None and asset.visibility is Visibility.PRIVATE:
+                yield asset.ref.owner, asset.ref.digest
+        for model in map(self.model, spec.models):
+            if model is not None and model.private:
+                yield model.trainer, f"model {model.id}"
+        for take in spec.roles.takes if spec.roles is not None else ():
+            parent = self.record(take.parent)
+            role = None if parent is None else parent.spec.output(take.output)
+            if parent is not None and parent.task.terms.assignee and role is not None and role.private:
+                yield parent.task.terms.assignee, f"'{role.name}' of task {take.parent}"
+
     def _tasks(self, function: str, arguments: dict[str, Any], doing: str) -> FinalisedCall:
         return self._sender.send(Call(pallet="Tasks", function=function, arguments=arguments), doing)
 
 
 def _register(asset: Asset) -> Call:
-    return Call(pallet="Registry", function="register_asset", arguments=convert.asset_arguments(asset))
+    return Call(pallet="Registry", function="register_asset", arguments=encode.asset(asset))
 
 
 def _batches(assets: Sequence[Asset]) -> list[Sequence[Asset]]:
@@ -271,9 +284,12 @@ def _register_all(assets: Sequence[Asset]) -> Call:
 
 
 def _create_objective(objective: Objective) -> Call:
-    return Call(pallet="Registry", function="create_objective", arguments=convert.objective_arguments(objective))
+    return Call(pallet="Registry", function="create_objective", arguments=encode.objective(objective))
 
 
 def _create_task(terms: Terms, spec: Spec) -> Call:
-    arguments = {"terms": convert.terms_argument(terms), "spec": convert.spec_argument(spec)}
-    return Call(pallet="Tasks", function="create_task", arguments=arguments)
+    arguments = {"terms": encode.terms(terms), "spec": encode.spec(spec)}
+    if spec.roles is None:
+        return Call(pallet="Tasks", function="create_task", arguments=arguments)
+    arguments["roles"] = encode.roles(spec.roles)
+    return Call(pallet="Tasks", function="create_task_with_roles", arguments=arguments)

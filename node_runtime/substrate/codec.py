@@ -127,6 +127,11 @@ class Codec:
         with self._lock, _unwritable(f"{pallet}.{item}"):
             return StorageKey.create_from_storage_function(pallet, item, list(params), self._types, self._metadata)
 
+    def knows(self, pallet: str, item: str) -> bool:
+        """Return whether the runtime has this storage item; earlier ones lack some."""
+        found = self._metadata.get_metadata_pallet(pallet)
+        return found is not None and found.get_storage_function(item) is not None
+
     def value(self, key: StorageKey, encoded: str | None) -> Any:
         """Decode a stored value to plain Python; None or the item's default for an absent one."""
         with self._lock:

@@ -1,6 +1,5 @@
 """Conversion between decoded chain records, in the metadata's shapes, and the types of `domain`."""
 
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -29,23 +28,27 @@ from node_runtime.domain.task import (
     Counters,
     Kind,
     Output,
+    OutputKind,
+    OutputRole,
     Perf,
     Plan,
     PlanId,
     Result,
     Review,
+    Roles,
     Score,
     Spec,
     Standing,
     Submission,
     SubmissionState,
+    Take,
     Task,
     TaskId,
     TaskState,
     Terms,
     Voucher,
 )
-from node_runtime.domain.units import from_fixed, to_fixed
+from node_runtime.domain.units import from_fixed
 from node_runtime.errors import FailureCategory
 
 from .codec import SS58_FORMAT
@@ -70,8 +73,8 @@ def word(known: type[Word], value: Any) -> Word:
 
 _WORDS: dict[type[StrEnum], dict[str, StrEnum]] = {
     known: {camel(each): each for each in known}
-    for known in (AssetKind, AssignmentState, Direction, FailureCategory, Kind, Label, Standing, SubmissionState,
-                  TaskState, Visibility, Voucher)
+    for known in (AssetKind, AssignmentState, Direction, FailureCategory, Kind, Label, OutputKind, Standing,
+                  SubmissionState, TaskState, Visibility, Voucher)
 }  # fmt: skip
 
 
@@ -116,7 +119,7 @@ def model_id(value: Any) -> ModelId:
     return ModelId(submission=SubmissionId(value["submission"]), output=value["output"])
 
 
-def model(id_: ModelId, value: Any) -> Model:
+def model(id_: ModelId, value: Any, *, private: bool) -> Model:
     return Model(
         id=id_,
         owner=Account(value["owner"]),
@@ -128,6 +131,7 @@ def model(id_: ModelId, value: Any) -> Model:
         input_owners=tuple(Account(each) for each in value["input_owners"]),
         same_bytes=tuple(_same_bytes(each) for each in value["same_bytes"]),
         more_same_bytes=value["more_same_bytes"],
+        private=private,
     )
 
 
@@ -218,7 +222,8 @@ def plan(id_: PlanId, value: Any) -> Plan:
     )
 
 
-def spec(value: Any) -> Spec:
+def spec(value: Any, roles: Any = None) -> Spec:
+    """Convert a spec, with the record of its declared roles where there is one."""
     inputs = [variant(each) for each in value["inputs"]]
     return Spec(
         digest=digest(value["digest"]),
@@ -231,6 +236,17 @@ def spec(value: Any) -> Spec:
         models=tuple(model_id(data) for name, data in inputs if name == "Model"),
         parents=tuple(TaskId(parent) for parent in value["parents"]),
         objectives=tuple(ObjectiveId(each) for each in value["objectives"]),
+        roles=None if roles is None else _roles(roles),
+    )
+
+
+def _roles(value: Any) -> Roles:
+    return Roles(
+        outputs=tuple(
+            OutputRole(name=each["name"], kind=word(OutputKind, each["kind"]), private=each["private"])
+            for each in value["outputs"]
+        ),
+        takes=tuple(Take(parent=TaskId(each["parent"]), output=each["output"]) for each in value["takes"]),
     )
 
 
@@ -275,59 +291,3 @@ def submission(task_id: TaskId, id_: SubmissionId, value: Any) -> Submission:
         until=data["until"] if name == "UnderReview" else None,
         reason=data["reason"] if name == "Rejected" else None,
     )
-
-
-def asset_arguments(asset: Asset) -> dict[str, Any]:
-    return {
-        "digest": digest_bytes(asset.ref.digest),
-        "kind": {camel(asset.kind): camel(asset.label)} if asset.label is not None else camel(asset.kind),
-        "visibility": camel(asset.visibility),
-        "uri": text_bytes(asset.uri),
-    }
-
-
-def objective_arguments(objective: Objective) -> dict[str, Any]:
-    return {
-        "name": text_bytes(objective.name),
-        "metric": digest_bytes(objective.metric),
-        "opener": digest_bytes(objective.opener),
-        "direction": camel(objective.direction),
-        "tolerance": to_fixed(objective.tolerance),
-        "samples": [digest_bytes(sample) for sample in objective.samples],
-    }
-
-
-def terms_argument(terms: Terms) -> dict[str, Any]:
-    return {
-        "kind": camel(terms.kind),
-        "reward": terms.reward,
-        "bond": terms.bond,
-        "slots": terms.slots,
-        "max_rejects": terms.max_rejects,
-        "max_failures": terms.max_failures,
-        "review": {"judge": terms.review.judge, "window": terms.review.window},
-        "deadline": terms.deadline,
-        "timeout": terms.timeout,
-        "plan": terms.plan,
-        "assignee": terms.assignee,
-    }
-
-
-def spec_argument(spec: Spec) -> dict[str, Any]:
-    inputs: list[Any] = [{"Asset": {"owner": ref.owner, "digest": digest_bytes(ref.digest)}} for ref in spec.assets]
-    inputs += [{"Model": {"submission": id_.submission, "output": id_.output}} for id_ in spec.models]
-    return {
-        "digest": digest_bytes(spec.digest),
-        "uri": text_bytes(spec.uri),
-        "inputs": inputs,
-        "parents": list(spec.parents),
-        "objectives": list(spec.objectives),
-    }
-
-
-def perfs_argument(perfs: Sequence[Perf]) -> list[dict[str, Any]]:
-    return [{"name": text_bytes(each.name), "value": to_fixed(each.value)} for each in perfs]
-
-
-def outputs_argument(outputs: Sequence[Output]) -> list[dict[str, str]]:
-    return [{"name": text_bytes(output.name), "digest": digest_bytes(output.digest)} for output in outputs]

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 from node_runtime.domain.assets import Account, Asset, Objective
 from node_runtime.domain.price import Draft, Price
-from node_runtime.domain.task import Kind, Spec, Terms
+from node_runtime.domain.task import Kind, OutputKind, Spec, Terms
 from node_runtime.kinds import makes_model
 
-from . import convert
+from . import encode
 from .codec import Call, Codec
 
 _ID = 8  # bytes of the id of an objective or a plan
@@ -28,7 +28,7 @@ def price_of(
     paid = [_asset(one, codec) for one in new] + [_objective(one, codec) for one in draft.objectives]
     if draft.plan:
         paid.append(_plan(payer, codec))
-    specs = [codec.size("Tasks", "Specs", convert.spec_argument(spec)) for _, spec in draft.tasks]
+    specs = [_spec(spec, codec) for _, spec in draft.tasks]
     records = [terms.slots * _record(terms, spec, codec) for terms, spec in draft.tasks]
     return Price(
         rewards=sum(terms.slots * terms.reward for terms, _ in draft.tasks),
@@ -47,24 +47,38 @@ def _rejections(terms: Terms, percent: int) -> int:
 
 
 def _record(terms: Terms, spec: Spec, codec: Codec) -> int:
-    """Return the maximum size in bytes of the permanent record of an accepted result."""
-    if makes_model(terms.kind):
-        return codec.constants("Registry")["MaxModelRecord"]
-    if terms.kind is not Kind.SCORING or not spec.objectives:
+    """Return the maximum size in bytes of the permanent records of an accepted result."""
+    known = codec.constants("Registry")
+    if models := _models(terms.kind, spec):
+        prediction = known["MaxPredictionRecord"] if terms.kind is Kind.FUNCTION else 0
+        return models * (known["MaxModelRecord"] + prediction)
+    if terms.kind not in (Kind.SCORING, Kind.FUNCTION) or not spec.objectives:
         return 0
     payer = terms.review.judge  # any account: the record's length is constant
     score = {"model": {"submission": 0, "output": 0}, "value": 0, "voucher": "Own", "scorer": payer, "payer": payer}
     return codec.size("Registry", "Scores", score | {"at": 0})
 
 
+def _models(kind: Kind, spec: Spec) -> int:
+    """Return the number of models that an accepted result makes."""
+    if spec.roles is not None and spec.roles.outputs:
+        return sum(role.kind is OutputKind.MODEL for role in spec.roles.outputs)
+    return int(makes_model(kind))
+
+
+def _spec(spec: Spec, codec: Codec) -> int:
+    roles = 0 if spec.roles is None else codec.size("Tasks", "TaskRoles", encode.roles(spec.roles))
+    return codec.size("Tasks", "Specs", encode.spec(spec)) + roles
+
+
 def _asset(asset: Asset, codec: Codec) -> int:
-    kept = {**convert.asset_arguments(asset), "since": 0}
+    kept = {**encode.asset(asset), "since": 0}
     return _ACCOUNT + _DIGEST + codec.size("Registry", "Assets", kept)
 
 
 def _objective(objective: Objective, codec: Codec) -> int:
     """Return the bytes of an objective, whose name and samples are stored a second time as an index."""
-    arguments = convert.objective_arguments(objective)
+    arguments = encode.objective(objective)
     found_by = len(codec.encode("Bytes", arguments["name"])) + len(codec.encode("Vec<[u8; 32]>", arguments["samples"]))
     described = codec.size("Registry", "Objectives", {"owner": objective.owner, **arguments})
     return _ID + described + _ID + _ACCOUNT + found_by

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from itertools import chain, islice
 
 from node_runtime.domain.assets import (
     Account,
@@ -32,12 +33,13 @@ from node_runtime.ports.chain import KnownBytes, Named, TaskRecord
 from node_runtime.spec.bounds import bounds_of
 
 from . import convert
-from .blocks import U64, FinalisedBlocks, Snapshot, number
+from .blocks import U64, FinalisedBlocks, Snapshot, StorageItem, number
 from .connection import RETRY_TIMEOUT, Requests
 from .convert import camel, digest_bytes
 from .current_codec import CurrentCodec, Migrating
 
 DIGEST = 32  # bytes of a digest or an account at the end of a key
+_PLACE = 1  # byte of an output's index there
 _MIGRATION_PAUSE = 0.05  # seconds between polls of a chain that is migrating its storage
 
 
@@ -83,15 +85,14 @@ class SubstrateReads:
 
     def named_by(self, spec: Spec) -> Named:
         assets = {ref: ("Registry", "Assets", (ref.owner, digest_bytes(ref.digest))) for ref in spec.assets}
-        models = {each: ("Registry", "Models", (each.submission, each.output)) for each in spec.models}
         objectives = {each: ("Registry", "Objectives", (each,)) for each in spec.objectives}
-        wanted = [*assets.items(), *models.items(), *objectives.items()]
+        wanted = [*assets.items(), *objectives.items()]
         snapshot = self._snapshot()
         values = snapshot.values_of([item for _, item in wanted])
         known = {each: value for (each, _), value in zip(wanted, values, strict=True) if value is not None}
         return Named(
             assets={ref: convert.asset(ref, known[ref]) for ref in assets if ref in known},
-            models={each: convert.model(each, known[each]) for each in models if each in known},
+            models={model.id: model for model in _models(snapshot, spec.models)},
             objectives={each: convert.objective(each, known[each]) for each in objectives if each in known},
             accepted={parent: one for parent in spec.parents if (one := _accepted(snapshot, parent)) is not None},
         )
@@ -125,8 +126,12 @@ class SubstrateReads:
         return tuple(convert.objective(ObjectiveId(id_), value) for id_, value in zip(ids, found, strict=True))
 
     def model(self, model: ModelId) -> Model | None:
-        found = self._snapshot().value("Registry", "Models", model.submission, model.output)
-        return None if found is None else convert.model(model, found)
+        return next(iter(_models(self._snapshot(), (model,))), None)
+
+    def models_of(self, submission: SubmissionId) -> tuple[Model, ...]:
+        snapshot = self._snapshot()
+        outputs = sorted(tail[0] for tail in snapshot.tails("Registry", "Models", submission, size=_PLACE))
+        return _models(snapshot, [ModelId(submission=submission, output=output) for output in outputs])
 
     def scores(self, objective: ObjectiveId) -> tuple[CertifiedScore, ...]:
         found = self._snapshot().entries("Registry", "Scores", objective, size=U64)
@@ -138,28 +143,31 @@ class SubstrateReads:
         return None if found is None else convert.task(task, found)
 
     def spec(self, task: TaskId) -> Spec | None:
-        found = self._snapshot().value("Tasks", "Specs", task)
-        return None if found is None else convert.spec(found)
+        snapshot = self._snapshot()
+        found, *roles = snapshot.values_of(_spec_items(snapshot, task))
+        return None if found is None else convert.spec(found, *roles)
 
     def record(self, task: TaskId) -> TaskRecord | None:
         return next(iter(self.records((task,))), None)
 
     def records(self, tasks: Sequence[TaskId]) -> tuple[TaskRecord, ...]:
-        of = ("Tasks", "Tasks"), ("Tasks", "Specs")
-        items: list[tuple[str, str, Sequence[object]]] = [(*item, (task,)) for task in tasks for item in of]
-        items += [("Tasks", "Assignments", (self._account, task)) for task in tasks]
-        values = self._snapshot().values_of(items)
-        tasks_and_specs, holds = values[: 2 * len(tasks)], values[2 * len(tasks) :]
-        found = zip(tasks, tasks_and_specs[::2], tasks_and_specs[1::2], holds, strict=True)
+        snapshot = self._snapshot()
+        wanted = [self._record_items(snapshot, task) for task in tasks]
+        values = iter(snapshot.values_of(list(chain.from_iterable(wanted))))
+        found = [(number, *islice(values, len(items))) for number, items in zip(tasks, wanted, strict=True)]
         return tuple(
             TaskRecord(
                 task=convert.task(number, task),
-                spec=convert.spec(spec),
+                spec=convert.spec(spec, *roles),
                 assignment=None if hold is None else convert.assignment(self._account, number, hold),
             )
-            for number, task, spec, hold in found
+            for number, task, hold, spec, *roles in found
             if task is not None and spec is not None
         )
+
+    def _record_items(self, snapshot: Snapshot, task: TaskId) -> list[StorageItem]:
+        items: list[StorageItem] = [("Tasks", "Tasks", (task,)), ("Tasks", "Assignments", (self._account, task))]
+        return [*items, *_spec_items(snapshot, task)]
 
     def plan(self, plan: PlanId) -> Plan | None:
         found = self._snapshot().value("Tasks", "Plans", plan)
@@ -219,6 +227,22 @@ class SubstrateReads:
                 if block is not None or time.monotonic() > give_up:
                     raise
             time.sleep(_MIGRATION_PAUSE)
+
+
+def _spec_items(snapshot: Snapshot, task: TaskId) -> list[StorageItem]:
+    """Return the storage items of a task's spec, and of its roles where the runtime knows them."""
+    names = [name for name in ("Specs", "TaskRoles") if snapshot.codec.knows("Tasks", name)]
+    return [("Tasks", name, (task,)) for name in names]
+
+
+def _models(snapshot: Snapshot, models: Sequence[ModelId]) -> tuple[Model, ...]:
+    """Return those of the models that the chain knows, in their order."""
+    keys = [(each.submission, each.output) for each in models]
+    found = snapshot.values("Registry", "Models", keys)
+    private = snapshot.codec.knows("Registry", "PrivateModels")
+    kept = snapshot.are_stored([("Registry", "PrivateModels", key) for key in keys]) if private else [False] * len(keys)
+    known = zip(models, found, kept, strict=True)
+    return tuple(convert.model(id_, value, private=stays) for id_, value, stays in known if value is not None)
 
 
 def _submissions(snapshot: Snapshot, task: TaskId) -> tuple[Submission, ...]:

@@ -58,6 +58,27 @@ class Spec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutputRole:
+    name: bytes
+    kind: str = "Model"
+    private: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Take:
+    """A model that goes in: a parent's output, by its place."""
+
+    parent: int
+    output: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    outputs: tuple[OutputRole, ...] = ()
+    takes: tuple[Take, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Output:
     name: bytes
     digest: bytes
@@ -81,8 +102,8 @@ class Perf:
     value: int
 
 
-def model_input(submission: int) -> Case:
-    return Case.of("Model", ModelId(submission=submission))
+def model_input(submission: int, output: int = 0) -> Case:
+    return Case.of("Model", ModelId(submission=submission, output=output))
 
 
 def transfer(to: bytes, amount: int) -> Call:
@@ -124,6 +145,10 @@ def create_task(terms: Terms, spec: Spec) -> Call:
     return Call("Tasks", "create_task", (terms, spec))
 
 
+def create_task_with_roles(terms: Terms, spec: Spec, roles: Roles) -> Call:
+    return Call("Tasks", "create_task_with_roles", (terms, spec, roles))
+
+
 def cancel_task(task: int, *, abort: bool) -> Call:
     return Call("Tasks", "cancel_task", (task, abort))
 
@@ -141,10 +166,16 @@ def assign_task(task: int) -> Call:
 
 
 def send_result(
-    task: int, epoch: int, *, outputs: tuple[Output, ...] = (), score: int | None = None, result: bytes = b"r" * 32
+    task: int,
+    epoch: int,
+    *,
+    outputs: tuple[Output, ...] = (),
+    score: int | None = None,
+    perfs: tuple[Perf, ...] = (),
+    result: bytes = b"r" * 32,
 ) -> Call:
-    """A result, of a scoring with its ``score`` in units of 10^-18."""
-    perfs = () if score is None else (Perf(name=b"all", value=score),)
+    """A result, of a scoring with its ``score`` in units of 10^-18, of a function with its ``perfs``."""
+    perfs = perfs if score is None else (Perf(name=b"all", value=score),)
     return Call("Tasks", "send_task_result", (task, epoch, result, outputs, b"store:result", perfs))
 
 

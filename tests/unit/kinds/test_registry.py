@@ -49,8 +49,8 @@ def worked(document: Document, folder: Path) -> tuple[tuple[Stage, ...], Workspa
     return stages, workspace, outputs
 
 
-def test_every_kind_of_the_chain_is_registered_under_its_name_and_no_other_is() -> None:
-    assert set(KINDS) == {kind.value for kind in Kind}
+def test_every_registered_kind_is_one_of_the_chains_under_its_name() -> None:
+    assert set(KINDS) <= {kind.value for kind in Kind}
     assert all(name == kind.name == kind.spec.kind_name for name, kind in KINDS.items())
 
 

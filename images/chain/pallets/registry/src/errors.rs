@@ -12,7 +12,7 @@ mod errors {
 		VisibilityFixed,
 		/// The fee can't be paid from the free balance. Fund the account.
 		TooLittleBalance,
-		/// The metric is not an asset of yours of kind Metric. Register it first.
+		/// The metric is not an asset of yours of kind Metric or Function. Register it first.
 		NoSuchMetric,
 		/// The opener is not an asset of yours of kind Opener. Register it first.
 		NoSuchOpener,

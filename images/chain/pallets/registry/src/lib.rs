@@ -5,11 +5,13 @@
 //!
 //! ## Overview
 //!
-//! - An **asset** is a data sample, an opener, an algo, a metric, a bundle or an imported model, under the key of its
-//!   owner and its digest.
+//! - An **asset** is a data sample, an opener, an algo, a metric, a bundle, a function or an imported model, under the key of
+//!   its owner and its digest.
 //! - An **objective** is what models are measured by: a metric, an opener and Test samples of its owner's.
 //! - A **model** comes of an accepted result, an imported one of its owner's asset. Its record says who made it and of
 //!   what, and for which objectives it is clean: no step of its making has seen their Test samples, as far as digests tell.
+//! - A **prediction** ([`Predictions`]) is a model that was made of another and of an objective's opener and Test samples.
+//! - A **private model** ([`PrivateModels`]) stays on the node of its trainer.
 //! - A **making** ([`Made`]) says that an account made these bytes, by working or paying: in its hands they keep their
 //!   history, in whatever role it gives them to a task.
 //! - A **certified score** ([`Scores`]) outlives the records of its task.
@@ -114,6 +116,15 @@ pub mod pallet {
 	pub type Models<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, SubmissionId, Blake2_128Concat, u8, Model<T::AccountId>>;
 
+	/// The models whose bytes never leave the node of their trainer.
+	#[pallet::storage]
+	pub type PrivateModels<T: Config> = StorageDoubleMap<_, Blake2_128Concat, SubmissionId, Blake2_128Concat, u8, ()>;
+
+	/// The models that are predictions of others on Test samples.
+	#[pallet::storage]
+	pub type Predictions<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, SubmissionId, Blake2_128Concat, u8, Prediction>;
+
 	/// The bytes that accounts made by working or paying for them.
 	#[pallet::storage]
 	pub type Made<T: Config> = StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Blake2_128Concat, Digest, Making>;
@@ -175,6 +186,12 @@ pub mod pallet {
 			bounds::MAX_OWNERS
 		}
 
+		/// Bytes of the record of a prediction at most, beside that of the model which it is.
+		#[pallet::constant_name(MaxPredictionRecord)]
+		fn max_prediction_record() -> u32 {
+			Prediction::max_encoded_len() as u32
+		}
+
 		/// Bytes of a model's record at most, for which a task's creator pays beforehand.
 		#[pallet::constant_name(MaxModelRecord)]
 		fn max_model_record() -> u32 {
@@ -229,7 +246,8 @@ pub mod pallet {
 			ensure!(tolerance >= 0, Error::<T>::NegativeTolerance);
 			ensure!(is_in_range(tolerance), Error::<T>::ToleranceTooLarge);
 			ensure!(!samples.is_empty(), Error::<T>::NoSamples);
-			ensure!(Self::is_of_kind(&owner, &metric, AssetKind::Metric), Error::<T>::NoSuchMetric);
+			let measures = |asset: Asset| matches!(asset.kind, AssetKind::Metric | AssetKind::Function);
+			ensure!(Assets::<T>::get(&owner, metric).is_some_and(measures), Error::<T>::NoSuchMetric);
 			ensure!(Self::is_of_kind(&owner, &opener, AssetKind::Opener), Error::<T>::NoSuchOpener);
 			ensure!(!ObjectiveNames::<T>::contains_key(&owner, &name), Error::<T>::NameTaken);
 			let objective = NextObjective::<T>::mutate(|id| {

@@ -63,6 +63,8 @@ pub enum AssetKind {
 	Bundle,
 	/// Imported: trained elsewhere, so nobody knows on what.
 	Model,
+	/// A program that declares its inputs and outputs.
+	Function,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
@@ -149,6 +151,16 @@ impl<AccountId> Model<AccountId> {
 	}
 }
 
+/// A model that was made of exactly one model and of the opener and the Test samples of these objectives.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Prediction {
+	pub model: ModelId,
+	/// Those for which a score of it can be certified: the model is clean for them.
+	pub objectives: ObjectiveIds,
+	/// Everyone who worked on what the prediction was made of, without those who made it.
+	pub worked: Worked,
+}
+
 /// Bytes of a model: their first source by the time of sending or registering, whenever that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct FirstModel<AccountId> {
@@ -211,8 +223,10 @@ impl Making {
 	}
 }
 
-/// Who vouches for a score.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+/// Who vouches for a score, the lowest standing first.
+#[derive(
+	Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 pub enum Voucher {
 	/// Somebody who worked on the model, on one it was made from, or paid for one of these.
 	Own,

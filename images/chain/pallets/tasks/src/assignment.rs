@@ -49,7 +49,7 @@ impl<T: Config> Pallet<T> {
 			ensure!(attempt.epoch == sent.epoch, Error::<T>::WrongEpoch);
 			return Self::same_again(id, submission, &sent);
 		}
-		Self::check_result(task, &sent)?;
+		Self::check_result(id, task, &sent)?;
 		let submission = NextSubmission::<T>::mutate(Self::count);
 		let epoch = sent.epoch;
 		Self::with_live(id, task, &worker, sent.epoch, now, |task, attempt| {
@@ -73,14 +73,15 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	fn check_result(task: &TaskOf<T>, sent: &SentResult) -> DispatchResult {
+	fn check_result(id: TaskId, task: &TaskOf<T>, sent: &SentResult) -> DispatchResult {
 		for (position, output) in sent.outputs.iter().enumerate() {
 			let twice = sent.outputs[..position].iter().any(|earlier| earlier.name == output.name);
 			ensure!(!twice, Error::<T>::OutputNamedTwice);
 		}
-		let kind = task.terms.kind;
-		ensure!(!kind.makes_model() || Self::model_output(&sent.outputs).is_some(), Error::<T>::ModelMissing);
-		Self::check_numbers(kind, &sent.perfs)
+		let roles = Self::outputs_of(id, task);
+		let brings = |role: &OutputRole| Self::output_named(&sent.outputs, &role.name).is_some();
+		ensure!(roles.models().all(|(_, role)| brings(role)), Error::<T>::ModelMissing);
+		Self::check_numbers(task.terms.kind, &roles, &sent.perfs)
 	}
 
 	#[allow(clippy::too_many_arguments)]

@@ -9,7 +9,11 @@ pub const MAX_INPUTS: u32 = 256;
 /// Parents of a task.
 pub const MAX_PARENTS: u32 = 16;
 /// Outputs of a result.
-pub const MAX_OUTPUTS: u32 = 4;
+pub const MAX_OUTPUTS: u32 = 8;
+/// Outputs that a task declares.
+pub const MAX_ROLES: u32 = 8;
+/// Outputs of parents that a task takes.
+pub const MAX_TAKES: u32 = 16;
 /// Bytes of an output's name.
 pub const MAX_OUTPUT_NAME: u32 = 32;
 /// Numbers of a scoring's result, the score included.

@@ -33,7 +33,7 @@ mod calls {
 		pub fn create_task(origin: OriginFor<T>, terms: TermsOf<T>, spec: SpecOf<T>) -> DispatchResultWithPostInfo {
 			let creator = ensure_signed(origin)?;
 			let weighed = create_task::<T>(&spec);
-			Self::do_create_task(creator, terms, spec)?;
+			Self::do_create_task(creator, terms, spec, None)?;
 			let used = weighed.saturating_sub(task_unneeded::<T>(NextTask::<T>::get()));
 			Ok(Some(used).into())
 		}
@@ -191,6 +191,22 @@ mod calls {
 			let who = ensure_signed(origin)?;
 			Self::with_task(task, |record, now| Self::decline(task, record, who, now))?;
 			Ok(Pays::No.into())
+		}
+
+		/// Offers work as `create_task` does, and declares the task's outputs and which outputs of its parents it takes.
+		#[pallet::call_index(16)]
+		#[pallet::weight(create_task_with_roles::<T>(spec))]
+		pub fn create_task_with_roles(
+			origin: OriginFor<T>,
+			terms: TermsOf<T>,
+			spec: SpecOf<T>,
+			roles: Roles,
+		) -> DispatchResultWithPostInfo {
+			let creator = ensure_signed(origin)?;
+			let weighed = create_task_with_roles::<T>(&spec);
+			Self::do_create_task(creator, terms, spec, Some(roles))?;
+			let used = weighed.saturating_sub(task_unneeded::<T>(NextTask::<T>::get()));
+			Ok(Some(used).into())
 		}
 	}
 }

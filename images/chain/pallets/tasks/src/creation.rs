@@ -5,18 +5,29 @@ use alloc::collections::BTreeSet;
 use frame_support::pallet_prelude::*;
 
 impl<T: Config> Pallet<T> {
-	pub(crate) fn do_create_task(creator: T::AccountId, mut terms: TermsOf<T>, spec: SpecOf<T>) -> DispatchResult {
+	pub(crate) fn do_create_task(
+		creator: T::AccountId,
+		mut terms: TermsOf<T>,
+		spec: SpecOf<T>,
+		declared: Option<Roles>,
+	) -> DispatchResult {
 		let now = Self::now();
 		Self::check_amounts(&terms)?;
 		Self::check_times(&terms, now)?;
 		Self::check_plan(&creator, &terms)?;
-		Self::check_parents(&creator, &terms, &spec)?;
-		let Examined { clean_for, private_to } = Self::examine_inputs(&terms, &spec)?;
+		Self::check_declared(terms.kind, declared.as_ref())?;
+		let roles = Roles::of(terms.kind, &spec.parents, declared.clone());
+		Self::check_parents(&creator, &spec)?;
+		Self::check_takes(terms.kind, &spec, &roles)?;
+		let Examined { clean_for, private_to, one_holder } = Self::examine_inputs(&terms, &spec, &roles)?;
 		Self::offer_to_owner(&mut terms, private_to)?;
+		// One account delivers one result, so a second slot would stay empty.
+		let for_one = terms.assignee.is_some() || one_holder;
+		ensure!(!for_one || terms.slots == 1, Error::<T>::OneSlotOnly);
 		Self::check_assignee(&creator, &terms)?;
 		let held = Self::escrow_of(&terms)?;
 		Self::hold(HoldReason::Escrow, &creator, held)?;
-		let bytes = Self::hold_bytes(&creator, &terms, &spec)?;
+		let bytes = Self::hold_bytes(&creator, &terms, &spec, declared.as_ref())?;
 
 		let id = NextTask::<T>::mutate(Self::count);
 		if let Some(plan) = terms.plan {
@@ -47,6 +58,7 @@ impl<T: Config> Pallet<T> {
 		};
 		Tasks::<T>::insert(id, task);
 		Specs::<T>::insert(id, spec);
+		TaskRoles::<T>::set(id, declared);
 		TasksOf::<T>::insert(&creator, id, ());
 		Self::deposit_event(Event::TaskCreated { task: id, creator });
 		// Lists it, sets its alarm, and opens it where its parents are done.
@@ -62,15 +74,13 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Checks that each parent is an earlier task of the same creator with one slot, whose result may still come.
-	fn check_parents(creator: &T::AccountId, terms: &TermsOf<T>, spec: &SpecOf<T>) -> DispatchResult {
+	fn check_parents(creator: &T::AccountId, spec: &SpecOf<T>) -> DispatchResult {
 		let distinct: BTreeSet<_> = spec.parents.iter().collect();
 		ensure!(distinct.len() == spec.parents.len(), Error::<T>::NamedTwice);
 		for id in &spec.parents {
 			let parent = Tasks::<T>::get(id).ok_or(Error::<T>::NoSuchTask)?;
 			ensure!(parent.creator == *creator, Error::<T>::NotYourParent);
 			ensure!(parent.terms.slots == 1, Error::<T>::OneSlotOnly);
-			let takes_models = terms.kind != TaskKind::Annotation;
-			ensure!(!takes_models || parent.terms.kind.makes_model(), Error::<T>::ParentMakesNoModel);
 			let lost = matches!(parent.status, TaskStatus::Final { outcome, .. } if outcome != Outcome::Done);
 			ensure!(!lost, Error::<T>::ParentFailed);
 		}
@@ -95,8 +105,6 @@ impl<T: Config> Pallet<T> {
 			let assignee = terms.assignee.get_or_insert(owner.clone());
 			ensure!(*assignee == owner, Error::<T>::PrivateInputsDiffer);
 		}
-		// One account delivers one result, so a second slot would stay empty.
-		ensure!(terms.assignee.is_none() || terms.slots == 1, Error::<T>::OneSlotOnly);
 		Ok(())
 	}
 }

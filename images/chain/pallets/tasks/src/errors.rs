@@ -44,7 +44,7 @@ mod errors {
 		NotYourParent,
 		/// A parent ended without an accepted result. Create it anew first.
 		ParentFailed,
-		/// A parent is of a kind that makes no model. Name a training, restructuring or aggregation.
+		/// A parent makes no model, or none at the named place among its outputs. Name an output of kind Model.
 		ParentMakesNoModel,
 		/// A parent, an input or a model is named twice. Name it once.
 		NamedTwice,
@@ -66,7 +66,7 @@ mod errors {
 		ObjectivesMisplaced,
 		/// The scoring uses other samples, another opener or metric than the objective. Use exactly its own.
 		NotTheObjectives,
-		/// A scoring scores exactly one model.
+		/// A scoring scores exactly one model, or the head and the trunk of one result.
 		OneModelOnly,
 		/// The model did not keep clear of this objective's Test samples, or nobody knows. Name the objective when training.
 		NotCertifiable,
@@ -98,11 +98,11 @@ mod errors {
 		PastDue,
 		/// This attempt sent another result already; results are never replaced.
 		AlreadySent,
-		/// A result of this kind must have an output named `model`.
+		/// A result must have each model that its task makes: those it declares, else one named `model`.
 		ModelMissing,
 		/// Two outputs have the same name.
 		OutputNamedTwice,
-		/// A scoring's result must have numbers, `all` first; any other's must not.
+		/// A scoring's numbers begin with `all`, a function's are exactly its performances; no other result has any.
 		ScoreMisplaced,
 		/// The submission was decided already, perhaps by silence.
 		AlreadyDecided,
@@ -130,9 +130,17 @@ mod errors {
 		TooManyFailures,
 		/// The bond is above ten rewards and the allowance. Lower it, or raise the reward.
 		BondTooLarge,
-		/// A training has an algo or a bundle. Name one.
+		/// A training has an algo or a bundle, a function something that runs. Name one.
 		NothingToRun,
 		/// An aggregation takes at least one model. Name it, or a parent.
 		NothingToAggregate,
+		/// A function declares outputs; a training and an aggregation declare models only, others none. Compare the kinds.
+		RolesMisplaced,
+		/// A task takes an output of a task that is no parent, or none of a parent. Name outputs of each parent.
+		TakesDiffer,
+		/// A composite takes a head and the trunk of a composite or an aggregation, or neither; no other training takes a head.
+		CompositeInputs,
+		/// The performance is not of a prediction by this objective's opener and samples. Predict by exactly these first.
+		NotAPrediction,
 	}
 }

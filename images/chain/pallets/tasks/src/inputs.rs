@@ -1,12 +1,12 @@
 //! Checks of a task's inputs by Substra's rules: Test samples never reach a model that is clean for their objective.
 
-use crate::*;
+use crate::{roles::Source, *};
 use alloc::{collections::BTreeSet, vec::Vec};
 use frame_support::pallet_prelude::*;
 use pallet_registry::{
 	bounds::{MAX_MODELS, MAX_OWNERS},
-	Asset, AssetKind, AssetRef, Assets, Digest, Label, Made, Making, ModelId, Objective, ObjectiveIds, Objectives,
-	TestOf, Visibility,
+	Asset, AssetKind, AssetRef, Assets, Digest, Label, Made, Making, Objective, ObjectiveIds, Objectives, TestOf,
+	Visibility,
 };
 
 /// The properties of a task that follow from its inputs.
@@ -15,6 +15,8 @@ pub(crate) struct Examined<AccountId> {
 	pub clean_for: ObjectiveIds,
 	/// The account that holds its private inputs.
 	pub private_to: Option<AccountId>,
+	/// Whether it takes what only one account holds, known or not.
+	pub one_holder: bool,
 }
 
 type Known<T> = Vec<(AssetRef<<T as frame_system::Config>::AccountId>, Asset)>;
@@ -24,6 +26,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn examine_inputs(
 		terms: &TermsOf<T>,
 		spec: &SpecOf<T>,
+		roles: &Roles,
 	) -> Result<Examined<T::AccountId>, DispatchError> {
 		let distinct: BTreeSet<_> = spec.inputs.iter().collect();
 		ensure!(distinct.len() == spec.inputs.len(), Error::<T>::NamedTwice);
@@ -31,25 +34,38 @@ impl<T: Config> Pallet<T> {
 		for (_, asset) in &assets {
 			ensure!(Self::has_place(terms.kind, asset.kind), Error::<T>::WrongAssetKind);
 		}
-		let private_to = Self::private_owner(&assets)?;
-		let model_clean_for = Self::clean_for(terms.kind, spec, &assets)?;
+		let sources = Self::sources(spec, roles);
+		Self::check_composite(terms.kind, roles, &sources)?;
+		let private_to = Self::private_owner(&assets, &sources)?;
+		let one_holder = private_to.is_some() || sources.iter().any(|source| source.private);
+		let model_clean_for = Self::clean_for(terms.kind, spec, roles, &assets)?;
 		let clean_for = match terms.kind {
 			TaskKind::Annotation => {
 				ensure!(spec.objectives.is_empty(), Error::<T>::ObjectivesMisplaced);
 				ObjectiveIds::default()
 			}
 			TaskKind::Scoring => {
-				Self::check_scoring(spec, &assets, &model_clean_for)?;
+				Self::check_scoring(spec, &assets, &sources, &model_clean_for)?;
 				ObjectiveIds::default()
 			}
 			TaskKind::Training | TaskKind::Restructuring | TaskKind::Aggregation => {
+				Self::check_objectives(spec)?;
 				Self::check_training(spec, &assets)?;
-				Self::check_owners(spec)?;
+				Self::check_owners(spec, roles)?;
 				Self::check_purpose(terms.kind, spec, &assets)?;
 				model_clean_for
 			}
+			TaskKind::Function => {
+				Self::check_objectives(spec)?;
+				Self::check_owners(spec, roles)?;
+				Self::check_purpose(terms.kind, spec, &assets)?;
+				if roles.models().next().is_none() {
+					Self::check_performance(spec, roles)?;
+				}
+				Self::named_assets(spec).fold(model_clean_for, |clean, named| Self::clean_with(&clean, &named.digest))
+			}
 		};
-		Ok(Examined { clean_for, private_to })
+		Ok(Examined { clean_for, private_to, one_holder })
 	}
 
 	fn known_assets(spec: &SpecOf<T>) -> Result<Known<T>, DispatchError> {
@@ -70,23 +86,32 @@ impl<T: Config> Pallet<T> {
 		match kind {
 			TaskKind::Annotation => matches!(asset, Bundle | Algo | Opener | DataSample(_)),
 			// Test samples are refused later, by an error of their own.
-			TaskKind::Training | TaskKind::Restructuring => asset != Metric,
+			TaskKind::Training | TaskKind::Restructuring => !matches!(asset, Metric | Function),
 			TaskKind::Aggregation => matches!(asset, Bundle | Algo | Opener | Model),
-			TaskKind::Scoring => asset != Bundle,
+			TaskKind::Scoring => !matches!(asset, Bundle | Function),
+			TaskKind::Function => true,
 		}
 	}
 
-	/// The one account that holds all private inputs.
-	fn private_owner(assets: &Known<T>) -> Result<Option<T::AccountId>, DispatchError> {
+	/// The one account that holds all private inputs, as far as it is known.
+	fn private_owner(
+		assets: &Known<T>,
+		sources: &[Source<T::AccountId>],
+	) -> Result<Option<T::AccountId>, DispatchError> {
 		let private = assets.iter().filter(|(_, asset)| asset.visibility == Visibility::Private);
-		let owners: BTreeSet<_> = private.map(|(named, _)| &named.owner).collect();
+		let owners: BTreeSet<_> = private.map(|(named, _)| &named.owner).chain(Self::holders(sources)).collect();
 		ensure!(owners.len() <= 1, Error::<T>::PrivateInputsDiffer);
 		Ok(owners.first().map(|owner| (*owner).clone()))
 	}
 
 	/// The named objectives that every model going in is clean for. Nobody knows what an imported one has seen, and
 	/// what an asset's owner made itself counts as the model it is.
-	fn clean_for(kind: TaskKind, spec: &SpecOf<T>, assets: &Known<T>) -> Result<ObjectiveIds, DispatchError> {
+	fn clean_for(
+		kind: TaskKind,
+		spec: &SpecOf<T>,
+		roles: &Roles,
+		assets: &Known<T>,
+	) -> Result<ObjectiveIds, DispatchError> {
 		let mut clean = spec.objectives.clone();
 		let mut models = BTreeSet::new();
 		for input in &spec.inputs {
@@ -105,13 +130,13 @@ impl<T: Config> Pallet<T> {
 		if imported > 0 {
 			clean.clear();
 		}
-		for parent in spec.parents.iter().filter_map(Tasks::<T>::get) {
-			let named = parent.result.is_some_and(|model| spec.inputs.contains(&Input::Model(ModelId::first(model))));
+		for take in &roles.takes {
+			let named = Self::taken_model(take).is_some_and(|model| spec.inputs.contains(&Input::Model(model)));
 			ensure!(!named, Error::<T>::NamedTwice);
-			let bequest = Self::bequest(parent);
+			let bequest = Self::bequest(take);
 			clean.retain(|objective| bequest.contains(objective));
 		}
-		let taken = models.len() + imported + spec.parents.len();
+		let taken = models.len() + imported + roles.takes.len();
 		ensure!(taken <= MAX_MODELS as usize, Error::<T>::TooManyModels);
 		Ok(clean)
 	}
@@ -122,15 +147,15 @@ impl<T: Config> Pallet<T> {
 		let counts = match kind {
 			TaskKind::Annotation => false,
 			TaskKind::Scoring => asset == AssetKind::Algo,
-			TaskKind::Training | TaskKind::Restructuring | TaskKind::Aggregation => true,
+			TaskKind::Training | TaskKind::Restructuring | TaskKind::Aggregation | TaskKind::Function => true,
 		};
 		counts.then(|| Made::<T>::get(&named.owner, named.digest)).flatten()
 	}
 
 	/// A model's record names everyone whose assets and models went in.
-	fn check_owners(spec: &SpecOf<T>) -> DispatchResult {
+	fn check_owners(spec: &SpecOf<T>, roles: &Roles) -> DispatchResult {
 		let mut owners: BTreeSet<_> = Self::named_assets(spec).map(|named| named.owner.clone()).collect();
-		for id in Self::input_models(spec) {
+		for id in Self::input_models(spec, roles) {
 			owners.extend(pallet_registry::Pallet::<T>::model(&id).map(|model| model.owner));
 		}
 		// A parent's model, once there is one, is its creator's.
@@ -139,22 +164,29 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// What a parent's model is clean for; before there is one, what it may be clean for at most.
-	fn bequest(parent: TaskOf<T>) -> ObjectiveIds {
-		let model = parent.result.and_then(|result| pallet_registry::Pallet::<T>::model(&ModelId::first(result)));
-		model.map_or(parent.clean_for, |model| model.clean_for)
+	/// What a model that is taken is clean for; before there is one, what it may be clean for at most.
+	fn bequest(take: &Take) -> ObjectiveIds {
+		let model = Self::taken_model(take).and_then(|model| pallet_registry::Pallet::<T>::model(&model));
+		let awaited = || Tasks::<T>::get(take.parent).map(|parent| parent.clean_for).unwrap_or_default();
+		model.map_or_else(awaited, |model| model.clean_for)
 	}
 
 	/// Once all parents have models, their child is clean only for what these are clean for. False where it was to
 	/// certify a score for something else.
-	pub(crate) fn inherit(task: &mut TaskOf<T>, spec: &SpecOf<T>) -> bool {
+	pub(crate) fn inherit(task: &mut TaskOf<T>, spec: &SpecOf<T>, roles: &Roles) -> bool {
 		let mut certifiable = true;
-		for parent in spec.parents.iter().filter_map(Tasks::<T>::get) {
-			let bequest = Self::bequest(parent);
+		for take in &roles.takes {
+			let bequest = Self::bequest(take);
 			task.clean_for.retain(|objective| bequest.contains(objective));
 			certifiable &= spec.objectives.iter().all(|objective| bequest.contains(objective));
 		}
-		certifiable || task.terms.kind != TaskKind::Scoring
+		match task.terms.kind {
+			TaskKind::Scoring => certifiable,
+			TaskKind::Function if roles.models().next().is_none() => {
+				spec.objectives.iter().all(|objective| Self::is_predicted(spec, roles, *objective))
+			}
+			_ => true,
+		}
 	}
 
 	/// Those of the objectives of which these bytes are no Test sample.
@@ -164,13 +196,18 @@ impl<T: Config> Pallet<T> {
 		clean
 	}
 
-	/// Refuses bytes that are Test for a named objective, whoever registered them as what, and samples labelled Test.
-	fn check_training(spec: &SpecOf<T>, assets: &Known<T>) -> DispatchResult {
+	/// Checks that the named objectives exist, each named once.
+	fn check_objectives(spec: &SpecOf<T>) -> DispatchResult {
 		let distinct: BTreeSet<_> = spec.objectives.iter().collect();
 		ensure!(distinct.len() == spec.objectives.len(), Error::<T>::NamedTwice);
 		for objective in &spec.objectives {
 			ensure!(Objectives::<T>::contains_key(objective), Error::<T>::NoSuchObjective);
 		}
+		Ok(())
+	}
+
+	/// Refuses bytes that are Test for a named objective, whoever registered them as what, and samples labelled Test.
+	fn check_training(spec: &SpecOf<T>, assets: &Known<T>) -> DispatchResult {
 		for (named, asset) in assets {
 			ensure!(asset.kind != AssetKind::DataSample(Label::Test), Error::<T>::TestSampleInTraining);
 			Self::keep_apart(&spec.objectives, &named.digest)?;
@@ -186,7 +223,12 @@ impl<T: Config> Pallet<T> {
 
 	/// Checks that something runs, and that an aggregation has something to aggregate.
 	fn check_purpose(kind: TaskKind, spec: &SpecOf<T>, assets: &Known<T>) -> DispatchResult {
-		let runs = assets.iter().any(|(_, asset)| matches!(asset.kind, AssetKind::Algo | AssetKind::Bundle));
+		let function = kind == TaskKind::Function;
+		let runs = assets.iter().any(|(_, asset)| match asset.kind {
+			AssetKind::Algo | AssetKind::Bundle => true,
+			AssetKind::Function | AssetKind::Metric => function,
+			_ => false,
+		});
 		ensure!(runs, Error::<T>::NothingToRun);
 		let imported = assets.iter().any(|(_, asset)| asset.kind == AssetKind::Model);
 		let recorded = spec.inputs.iter().any(|input| matches!(input, Input::Model(_)));
@@ -202,10 +244,15 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Checks that a scoring is certified or a cross-validation, on one model.
-	fn check_scoring(spec: &SpecOf<T>, assets: &Known<T>, model_clean_for: &ObjectiveIds) -> DispatchResult {
+	fn check_scoring(
+		spec: &SpecOf<T>,
+		assets: &Known<T>,
+		sources: &[Source<T::AccountId>],
+		model_clean_for: &ObjectiveIds,
+	) -> DispatchResult {
 		let imported = assets.iter().filter(|(_, asset)| asset.kind == AssetKind::Model).count();
-		let recorded = spec.inputs.iter().filter(|input| matches!(input, Input::Model(_))).count();
-		ensure!(imported + recorded + spec.parents.len() == 1, Error::<T>::OneModelOnly);
+		let one = if sources.is_empty() { imported == 1 } else { imported == 0 && Self::is_one_model(sources) };
+		ensure!(one, Error::<T>::OneModelOnly);
 		ensure!(spec.objectives.len() <= 1, Error::<T>::ObjectivesMisplaced);
 		let Some(id) = spec.objectives.first() else { return Self::check_cross_validation(assets) };
 		let objective = Objectives::<T>::get(id).ok_or(Error::<T>::NoSuchObjective)?;

@@ -23,6 +23,7 @@
 //! For creators:
 //! - `create_plan`, `cancel_plan`, `purge_plan`: opens a plan; cancels its tasks; removes its record.
 //! - `create_task`: offers a task, and holds its rewards, the fees of its rejections and the price of its bytes.
+//! - `create_task_with_roles`: the same of a task that declares its outputs, or which outputs of its parents it takes.
 //! - `cancel_task`: ends claims; with `abort` it ends live attempts too, which are paid by their time.
 //! - `resume_task`: opens a task again that failures paused.
 //! - `confirm_failure`: grants an account's reports of failure, whose fees are returned.
@@ -78,10 +79,12 @@ mod lineage;
 pub mod migrations;
 mod money;
 mod pauses;
+mod predictions;
 mod purge;
 mod records;
 mod reports;
 mod review;
+mod roles;
 mod scores;
 mod stalls;
 mod storage;
@@ -152,6 +155,18 @@ pub mod pallet {
 		#[pallet::constant_name(MaxOutputs)]
 		fn max_outputs() -> u32 {
 			bounds::MAX_OUTPUTS
+		}
+
+		/// No task declares more outputs.
+		#[pallet::constant_name(MaxRoles)]
+		fn max_roles() -> u32 {
+			bounds::MAX_ROLES
+		}
+
+		/// No task takes more outputs of its parents.
+		#[pallet::constant_name(MaxTakes)]
+		fn max_takes() -> u32 {
+			bounds::MAX_TAKES
 		}
 
 		/// Bytes of an output's name at most.

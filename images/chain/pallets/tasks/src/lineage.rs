@@ -7,13 +7,14 @@ use crate::*;
 use alloc::vec::Vec;
 use pallet_registry::{
 	AssetKind, AssetRef, Assets, Digest, Label, Lineage, Made, Making, Model, ModelId, ModelOf, Moment, ObjectiveIds,
-	Origin, Owners, Worked,
+	Origin, Owners, Predictions, PrivateModels, Worked,
 };
 
 type Registry<T> = pallet_registry::Pallet<T>;
 pub(crate) type AssetRefOf<T> = AssetRef<<T as frame_system::Config>::AccountId>;
 
 /// The lineage of a task's inputs.
+#[derive(Clone)]
 pub(crate) struct Ancestry<AccountId> {
 	pub parents: Lineage,
 	pub owners: Owners<AccountId>,
@@ -45,13 +46,14 @@ impl<T: Config> Pallet<T> {
 	/// Of the spec's models and of those assets that `counts` names, for a result that was accepted at `at`.
 	pub(crate) fn ancestry(
 		spec: &SpecOf<T>,
+		roles: &Roles,
 		clean_for: ObjectiveIds,
 		at: Moment,
 		counts: impl Fn(&AssetRefOf<T>) -> bool,
 	) -> Ancestry<T::AccountId> {
 		let (parents, owners, same_bytes) = Default::default();
 		let mut found = Ancestry { parents, owners, worked: Worked::default(), clean_for, same_bytes };
-		for id in Self::input_models(spec) {
+		for id in Self::input_models(spec, roles) {
 			let model = Registry::<T>::model(&id);
 			if let Some(model) = &model {
 				found.add_owner(&model.owner);
@@ -88,14 +90,19 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// The models a task takes: those its spec names, then its parents' results.
-	pub(crate) fn input_models(spec: &SpecOf<T>) -> impl Iterator<Item = ModelId> + '_ {
+	/// The models a task takes: those its spec names, then those of its parents' results.
+	pub(crate) fn input_models<'a>(spec: &'a SpecOf<T>, roles: &'a Roles) -> impl Iterator<Item = ModelId> + 'a {
 		let named = spec.inputs.iter().filter_map(|input| match input {
 			Input::Model(model) => Some(*model),
 			Input::Asset(_) => None,
 		});
-		let parents = spec.parents.iter().filter_map(Tasks::<T>::get).filter_map(|parent| parent.result);
-		named.chain(parents.map(ModelId::first))
+		named.chain(roles.takes.iter().filter_map(Self::taken_model))
+	}
+
+	/// The model that is taken of a parent, once there is one.
+	pub(crate) fn taken_model(take: &Take) -> Option<ModelId> {
+		let submission = Tasks::<T>::get(take.parent)?.result?;
+		Some(ModelId { submission, output: take.output })
 	}
 
 	pub(crate) fn named_assets(spec: &SpecOf<T>) -> impl Iterator<Item = &AssetRefOf<T>> {
@@ -105,17 +112,45 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// Records the model of an accepted result. It cannot fail, whatever the digest is.
-	pub(crate) fn record_model(
+	/// Records the models of an accepted result. It cannot fail, whatever their digests are.
+	pub(crate) fn record_models(
 		id: TaskId,
 		task: &TaskOf<T>,
 		submission: SubmissionId,
 		accepted: &SubmissionOf<T>,
 		now: Moment,
 	) {
-		let (Some(digest), Some(spec)) = (Self::model_output(&accepted.outputs), Specs::<T>::get(id)) else { return };
-		let Ancestry { parents, owners, mut worked, clean_for, same_bytes } =
-			Self::ancestry(&spec, task.clean_for.clone(), now, |_| true);
+		let Some(spec) = Specs::<T>::get(id) else { return };
+		let roles = Self::roles_of(id, task.terms.kind, &spec);
+		let ancestry = Self::ancestry(&spec, &roles, task.clean_for.clone(), now, |_| true);
+		let function = task.terms.kind == TaskKind::Function;
+		let prediction = function.then(|| Self::prediction(&spec, &roles, now)).flatten();
+		for (output, role) in roles.models() {
+			let Some(digest) = Self::output_named(&accepted.outputs, &role.name) else { continue };
+			let model = ModelId { submission, output };
+			if role.private {
+				PrivateModels::<T>::insert(submission, output, ());
+			}
+			if let Some(prediction) = &prediction {
+				Predictions::<T>::insert(submission, output, prediction);
+			}
+			Self::record_model(task, accepted, model, digest, &ancestry, now);
+		}
+		let is_model = |output: &&Output| roles.models().any(|(_, role)| role.name == output.name);
+		for output in accepted.outputs.iter().filter(|output| function && !is_model(output)) {
+			Self::record_making(task, accepted, &output.digest, &ObjectiveIds::default(), None, now);
+		}
+	}
+
+	fn record_model(
+		task: &TaskOf<T>,
+		accepted: &SubmissionOf<T>,
+		model: ModelId,
+		digest: Digest,
+		ancestry: &Ancestry<T::AccountId>,
+		now: Moment,
+	) {
+		let Ancestry { parents, owners, mut worked, clean_for, same_bytes } = ancestry.clone();
 		for who in [&task.creator, &accepted.worker] {
 			worked.add(who);
 			// Its other makings are the same bytes' history, those of a later moment too: a making names one model.
@@ -139,7 +174,6 @@ impl<T: Config> Pallet<T> {
 			more_same_bytes: 0,
 		};
 		same_bytes.into_iter().for_each(|(digest, origin)| described.tell(digest, origin));
-		let model = ModelId::first(submission);
 		Registry::<T>::record_model(model, described, accepted.sent, now);
 		Self::record_making(task, accepted, &digest, &clean_for, Some(model), now);
 	}
@@ -180,8 +214,7 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// The output that becomes the model.
-	pub(crate) fn model_output(outputs: &Outputs) -> Option<Digest> {
-		outputs.iter().find(|output| output.name.as_slice() == b"model").map(|output| output.digest)
+	pub(crate) fn output_named(outputs: &Outputs, name: &OutputName) -> Option<Digest> {
+		outputs.iter().find(|output| output.name == *name).map(|output| output.digest)
 	}
 }

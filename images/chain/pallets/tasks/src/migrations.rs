@@ -256,7 +256,8 @@ fn describe<T: Config>(id: TaskId, submission: SubmissionId, tally: &mut Tally) 
 			(reads, writes) = (reads + 4, writes + 3);
 		}
 		if let Some(mut model) = Models::<T>::get(submission, 0) {
-			model.input_owners = Pallet::<T>::ancestry(&spec, Default::default(), Pallet::<T>::now(), |_| true).owners;
+			let (roles, now) = (Roles::usual(task.terms.kind, &spec.parents), Pallet::<T>::now());
+			model.input_owners = Pallet::<T>::ancestry(&spec, &roles, Default::default(), now, |_| true).owners;
 			Models::<T>::insert(submission, 0, model);
 		}
 		keep_score::<T>(submission, &mut sent, &task, &spec);
@@ -267,7 +268,8 @@ fn describe<T: Config>(id: TaskId, submission: SubmissionId, tally: &mut Tally) 
 
 fn keep_score<T: Config>(submission: SubmissionId, sent: &mut SubmissionOf<T>, task: &TaskOf<T>, spec: &SpecOf<T>) {
 	let SubmissionStatus::Accepted { at } = sent.status else { return };
-	let Some(model) = Pallet::<T>::input_models(spec).next() else { return };
+	let roles = Roles::usual(task.terms.kind, &spec.parents);
+	let Some(model) = Pallet::<T>::input_models(spec, &roles).next() else { return };
 	let worked = pallet_registry::Pallet::<T>::model(&model).map(|model| model.worked).unwrap_or_default();
 	let Some(score) = &mut sent.score else { return };
 	if worked.may_contain(&sent.worker) {

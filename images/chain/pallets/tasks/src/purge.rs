@@ -39,6 +39,7 @@ impl<T: Config> Pallet<T> {
 			Self::return_spec(&task)?;
 			Tasks::<T>::remove(id);
 			Specs::<T>::remove(id);
+			TaskRoles::<T>::remove(id);
 			TasksOf::<T>::remove(&task.creator, id);
 			Self::deposit_event(Event::TaskPurged { task: id });
 		}

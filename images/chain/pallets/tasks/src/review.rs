@@ -110,7 +110,11 @@ impl<T: Config> Pallet<T> {
 			TaskKind::Annotation => Self::record_annotation(id, task, accepted, now),
 			TaskKind::Scoring => Self::record_score(id, task, submission, accepted, now),
 			TaskKind::Training | TaskKind::Restructuring | TaskKind::Aggregation => {
-				Self::record_model(id, task, submission, accepted, now);
+				Self::record_models(id, task, submission, accepted, now);
+			}
+			TaskKind::Function => {
+				Self::record_models(id, task, submission, accepted, now);
+				Self::record_performance(id, task, submission, accepted, now);
 			}
 		}
 		Self::pay_for_records(id, task, submission)?;

@@ -10,6 +10,10 @@ mod storage {
 	#[pallet::storage]
 	pub type Specs<T: Config> = StorageMap<_, Blake2_128Concat, TaskId, SpecOf<T>>;
 
+	/// The roles of those tasks that declare them.
+	#[pallet::storage]
+	pub type TaskRoles<T: Config> = StorageMap<_, Blake2_128Concat, TaskId, Roles>;
+
 	/// The latest attempt of each account at each task; a worker's are found by prefix.
 	#[pallet::storage]
 	pub type Assignments<T: Config> =

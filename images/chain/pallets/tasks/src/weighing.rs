@@ -4,10 +4,10 @@
 //! what there was not is refunded. None grows with the number of objects.
 
 use crate::{
-	bounds::{MAX_INPUTS, MAX_PARENTS},
+	bounds::{MAX_INPUTS, MAX_PARENTS, MAX_ROLES},
 	lifecycle::{BATCH, FAMILY},
 	purge::PURGE_BATCH,
-	Config, Input, Object, Outcome, SpecOf, Specs, TaskId, TaskKind, TaskStatus, Tasks, WeightInfo,
+	Config, Input, Object, Outcome, Pallet, SpecOf, Specs, TaskId, TaskKind, TaskStatus, Tasks, WeightInfo,
 };
 use frame_support::weights::Weight;
 use pallet_registry::{
@@ -53,31 +53,46 @@ pub(crate) fn accept_result<T: Config>() -> Weight {
 
 /// Every input is looked up, and compared with the Test samples of every objective.
 pub(crate) fn create_task<T: Config>(spec: &SpecOf<T>) -> Weight {
-	let count = |length: usize| length as u32;
-	let (inputs, objectives) = (count(spec.inputs.len()), count(spec.objectives.len()));
-	let examined = <T as Config>::WeightInfo::create_task(inputs, count(spec.parents.len()));
-	let compared = <T as pallet_registry::Config>::WeightInfo::look_up_tests((inputs + 1) * objectives);
-	touch::<T>(examined.saturating_add(compared).max(<T as Config>::WeightInfo::create_scoring(inputs)))
+	let (inputs, parents) = (spec.inputs.len() as u32, spec.parents.len() as u32);
+	let examined = <T as Config>::WeightInfo::create_task(inputs, parents).saturating_add(compared::<T>(spec));
+	touch::<T>(examined.max(<T as Config>::WeightInfo::create_scoring(inputs)))
+}
+
+/// The same with roles, in which each parent is taken.
+pub(crate) fn create_task_with_roles<T: Config>(spec: &SpecOf<T>) -> Weight {
+	let (inputs, parents) = (spec.inputs.len() as u32, spec.parents.len() as u32);
+	let examined = <T as Config>::WeightInfo::create_task_with_roles(inputs, parents);
+	let examined = examined.saturating_add(compared::<T>(spec));
+	touch::<T>(examined.max(<T as Config>::WeightInfo::create_performance(inputs)))
+}
+
+fn compared<T: Config>(spec: &SpecOf<T>) -> Weight {
+	let looks = (spec.inputs.len() + 1) * spec.objectives.len();
+	<T as pallet_registry::Config>::WeightInfo::look_up_tests(looks as u32)
 }
 
 pub(crate) fn purge_task<T: Config>() -> Weight {
 	<T as Config>::WeightInfo::purge_task(MOST_RECORDS, MOST_RECORDS)
 }
 
-/// Accepting a result of a task of this kind, on so many assets, models and objectives.
-fn acceptance<T: Config>(kind: TaskKind, assets: u32, models: u32, objectives: u32) -> Weight {
+/// Accepting a result of so many models of a task of this kind, on so many assets, models and objectives.
+fn acceptance<T: Config>(kind: TaskKind, assets: u32, models: u32, objectives: u32, outputs: u32) -> Weight {
 	match kind {
 		TaskKind::Annotation => <T as Config>::WeightInfo::accept_annotation(assets),
 		TaskKind::Scoring => <T as Config>::WeightInfo::accept_scoring(assets),
-		TaskKind::Training | TaskKind::Restructuring | TaskKind::Aggregation => {
+		TaskKind::Training | TaskKind::Restructuring | TaskKind::Aggregation if outputs <= 1 => {
 			<T as Config>::WeightInfo::accept_task_results(assets, models, objectives)
+		}
+		_ => {
+			let function = <T as Config>::WeightInfo::accept_function(assets, models, objectives, outputs);
+			function.max(<T as Config>::WeightInfo::accept_prediction(assets, outputs))
 		}
 	}
 }
 
 fn dearest_acceptance<T: Config>() -> Weight {
-	let dearest = |kind| acceptance::<T>(kind, MAX_INPUTS, MAX_MODELS, MAX_OBJECTIVES);
-	dearest(TaskKind::Training).max(dearest(TaskKind::Scoring)).max(dearest(TaskKind::Annotation))
+	let dearest = |kind| acceptance::<T>(kind, MAX_INPUTS, MAX_MODELS, MAX_OBJECTIVES, MAX_ROLES);
+	dearest(TaskKind::Function).max(dearest(TaskKind::Scoring)).max(dearest(TaskKind::Annotation))
 }
 
 /// Settling an object, with the others one visit reaches: only a final task looks after its children and reports.
@@ -153,8 +168,10 @@ fn aborts<T: Config>(id: TaskId) -> bool {
 pub(crate) fn result_unneeded<T: Config>(id: TaskId) -> Weight {
 	let needed = Tasks::<T>::get(id).zip(Specs::<T>::get(id)).map(|(task, spec)| {
 		let models = spec.inputs.iter().filter(|input| matches!(input, Input::Model(_))).count();
-		let (assets, taken) = (spec.inputs.len() - models, models + spec.parents.len());
-		acceptance::<T>(task.terms.kind, assets as u32, taken as u32, spec.objectives.len() as u32)
+		let roles = Pallet::<T>::roles_of(id, task.terms.kind, &spec);
+		let (assets, taken) = (spec.inputs.len() - models, models + roles.takes.len());
+		let outputs = roles.models().count() as u32;
+		acceptance::<T>(task.terms.kind, assets as u32, taken as u32, spec.objectives.len() as u32, outputs)
 	});
 	let absent = dearest_acceptance::<T>().saturating_sub(needed.unwrap_or_default());
 	task_unneeded::<T>(id).saturating_add(absent)

@@ -14,6 +14,8 @@ pub trait WeightInfo {
 	fn create_plan() -> Weight;
 	fn cancel_plan() -> Weight;
 	fn create_task(i: u32, p: u32) -> Weight;
+	fn create_task_with_roles(i: u32, p: u32) -> Weight;
+	fn create_performance(s: u32) -> Weight;
 	fn create_scoring(s: u32) -> Weight;
 	fn cancel_task(a: u32) -> Weight;
 	fn resume_task() -> Weight;
@@ -23,6 +25,8 @@ pub trait WeightInfo {
 	fn confirm_failure() -> Weight;
 	fn hand_back() -> Weight;
 	fn accept_task_results(a: u32, m: u32, o: u32) -> Weight;
+	fn accept_function(a: u32, m: u32, o: u32, n: u32) -> Weight;
+	fn accept_prediction(s: u32, n: u32) -> Weight;
 	fn accept_scoring(s: u32) -> Weight;
 	fn accept_annotation(a: u32) -> Weight;
 	fn reject_task_results() -> Weight;
@@ -63,6 +67,25 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 			.saturating_add(T::DbWeight::get().reads(p.into()))
 			.saturating_add(T::DbWeight::get().writes(10))
 			.saturating_add(T::DbWeight::get().writes(u64::from(p).saturating_mul(2)))
+	}
+
+	fn create_task_with_roles(i: u32, p: u32) -> Weight {
+		Weight::from_parts(60_000_000, 0)
+			.saturating_add(Weight::from_parts(3_200_000, 0).saturating_mul(i.into()))
+			.saturating_add(Weight::from_parts(20_000_000, 0).saturating_mul(p.into()))
+			.saturating_add(T::DbWeight::get().reads(6))
+			.saturating_add(T::DbWeight::get().reads(u64::from(i).saturating_mul(2)))
+			.saturating_add(T::DbWeight::get().reads(u64::from(p).saturating_mul(2)))
+			.saturating_add(T::DbWeight::get().writes(11))
+			.saturating_add(T::DbWeight::get().writes(u64::from(p).saturating_mul(2)))
+	}
+
+	fn create_performance(s: u32) -> Weight {
+		Weight::from_parts(100_000_000, 0)
+			.saturating_add(Weight::from_parts(3_200_000, 0).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads(14))
+			.saturating_add(T::DbWeight::get().reads(u64::from(s).saturating_mul(2)))
+			.saturating_add(T::DbWeight::get().writes(11))
 	}
 
 	/// With `s` from 1 to 252.
@@ -131,6 +154,32 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 			.saturating_add(T::DbWeight::get().reads(m.into()))
 			.saturating_add(T::DbWeight::get().reads(o.into()))
 			.saturating_add(T::DbWeight::get().writes(20))
+	}
+
+	fn accept_function(a: u32, m: u32, o: u32, n: u32) -> Weight {
+		Weight::from_parts(250_000_000, 0)
+			.saturating_add(Weight::from_parts(8_000_000, 0).saturating_mul(a.into()))
+			.saturating_add(Weight::from_parts(8_000_000, 0).saturating_mul(m.into()))
+			.saturating_add(Weight::from_parts(8_000_000, 0).saturating_mul(o.into()))
+			.saturating_add(Weight::from_parts(60_000_000, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(20))
+			.saturating_add(T::DbWeight::get().reads(u64::from(a).saturating_mul(3)))
+			.saturating_add(T::DbWeight::get().reads(m.into()))
+			.saturating_add(T::DbWeight::get().reads(u64::from(o).saturating_mul(2)))
+			.saturating_add(T::DbWeight::get().reads(u64::from(n).saturating_mul(8)))
+			.saturating_add(T::DbWeight::get().writes(20))
+			.saturating_add(T::DbWeight::get().writes(u64::from(n).saturating_mul(5)))
+	}
+
+	fn accept_prediction(s: u32, n: u32) -> Weight {
+		Weight::from_parts(250_000_000, 0)
+			.saturating_add(Weight::from_parts(8_000_000, 0).saturating_mul(s.into()))
+			.saturating_add(Weight::from_parts(60_000_000, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(20))
+			.saturating_add(T::DbWeight::get().reads(u64::from(s).saturating_mul(3)))
+			.saturating_add(T::DbWeight::get().reads(u64::from(n).saturating_mul(8)))
+			.saturating_add(T::DbWeight::get().writes(20))
+			.saturating_add(T::DbWeight::get().writes(u64::from(n).saturating_mul(5)))
 	}
 
 	/// With `s` from 1 to 252.
@@ -254,6 +303,25 @@ impl WeightInfo for () {
 			.saturating_add(RocksDbWeight::get().writes(u64::from(p).saturating_mul(2)))
 	}
 
+	fn create_task_with_roles(i: u32, p: u32) -> Weight {
+		Weight::from_parts(60_000_000, 0)
+			.saturating_add(Weight::from_parts(3_200_000, 0).saturating_mul(i.into()))
+			.saturating_add(Weight::from_parts(20_000_000, 0).saturating_mul(p.into()))
+			.saturating_add(RocksDbWeight::get().reads(6))
+			.saturating_add(RocksDbWeight::get().reads(u64::from(i).saturating_mul(2)))
+			.saturating_add(RocksDbWeight::get().reads(u64::from(p).saturating_mul(2)))
+			.saturating_add(RocksDbWeight::get().writes(11))
+			.saturating_add(RocksDbWeight::get().writes(u64::from(p).saturating_mul(2)))
+	}
+
+	fn create_performance(s: u32) -> Weight {
+		Weight::from_parts(100_000_000, 0)
+			.saturating_add(Weight::from_parts(3_200_000, 0).saturating_mul(s.into()))
+			.saturating_add(RocksDbWeight::get().reads(14))
+			.saturating_add(RocksDbWeight::get().reads(u64::from(s).saturating_mul(2)))
+			.saturating_add(RocksDbWeight::get().writes(11))
+	}
+
 	/// With `s` from 1 to 252.
 	fn create_scoring(s: u32) -> Weight {
 		Weight::from_parts(80_571_862, 0)
@@ -320,6 +388,32 @@ impl WeightInfo for () {
 			.saturating_add(RocksDbWeight::get().reads(m.into()))
 			.saturating_add(RocksDbWeight::get().reads(o.into()))
 			.saturating_add(RocksDbWeight::get().writes(20))
+	}
+
+	fn accept_function(a: u32, m: u32, o: u32, n: u32) -> Weight {
+		Weight::from_parts(250_000_000, 0)
+			.saturating_add(Weight::from_parts(8_000_000, 0).saturating_mul(a.into()))
+			.saturating_add(Weight::from_parts(8_000_000, 0).saturating_mul(m.into()))
+			.saturating_add(Weight::from_parts(8_000_000, 0).saturating_mul(o.into()))
+			.saturating_add(Weight::from_parts(60_000_000, 0).saturating_mul(n.into()))
+			.saturating_add(RocksDbWeight::get().reads(20))
+			.saturating_add(RocksDbWeight::get().reads(u64::from(a).saturating_mul(3)))
+			.saturating_add(RocksDbWeight::get().reads(m.into()))
+			.saturating_add(RocksDbWeight::get().reads(u64::from(o).saturating_mul(2)))
+			.saturating_add(RocksDbWeight::get().reads(u64::from(n).saturating_mul(8)))
+			.saturating_add(RocksDbWeight::get().writes(20))
+			.saturating_add(RocksDbWeight::get().writes(u64::from(n).saturating_mul(5)))
+	}
+
+	fn accept_prediction(s: u32, n: u32) -> Weight {
+		Weight::from_parts(250_000_000, 0)
+			.saturating_add(Weight::from_parts(8_000_000, 0).saturating_mul(s.into()))
+			.saturating_add(Weight::from_parts(60_000_000, 0).saturating_mul(n.into()))
+			.saturating_add(RocksDbWeight::get().reads(20))
+			.saturating_add(RocksDbWeight::get().reads(u64::from(s).saturating_mul(3)))
+			.saturating_add(RocksDbWeight::get().reads(u64::from(n).saturating_mul(8)))
+			.saturating_add(RocksDbWeight::get().writes(20))
+			.saturating_add(RocksDbWeight::get().writes(u64::from(n).saturating_mul(5)))
 	}
 
 	/// With `s` from 1 to 252.

@@ -13,7 +13,7 @@ use alloc::{vec, vec::Vec};
 use frame_benchmarking::v2::*;
 use frame_support::{traits::Get, weights::Weight};
 use frame_system::RawOrigin;
-use pallet_registry::{AssetKind, Label, Made, ModelId, Scores};
+use pallet_registry::{AssetKind, Label, Made, ModelId, Models, Predictions, Scores};
 use scene::*;
 
 #[benchmarks]
@@ -52,6 +52,42 @@ mod benchmarks {
 		_(RawOrigin::Signed(creator), terms, spec);
 		let task = Tasks::<T>::get(u64::from(p) + 1).expect("it was created after its parents");
 		assert_eq!(task.status, if p == 0 { TaskStatus::Open } else { TaskStatus::Waiting });
+		Ok(())
+	}
+
+	/// A function on `i` assets that waits for `p` functions, of each of which it takes a private output and another.
+	#[benchmark]
+	fn create_task_with_roles(i: Linear<1, 256>, p: Linear<0, 16>) -> Result<(), BenchmarkError> {
+		let (creator, holder) = (rich_caller::<T>()?, rich::<T>("worker", 0)?);
+		let terms = Terms { assignee: Some(holder), ..training::<T>(&creator)? };
+		let parents: Vec<_> = (0..p)
+			.map(|_| create_function::<T>(&creator, terms.clone(), runnable::<T>(&creator), roles(8, vec![])))
+			.collect::<Result<_, _>>()?;
+		let takes = parents.iter().map(|parent| Take { parent: *parent, output: 0 }).collect();
+		let spec = Spec { inputs: assets::<T>(&creator, i), parents: Parents::truncate_from(parents), ..spec::<T>() };
+		let terms = Terms { kind: TaskKind::Function, plan: Some(plan_of::<T>(&creator)?), ..terms };
+		#[extrinsic_call]
+		_(RawOrigin::Signed(creator), terms, spec, roles(8, takes));
+		let task = Tasks::<T>::get(u64::from(p) + 1).expect("it was created after its parents");
+		assert_eq!(task.status, if p == 0 { TaskStatus::Open } else { TaskStatus::Waiting });
+		Ok(())
+	}
+
+	/// A function that is to certify a prediction on `s` samples, for which it waits.
+	#[benchmark]
+	fn create_performance(s: Linear<1, 252>) -> Result<(), BenchmarkError> {
+		let creator = rich_caller::<T>()?;
+		let (prediction, score) = predicted::<T>(&creator, s)?;
+		let terms = training::<T>(&creator)?;
+		let parent = create_function::<T>(&creator, terms.clone(), prediction, roles(8, vec![]))?;
+		let spec = Spec { parents: Parents::truncate_from(vec![parent]), ..score };
+		let terms = Terms { kind: TaskKind::Function, plan: Some(plan_of::<T>(&creator)?), ..terms };
+		#[block]
+		{
+			let takes = vec![Take { parent, output: 1 }];
+			Pallet::<T>::create_task_with_roles(RawOrigin::Signed(creator).into(), terms, spec, roles(0, takes))?;
+		}
+		assert_eq!(status::<T>(2), TaskStatus::Waiting);
 		Ok(())
 	}
 
@@ -184,6 +220,45 @@ mod benchmarks {
 		Ok(())
 	}
 
+	/// The same of a function that makes `n` models and counts as a cross-validation.
+	#[benchmark]
+	fn accept_function(
+		a: Linear<1, 240>,
+		m: Linear<0, 16>,
+		o: Linear<0, 4>,
+		n: Linear<1, 7>,
+	) -> Result<(), BenchmarkError> {
+		let (creator, judge) = (rich::<T>("creator", 0)?, rich_caller::<T>()?);
+		let (terms, spec) = (training::<T>(&judge)?, lineage::<T>(&creator, a, m, o));
+		let task = create_function::<T>(&creator, terms, spec, roles(n, vec![]))?;
+		let worker = deliverable::<T>(task)?;
+		had_before::<T>(&creator, &worker);
+		#[block]
+		{
+			Pallet::<T>::accept_task_results(RawOrigin::Signed(judge).into(), task, 1)?;
+		}
+		assert_eq!(ended::<T>(task), Some(Outcome::Done));
+		assert_eq!(Models::<T>::iter_key_prefix(1).count() as u32, n);
+		Ok(())
+	}
+
+	/// The same of a function whose `n` outputs are predictions on the `s` samples of an objective.
+	#[benchmark]
+	fn accept_prediction(s: Linear<1, 252>, n: Linear<1, 8>) -> Result<(), BenchmarkError> {
+		let (creator, judge) = (rich::<T>("creator", 0)?, rich_caller::<T>()?);
+		let (prediction, _) = predicted::<T>(&creator, s)?;
+		let task = create_function::<T>(&creator, training::<T>(&judge)?, prediction, roles(n, vec![]))?;
+		let worker = deliverable::<T>(task)?;
+		had_before::<T>(&creator, &worker);
+		#[block]
+		{
+			Pallet::<T>::accept_task_results(RawOrigin::Signed(judge).into(), task, 1)?;
+		}
+		assert_eq!(ended::<T>(task), Some(Outcome::Done));
+		assert_eq!(Predictions::<T>::iter_key_prefix(1).count() as u32, n);
+		Ok(())
+	}
+
 	/// The same of a scoring by an objective of `s` samples.
 	#[benchmark]
 	fn accept_scoring(s: Linear<1, 252>) -> Result<(), BenchmarkError> {
@@ -211,7 +286,7 @@ mod benchmarks {
 			Pallet::<T>::accept_task_results(RawOrigin::Signed(judge).into(), task, 1)?;
 		}
 		let made = outputs(0).iter().filter(|output| Made::<T>::contains_key(&worker, output.digest)).count();
-		assert_eq!(made, 4);
+		assert_eq!(made, 8);
 		Ok(())
 	}
 

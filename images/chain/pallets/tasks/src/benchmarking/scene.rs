@@ -194,7 +194,47 @@ fn import_equal<T: Config>(digest: Digest) {
 pub fn outputs(number: u8) -> Outputs {
 	let name = |index: u8| if index == 0 { b"model".to_vec() } else { vec![index; 32] };
 	let output = |index: u8| Output { name: BoundedVec::truncate_from(name(index)), digest: [number ^ index; 32] };
-	Outputs::truncate_from((0..4).map(output).collect())
+	Outputs::truncate_from((0..8).map(output).collect())
+}
+
+/// So many models, the first of them private, then performances up to what roles can name.
+pub fn roles(models: u32, takes: Vec<Take>) -> Roles {
+	let role = |(place, output): (usize, &Output)| {
+		let kind = if (place as u32) < models { OutputKind::Model } else { OutputKind::Performance };
+		OutputRole { name: output.name.clone(), kind, private: models > 0 && place == 0 }
+	};
+	let outputs = outputs(0).iter().enumerate().map(role).collect();
+	Roles { outputs: BoundedVec::truncate_from(outputs), takes: BoundedVec::truncate_from(takes) }
+}
+
+fn performances<'a>(roles: impl Iterator<Item = &'a OutputRole>) -> Perfs {
+	let perf = |role: &OutputRole| Perf { name: BoundedVec::truncate_from(role.name.to_vec()), value: 1 };
+	Perfs::truncate_from(roles.map(perf).collect())
+}
+
+/// Creates a function with these roles, in a plan of its own.
+pub fn create_function<T: Config>(
+	creator: &T::AccountId,
+	terms: TermsOf<T>,
+	spec: SpecOf<T>,
+	roles: Roles,
+) -> Result<TaskId, BenchmarkError> {
+	let terms = Terms { kind: TaskKind::Function, plan: Some(plan_of::<T>(creator)?), ..terms };
+	Pallet::<T>::create_task_with_roles(RawOrigin::Signed(creator.clone()).into(), terms, spec, roles)?;
+	Ok(NextTask::<T>::get())
+}
+
+/// A function that predicts a clean model on the `samples` of an objective; and what the scoring of its output takes.
+pub fn predicted<T: Config>(creator: &T::AccountId, samples: u32) -> Result<(SpecOf<T>, SpecOf<T>), BenchmarkError> {
+	let mut prediction = certification::<T>(creator, samples);
+	let mut score = prediction.clone();
+	let digest_of = |input: &Input<T::AccountId>| match input {
+		Input::Asset(named) => Some(named.digest),
+		Input::Model(_) => None,
+	};
+	prediction.inputs.retain(|input| digest_of(input) != Some(digest(METRIC)));
+	score.inputs.retain(|input| digest_of(input).is_some_and(|found| found != digest(METRIC + 2)));
+	Ok((prediction, score))
 }
 
 /// So many numbers, the score first.
@@ -225,8 +265,11 @@ pub fn report<T: Config>(worker: &T::AccountId, task: TaskId, category: FailureC
 }
 
 pub fn send<T: Config>(worker: &T::AccountId, task: TaskId) -> Outcomes {
-	let scoring = Tasks::<T>::get(task).is_some_and(|task| task.terms.kind == TaskKind::Scoring);
-	let numbers = if scoring { numbers(16) } else { Default::default() };
+	let described = Tasks::<T>::get(task).expect("the task was created");
+	let numbers = match described.terms.kind {
+		TaskKind::Scoring => numbers(16),
+		_ => performances(Pallet::<T>::outputs_of(task, &described).performances()),
+	};
 	let (origin, epoch) = (RawOrigin::Signed(worker.clone()).into(), epoch::<T>(worker, task));
 	Pallet::<T>::send_task_result(origin, task, epoch, [1; 32], outputs(0), longest(), numbers)?;
 	Ok(())
@@ -247,13 +290,18 @@ pub fn reviewed<T: Config>(
 	terms: TermsOf<T>,
 	spec: SpecOf<T>,
 ) -> Result<(TaskId, T::AccountId), BenchmarkError> {
-	let worker = rich::<T>("worker", 0)?;
 	let task = create::<T>(creator, terms, spec)?;
+	Ok((task, deliverable::<T>(task)?))
+}
+
+/// A worker fails at the task, and sends its result at the second try.
+pub fn deliverable<T: Config>(task: TaskId) -> Result<T::AccountId, BenchmarkError> {
+	let worker = rich::<T>("worker", 0)?;
 	take::<T>(&worker, task)?;
 	report::<T>(&worker, task, FailureCategory::NodeError)?;
 	take::<T>(&worker, task)?;
 	send::<T>(&worker, task)?;
-	Ok((task, worker))
+	Ok(worker)
 }
 
 /// A final task has so many workers and submissions, copies of its own ones.

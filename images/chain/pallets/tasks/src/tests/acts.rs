@@ -59,14 +59,48 @@ pub fn create_as(creator: Account, terms: TermsOf<World>, spec: SpecOf<World>) -
 	Ok(NextTask::<World>::get())
 }
 
-/// With an algo, where a model is to be made and nothing is named that could run.
+/// Creates a task with roles, as the creator.
+pub fn create_with(
+	terms: TermsOf<World>,
+	spec: SpecOf<World>,
+	outputs: &[OutputRole],
+	takes: &[(TaskId, u8)],
+) -> Result<TaskId, DispatchError> {
+	let spec = runnable(terms.kind, spec);
+	call(CREATOR, Call::create_task_with_roles { terms, spec, roles: roles(outputs, takes) })?;
+	Ok(NextTask::<World>::get())
+}
+
+pub fn roles(outputs: &[OutputRole], takes: &[(TaskId, u8)]) -> Roles {
+	let takes = takes.iter().map(|(parent, output)| Take { parent: *parent, output: *output });
+	Roles { outputs: outputs.to_vec().try_into().unwrap(), takes: takes.collect::<Vec<_>>().try_into().unwrap() }
+}
+
+pub fn model_role(name: &str) -> OutputRole {
+	let name = name.as_bytes().to_vec().try_into().unwrap();
+	OutputRole { name, kind: OutputKind::Model, private: false }
+}
+
+pub fn performance_role(name: &str) -> OutputRole {
+	OutputRole { kind: OutputKind::Performance, ..model_role(name) }
+}
+
+/// A head, which stays on its node, and a trunk.
+pub fn head_and_trunk() -> [OutputRole; 2] {
+	[OutputRole { private: true, ..model_role("head") }, model_role("trunk")]
+}
+
+/// With an algo, where something is to run and nothing is named that could.
 pub fn runnable(kind: TaskKind, mut spec: SpecOf<World>) -> SpecOf<World> {
 	let runs = |input: &Input<Account>| match input {
-		Input::Asset(named) => Assets::<World>::get(named.owner, named.digest)
-			.is_some_and(|asset| matches!(asset.kind, AssetKind::Algo | AssetKind::Bundle)),
+		Input::Asset(named) => Assets::<World>::get(named.owner, named.digest).is_some_and(|asset| match asset.kind {
+			AssetKind::Algo | AssetKind::Bundle => true,
+			AssetKind::Function | AssetKind::Metric => kind == TaskKind::Function,
+			_ => false,
+		}),
 		Input::Model(_) => false,
 	};
-	if kind.makes_model() && !spec.inputs.iter().any(runs) {
+	if (kind.makes_model() || kind == TaskKind::Function) && !spec.inputs.iter().any(runs) {
 		spec.inputs.try_push(Input::Asset(AssetRef { owner: CREATOR, digest: digest(ALGO) })).unwrap();
 	}
 	spec
@@ -83,8 +117,17 @@ pub fn model_outputs() -> Outputs {
 
 pub fn result_of(worker: Account, task: TaskId) -> crate::Call<World> {
 	let epoch = epoch_of(worker, task);
-	let scoring = Tasks::<World>::get(task).is_some_and(|task| task.terms.kind == TaskKind::Scoring);
-	let (outputs, perfs) = (model_outputs(), if scoring { numbers(&[("all", SCORE)]) } else { Default::default() });
+	let described = Tasks::<World>::get(task);
+	let roles = described.as_ref().map(|it| TaskPallet::outputs_of(task, it)).unwrap_or_default();
+	let scoring = described.is_some_and(|task| task.terms.kind == TaskKind::Scoring);
+	let mut perfs = if scoring { numbers(&[("all", SCORE)]) } else { Default::default() };
+	for role in roles.performances() {
+		perfs.try_push(Perf { name: role.name.to_vec().try_into().unwrap(), value: SCORE }).unwrap();
+	}
+	let mut outputs = model_outputs();
+	let named = |(place, role): (u8, &OutputRole)| Output { name: role.name.clone(), digest: digest(100 + place) };
+	outputs.retain(|_| roles.outputs.is_empty());
+	roles.models().map(named).for_each(|output| outputs.try_push(output).unwrap());
 	Call::send_task_result { task, epoch, result: digest(101), outputs, uri: Default::default(), perfs }
 }
 

@@ -30,7 +30,7 @@ impl Chance {
 		all[self.below(all.len() as u64) as usize].clone()
 	}
 
-	fn some_of<T: Clone>(&mut self, all: &[T], one_in: u64) -> Vec<T> {
+	pub fn some_of<T: Clone>(&mut self, all: &[T], one_in: u64) -> Vec<T> {
 		all.iter().filter(|_| self.one_in(one_in)).cloned().collect()
 	}
 
@@ -80,7 +80,9 @@ impl Chance {
 		let (worker, task) = self.live()?;
 		let mut sent = result_of(worker, task);
 		if let Call::send_task_result { outputs, .. } = &mut sent {
-			outputs[0].digest = digest(RESULTS + self.below(KINDS_OF_RESULTS) as u8);
+			for output in outputs.iter_mut() {
+				output.digest = digest(RESULTS + self.below(KINDS_OF_RESULTS) as u8);
+			}
 		}
 		Some((worker, sent))
 	}
@@ -214,13 +216,14 @@ impl Chance {
 	}
 
 	/// Inputs that mostly go together, and now and then any, of all owners and labels.
-	fn spec(&mut self, kind: TaskKind) -> SpecOf<World> {
+	pub fn spec(&mut self, kind: TaskKind) -> SpecOf<World> {
 		let known: Vec<_> = Assets::<World>::iter().collect();
 		let any = self.one_in(8);
 		let fitting = |asset: &Asset| match kind {
 			TaskKind::Annotation => matches!(asset.kind, AssetKind::DataSample(_)),
 			TaskKind::Aggregation => asset.kind == AssetKind::Algo,
 			TaskKind::Scoring => matches!(asset.kind, AssetKind::DataSample(Label::Train) | AssetKind::Algo),
+			TaskKind::Function => asset.kind != AssetKind::Model,
 			_ => !matches!(asset.kind, AssetKind::DataSample(Label::Test) | AssetKind::Metric | AssetKind::Model),
 		};
 		let assets = known.into_iter().filter(|(.., asset)| any || fitting(asset));
@@ -252,7 +255,8 @@ impl Chance {
 
 	/// Recorded models or tasks that will make one; a scoring takes exactly one.
 	fn models(&mut self, kind: TaskKind) -> (Vec<Input<Account>>, Vec<TaskId>) {
-		let recorded: Vec<_> = Models::<World>::iter_keys().map(|(submission, _)| model_input(submission)).collect();
+		let id = |(submission, output)| Input::Model(ModelId { submission, output });
+		let recorded: Vec<_> = Models::<World>::iter_keys().map(id).collect();
 		let fit = |task: &Task<Account>| task.terms.kind.makes_model() && task.terms.slots == 1;
 		let tasks: Vec<_> = Tasks::<World>::iter().filter(|(_, task)| fit(task)).map(|(id, _)| id).collect();
 		let mut models = self.some_of(&recorded, 2 + recorded.len() as u64);

@@ -2,14 +2,17 @@
 
 use super::{ledger::Ledger, *};
 use crate::agenda::agenda_key;
-use pallet_registry::{Models, Scores, TestOf};
-use std::collections::{BTreeMap, BTreeSet};
+use pallet_registry::{Models, PrivateModels, Scores, TestOf};
+use std::{
+	cell::RefCell,
+	collections::{BTreeMap, BTreeSet},
+};
 
 /// A way in which an account made bytes: as the model of this submission, or derived from samples, which is clean for
 /// nothing.
 #[derive(Clone)]
 enum Making {
-	Model(SubmissionId),
+	Model(ModelId),
 	Derived,
 }
 
@@ -17,7 +20,7 @@ enum Making {
 struct Recipe {
 	/// Its inputs' bytes and its own.
 	bytes: BTreeSet<Digest>,
-	parents: Vec<SubmissionId>,
+	parents: Vec<ModelId>,
 	/// Of each asset whose owner had made it: all the ways in which it had.
 	made: Vec<Vec<Making>>,
 	imported: bool,
@@ -29,11 +32,14 @@ struct Recipe {
 /// lineage.
 #[derive(Default)]
 pub struct Witness {
-	recipes: BTreeMap<SubmissionId, Recipe>,
+	recipes: BTreeMap<ModelId, Recipe>,
 	/// Each making with the moment of its acceptance.
 	made: BTreeMap<(Account, Digest), Vec<(Moment, Making)>>,
 	first_result: BTreeMap<TaskId, SubmissionId>,
+	seen: RefCell<BTreeMap<(ModelId, u64), bool>>,
 	paid: BTreeSet<SubmissionId>,
+	/// Results of functions.
+	functions: BTreeSet<SubmissionId>,
 	/// The number of accepted results at the last check of the lineage.
 	looked_at: usize,
 	ledger: Ledger,
@@ -42,6 +48,9 @@ pub struct Witness {
 	/// The number of certified scores that are not the scorer's own, and of models that took in what an owner made.
 	pub vouched: u32,
 	pub remade: u32,
+	/// The number of certified scores of predictions, and of results that took a private model.
+	pub predicted: u32,
+	pub kept: u32,
 }
 
 impl Witness {
@@ -73,18 +82,27 @@ impl Witness {
 		let (task, sent, spec) = (task(id), submission(id, number), Specs::<World>::get(id).expect("it has one"));
 		let SubmissionStatus::Accepted { at } = sent.status else { panic!("{number} isn't accepted") };
 		let labelled_test = assets_of(&spec).any(|named| kind_of(&named) == AssetKind::DataSample(Label::Test));
-		let making = match task.terms.kind {
-			TaskKind::Annotation if !labelled_test => return,
-			TaskKind::Annotation | TaskKind::Scoring => Making::Derived,
-			_ => {
-				let recipe = self.recipe(&task, &sent, &spec, at);
-				self.remade += u32::from(!recipe.made.is_empty());
-				self.recipes.insert(number, recipe);
-				Making::Model(number)
-			}
-		};
-		let model = |output: &&Output| output.name.as_slice() == b"model" || !task.terms.kind.makes_model();
-		for output in sent.outputs.iter().filter(model) {
+		if task.terms.kind == TaskKind::Annotation && !labelled_test {
+			return;
+		}
+		if task.terms.kind == TaskKind::Function {
+			self.functions.insert(number);
+		}
+		let roles = TaskPallet::roles_of(id, task.terms.kind, &spec);
+		self.check_holders(&spec, &roles, &sent);
+		for output in &sent.outputs {
+			let place = roles.models().find(|(_, role)| role.name == output.name).map(|(place, _)| place);
+			let making = match place {
+				Some(place) => {
+					let model = ModelId { submission: number, output: place };
+					let recipe = self.recipe(&task, &sent, &spec, &roles, output.digest, at);
+					self.remade += u32::from(!recipe.made.is_empty());
+					self.recipes.insert(model, recipe);
+					Making::Model(model)
+				}
+				None if task.terms.kind.makes_model() => continue,
+				None => Making::Derived,
+			};
 			self.made.entry((sent.worker, output.digest)).or_default().push((at, making.clone()));
 			let had = Assets::<World>::get(task.creator, output.digest).is_some_and(|asset| asset.since <= sent.sent);
 			if task.creator != sent.worker && !had {
@@ -93,9 +111,26 @@ impl Witness {
 		}
 	}
 
-	fn recipe(&self, task: &Task<Account>, sent: &SubmissionOf<World>, spec: &SpecOf<World>, at: Moment) -> Recipe {
-		let own = sent.outputs.iter().filter(|output| output.name.as_slice() == b"model").map(|output| output.digest);
-		let parents = self.models_in(spec);
+	/// Whoever worked on a private model made it.
+	fn check_holders(&mut self, spec: &SpecOf<World>, roles: &Roles, sent: &SubmissionOf<World>) {
+		for id in self.models_in(spec, roles) {
+			if PrivateModels::<World>::contains_key(id.submission, id.output) {
+				assert_eq!(Registry::model(&id).expect("it was recorded").trainer, sent.worker, "{id:?} left its node");
+				self.kept += 1;
+			}
+		}
+	}
+
+	fn recipe(
+		&self,
+		task: &Task<Account>,
+		sent: &SubmissionOf<World>,
+		spec: &SpecOf<World>,
+		roles: &Roles,
+		own: Digest,
+		at: Moment,
+	) -> Recipe {
+		let parents = self.models_in(spec, roles);
 		let made: Vec<_> = assets_of(spec).map(|it| self.made_by(&it, at)).filter(|ways| !ways.is_empty()).collect();
 		let mut worked = BTreeSet::from([task.creator, sent.worker]);
 		let by_asset = made.iter().flatten().filter_map(|making| match making {
@@ -106,7 +141,7 @@ impl Witness {
 			worked.extend(&self.recipes[&model].worked);
 		}
 		Recipe {
-			bytes: assets_of(spec).map(|asset| asset.digest).chain(own).collect(),
+			bytes: assets_of(spec).map(|asset| asset.digest).chain([own]).collect(),
 			parents,
 			made,
 			imported: assets_of(spec).any(|named| kind_of(&named) == AssetKind::Model),
@@ -120,16 +155,26 @@ impl Witness {
 		all.filter(|(moment, _)| *moment <= at).map(|(_, making)| making.clone()).collect()
 	}
 
-	fn models_in(&self, spec: &SpecOf<World>) -> Vec<SubmissionId> {
+	fn models_in(&self, spec: &SpecOf<World>, roles: &Roles) -> Vec<ModelId> {
 		let named = spec.inputs.iter().filter_map(|input| match input {
-			Input::Model(model) => Some(model.submission),
+			Input::Model(model) => Some(*model),
 			Input::Asset(_) => None,
 		});
-		named.chain(spec.parents.iter().map(|parent| self.first_result[parent])).collect()
+		let taken = |take: &Take| ModelId { submission: self.first_result[&take.parent], output: take.output };
+		named.chain(roles.takes.iter().map(taken)).collect()
 	}
 
-	/// Whether Test bytes of the objective reached the model, or nobody can know.
-	fn has_seen(&self, model: SubmissionId, objective: u64) -> bool {
+	/// Whether Test bytes of the objective reached the model, or nobody can know. A recipe never changes, nor does this.
+	fn has_seen(&self, model: ModelId, objective: u64) -> bool {
+		if let Some(seen) = self.seen.borrow().get(&(model, objective)) {
+			return *seen;
+		}
+		let seen = self.look_through(model, objective);
+		self.seen.borrow_mut().insert((model, objective), seen);
+		seen
+	}
+
+	fn look_through(&self, model: ModelId, objective: u64) -> bool {
 		let recipe = &self.recipes[&model];
 		let each_way_is_unclean = |ways: &Vec<Making>| {
 			ways.iter().all(|way| match way {
@@ -157,17 +202,19 @@ impl Witness {
 		if std::mem::replace(&mut self.looked_at, self.paid.len()) == self.paid.len() {
 			return;
 		}
-		for (model, _, recorded) in Models::<World>::iter() {
+		for (submission, output, recorded) in Models::<World>::iter() {
+			let model = ModelId { submission, output };
 			for objective in recorded.clean_for {
-				assert!(!self.has_seen(model, objective), "model {model} has seen Test of objective {objective}");
+				assert!(!self.has_seen(model, objective), "{model:?} has seen Test of objective {objective}");
 			}
 			let recipe = &self.recipes[&model];
-			assert!(recipe.worked.iter().all(|who| recorded.worked.may_contain(who)), "somebody is missing: {model}");
+			assert!(recipe.worked.iter().all(|who| recorded.worked.may_contain(who)), "somebody is missing: {model:?}");
 		}
-		self.vouched = 0;
-		for (objective, _, score) in Scores::<World>::iter() {
-			assert!(!self.has_seen(score.model.submission, objective), "{score:?} is of a model that has seen Test");
-			let worked = self.recipes[&score.model.submission].worked.contains(&score.scorer);
+		(self.vouched, self.predicted) = (0, 0);
+		for (objective, submission, score) in Scores::<World>::iter() {
+			assert!(!self.has_seen(score.model, objective), "{score:?} is of a model that has seen Test");
+			let worked = self.recipes[&score.model].worked.contains(&score.scorer);
+			self.predicted += u32::from(self.functions.contains(&submission));
 			assert!(score.voucher == Voucher::Own || !worked, "{score:?} is by somebody who worked on the model");
 			self.vouched += u32::from(score.voucher != Voucher::Own);
 		}

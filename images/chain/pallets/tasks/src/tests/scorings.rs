@@ -31,16 +31,16 @@ impl Chance {
 		let any = self.one_in(2);
 		let fits = |model: &Model<Account>| !model.clean_for.is_empty() && (any || model.parents.is_empty());
 		let clean = Models::<World>::iter().filter(|(.., model)| fits(model));
-		let clean: Vec<_> = clean.map(|(submission, _, model)| (submission, model.clean_for)).collect();
+		let clean: Vec<_> = clean.map(|(submission, output, model)| (submission, output, model.clean_for)).collect();
 		if clean.is_empty() {
 			return None;
 		}
-		let (submission, objectives) = self.one_of(&clean);
+		let (submission, output, objectives) = self.one_of(&clean);
 		let chosen = self.one_of(&objectives);
 		let objective = Objectives::<World>::get(chosen)?;
 		let digests = objective.samples.into_iter().chain([objective.opener, objective.metric]);
 		let assets = digests.map(|digest| Input::Asset(AssetRef { owner: objective.owner, digest }));
-		let inputs: Vec<_> = assets.chain([model_input(submission)]).collect();
+		let inputs: Vec<_> = assets.chain([Input::Model(ModelId { submission, output })]).collect();
 		let spec = Spec { inputs: inputs.try_into().unwrap(), objectives: vec![chosen].try_into().unwrap(), ..spec() };
 		let review = Review { judge: CREATOR, window: self.one_of(&[0, 0, WINDOW]) };
 		let terms = Terms { kind: TaskKind::Scoring, review, assignee: None, plan: None, ..self.terms() };
@@ -65,7 +65,9 @@ impl Chance {
 		let mut sent = result_of(worker, task);
 		if let Call::send_task_result { outputs, .. } = &mut sent {
 			// Bytes of nobody's, which bring no history.
-			outputs[0].digest[..8].copy_from_slice(&NextSubmission::<World>::get().to_be_bytes());
+			outputs
+				.iter_mut()
+				.for_each(|output| output.digest[..8].copy_from_slice(&NextSubmission::<World>::get().to_be_bytes()));
 		}
 		Some((worker, sent))
 	}

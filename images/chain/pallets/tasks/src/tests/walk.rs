@@ -32,6 +32,7 @@ fn step(chance: &mut Chance, witness: &mut Witness) {
 		other => {
 			let made = match other {
 				6 => chance.result(),
+				13..=15 => chance.with_roles(),
 				16..=19 => chance.scoring(),
 				_ => None,
 			};
@@ -73,6 +74,7 @@ fn purge_everything() {
 		call(ERIN, Call::purge_plan { plan }).unwrap();
 	}
 	assert_eq!(SentOutputs::<World>::iter_keys().count() + Plans::<World>::iter_keys().count(), 0);
+	assert_eq!(TaskRoles::<World>::iter_keys().count(), 0);
 	assert_eq!(Specs::<World>::iter_keys().count() + TasksOf::<World>::iter_keys().count(), 0);
 	assert_eq!(Assignments::<World>::iter_keys().count() + Workers::<World>::iter_keys().count(), 0);
 	assert_eq!(Submissions::<World>::iter_keys().count() + Children::<World>::iter_keys().count(), 0);
@@ -103,18 +105,22 @@ fn of_environment(name: &str, usual: u64) -> u64 {
 #[test]
 fn the_invariants_hold_whatever_anyone_does() {
 	let mut done = std::collections::BTreeMap::new();
-	let (mut vouched, mut remade) = (Vec::new(), 0);
+	let (mut vouched, mut remade, mut predicted, mut kept) = (Vec::new(), 0, 0, 0);
 	for seed in of_environment("WALK_FIRST", 1)..=of_environment("WALK_SEEDS", 4) {
 		let witness = walk(seed);
 		vouched.push(witness.vouched);
 		remade += witness.remade;
+		predicted += witness.predicted;
+		kept += witness.kept;
 		for (call, times) in witness.done {
 			*done.entry(call).or_insert(0) += times;
 		}
 	}
 	println!("{done:?}, {vouched:?} scores certified by strangers, {remade} models of bytes that their owner made");
+	println!("{predicted} scores of predictions, {kept} results of private models");
 	// A walk in which calls only fail would show nothing.
-	assert_eq!(done.len(), 16, "some calls never succeeded: {done:?}");
+	assert_eq!(done.len(), 17, "some calls never succeeded: {done:?}");
 	assert!(done.values().all(|times| *times >= 1) && remade >= 5, "{done:?}, {remade}");
+	assert!(predicted >= 5 && kept >= 5, "{predicted} and {kept}");
 	assert!(vouched.iter().all(|scores| *scores >= 5), "certified by strangers, by seed: {vouched:?}");
 }

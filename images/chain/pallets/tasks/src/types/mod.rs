@@ -1,15 +1,18 @@
 //! The task pallet's types: tasks, assignments, submissions and plans, with their states.
 
 mod attempt;
+mod roles;
 mod submission;
 mod task;
 
 use crate::bounds::*;
+use alloc::vec;
 pub use attempt::*;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
 use pallet_registry::{AssetRef, Balance, Digest, ModelId, Moment, ObjectiveIds, Uri};
 pub use pallet_registry::{SubmissionId, Voucher};
+pub use roles::*;
 use scale_info::TypeInfo;
 pub use submission::*;
 pub use task::*;
@@ -32,10 +35,12 @@ pub enum TaskKind {
 	Restructuring,
 	Scoring,
 	Aggregation,
+	/// Declares its outputs by its roles.
+	Function,
 }
 
 impl TaskKind {
-	/// Whether an accepted result of this kind is a model, which later tasks may take as input.
+	/// Whether an accepted result of this kind is a model, unless its roles name other outputs.
 	pub fn makes_model(self) -> bool {
 		matches!(self, TaskKind::Training | TaskKind::Restructuring | TaskKind::Aggregation)
 	}
