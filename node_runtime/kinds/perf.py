@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import islice
 from pathlib import Path
 
@@ -20,6 +20,8 @@ SCORE = "all"  # the key of the score
 MAX_BYTES = 1 << 20
 MOST_NUMBERS = packaged_bounds().max_numbers  # that go on chain, the score included
 LONGEST_NAME = packaged_bounds().max_name  # bytes of a number's name on chain
+PRIVATE_DIGITS = 6  # significant digits of a number that leaves private data
+_ROUNDED = Context(prec=PRIVATE_DIGITS, rounding=ROUND_HALF_EVEN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +68,12 @@ def parse_perf(content: bytes) -> PerfFile:
 
 
 def bounded_numbers(perf: PerfFile) -> str:
-    """Return a perf.json of the on-chain numbers under neutral names, the form that may leave private data.
+    """Return a perf.json of the on-chain numbers under neutral names and rounded, the form that may leave private data.
 
-    The names in the original file are the container's choice and could leak data.
+    Names and digits in the original file are the container's choice and could leak data.
     """
     named = [(SCORE, perf.score), *((f"number-{place}", one.value) for place, one in enumerate(perf.numbers[1:], 2))]
-    return "{" + ",".join(f'"{name}":{plain(value)}' for name, value in named) + "}\n"
+    return "{" + ",".join(f'"{name}":{plain(_ROUNDED.plus(value))}' for name, value in named) + "}\n"
 
 
 def _sendable(exact: dict[str, Decimal]) -> Iterator[tuple[str, Decimal]]:

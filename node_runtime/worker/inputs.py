@@ -64,16 +64,21 @@ def fetch_inputs(attempt: Attempt, node: Node, held: ExitStack) -> Inputs:
         raise TaskFailed(FailureCategory.INPUT_MISMATCH, error.message, remedy=error.remedy) from error
 
 
-def uses_private_data(task: Task, document: Document, node: Node) -> bool:
-    """Return whether any input is in this node's private store, in whatever role the task names it.
+def uses_private_data(task: Task, document: Document, admitted: Admitted, node: Node) -> bool:
+    """Return whether what the task sees may contain private data of this node.
 
-    The local folder of a plan is one as well, once a task that wrote it saw private data.
+    The local folder of a plan does, once a task that wrote it saw private data.
     """
-    return names_private_data(document, node) or _sees_private_leftovers(task, document, node)
+    return names_private_data(document, admitted, node) or _sees_private_leftovers(task, document, node)
 
 
-def names_private_data(document: Document, node: Node) -> bool:
-    return any(node.private.has(asset_ref(key).digest) for key in document.asset_keys())
+def names_private_data(document: Document, admitted: Admitted, node: Node) -> bool:
+    """Return whether any input is private by the chain's record, or in this node's private store in whatever role.
+
+    The record holds when the bytes are removed while the task runs.
+    """
+    here = any(node.private.has(asset_ref(key).digest) for key in document.asset_keys())
+    return here or any(asset.visibility is Visibility.PRIVATE for asset in admitted.assets.values())
 
 
 def _sees_private_leftovers(task: Task, document: Document, node: Node) -> bool:

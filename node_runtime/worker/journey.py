@@ -35,7 +35,7 @@ from node_runtime.runner.workspace import AttemptId, Workspace
 
 from .audit import AuditEvent
 from .delivery import TRANSIENT, Undelivered, Unwanted
-from .inputs import fetch_inputs, uses_private_data
+from .inputs import fetch_inputs
 from .logging import build_log, error_fields, logged_steps
 from .metrics import Stopwatch
 from .node import Node
@@ -44,6 +44,7 @@ from .packaging import pack_failure, pack_result
 from .plans import begin_in_plan, hand_in_local
 from .resources import Attempt, Cancellation, Stopped, StopReason
 from .times import backoff
+from .withholding import is_private
 
 log = structlog.get_logger()
 
@@ -86,7 +87,7 @@ def produce_delivery(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery
         return journey_retries(attempt, node)(_journey_once, attempt, node, watch)
     except TaskFailed as failure:
         log.warning("task_failed", category=failure.category.value, reason=str(failure))
-        return pack_failure(attempt.assignment, attempt.task, failure, attempt.document, node)
+        return pack_failure(attempt.assignment, attempt.task, failure, node, private=is_private(attempt, node))
     except (Stopped, ChainUnavailable):
         raise
     except Exception as error:
@@ -99,7 +100,7 @@ def produce_delivery(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery
         )
         unable = TaskFailed(FailureCategory.NODE_ERROR, UNABLE)
         return packed_earlier(attempt, node) or pack_failure(
-            attempt.assignment, attempt.task, unable, attempt.document, node
+            attempt.assignment, attempt.task, unable, node, private=is_private(attempt, node)
         )
 
 
@@ -114,7 +115,7 @@ def journey(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery:
     done = packed_earlier(attempt, node)
     if done is not None:
         return done
-    node.live.begin(attempt.id, shows_logs=lambda: not uses_private_data(attempt.task, attempt.document, node))
+    node.live.begin(attempt.id, shows_logs=lambda: not is_private(attempt, node))
     with ExitStack() as held:
         publish_stage(INPUTS, attempt, node)
         with watch.step("fetch_inputs"):

@@ -41,7 +41,7 @@ def begin_in_plan(attempt: Attempt, workspace: Workspace, node: Node) -> bool:
         log.info("plan_folder_removed", plan=str(key), reason="it is of a chain that was reset")
         plans.remove(key)
     if kind_of(attempt.document).writes_local:
-        private = names_private_data(attempt.document, node)
+        private = names_private_data(attempt.document, attempt.admitted, node)
         while not plans.take_turn(key, attempt.id, created=attempt.task.created, private=private):
             attempt.cancellation.check(missing="it was its turn to write its plan's local folder")
             attempt.cancellation.event.wait(_TURN_INTERVAL)

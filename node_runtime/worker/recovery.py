@@ -23,11 +23,12 @@ from node_runtime.stores.tree.folders import MONTH, prune
 from .audit import AuditEvent
 from .node import Node
 from .outbox import Delivery, Outbox, is_of
-from .packaging import PRIVATE, pack_failure
+from .packaging import pack_failure
 from .plans import remove_ended, settle_turns
 from .resources import Attempt, Insufficient, demand_of, report_time
 from .selection import TaskSelector
 from .state_dir import ChainFiles
+from .withholding import PRIVATE
 
 log = structlog.get_logger()
 
@@ -204,7 +205,7 @@ def resume_attempt(assignment: Assignment, node: Node, selector: TaskSelector) -
         try:
             document, admitted = _document(assignment, task, spec, node)
         except TaskFailed as error:
-            pack_failure(assignment, task, error, None, node)
+            pack_failure(assignment, task, error, node, private=True)  # its inputs are unknown
             return None
         refusal = selector.forbids_document(task, spec, document)
     if refusal is not None:

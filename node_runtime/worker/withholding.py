@@ -1,0 +1,133 @@
+"""What leaves a node of a task on private data, and what of it is kept here instead.
+
+The model and bounded numbers leave, because the operator allowed the algo. Other outputs of the untrusted program
+(predictions, annotations, logs) stay on this node for a limited time, under a salted digest: the program chooses the
+bytes, so a plain digest would tell them to whoever tries all values of a few bits.
+"""
+
+import hashlib
+import math
+import secrets
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+
+from node_runtime.domain.assets import Digest
+from node_runtime.kinds import leaving_outputs
+from node_runtime.kinds.perf import FILE_NAME as PERF
+from node_runtime.kinds.perf import PerfFile, bounded_numbers, read_perf
+from node_runtime.platform.files import host_errors, write_atomically
+from node_runtime.ports.engine import ContainerRun
+from node_runtime.runner.result_document import Collected, StepSeconds
+from node_runtime.runner.workspace import Workspace
+from node_runtime.stores.tree.folders import MONTH, Bound, copy_writable, prune, size_on_disk
+from node_runtime.stores.tree.walk import manifest_of
+
+from .inputs import uses_private_data
+from .node import Node
+from .resources import Attempt
+
+log = structlog.get_logger()
+
+PRIVATE = "private-logs"  # in the work folder: withheld outputs and logs, by salted digest
+SALT_BYTES = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withheld:
+    """``outputs``: all outputs that the result names; ``stays``: the names of those that are not uploaded."""
+
+    outputs: tuple[Collected, ...]
+    perf: PerfFile | None
+    stays: tuple[str, ...]
+
+    @property
+    def leaving(self) -> tuple[Collected, ...]:
+        return tuple(one for one in self.outputs if one.name not in self.stays)
+
+
+def is_private(attempt: Attempt, node: Node) -> bool:
+    """Return whether the attempt's outputs and logs may contain private data of this node's owner."""
+    return uses_private_data(attempt.task, attempt.document, attempt.admitted, node)
+
+
+def withhold(outputs: Sequence[Collected], perf: PerfFile | None, workspace: Workspace, node: Node) -> Withheld:
+    """Keep private outputs on this node, and reduce perf.json to its bounded numbers. Idempotent."""
+    if perf is not None:
+        made, perf = _numbers_alone(perf, workspace)
+        outputs = [made if one.name == PERF else one for one in outputs]
+    stays = tuple(one.name for one in outputs if one.name not in leaving_outputs())
+    named = tuple(keep(one, workspace, node) if one.name in stays else one for one in outputs)
+    return Withheld(outputs=named, perf=perf, stays=stays)
+
+
+def keep(collected: Collected, workspace: Workspace, node: Node) -> Collected:
+    """Keep an output or the logs on this node; return them under their salted digest. Idempotent."""
+    salt = _salt(collected.name, workspace)
+    kept = replace(collected, digest=salted_digest(collected.digest, salt))
+    keep_private(kept, node.work / PRIVATE, salt=salt, now=node.time.now())
+    return kept
+
+
+def salted_digest(digest: Digest, salt: bytes) -> Digest:
+    return Digest(hashlib.sha256(salt + bytes.fromhex(digest)).hexdigest())
+
+
+def keep_private(collected: Collected, folder: Path, *, salt: bytes, now: int, bound: Bound = MONTH) -> None:
+    """Copy the output into this node's ``folder`` and prune that to the bound. ``now`` in ms since 1970.
+
+    An empty file beside the output is named after the salt, which proves what the digest is of. An output larger than
+    the whole bound is dropped without copying, which would cost time and evict all others.
+    """
+    if (size := size_on_disk(collected.source)) > bound.size:
+        log.warning("private_output_dropped", output=collected.name, digest=collected.digest, bytes=size)
+        return
+    target = folder / collected.digest
+    with host_errors(target):
+        if collected.source.is_dir():
+            copy_writable(collected.source, target)  # without modes: an untrusted file may be setuid
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(collected.source, target / collected.source.name)
+        (target / f"salt-{salt.hex()}").touch()
+    prune(folder, bound, now=now)
+
+
+def coarse_run(run: ContainerRun) -> ContainerRun:
+    """Round up what a program can choose in how it ran, to powers of two: seconds and peak memory."""
+    peak = run.peak_memory
+    return replace(
+        run,
+        seconds=float(power_of_two(run.seconds)),
+        peak_memory=power_of_two(peak) if peak is not None else None,
+    )
+
+
+def coarse_steps(steps: StepSeconds) -> StepSeconds:
+    return StepSeconds(**{name: float(power_of_two(seconds)) for name, seconds in steps})
+
+
+def power_of_two(value: float) -> int:
+    """Round up to a power of two, to 1 at least."""
+    return 1 << (max(1, math.ceil(value)) - 1).bit_length()
+
+
+def _salt(name: str, workspace: Workspace) -> bytes:
+    """Return the attempt's random salt for this output, the same one after a restart."""
+    path = workspace.folder / f"salt-{name}"
+    with host_errors(path):
+        if not path.exists():
+            write_atomically(path, secrets.token_bytes(SALT_BYTES))
+        return path.read_bytes()
+
+
+def _numbers_alone(perf: PerfFile, workspace: Workspace) -> tuple[Collected, PerfFile]:
+    path: Path = workspace.folder / "numbers" / PERF
+    with host_errors(path):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(bounded_numbers(perf))
+    made = Collected(name=PERF, source=path, digest=manifest_of(path).digest)
+    return made, read_perf(path.parent, stage="metrics")
