@@ -95,7 +95,6 @@ def data_remove(
         _confirm(sample, yes=yes)
         remove_sample(settings, sample)
     line(f"removed {sample.ref.digest}, {size(sample.size or 0)}")
-    line("its copy in the cache goes with 'node-runtime gc' once the daemon is stopped", style="dim")
     if sample.asset is not None:
         line("on chain it stays registered: tasks that name it can't run any more", style="dim")
 

@@ -93,6 +93,12 @@ class Cache:
                 if self._index.find(digest) is None:  # else another thread fetched it again
                     remove_tree(self._trees / digest)
 
+    def drop(self, digest: Digest) -> None:
+        """Remove the tree, pinned or not. Idempotent."""
+        with self._locked(check_digest(digest)), host_errors(self._trees):
+            self._index.forget(digest)
+            remove_tree(self._trees / digest)
+
     def close(self) -> None:
         self._index.close()
 

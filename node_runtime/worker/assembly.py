@@ -82,8 +82,7 @@ def assembled(
         outbox, audit = Outbox(files.outbox), Audit(config.work / AUDIT, chain)
         stack.callback(outbox.close)
         stack.callback(audit.close)
-        cache = Cache(config.work / "cache", limit=config.cache)
-        stack.callback(cache.close)
+        cache = stack.enter_context(closing(open_cache(config)))
         time = ChainTime(Clock(), slot=chain.slot_duration())
         quitting = threading.Event()
         live = LiveChannel(store.live, chain, genesis=chain.genesis, interval=times.live)
@@ -182,6 +181,10 @@ def private_store(config: NodeConfig) -> AssetStore:
     """Open the store of this node's own samples."""
     private_folder(config.work)
     return open_store(config.work / PRIVATE)
+
+
+def open_cache(config: NodeConfig) -> Cache:
+    return Cache(config.work / "cache", limit=config.cache)
 
 
 def policy_of(config: NodeConfig) -> Policy:

@@ -1,7 +1,7 @@
 """A node's private data samples: added, listed with what uses them, and removed."""
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from node_runtime.ports.chain import Chain, ChainReads
 from node_runtime.stores import open_local_store
 from node_runtime.stores.tree.walk import manifest_of
 
-from .assembly import PRIVATE, PRIVATE_URI, private_store, shared_store
+from .assembly import PRIVATE, PRIVATE_URI, open_cache, private_store, shared_store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +96,13 @@ def list_samples(config: NodeConfig, chain: ChainReads) -> tuple[Sample, ...]:
 
 
 def remove_sample(config: NodeConfig, sample: Sample) -> None:
-    """Remove the sample's bytes from the node's private store. Idempotent; on chain it stays registered."""
+    """Remove the sample's bytes from the node's private store and its cache. Idempotent; on chain it stays registered.
+
+    A copy left in the cache would serve a stranger who registers the same digest as an asset of their own.
+    """
     open_local_store(private_store_folder(config)).remove(sample.ref.digest)
+    with closing(open_cache(config)) as cache:
+        cache.drop(sample.ref.digest)
 
 
 def private_store_folder(config: NodeConfig) -> Path:

@@ -13,9 +13,12 @@ from structlog.typing import EventDict
 
 from node_runtime.creator.live import LiveLog, progress_of
 from node_runtime.creator.results import list_task_results
+from node_runtime.domain.assets import Digest
 from node_runtime.domain.clock import Clock, steady_clock
 from node_runtime.domain.live import ChunkName
 from node_runtime.domain.task import Assignment, AssignmentState, SubmissionState, TaskId
+from node_runtime.runner.result_document import FILE_NAME as RESULT
+from node_runtime.runner.result_document import ResultDocument
 from node_runtime.runner.workspace import AttemptId
 from node_runtime.substrate.client import SubstrateChain
 from node_runtime.substrate.memory import MemoryNetwork
@@ -24,6 +27,7 @@ from node_runtime.worker.audit import AuditEvent
 from node_runtime.worker.audit_check import verified
 from node_runtime.worker.daemon import Daemon
 from node_runtime.worker.node import Node
+from node_runtime.worker.private_data import list_samples, remove_sample
 from node_runtime.worker.recovery import sweep
 from node_runtime.worker.times import Pace
 from tests.background import LIMIT, in_background, wait_until
@@ -378,6 +382,22 @@ def test_private_samples_stay_and_so_do_their_logs(room: Room) -> None:
         (submission,) = room.creator.submissions(task)
         assert [output.name for output in submission.result.outputs] == ["model"]
         assert list((node.work / "private-logs").iterdir())
+
+
+def test_outputs_of_a_sample_that_is_removed_meanwhile_stay_private(room: Room) -> None:
+    task = room.task(private=True)
+    with at_work(room) as node:
+        wait_until(lambda: bool(room.runs), "the program to run")
+        (sample,) = list_samples(room.config, room.network.connect(room.key))
+        remove_sample(room.config, sample)
+        assert not node.cache.holds(sample.ref.digest)  # which another's asset of the same digest would be read from
+        room.gate.set()
+        wait_until(is_(room, task, AssignmentState.SUBMITTED), "the result")
+        (submission,) = room.creator.submissions(task)
+        document = ResultDocument.decode(room.store.read_file(submission.result.digest, RESULT, limit=1 << 20))
+        assert document.log_stays
+        assert not room.store.has(Digest(document.log))
+        assert (node.work / "private-logs" / document.log / "train.log").is_file()
 
 
 def test_a_defect_in_a_poll_is_logged_and_the_daemon_polls_again(room: Room) -> None:
