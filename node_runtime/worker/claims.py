@@ -17,6 +17,7 @@ from node_runtime.errors import ChainRefused, ChainUnavailable
 from node_runtime.runner.plan_folders import PlanKey
 
 from .audit import AuditEvent
+from .inputs import uses_private_data
 from .metrics import Metrics
 from .node import Node
 from .plans import written_plan
@@ -62,7 +63,8 @@ class Claims:
         if lack is not None:
             self._selector.refuse(candidate.task.id, lack)
             return None
-        room = self._node.pool.admit(demand_of(candidate.document))
+        private = uses_private_data(candidate.task, candidate.document, candidate.admitted, self._node)
+        room = self._node.pool.admit(demand_of(candidate.document), private=private)
         if isinstance(room, Insufficient):
             reason = Reason.TOO_LARGE if room.lasting else Reason.NO_ROOM
             refusal = Refusal(reason=reason, message=room.message, lasting=room.lasting)

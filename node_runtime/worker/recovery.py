@@ -21,6 +21,7 @@ from node_runtime.runner.workspace import AttemptId, Workspaces
 from node_runtime.stores.tree.folders import MONTH, prune
 
 from .audit import AuditEvent
+from .inputs import uses_private_data
 from .node import Node
 from .outbox import Delivery, Outbox, is_of
 from .packaging import pack_failure
@@ -211,7 +212,8 @@ def resume_attempt(assignment: Assignment, node: Node, selector: TaskSelector) -
     if refusal is not None:
         hand_back(assignment, node, refusal.message)
         return None
-    room = node.pool.admit(demand_of(document), slot=_slot(assignment, node))
+    private = uses_private_data(task, document, admitted, node)
+    room = node.pool.admit(demand_of(document), slot=_slot(assignment, node), private=private)
     if isinstance(room, Insufficient):
         if not room.lasting and not _is_over(assignment, node):
             raise NotYet(f"there is no room: {room.message}", remedy="free some disk, or wait for a slot")

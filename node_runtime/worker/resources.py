@@ -39,10 +39,11 @@ class ResourceRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """A share of the pool: the slot, counted from 0, and the resources requested."""
+    """A share of the pool: the slot, counted from 0, and the resources requested. ``private``: by private data."""
 
     slot: int
     demand: ResourceRequest
+    private: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,9 @@ def demand_of(document: Document) -> ResourceRequest:
 class ResourcePool:
     """Admits requests one by one. Thread-safe.
 
+    Attempts on private data and others never run at the same time: a creator of both could pass bytes from one to the
+    other by the load of the machine. Those that had to wait are next.
+
     ``free_disk`` returns the free bytes on the work folder's disk; ``disk_floor`` bytes of it are never reserved.
     """
 
@@ -75,21 +79,25 @@ class ResourcePool:
         self._disk_floor = disk_floor
         self._free_disk = free_disk
         self._taken: list[Reservation] = []
+        self._next: bool | None = None  # whether private ones wait for the others to end, or these for them
         self._guard = threading.Lock()
 
     @property
     def has_free_slot(self) -> bool:
         return bool(self._free_slots)
 
-    def admit(self, demand: ResourceRequest, *, slot: int | None = None) -> Reservation | Insufficient:
+    def admit(
+        self, demand: ResourceRequest, *, slot: int | None = None, private: bool = False
+    ) -> Reservation | Insufficient:
         """Reserve a share of the pool, in the given ``slot`` if that is free."""
         with self._guard:
-            shortage = self._never(demand) or self._not_now(demand)
+            shortage = self._never(demand) or self._not_together(private=private) or self._not_now(demand)
             if shortage:
                 return shortage
+            self._next = None if self._next is private else self._next
             taken = slot if slot in self._free_slots else self._free_slots[0]
             self._free_slots.remove(taken)
-            reservation = Reservation(slot=taken, demand=demand)
+            reservation = Reservation(slot=taken, demand=demand, private=private)
             self._taken.append(reservation)
             return reservation
 
@@ -103,6 +111,19 @@ class ResourcePool:
     def _never(self, demand: ResourceRequest) -> Insufficient | None:
         beyond = demand.beyond(self._room, "the whole pool has {}")
         return Insufficient(message=beyond, lasting=True) if beyond else None
+
+    def _not_together(self, *, private: bool) -> Insufficient | None:
+        if not self._taken:
+            self._next = None  # whoever waited may be gone
+        mixed = any(taken.private is not private for taken in self._taken)
+        if mixed:
+            self._next = private
+        if not mixed and self._next in (None, private):
+            return None
+        sides = ("on private data", "on other data")
+        here, there = sides if private else sides[::-1]
+        message = f"tasks {here} don't run beside tasks {there}, which {'run now' if mixed else 'are next'}"
+        return Insufficient(message=message, lasting=False)
 
     def _not_now(self, demand: ResourceRequest) -> Insufficient | None:
         if not self._free_slots:

@@ -115,3 +115,35 @@ def test_a_document_that_says_nothing_of_scratch_has_the_default() -> None:
     stored = TrainingDocument(name="a", algo=IMAGE).model_dump(mode="json")
     del stored["limits"]["scratch"]
     assert read_document(json.dumps(stored).encode()).limits.scratch == 256 << 20
+
+
+def test_private_and_other_attempts_never_run_at_the_same_time_and_take_turns() -> None:
+    one = pool()
+    public = [one.admit(SMALL), one.admit(SMALL)]
+    refused = one.admit(SMALL, private=True)
+    assert isinstance(refused, Insufficient)
+    assert not refused.lasting
+    assert refused.message == "tasks on private data don't run beside tasks on other data, which run now"
+    waits = one.admit(SMALL)
+    assert isinstance(waits, Insufficient)
+    assert waits.message == "tasks on other data don't run beside tasks on private data, which are next"
+    for taken in public:
+        assert isinstance(taken, Reservation)
+        one.release(taken)
+    first, second = one.admit(SMALL, private=True), one.admit(SMALL, private=True)
+    assert isinstance(first, Reservation)
+    assert isinstance(second, Reservation)
+    assert isinstance(one.admit(SMALL), Insufficient)
+    assert isinstance(one.admit(SMALL, private=True), Insufficient)
+    one.release(first)
+    one.release(second)
+    assert isinstance(one.admit(SMALL), Reservation)
+
+
+def test_an_empty_pool_waits_for_nobody() -> None:
+    one = pool()
+    taken = one.admit(SMALL)
+    assert isinstance(taken, Reservation)
+    assert isinstance(one.admit(SMALL, private=True), Insufficient)  # and its task is gone then
+    one.release(taken)
+    assert isinstance(one.admit(SMALL), Reservation)
