@@ -112,13 +112,11 @@ class World:
         )
         return self._submit(document, algo, judge, data, opener, model)
 
-    def annotate(self, *, sample: Asset) -> TaskId:
-        """Submit an annotation of a picture of 64 × 48 pixels, whose script is in a node's private ``sample``."""
+    def annotate(self, *, sample: Asset, start: str = "exec sh data/*/script.sh\n") -> TaskId:
+        """Submit an annotation of a picture of 64 × 48 pixels on a node's private ``sample``, which has the script."""
         algo = self._image(AssetKind.ALGO, "script.sh", DOCKERFILE)
         picture = "GIF89a@\x000\x00"  # a GIF header up to the size
-        bundle = self._asset(
-            AssetKind.BUNDLE, {"start_task.sh": "exec sh data/*/script.sh\n", "annotation_files/a.gif": picture}
-        )
+        bundle = self._asset(AssetKind.BUNDLE, {"start_task.sh": start, "annotation_files/a.gif": picture})
         asked = Annotation(type=AnnotationType.OBJECT_DETECTION, question="Where are the coins?", labels=("coin",))
         document = AnnotationDocument(
             name="annotation",
