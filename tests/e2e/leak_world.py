@@ -10,12 +10,12 @@ import lzma
 import os
 import secrets
 import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from node_runtime.config import load_config
 from node_runtime.creator.results import fetch_result, read_document, staying
@@ -30,6 +30,9 @@ from node_runtime.worker.status_file import StatusFile
 from tests.docker_engine import DockerHost
 from tests.e2e.daemon_process import DaemonProcess, DaemonSettings, start
 from tests.e2e.daemon_world import DOCKERFILE, World, open_world, wait_for
+
+Relay: TypeAlias = Callable[[str], AbstractContextManager[str]]
+"""Makes a chain's address into that of a relay in front of it."""
 
 WINDOW = 16  # bytes of a private sample that count as a leak
 ENTRY = 'exec python3 -B /sandbox/opener/__init__.py "$@"\n'
@@ -222,11 +225,11 @@ class LeakWorld:
 
 
 @contextmanager
-def open_leak_world(folder: Path, engine: DockerHost, *, chain_url: str | None = None) -> Iterator[LeakWorld]:
-    """Open the world with a node of two slots. ``chain_url``: how the node reaches the chain."""
+def open_leak_world(folder: Path, engine: DockerHost, *, through: Relay | None = None) -> Iterator[LeakWorld]:
+    """Open the world with a node of two slots, which reaches the chain ``through`` this relay, if any."""
     with ExitStack() as stack:
         world = stack.enter_context(open_world(folder))
-        url = chain_url or world.devnet.url
+        url = stack.enter_context(through(world.devnet.url)) if through is not None else world.devnet.url
         settings = DaemonSettings(chain=url, storage=world.storage, engine=engine, slots=2)
         daemon = start(settings, folder / "node", view=world.chain)
         stack.callback(daemon.clean_up)
