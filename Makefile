@@ -45,6 +45,9 @@ bench-staging: .venv/dev ## what a data sample of 1 GiB costs a task, against a 
 chain: .venv/dev ## rebuild the chain's wasm from images/chain and put it inside the package
 	@$(BIN)/python images/chain/build.py
 
+types: .venv/dev ## write the types of tasks in Python anew after a change of the YAML's keys (node_runtime/client/kinds.pyi)
+	@$(BIN)/python -m tests.python_types
+
 weights: .venv/dev ## measure the pallets' benchmarks anew and write their weights.rs; `make chain` comes after it
 	@$(BIN)/python images/chain/benchmark.py
 

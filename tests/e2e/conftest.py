@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from node_runtime.creator.templates import TemplateName, write_template
+from node_runtime.localnet.network import NetworkSettings, bring_up, take_down
+from node_runtime.platform.paths import cache_folder, engine_folder, network_folder
 from tests.devnet import RpcConnection, start_devnet
 from tests.docker_engine import DockerHost, docker_engine
 from tests.e2e.daemon_process import DaemonProcess, DaemonSettings, start
@@ -33,6 +36,27 @@ def people(network: str, tmp_path: Path) -> Iterator[People]:
     """Return creators and workers on that chain, with a store per test."""
     with open_people(network, tmp_path) as people:
         yield people
+
+
+@pytest.fixture(scope="module")
+def local_network(docker_engine: DockerHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bring up this user's local network in a home of its own, which a test file shares; yield the chain's URL."""
+    home, shared = tmp_path_factory.mktemp("home"), (engine_folder(), cache_folder())
+    for folder in shared:
+        (home / folder.name).symlink_to(folder)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("NODE_RUNTIME_HOME", str(home))
+        environment.setenv("DOCKER_HOST", docker_engine.url)
+        yield bring_up(NetworkSettings(folder=network_folder(), port=0), print).chain
+        take_down(network_folder(), print)
+
+
+@pytest.fixture
+def iris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder in which ``node-runtime new plan iris`` was typed."""
+    write_template(TemplateName.PLAN, tmp_path / "iris")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
