@@ -16,7 +16,12 @@ from node_runtime.domain.admission import Admitted
 from node_runtime.domain.assets import AssetRef, Digest, Visibility
 from node_runtime.domain.document import Document, asset_ref
 from node_runtime.domain.task import Task
-from node_runtime.errors import AssetMismatch, AssetUnavailable, FailureCategory, TaskFailed
+from node_runtime.errors import (
+    AssetMismatch,
+    AssetUnavailable,
+    FailureCategory,
+    TaskFailed,
+)
 from node_runtime.kinds import Inputs, inputs_of
 from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
@@ -27,6 +32,7 @@ from .resources import Attempt
 from .times import backoff
 
 TRIES = 4
+ADD_AGAIN = "add it again from its files: node-runtime data add FOLDER --label train (or test)"
 
 
 def fetch_inputs(attempt: Attempt, node: Node, held: ExitStack) -> Inputs:
@@ -34,13 +40,14 @@ def fetch_inputs(attempt: Attempt, node: Node, held: ExitStack) -> Inputs:
 
     Pins carry the attempt's name and survive a killed daemon, as the container that mounts the trees does.
     Raises `TaskFailed` (input_unavailable, input_mismatch, policy), `Stopped`, or `TaskFailed` node_error when the
-    report deadline passes first.
+    report deadline passes first, and for private data that is damaged or gone, which is no fault of the task.
     """
     private = private_inputs(attempt.document, attempt.admitted, private=node.private, chain=node.chain)
 
     def folder_of(digest: Digest) -> Path:
-        source = node.private if digest in private else node.store
-        pinned = node.cache.pin(digest, fetch=source, holder=str(attempt.id), stop=attempt.cancellation.event)
+        if digest in private:
+            return _private_folder(digest, attempt, node, held)
+        pinned = node.cache.pin(digest, fetch=node.store, holder=str(attempt.id), stop=attempt.cancellation.event)
         return held.enter_context(pinned)
 
     def once() -> Inputs:
@@ -62,6 +69,23 @@ def fetch_inputs(attempt: Attempt, node: Node, held: ExitStack) -> Inputs:
         raise TaskFailed(FailureCategory.INPUT_UNAVAILABLE, error.message, remedy=error.remedy) from error
     except AssetMismatch as error:
         raise TaskFailed(FailureCategory.INPUT_MISMATCH, error.message, remedy=error.remedy) from error
+
+
+def _private_folder(digest: Digest, attempt: Attempt, node: Node, held: ExitStack) -> Path:
+    """Pin a private sample. Raises `TaskFailed` node_error unless its bytes are here and are what its digest says."""
+    try:
+        if not node.private.has(digest):  # the cache may have a copy of what its owner removed
+            raise absent_sample(digest)
+        pinned = node.cache.pin(digest, fetch=node.private, holder=str(attempt.id), stop=attempt.cancellation.event)
+        return held.enter_context(pinned)
+    except AssetMismatch as error:
+        told = f"this node's private sample {digest} is damaged: {error.message}"
+        raise TaskFailed(FailureCategory.NODE_ERROR, told, remedy=ADD_AGAIN) from error
+
+
+def absent_sample(digest: Digest) -> TaskFailed:
+    told = f"the bytes of this node's private sample {digest} aren't here any more"
+    return TaskFailed(FailureCategory.NODE_ERROR, told, remedy=ADD_AGAIN)
 
 
 def uses_private_data(task: Task, document: Document, admitted: Admitted, node: Node) -> bool:
@@ -99,16 +123,15 @@ def private_inputs(
 ) -> frozenset[Digest]:
     """Return the inputs to read from the private store: samples that this account itself registered as private.
 
-    Digests are public: another account can register one as its own asset, in a role that would disclose the bytes.
-    Raises `TaskFailed` policy for such a task.
+    They are private whether their bytes are here or not: the cache may still have them. Digests are public: another
+    account can register one as its own asset, in a role that would disclose the bytes. Raises `TaskFailed` policy for
+    such a task.
     """
 
     def is_secret(digest: Digest) -> bool:
-        if not private.has(digest):
-            return False
-        ref = AssetRef(owner=chain.account, digest=digest)
-        own = admitted.assets.get(ref) or chain.asset(ref)
-        return own is None or own.visibility is Visibility.PRIVATE
+        ref, here = AssetRef(owner=chain.account, digest=digest), private.has(digest)
+        own = admitted.assets.get(ref) or (chain.asset(ref) if here else None)
+        return here if own is None else own.visibility is Visibility.PRIVATE
 
     samples = [asset_ref(key) for key in document.data]
     others = [asset_ref(key).digest for key in document.programs()]

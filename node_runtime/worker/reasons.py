@@ -23,6 +23,7 @@ class Reason(StrEnum):
     OVERRIDE = "image_override"
     BUILDING = "building_not_allowed"
     PRIVATE = "private_data"
+    ABSENT = "private_data_missing"
     APPROVAL = "awaiting_approval"
     NOT_OPEN = "not_open"
     TAKEN = "taken_by_others"
@@ -66,6 +67,7 @@ _REMEDIES = {
     Reason.OVERRIDE: "submit it without entrypoint, or set policy.algos to any",
     Reason.BUILDING: "submit it with a ready image by digest, or set 'building: allow' in node.yaml",
     Reason.PRIVATE: "submit it with the bytes under data, as the sample that their owner registered",
+    Reason.ABSENT: "add the sample again: 'node-runtime data add FOLDER', or cancel the task",
     Reason.APPROVAL: "'node-runtime approve {task}'",
     Reason.NOT_OPEN: WAIT,
     Reason.TAKEN: WAIT,

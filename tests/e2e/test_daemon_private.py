@@ -12,11 +12,13 @@ import pytest
 from node_runtime.creator.results import fetch_result, read_document, staying
 from node_runtime.domain.assets import Asset, AssetRef, Digest, Visibility
 from node_runtime.domain.task import Submission, SubmissionState
-from node_runtime.errors import AssetUnavailable
+from node_runtime.errors import AssetUnavailable, FailureCategory
 from node_runtime.runner.result_document import FILE_NAME as RESULT
 from node_runtime.runner.result_document import ResultDocument
+from node_runtime.worker.audit import AuditEvent
+from node_runtime.worker.inputs import ADD_AGAIN
 from tests.e2e.daemon_process import DaemonProcess, run_command
-from tests.e2e.daemon_world import PREDICT, SCORE, TRAIN, WAITS, World
+from tests.e2e.daemon_world import PREDICT, SCORE, TRAIN, WAITS, World, wait_for
 
 StartDaemon = Callable[..., DaemonProcess]
 
@@ -49,8 +51,7 @@ def assert_log_stayed(world: World, daemon: DaemonProcess, submission: Submissio
     assert document.log_stays
     with pytest.raises(AssetUnavailable):
         world.store.fetch(Digest(document.log), world.folder / "logs")
-    (kept,) = (daemon.work / "private-logs").iterdir()
-    assert kept.name == document.log
+    kept = daemon.work / "private-logs" / document.log
     assert "a secret" in (kept / "train.log").read_text()
     return document
 
@@ -90,6 +91,55 @@ def test_the_log_of_a_failure_on_private_samples_stays_on_its_node(
     assert failed.log is not None
     assert not world.store.has(failed.log)
     assert "a secret" in (daemon.work / "private-logs" / failed.log / "train.log").read_text()
+
+
+def test_a_removed_sample_stops_its_tasks_although_the_cache_has_a_copy(
+    world: World, start_daemon: StartDaemon, tmp_path: Path
+) -> None:
+    daemon = start_daemon()
+    asset = private_sample(world, daemon, tmp_path / "sample", f"echo a secret; {TRAIN}")
+    assert_log_stayed(world, daemon, world.submission(world.train(sample=asset)))
+    assert daemon.command("data", "remove", asset.ref.digest, "--yes").returncode == 0
+    task = world.train(sample=asset)
+    (refusal,) = wait_for(lambda: daemon.deeds(AuditEvent.REFUSAL), "the refusal")
+    told = f"the bytes of this node's private sample {asset.ref.digest} aren't here any more"
+    assert (refusal.task, refusal.detail) == (task, f"private_data_missing: {told}")
+    remedy = "add the sample again: 'node-runtime data add FOLDER', or cancel the task"
+    assert f"{told}; {remedy}" in " ".join(daemon.command("status").stdout.split())
+    assert world.chain.attempts(task) == ()
+    assert daemon.command("data", "add", str(tmp_path / "sample"), "--label", "train").returncode == 0
+    assert_log_stayed(world, daemon, world.submission(task))
+
+
+def test_what_a_task_makes_of_a_sample_stays_although_the_sample_was_removed_meanwhile(
+    world: World, start_daemon: StartDaemon, tmp_path: Path
+) -> None:
+    daemon = start_daemon()
+    asset = private_sample(world, daemon, tmp_path / "sample", f"echo a secret; {WAITS}; {TRAIN}")
+    task = world.train(sample=asset)
+    daemon.container_of(task)
+    assert daemon.command("data", "remove", asset.ref.digest, "--yes").returncode == 0
+    daemon.let_go(task)
+    assert_log_stayed(world, daemon, world.submission(task))
+
+
+def test_a_damaged_sample_is_its_nodes_fault(world: World, start_daemon: StartDaemon, tmp_path: Path) -> None:
+    daemon = start_daemon()
+    asset = private_sample(world, daemon, tmp_path / "sample", TRAIN)
+    (stored,) = (path for path in (daemon.work / "private").rglob("*") if path.name == asset.ref.digest)
+    content = bytearray(stored.read_bytes())
+    content[-2] ^= 1
+    stored.chmod(0o600)
+    stored.write_bytes(content)
+    failed = world.failure(daemon.account, world.train(sample=asset))
+    assert failed.category is FailureCategory.NODE_ERROR
+    told = f"this node's private sample {asset.ref.digest} is damaged: "
+    (event,) = (json.loads(line) for line in daemon.log_text().splitlines() if '"task_failed"' in line)
+    assert event["reason"].startswith(told)
+    assert event["reason"].endswith(f"; {ADD_AGAIN}")
+    assert failed.log is not None
+    assert not world.store.has(failed.log)
+    assert told in (daemon.work / "private-logs" / failed.log / "failure.txt").read_text()
 
 
 def holding(folder: Path, secret: str) -> list[str]:
