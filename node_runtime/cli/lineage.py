@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from node_runtime.creator.lineage import Lineage
 from node_runtime.creator.mentions import Mentions
-from node_runtime.creator.models import Lineage
 from node_runtime.domain.assets import Model, SameBytes, short
 
 from .output import counted, line, paragraph

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, Session, StorageOption, open_session
+from node_runtime.creator.lineage import lineages
 from node_runtime.creator.mentions import Mentions
-from node_runtime.creator.models import lineages
 from node_runtime.creator.purge import records_kept
 from node_runtime.creator.reading import code_of
 from node_runtime.creator.results import list_task_results

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import typer
 
+from node_runtime.creator.lineage import lineages
 from node_runtime.creator.mentions import Mentions
-from node_runtime.creator.models import lineages
 from node_runtime.creator.news import TaskNews, describe_untaken, doing
 from node_runtime.creator.purge import records_kept
 from node_runtime.creator.results import list_task_results

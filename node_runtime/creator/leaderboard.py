@@ -12,8 +12,8 @@ from node_runtime.errors import InputError
 from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
 
+from .lineage import lineage_of
 from .mentions import Mentions
-from .models import lineage_of
 from .references import own_objectives
 from .tasks import stored_document
 

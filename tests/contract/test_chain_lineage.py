@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from node_runtime.cli.lineage import UNKNOWABLE, print_lineages
+from node_runtime.creator.lineage import lineage_of, lineages
 from node_runtime.creator.mentions import Mentions
-from node_runtime.creator.models import lineage_of, lineages
 from node_runtime.domain.assets import (
     Asset,
     AssetKind,

@@ -27,8 +27,8 @@ from node_runtime.cli.session import (
 )
 from node_runtime.cli.tables import attempt_table, describe_steps, result_table, task_facts, task_table
 from node_runtime.creator.leaderboard import find_objective, read_board
+from node_runtime.creator.lineage import lineages
 from node_runtime.creator.mentions import Mentions
-from node_runtime.creator.models import lineages
 from node_runtime.creator.results import TaskResult, list_task_results, numbers_beside
 from node_runtime.creator.tasks import TaskView, view_task
 from node_runtime.domain.clock import current_time
