@@ -16,12 +16,7 @@ from node_runtime.domain.admission import Admitted
 from node_runtime.domain.assets import AssetRef, Digest, Visibility
 from node_runtime.domain.document import Document, asset_ref
 from node_runtime.domain.task import Task
-from node_runtime.errors import (
-    AssetMismatch,
-    AssetUnavailable,
-    FailureCategory,
-    TaskFailed,
-)
+from node_runtime.errors import AssetMismatch, AssetUnavailable, FailureCategory, HostError, TaskFailed
 from node_runtime.kinds import Inputs, inputs_of
 from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
@@ -106,8 +101,12 @@ def names_private_data(document: Document, admitted: Admitted, node: Node) -> bo
 
 
 def _sees_private_leftovers(task: Task, document: Document, node: Node) -> bool:
+    """Return whether its plan's local folder is of private data; one whose state is unreadable may be."""
     plan = plan_of(task, document)
-    state = node.workspaces.plans.state(plan) if plan is not None else None
+    try:
+        state = node.workspaces.plans.state(plan) if plan is not None else None
+    except HostError:
+        return True
     return state is not None and state.private
 
 

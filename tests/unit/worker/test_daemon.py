@@ -13,10 +13,12 @@ from structlog.typing import EventDict
 
 from node_runtime.creator.live import LiveLog, progress_of
 from node_runtime.creator.results import list_task_results
+from node_runtime.domain.admission import admit, admitted_document
 from node_runtime.domain.assets import Digest
 from node_runtime.domain.clock import Clock, steady_clock
 from node_runtime.domain.live import ChunkName
-from node_runtime.domain.task import Assignment, AssignmentState, SubmissionState, TaskId
+from node_runtime.domain.task import Assignment, AssignmentState, PlanId, SubmissionState, TaskId
+from node_runtime.runner.plan_folders import PlanKey
 from node_runtime.runner.result_document import FILE_NAME as RESULT
 from node_runtime.runner.result_document import ResultDocument
 from node_runtime.runner.workspace import AttemptId
@@ -26,6 +28,7 @@ from node_runtime.worker.assembly import selector_of
 from node_runtime.worker.audit import AuditEvent
 from node_runtime.worker.audit_check import verified
 from node_runtime.worker.daemon import Daemon
+from node_runtime.worker.inputs import uses_private_data
 from node_runtime.worker.node import Node
 from node_runtime.worker.private_data import list_samples, remove_sample
 from node_runtime.worker.recovery import sweep
@@ -398,6 +401,23 @@ def test_outputs_of_a_sample_that_is_removed_meanwhile_stay_private(room: Room) 
         assert document.log_stays
         assert not room.store.has(Digest(document.log))
         assert (node.work / "private-logs" / document.log / "train.log").is_file()
+
+
+def test_a_plans_local_folder_whose_state_is_unreadable_may_have_private_data(room: Room) -> None:
+    number = room.task()
+    with room.node() as (node, _process):
+        record = node.chain.record(number)
+        assert record is not None
+        document = admitted_document(record.task, record.spec, node.store)
+        admitted = admit(document, record.spec, node.chain)
+        document = document.model_copy(update={"limits": document.limits.model_copy(update={"local": 1 << 20})})
+        task = replace(record.task, terms=replace(record.task.terms, plan=PlanId(7)))
+        key = PlanKey(creator=task.creator, plan=PlanId(7))
+        node.workspaces.plans.take_turn(key, AttemptId(task=number, epoch=1), created=1)
+        assert not uses_private_data(task, document, admitted, node)
+        (state,) = node.work.rglob("plan.json")
+        state.write_text("{")
+        assert uses_private_data(task, document, admitted, node)
 
 
 def test_a_defect_in_a_poll_is_logged_and_the_daemon_polls_again(room: Room) -> None:
