@@ -64,7 +64,7 @@ def _fill(document: Document, given: dict[str, Any], folder: Path) -> None:
 def _class(kind: str, model: type[AnySpec]) -> type[Document]:
     keys = "\n".join(f"{key}: {MEANING.get(key, '')}" for key in model.model_fields if key != "kind")
     body = {
-        "__module__": __name__,
+        "__module__": f"{__package__}.kinds",  # where it is found by its name, e.g. when it is unpickled
         "__doc__": f"A document of kind {kind}. Its arguments are the keys of the YAML:\n\n{keys}",
         "__annotations__": {"kind": Literal[kind]},
         "kind": kind,

@@ -8,7 +8,7 @@ from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.news import TaskNews, doing
 from node_runtime.creator.watch import follow, stall_reason
 from node_runtime.domain.task import Assignment, Task, TaskId, TaskState
-from node_runtime.errors import NodeRuntimeError
+from node_runtime.errors import NodeRuntimeError, NoSuchTask
 
 from .messages import in_python, translated
 
@@ -39,7 +39,7 @@ def wait_for(
 ) -> tuple[TaskState, ...]:
     """Wait until the tasks are final or stalled, ``stop`` is set or ``timeout`` seconds are over; say what changes.
 
-    Return their states. Raises `NotDone`, `TimedOut`.
+    Return their states. Raises `NotDone`, `TimedOut`, and `NoSuchTask` for one that isn't on chain any more.
     """
     ended, timer = stop or threading.Event(), None
     if timeout is not None:
@@ -57,6 +57,9 @@ def wait_for(
     )
     if timer is not None:
         timer.cancel()
+    missing = {task.id for task in tasks} - {task.id for task in found}
+    if missing:  # purged from the chain
+        raise NoSuchTask(min(missing))
     stalled = {task.id for task in found if _is_stalled(client, task)}
     going_on = [task for task in found if not task.state.final and task.id not in stalled]
     lost = [task.id for task in found if task.id in stalled or (task.state.final and task.state is not TaskState.DONE)]

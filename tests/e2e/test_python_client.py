@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from node_runtime import client
-from node_runtime.domain.task import TaskState
+from node_runtime.domain.task import TaskId, TaskState
 from node_runtime.errors import InputError, NoSuchTask, SpecError
 from node_runtime.platform.paths import network_folder
 from node_runtime.substrate.keys import create_key
@@ -136,6 +136,8 @@ def test_what_the_chain_knows_otherwise_is_told_by_the_argument() -> None:
             network.submit(training(objectives=["nowhere"]))
         with pytest.raises(NoSuchTask) as missing:
             network.task(999)
+        with pytest.raises(NoSuchTask):
+            client.TaskHandle(network, TaskId(999), "iris").wait()
         assert str(missing.value) == "there is no task 999 on this chain; see client.tasks() for yours"
         with pytest.raises(InputError, match=r"'don' is no TaskState; did you mean 'done'\?"):
             network.tasks(state="don")

@@ -1,5 +1,6 @@
 """Documents made in Python: the YAML's keys, checks and messages, with arguments as places."""
 
+import pickle
 import re
 import shutil
 from collections.abc import Callable
@@ -180,6 +181,12 @@ def test_a_document_takes_no_positional_argument_and_no_other_kind() -> None:
     with pytest.raises(TypeError):
         client.Training("digits")  # type: ignore[call-arg]
     assert refused(lambda: training(kind="scoring")) == "Training('digits').kind: must be 'training', not 'scoring'"
+
+
+def test_a_document_is_pickled() -> None:
+    made = training()
+    again = pickle.loads(pickle.dumps(made))
+    assert (type(again), again, again.arguments) == (type(made), made, made.arguments)
 
 
 def test_the_messages_in_the_documentation_are_these() -> None:
