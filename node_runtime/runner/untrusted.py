@@ -39,6 +39,8 @@ def parse_json(content: bytes) -> JsonValue:
         json.dumps(value, ensure_ascii=False).encode()  # an unpaired surrogate can be read but not encoded
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON: {error}" if content.strip() else "it is empty") from None
     return value
 
 

@@ -186,7 +186,19 @@ Validation = Annotated[
     ValidationSpec,
     BeforeValidator(_word_as_mapping, json_schema_input_type=Literal["auto", "manual"] | ValidationSpec),
 ]
-Samples = Annotated[tuple[SampleFolder, ...], Field(max_length=MAX_SAMPLES)]
+
+
+def _few_samples(value: Any) -> Any:
+    """Refuse more samples than a task's inputs on chain have room for."""
+    if isinstance(value, list) and len(value) > MAX_SAMPLES:
+        raise ValueError(
+            f"a task has at most {MAX_SAMPLES} samples, here are {len(value)}; put the files of several samples into "
+            "one folder each, or make several tasks of it"
+        )
+    return value
+
+
+Samples = Annotated[tuple[SampleFolder, ...], BeforeValidator(_few_samples), Field(max_length=MAX_SAMPLES)]
 
 
 class TaskPart(Part):

@@ -10,6 +10,7 @@ from node_runtime.stores.tree.faults import examine
 from node_runtime.stores.tree.manifest import shown
 
 from .messages import Location
+from .openers import opener_warnings
 from .own_files import IMAGES, included_in
 from .requirements import read_requirements
 from .scripts import script_faults, script_warnings
@@ -53,6 +54,8 @@ def folder_warnings(
             continue
         if found:
             yield location, f"{path} holds {_listed(found)}, left there by tools; {_remedy(kind)}"
+        if kind is AssetKind.OPENER:
+            yield from ((location, told) for told in opener_warnings(path))
         if kind is AssetKind.BUNDLE:
             scripts = (path / name for name in ((START, SETUP) if path == built else (START,)))
             yield from ((location, told) for one in scripts if one.is_file() for told in script_warnings(one))

@@ -286,7 +286,7 @@ def _model_reference(
     entry = tasks.get(model.task)
     parent = entry.task if entry is not None else None
     if parent is None and model.task in later:
-        yield f"the task '{model.task}' does not come before this one; move it up"
+        yield f"the task '{model.task}' does not come before this one; move it up, unless it waits for this one"
     elif parent is None or entry is None:
         swept = tuple(str(one.written) for one in tasks.values())
         hint = nearest(model.task, (*swept, *tasks)) or "name an earlier document's task, or a task's number"

@@ -110,7 +110,7 @@ def test_a_script_reaches_nothing_but_the_result(people: People, docker_engine: 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("", "Expecting value"),
+        ("", "it is empty"),
         ('{"accept": false, "reason": "no file ", "accept": true, "reason": "fine"}', "'accept' is there twice"),
         ("true", "Input should be an object"),
         ('{"reason": "fine"}', "accept: Field required"),

@@ -111,7 +111,7 @@ def test_a_box_outside_its_picture_is_named_with_both_sizes(pictures: Room, box:
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        ("", "a_annotations.json: Expecting value"),
+        ("", "a_annotations.json: it is empty"),
         ("[]", "must be keys with values"),
         ({"annotations": []}, "a_annotations.json: file: is missing"),
         ({"file": "a.png"}, "annotations: is missing"),

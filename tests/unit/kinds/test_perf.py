@@ -79,7 +79,8 @@ def test_everything_in_it_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "Expecting value"),
+        ("", "it is empty"),
+        ("0.5}", "it is not JSON: "),
         ("0.9", "not an object"),
         ("[]", "not an object"),
         ("{}", "'all' is missing"),
