@@ -176,6 +176,7 @@ class PolicyConfig(_Section):
     datasets: Digests = ()
     approve: Literal["auto", "manual"] = "auto"
     share_logs: bool = False  # logs of tasks on this node's private data
+    private_alone: bool = True  # such tasks run at other times than all others
 
 
 class SandboxConfig(_Section):

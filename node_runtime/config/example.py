@@ -43,6 +43,7 @@ policy:
   # longest: 2h             # the longest time that an attempt may take; default: no limit
   approve: auto             # manual: each task waits for 'node-runtime approve TASK'
   share_logs: false         # true: creators get the logs of tasks on private data too; see docs/privacy.md
+  private_alone: true       # false: tasks on private data run beside others, which see their load; see docs/privacy.md
 
 # Images. Building a Dockerfile runs foreign code with network, as root inside the build.
 building: {building}        # deny: only images that are here, or that a registry offers by digest; or allow

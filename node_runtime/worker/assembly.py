@@ -216,6 +216,7 @@ def pool_of(config: NodeConfig) -> ResourcePool:
         room=pool_size(config),
         disk_floor=config.disk_floor,
         free_disk=lambda: shutil.disk_usage(config.work).free,
+        private_alone=config.policy.private_alone,
     )
 
 

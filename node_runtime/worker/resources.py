@@ -67,17 +67,26 @@ def demand_of(document: Document) -> ResourceRequest:
 class ResourcePool:
     """Admits requests one by one. Thread-safe.
 
-    Attempts on private data and others never run at the same time: a creator of both could pass bytes from one to the
-    other by the load of the machine. Those that had to wait are next.
+    With ``private_alone`` attempts on private data and others never run at the same time: a creator of both could pass
+    bytes from one to the other by the load of the machine. Those that had to wait are next.
 
     ``free_disk`` returns the free bytes on the work folder's disk; ``disk_floor`` bytes of it are never reserved.
     """
 
-    def __init__(self, *, slots: int, room: ResourceRequest, disk_floor: int, free_disk: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        *,
+        slots: int,
+        room: ResourceRequest,
+        disk_floor: int,
+        free_disk: Callable[[], int],
+        private_alone: bool = True,
+    ) -> None:
         self._free_slots = list(range(slots))
         self._room = room
         self._disk_floor = disk_floor
         self._free_disk = free_disk
+        self._private_alone = private_alone
         self._taken: list[Reservation] = []
         self._next: bool | None = None  # whether private ones wait for the others to end, or these for them
         self._guard = threading.Lock()
@@ -118,7 +127,7 @@ class ResourcePool:
         mixed = any(taken.private is not private for taken in self._taken)
         if mixed:
             self._next = private
-        if not mixed and self._next in (None, private):
+        if not self._private_alone or (not mixed and self._next in (None, private)):
             return None
         sides = ("on private data", "on other data")
         here, there = sides if private else sides[::-1]

@@ -147,3 +147,9 @@ def test_an_empty_pool_waits_for_nobody() -> None:
     assert isinstance(one.admit(SMALL, private=True), Insufficient)  # and its task is gone then
     one.release(taken)
     assert isinstance(one.admit(SMALL), Reservation)
+
+
+def test_private_and_other_attempts_run_together_where_the_operator_lets_them() -> None:
+    one = ResourcePool(slots=2, room=ROOM, disk_floor=0, free_disk=lambda: 100 * GIB, private_alone=False)
+    assert isinstance(one.admit(SMALL), Reservation)
+    assert isinstance(one.admit(SMALL, private=True), Reservation)
