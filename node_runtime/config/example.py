@@ -33,7 +33,7 @@ disk_floor: 5GiB            # stays free on the work folder's disk; with less fr
 
 # Which tasks may run here. An empty list [] allows nothing, any allows everything, '^…$' is a pattern.
 policy:
-  kinds: {kinds}            # annotation, training, restructuring, scoring, aggregation
+  kinds: {kinds}            # annotation, training, restructuring, scoring, aggregation, function
   creators: {creators}      # accounts whose tasks are taken
   algos: {algos}            # digests of the code that may run: algos, metrics, bundles, openers, ready images
   datasets: {datasets}      # digests of the data samples that it may read

@@ -93,7 +93,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
         ("pool: 3\n", "node.yaml:6:7: pool: must be keys with values, e.g. {key: value}, not 3"),
         ("work: 3\n", "node.yaml:6:1: key 'work' is there twice"),
         ("policy: {kinds: [cooking]}\n", "node.yaml:6:18: policy.kinds[0]: must be 'annotation', 'training', "
-                                         "'restructuring', 'scoring' or 'aggregation', not 'cooking'"),
+                                         "'restructuring', 'scoring', 'aggregation' or 'function', not 'cooking'"),
         ("policy: {creators: [Alice]}\n", "node.yaml:6:20: policy.creators: 'Alice' is neither a valid account "
                                           "address, nor a pattern ^…$, nor 'any'"),
         ("policy: {creators: 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQZ}\n",
