@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from node_runtime.errors import NodeRuntimeError
 from node_runtime.platform.files import host_error_boundary
-from node_runtime.platform.printable import one_line
+from node_runtime.platform.printable import one_line, print_line
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -65,4 +65,5 @@ def print_wrapped(text: str) -> None:
     """Print a line, escaped and broken between words at 80 columns; paths in the working directory without it."""
     here = one_line(text).replace(f"{Path.cwd()}/", "")
     lines = textwrap.wrap(here, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-    print("\n".join(lines), flush=True)
+    for each in lines:
+        print_line(each)
