@@ -72,10 +72,12 @@ class Secret:
         texts += [base64.b32encode(raw[phase:]) for phase in range(5)]
         texts += [raw.hex(" ").encode(), raw[::-1].hex().encode()]
         windows = [
-            *(data[at : at + WINDOW] for data in (raw, raw[::-1], *packed) for at in range(32, len(data) - 48, WINDOW)),
+            *(data[at : at + WINDOW] for data in (raw, raw[::-1]) for at in range(0, len(data), WINDOW)),
+            *(data[at : at + WINDOW] for data in packed for at in range(32, len(data) - 48, WINDOW)),  # without headers
             *(text[at : at + 2 * WINDOW] for text in texts for at in range(0, len(text) - 4 * WINDOW, 2 * WINDOW)),
         ]
-        return (self.name.encode(), *dict.fromkeys(windows))
+        random = (window for window in windows if len(set(window)) >= WINDOW // 2)  # not bzip2's table of used bytes
+        return (self.name.encode(), *dict.fromkeys(random))
 
     def traces(self, content: bytes) -> list[bytes]:
         return [needle for needle in self.needles if needle in content]
