@@ -18,6 +18,7 @@ from node_runtime.domain.assets import (
     SameBytes,
     SubmissionId,
 )
+from node_runtime.domain.permissions import PUBLIC, Admits, Permissions
 from node_runtime.domain.price import Bounds, Draft, Price
 from node_runtime.domain.task import (
     Assignment,
@@ -106,6 +107,14 @@ class ChainReads(Protocol):
         """Where these bytes are known; a sample that another account registered for training isn't found by digest."""
         ...
 
+    def permissions(self, of: AssetRef | ModelId) -> Permissions:
+        """Who may do what with an asset or a model; public of one that is unknown."""
+        ...
+
+    def admits(self, objective: ObjectiveId) -> Admits | None:
+        """Whose assets may go into a model that is certified for the objective; None for everyone's."""
+        ...
+
     def assets_of(self, owner: Account) -> tuple[Asset, ...]: ...
     def objective(self, objective: ObjectiveId) -> Objective | None: ...
     def objectives_of(self, owner: Account) -> tuple[Objective, ...]: ...
@@ -187,10 +196,11 @@ class CreatorCalls(ChainReads, Protocol):
         """Send base units to an account; the sender's own account is never emptied."""
         ...
 
-    def register_assets(self, assets: Sequence[Asset]) -> None:
+    def register_assets(self, assets: Sequence[Asset], permissions: Permissions = PUBLIC) -> None:
         """Register assets of this account (``ref.owner`` must be it). The same again is success, free of charge.
 
-        Raises `ChainRefused` where one is registered with another uri; `move_asset` changes that.
+        Raises `ChainRefused` where one is registered with another uri, which `move_asset` changes, or with other
+        permissions than these, which never change.
         """
         ...
 
@@ -207,6 +217,7 @@ class CreatorCalls(ChainReads, Protocol):
         direction: Direction,
         tolerance: Decimal,
         samples: Sequence[Digest],
+        admits: Admits | None = None,
     ) -> ObjectiveId: ...
 
     def create_plan(self) -> PlanId: ...

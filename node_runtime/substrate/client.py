@@ -18,6 +18,7 @@ from node_runtime.domain.assets import (
     SubmissionId,
     Visibility,
 )
+from node_runtime.domain.permissions import PUBLIC, Admits, Permissions
 from node_runtime.domain.price import Draft, Price
 from node_runtime.domain.task import Assignment, PlanId, Result, Spec, TaskId, Terms
 from node_runtime.errors import ChainRefused, FailureCategory, InputError
@@ -30,6 +31,7 @@ from .convert import camel, digest_bytes, text_bytes
 from .current_codec import CurrentCodec
 from .errors import dispatch_refusal
 from .keys import load_key
+from .permission_errors import WORKER_NOT_PERMITTED, explain_permissions
 from .reads import DIGEST, SubstrateReads, assignment_in
 from .sender import FinalisedCall, Sender, TellFee, batched
 
@@ -105,19 +107,22 @@ class SubstrateChain(SubstrateReads):
         call = Call(pallet="Balances", function="transfer_keep_alive", arguments=arguments)
         self._sender.send(call, f"pay {account}")
 
-    def register_assets(self, assets: Sequence[Asset]) -> None:
+    def register_assets(self, assets: Sequence[Asset], permissions: Permissions = PUBLIC) -> None:
         foreign = next((asset.ref for asset in assets if asset.ref.owner != self._account), None)
         if foreign is not None:
             raise InputError(f"asset {foreign} isn't this account's", remedy=f"sign with the key of {foreign.owner}")
+        permissions = permissions.of(self._account)
         missing: list[Asset] = []
         for asset, known in self._known(assets):
             if known is None:
                 missing.append(asset)
-            elif known != asset:
+            elif known != asset or permissions not in (PUBLIC, self.permissions(asset.ref)):
                 # the chain refuses it; sent alone, so that the error names the asset
-                self._sender.send(_register(asset), f"register {asset.ref.digest} as {asset.label or asset.kind}")
+                doing = f"register {asset.ref.digest} as {asset.label or asset.kind}"
+                self._sender.send(_register(asset, permissions), doing)
         for chunk in _batches(missing):
-            self._sender.send(_register_all(chunk), f"register {len(chunk)} asset{'s' * (len(chunk) != 1)}")
+            doing = f"register {len(chunk)} asset{'s' * (len(chunk) != 1)}"
+            self._sender.send(_register_all(chunk, permissions), doing)
 
     def move_asset(self, digest: Digest, uri: str) -> None:
         arguments = {"digest": digest_bytes(digest), "uri": text_bytes(uri)}
@@ -132,6 +137,7 @@ class SubstrateChain(SubstrateReads):
         direction: Direction,
         tolerance: Decimal,
         samples: Sequence[Digest],
+        admits: Admits | None = None,
     ) -> ObjectiveId:
         wanted = Objective(
             id=ObjectiveId(0),
@@ -143,7 +149,7 @@ class SubstrateChain(SubstrateReads):
             tolerance=tolerance,
             samples=tuple(samples),
         )
-        outcome = self._sender.send(_create_objective(wanted), f"create objective '{name}'")
+        outcome = self._sender.send(_create_objective(wanted, admits), f"create objective '{name}'")
         return ObjectiveId(outcome.field("Registry", "ObjectiveCreated", "objective"))
 
     def create_plan(self) -> PlanId:
@@ -158,7 +164,7 @@ class SubstrateChain(SubstrateReads):
         except ChainRefused as refused:
             if refused.rule == "PrivateInputsDiffer":
                 raise self._private_inputs_differ(terms, spec) from None
-            raise
+            raise explain_permissions(self, refused, spec, worker=terms.assignee) from None
         return TaskId(outcome.field("Tasks", "TaskCreated", "task"))
 
     def create_tasks(self, tasks: Sequence[tuple[Terms, Spec]]) -> tuple[TaskId, ...]:
@@ -176,7 +182,11 @@ class SubstrateChain(SubstrateReads):
         self._tasks("decline_offer", {"task": task}, f"decline task {task}")
 
     def assign_task(self, task: TaskId) -> Assignment:
-        outcome = self._tasks("assign_task", {"task": task}, f"take task {task}")
+        try:
+            outcome = self._tasks("assign_task", {"task": task}, f"take task {task}")
+        except ChainRefused as refused:
+            spec = self.spec(task) if refused.rule == WORKER_NOT_PERMITTED else None
+            raise explain_permissions(self, refused, spec, worker=self._account) from None
         assignment = assignment_in(self._snapshot(outcome.block.hash), self._account, task)
         assert assignment is not None  # the block of the successful call contains it
         return assignment
@@ -271,20 +281,27 @@ class SubstrateChain(SubstrateReads):
         return self._sender.send(Call(pallet="Tasks", function=function, arguments=arguments), doing)
 
 
-def _register(asset: Asset) -> Call:
-    return Call(pallet="Registry", function="register_asset", arguments=encode.asset(asset))
+def _register(asset: Asset, permissions: Permissions) -> Call:
+    """Build the call that registers an asset; without permissions a private one would be for its owner's tasks only."""
+    if permissions == PUBLIC and asset.visibility is Visibility.SHARED:
+        return Call(pallet="Registry", function="register_asset", arguments=encode.asset(asset))
+    arguments = encode.asset(asset) | {"permissions": encode.permissions(permissions)}
+    return Call(pallet="Registry", function="register_asset_with_permissions", arguments=arguments)
 
 
 def _batches(assets: Sequence[Asset]) -> list[Sequence[Asset]]:
     return [assets[start : start + _BATCH] for start in range(0, len(assets), _BATCH)]
 
 
-def _register_all(assets: Sequence[Asset]) -> Call:
-    return batched([_register(asset) for asset in assets], function="batch_all")
+def _register_all(assets: Sequence[Asset], permissions: Permissions = PUBLIC) -> Call:
+    return batched([_register(asset, permissions) for asset in assets], function="batch_all")
 
 
-def _create_objective(objective: Objective) -> Call:
-    return Call(pallet="Registry", function="create_objective", arguments=encode.objective(objective))
+def _create_objective(objective: Objective, admits: Admits | None = None) -> Call:
+    if admits is None:
+        return Call(pallet="Registry", function="create_objective", arguments=encode.objective(objective))
+    arguments = encode.objective(objective) | {"admits": encode.admits(admits)}
+    return Call(pallet="Registry", function="create_objective_with_admits", arguments=arguments)
 
 
 def _create_task(terms: Terms, spec: Spec) -> Call:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from node_runtime.domain.assets import Asset, Objective
+from node_runtime.domain.permissions import Admits, Permissions
 from node_runtime.domain.task import Output, Perf, Roles, Spec, Terms
 from node_runtime.domain.units import to_fixed
 
@@ -17,6 +18,20 @@ def asset(value: Asset) -> dict[str, Any]:
         "visibility": camel(value.visibility),
         "uri": text_bytes(value.uri),
     }
+
+
+def permissions(value: Permissions) -> dict[str, Any]:
+    rights = {"process": value.process, "download": value.download, "logs": value.logs}
+    return {
+        "rights": {
+            name: "Public" if accounts is None else {"Accounts": list(accounts)} for name, accounts in rights.items()
+        },
+        "algos": "Any" if value.algos is None else {"Digests": [digest_bytes(each) for each in value.algos]},
+    }
+
+
+def admits(value: Admits) -> dict[str, Any]:
+    return {"owners": list(value.owners), "algos": [digest_bytes(each) for each in value.algos]}
 
 
 def objective(value: Objective) -> dict[str, Any]:

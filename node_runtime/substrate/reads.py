@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from itertools import chain, islice
+from typing import Any
 
 from node_runtime.domain.assets import (
     Account,
@@ -15,6 +16,7 @@ from node_runtime.domain.assets import (
     ObjectiveId,
     SubmissionId,
 )
+from node_runtime.domain.permissions import PUBLIC, Admits, Permissions
 from node_runtime.domain.price import Bounds
 from node_runtime.domain.task import (
     Assignment,
@@ -110,6 +112,22 @@ class SubstrateReads:
                 convert.objective(ObjectiveId(number), value) for number, value in zip(found, values, strict=True)
             ),
         )
+
+    def permissions(self, of: AssetRef | ModelId) -> Permissions:
+        if isinstance(of, AssetRef):
+            found = self._optional("AssetPermissions", of.owner, digest_bytes(of.digest))
+            return PUBLIC if found is None else convert.permissions(found)
+        found = self._optional("ModelRights", of.submission, of.output)
+        return PUBLIC if found is None else convert.rights(found)
+
+    def admits(self, objective: ObjectiveId) -> Admits | None:
+        found = self._optional("ObjectiveAdmits", objective)
+        return None if found is None else convert.admits(found)
+
+    def _optional(self, item: str, *params: object) -> Any:
+        """Return a value of the registry's, None under a runtime that doesn't know it."""
+        snapshot = self._snapshot()
+        return snapshot.value("Registry", item, *params) if snapshot.codec.knows("Registry", item) else None
 
     def assets_of(self, owner: Account) -> tuple[Asset, ...]:
         found = self._snapshot().entries("Registry", "Assets", owner, size=DIGEST)

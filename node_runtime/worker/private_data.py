@@ -7,6 +7,7 @@ from pathlib import Path
 
 from node_runtime.config import NodeConfig
 from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, Label, ObjectiveId, Visibility
+from node_runtime.domain.permissions import PUBLIC, Permissions
 from node_runtime.domain.task import TaskId
 from node_runtime.errors import ConfigError, HostError, InputError, StorageError
 from node_runtime.ports.chain import Chain, ChainReads
@@ -40,8 +41,13 @@ class Added:
     public: tuple[str, ...]
 
 
-def add_sample(config: NodeConfig, chain: Chain, folder: Path, label: Label) -> Added:
-    """Store the sample's bytes on this node and register their digest and label. Idempotent."""
+def add_sample(
+    config: NodeConfig, chain: Chain, folder: Path, label: Label, permissions: Permissions = PUBLIC
+) -> Added:
+    """Store the sample's bytes on this node and register their digest, label and permissions. Idempotent.
+
+    Without permissions the chain admits everyone's tasks, and the node's policy alone decides.
+    """
     digest = manifest_of(folder).digest
     ref = AssetRef(owner=chain.account, digest=digest)
     known = chain.asset(ref)
@@ -52,7 +58,7 @@ def add_sample(config: NodeConfig, chain: Chain, folder: Path, label: Label) -> 
         )
     private_store(config).put(folder)
     asset = Asset(ref=ref, kind=AssetKind.DATA_SAMPLE, label=label, visibility=Visibility.PRIVATE, uri=PRIVATE_URI)
-    chain.register_assets([asset])
+    chain.register_assets([asset], permissions)
     return Added(asset=asset, public=(*_public(config, digest), *_known_to_others(chain, digest)))
 
 

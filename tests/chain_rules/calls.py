@@ -120,6 +120,34 @@ def register_asset(digest: bytes, kind: Any, visibility: str = "Shared") -> Call
     return Call("Registry", "register_asset", (digest, kind, visibility, b"store:" + digest[:4].hex().encode()))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rights:
+    """Each ``Public`` or a case ``Accounts``."""
+
+    process: Any = "Public"
+    download: Any = "Public"
+    logs: Any = "Public"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Permissions:
+    rights: Rights = Rights()
+    algos: Any = "Any"
+
+
+def register_permitted(
+    digest: bytes, kind: Any, visibility: str = "Private", permissions: Permissions | None = None
+) -> Call:
+    """An asset with permissions, by default public ones."""
+    plain = register_asset(digest, kind, visibility).arguments
+    return Call("Registry", "register_asset_with_permissions", (*plain, permissions or Permissions()))
+
+
+def processed_by(*accounts: bytes) -> Permissions:
+    """For these accounts and the owner to process, for everyone to download."""
+    return Permissions(rights=Rights(process=Case.of("Accounts", accounts)))
+
+
 def move_asset(digest: bytes, uri: bytes) -> Call:
     return Call("Registry", "move_asset", (digest, uri))
 

@@ -227,7 +227,7 @@ def test_only_a_clean_model_is_certified(world: World, laboratory: Laboratory) -
 def test_private_data_is_offered_to_its_owner_only(world: World) -> None:
     creator, holder, other, *_ = world.accounts
     digest = digest_of("private")
-    world.do(holder, calls.register_asset(digest, TRAIN_SAMPLE, "Private"))
+    world.do(holder, calls.register_permitted(digest, TRAIN_SAMPLE))
     world.do(holder, calls.register_asset(digest_of("algo"), "Algo"))
     inputs = (asset_input(holder, digest), asset_input(holder, digest_of("algo")))
     task = offer(world, "Training", Spec(inputs=inputs))
@@ -244,7 +244,7 @@ def test_private_data_is_offered_to_its_owner_only(world: World) -> None:
 def test_private_data_of_two_accounts_goes_nowhere(world: World) -> None:
     creator, holder, other, *_ = world.accounts
     for owner in (holder, other):
-        world.do(owner, calls.register_asset(digest_of("private"), TRAIN_SAMPLE, "Private"))
+        world.do(owner, calls.register_permitted(digest_of("private"), TRAIN_SAMPLE))
     world.do(creator, calls.register_asset(digest_of("algo"), "Algo"))
     algo = asset_input(creator, digest_of("algo"))
     both = Spec(inputs=(algo, *(asset_input(owner, digest_of("private")) for owner in (holder, other))))

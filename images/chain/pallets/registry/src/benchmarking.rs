@@ -2,7 +2,10 @@
 //!
 //! `benchmark.py` measures them and writes `weights.rs`.
 
-use super::*;
+use super::{
+	bounds::{MAX_ACCOUNTS, MAX_PROGRAMS},
+	*,
+};
 use alloc::vec::Vec;
 use frame_benchmarking::v2::*;
 use frame_support::{
@@ -31,6 +34,14 @@ fn rich_caller<T: Config>() -> Result<T::AccountId, BenchmarkError> {
 	Ok(caller)
 }
 
+fn accounts<T: Config>(count: u32) -> Accounts<T::AccountId> {
+	Accounts::truncate_from((0..count).map(|index| account("permitted", index, 0)).collect())
+}
+
+fn programs() -> Programs {
+	Programs::truncate_from((0..MAX_PROGRAMS).map(digest).collect())
+}
+
 fn add_asset<T: Config>(owner: &T::AccountId, number: u32, kind: AssetKind) -> Digest {
 	let asset = Asset { kind, visibility: Visibility::Shared, uri: longest(), since: 0 };
 	Assets::<T>::insert(owner, digest(number), asset);
@@ -50,6 +61,37 @@ mod benchmarks {
 		_(RawOrigin::Signed(owner.clone()), digest(0), kind, visibility, longest());
 		assert!(Assets::<T>::contains_key(owner, digest(0)));
 		assert!(ModelOf::<T>::contains_key(digest(0)));
+		Ok(())
+	}
+
+	/// A sample, with as many accounts and programs as a permission names.
+	#[benchmark]
+	fn register_asset_with_permissions() -> Result<(), BenchmarkError> {
+		let owner = rich_caller::<T>()?;
+		let (kind, visibility) = (AssetKind::DataSample(Label::Train), Visibility::Private);
+		let access = || Access::Accounts(accounts::<T>(MAX_ACCOUNTS - 1));
+		let rights = Rights { process: access(), download: access(), logs: access() };
+		let permissions = Permissions { rights, algos: Algos::Digests(programs()) };
+		#[extrinsic_call]
+		_(RawOrigin::Signed(owner.clone()), digest(0), kind, visibility, longest(), permissions);
+		assert!(AssetPermissions::<T>::contains_key(owner, digest(0)));
+		Ok(())
+	}
+
+	/// With `s` samples, and as many accounts and programs as can be admitted.
+	#[benchmark]
+	fn create_objective_with_admits(s: Linear<1, 256>) -> Result<(), BenchmarkError> {
+		let owner = rich_caller::<T>()?;
+		let (metric, opener) =
+			(add_asset::<T>(&owner, 1_000, AssetKind::Metric), add_asset::<T>(&owner, 1_001, AssetKind::Opener));
+		let samples: Vec<_> =
+			(0..s).map(|number| add_asset::<T>(&owner, number, AssetKind::DataSample(Label::Test))).collect();
+		let samples = BoundedVec::truncate_from(samples);
+		let admits = Admits { owners: accounts::<T>(MAX_ACCOUNTS), algos: programs() };
+		let origin = RawOrigin::Signed(owner);
+		#[extrinsic_call]
+		_(origin, longest(), metric, opener, Direction::Higher, LARGEST_FIXED, samples, admits);
+		assert!(ObjectiveAdmits::<T>::contains_key(1));
 		Ok(())
 	}
 

@@ -10,5 +10,9 @@ pub const MAX_SAMPLES: u32 = 256;
 pub const MAX_OBJECTIVES: u32 = 4;
 /// Models that one is made from.
 pub const MAX_MODELS: u32 = 16;
+/// Accounts that a permission names.
+pub const MAX_ACCOUNTS: u32 = 32;
+/// Programs that a permission names.
+pub const MAX_PROGRAMS: u32 = 32;
 /// Accounts that own what goes into a model.
 pub const MAX_OWNERS: u32 = 16;

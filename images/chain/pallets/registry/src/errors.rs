@@ -32,5 +32,11 @@ mod errors {
 		NoSuchAsset,
 		/// You have an objective of this name already. Choose another name, or use that objective.
 		NameTaken,
+		/// You registered this digest with other permissions, which are permanent. Change the bytes, or use it as permitted.
+		PermissionsFixed,
+		/// A permission names more than 32 accounts, the owner included. Name fewer, or make it public.
+		TooManyAccounts,
+		/// Only data samples permit single programs. Leave them out.
+		AlgosMisplaced,
 	}
 }

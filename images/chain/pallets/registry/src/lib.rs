@@ -26,6 +26,8 @@
 //! - `register_asset`: registers an asset of the caller's. Repeating the call changes nothing and costs nothing beside the
 //!   transaction.
 //! - `create_objective`: creates an objective of assets of the caller's.
+//! - `register_asset_with_permissions`, `create_objective_with_admits`: the same, and says who may process the asset, or
+//!   whose assets may go into a certified model.
 //! - `move_asset`: changes where the bytes of an asset of the caller's are found.
 //!
 //! ## Invariants
@@ -47,7 +49,9 @@ pub mod bounds;
 mod errors;
 mod events;
 pub mod migrations;
+mod permissions;
 mod records;
+mod registering;
 pub mod types;
 pub mod weights;
 pub mod worked;
@@ -57,6 +61,7 @@ mod tests;
 
 use frame_support::pallet_macros::import_section;
 pub use pallet::*;
+pub use permissions::*;
 pub use types::*;
 pub use weights::WeightInfo;
 pub use worked::Worked;
@@ -124,6 +129,20 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Predictions<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, SubmissionId, Blake2_128Concat, u8, Prediction>;
+
+	/// The permissions of those assets that are not open to everything.
+	#[pallet::storage]
+	pub type AssetPermissions<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Blake2_128Concat, Digest, Permissions<T::AccountId>>;
+
+	/// The rights on those models whose inputs did not give all to everyone.
+	#[pallet::storage]
+	pub type ModelRights<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, SubmissionId, Blake2_128Concat, u8, Rights<T::AccountId>>;
+
+	/// What those objectives admit that do not admit anything.
+	#[pallet::storage]
+	pub type ObjectiveAdmits<T: Config> = StorageMap<_, Blake2_128Concat, ObjectiveId, Admits<T::AccountId>>;
 
 	/// The bytes that accounts made by working or paying for them.
 	#[pallet::storage]
@@ -202,7 +221,7 @@ pub mod pallet {
 	#[pallet::call]
 	impl<T: Config> Pallet<T> {
 		/// Registers an asset of the caller's, which pays for its bytes. The same again changes nothing and costs no more
-		/// than the transaction.
+		/// than the transaction. A private sample is for its owner's own tasks only, everything else for everybody.
 		#[pallet::call_index(0)]
 		#[pallet::weight(<T as Config>::WeightInfo::register_asset())]
 		pub fn register_asset(
@@ -213,21 +232,7 @@ pub mod pallet {
 			uri: Uri,
 		) -> DispatchResult {
 			let owner = ensure_signed(origin)?;
-			if let Some(known) = Assets::<T>::get(&owner, digest) {
-				ensure!(known.kind == kind, Error::<T>::AlreadyLabelled);
-				ensure!(known.visibility == visibility, Error::<T>::VisibilityFixed);
-				ensure!(known.uri == uri, Error::<T>::OtherUri);
-				return Ok(());
-			}
-			let since = pallet_timestamp::Now::<T>::get();
-			let asset = Asset { kind, visibility, uri, since };
-			Self::charge(&owner, (&owner, digest, &asset).encoded_size())?;
-			if kind == AssetKind::Model && !ModelOf::<T>::contains_key(digest) {
-				ModelOf::<T>::insert(digest, FirstModel { origin: Origin::Imported(owner.clone()), since });
-			}
-			Assets::<T>::insert(&owner, digest, asset);
-			Self::deposit_event(Event::AssetRegistered { owner, digest, kind });
-			Ok(())
+			Self::do_register_asset(owner, digest, kind, visibility, uri, None)
 		}
 
 		/// Creates an objective from assets of the caller's, which pays for its bytes. It can't be changed afterwards.
@@ -243,34 +248,7 @@ pub mod pallet {
 			samples: Samples,
 		) -> DispatchResult {
 			let owner = ensure_signed(origin)?;
-			ensure!(tolerance >= 0, Error::<T>::NegativeTolerance);
-			ensure!(is_in_range(tolerance), Error::<T>::ToleranceTooLarge);
-			ensure!(!samples.is_empty(), Error::<T>::NoSamples);
-			let measures = |asset: Asset| matches!(asset.kind, AssetKind::Metric | AssetKind::Function);
-			ensure!(Assets::<T>::get(&owner, metric).is_some_and(measures), Error::<T>::NoSuchMetric);
-			ensure!(Self::is_of_kind(&owner, &opener, AssetKind::Opener), Error::<T>::NoSuchOpener);
-			ensure!(!ObjectiveNames::<T>::contains_key(&owner, &name), Error::<T>::NameTaken);
-			let objective = NextObjective::<T>::mutate(|id| {
-				*id += 1;
-				*id
-			});
-			for sample in &samples {
-				ensure!(
-					Self::is_of_kind(&owner, sample, AssetKind::DataSample(Label::Test)),
-					Error::<T>::NotATestSample
-				);
-				ensure!(!TestOf::<T>::contains_key(objective, sample), Error::<T>::SampleTwice);
-				TestOf::<T>::insert(objective, sample, ());
-			}
-			ObjectivesOf::<T>::insert(&owner, objective, ());
-			ObjectiveNames::<T>::insert(&owner, &name, objective);
-			let described = Objective { owner: owner.clone(), name, metric, opener, direction, tolerance, samples };
-			// Each sample is kept a second time under its digest, the name under its owner.
-			let looked_up = (objective, &described.samples, &owner, &described.name);
-			Self::charge(&owner, (objective, &described, looked_up).encoded_size())?;
-			Objectives::<T>::insert(objective, described);
-			Self::deposit_event(Event::ObjectiveCreated { objective, owner });
-			Ok(())
+			Self::do_create_objective(owner, name, metric, opener, direction, tolerance, samples).map(|_| ())
 		}
 
 		/// Changes where the bytes of an asset of the caller's are found; what they are never changes.
@@ -283,6 +261,42 @@ pub mod pallet {
 			asset.uri = uri.clone();
 			Assets::<T>::insert(&owner, digest, asset);
 			Self::deposit_event(Event::AssetMoved { owner, digest, uri });
+			Ok(())
+		}
+
+		/// Registers an asset as `register_asset` does, with permissions, which are permanent.
+		#[pallet::call_index(3)]
+		#[pallet::weight(<T as Config>::WeightInfo::register_asset_with_permissions())]
+		pub fn register_asset_with_permissions(
+			origin: OriginFor<T>,
+			digest: Digest,
+			kind: AssetKind,
+			visibility: Visibility,
+			uri: Uri,
+			permissions: Permissions<T::AccountId>,
+		) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			Self::do_register_asset(owner, digest, kind, visibility, uri, Some(permissions))
+		}
+
+		/// Creates an objective as `create_objective` does, and says whose assets its models may be made of.
+		#[pallet::call_index(4)]
+		#[pallet::weight(<T as Config>::WeightInfo::create_objective_with_admits(samples.len() as u32))]
+		#[allow(clippy::too_many_arguments)]
+		pub fn create_objective_with_admits(
+			origin: OriginFor<T>,
+			name: Name,
+			metric: Digest,
+			opener: Digest,
+			direction: Direction,
+			tolerance: Fixed,
+			samples: Samples,
+			admits: Admits<T::AccountId>,
+		) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			Self::charge(&owner, admits.encoded_size())?;
+			let objective = Self::do_create_objective(owner, name, metric, opener, direction, tolerance, samples)?;
+			ObjectiveAdmits::<T>::insert(objective, admits);
 			Ok(())
 		}
 	}

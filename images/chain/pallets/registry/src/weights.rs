@@ -14,6 +14,8 @@ pub trait WeightInfo {
 	fn register_asset() -> Weight;
 	fn create_objective(s: u32) -> Weight;
 	fn move_asset() -> Weight;
+	fn register_asset_with_permissions() -> Weight;
+	fn create_objective_with_admits(s: u32) -> Weight;
 	fn look_up_tests(n: u32) -> Weight;
 }
 
@@ -41,6 +43,22 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 		Weight::from_parts(28_903_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
+	}
+
+	fn register_asset_with_permissions() -> Weight {
+		Weight::from_parts(45_000_000, 0)
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().writes(4))
+	}
+
+	/// With `s` from 1 to 256.
+	fn create_objective_with_admits(s: u32) -> Weight {
+		Weight::from_parts(45_000_000, 0)
+			.saturating_add(Weight::from_parts(3_724_456, 0).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().reads(u64::from(s).saturating_mul(2)))
+			.saturating_add(T::DbWeight::get().writes(6))
+			.saturating_add(T::DbWeight::get().writes(s.into()))
 	}
 
 	/// With `n` from 0 to 1024.
@@ -73,6 +91,22 @@ impl WeightInfo for () {
 		Weight::from_parts(28_903_000, 0)
 			.saturating_add(RocksDbWeight::get().reads(2))
 			.saturating_add(RocksDbWeight::get().writes(2))
+	}
+
+	fn register_asset_with_permissions() -> Weight {
+		Weight::from_parts(45_000_000, 0)
+			.saturating_add(RocksDbWeight::get().reads(5))
+			.saturating_add(RocksDbWeight::get().writes(4))
+	}
+
+	/// With `s` from 1 to 256.
+	fn create_objective_with_admits(s: u32) -> Weight {
+		Weight::from_parts(45_000_000, 0)
+			.saturating_add(Weight::from_parts(3_724_456, 0).saturating_mul(s.into()))
+			.saturating_add(RocksDbWeight::get().reads(5))
+			.saturating_add(RocksDbWeight::get().reads(u64::from(s).saturating_mul(2)))
+			.saturating_add(RocksDbWeight::get().writes(6))
+			.saturating_add(RocksDbWeight::get().writes(s.into()))
 	}
 
 	/// With `n` from 0 to 1024.

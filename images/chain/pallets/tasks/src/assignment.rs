@@ -19,6 +19,7 @@ impl<T: Config> Pallet<T> {
 		ensure!(now <= Self::latest_start(task), Error::<T>::DeadlineTooNear);
 		ensure!(task.terms.assignee.as_ref().is_none_or(|assignee| *assignee == worker), Error::<T>::NotOffered);
 		ensure!(Self::may_work(&task.creator, &task.terms, &worker), Error::<T>::JudgeCannotWork);
+		ensure!(Self::may_process(id, &worker), Error::<T>::WorkerNotPermitted);
 		let Earlier { retries, hand_backs, fees } = Self::earlier_attempts(id, task, &worker, now)?;
 		let tried = Assignments::<T>::contains_key(&worker, id);
 		Self::count_able(task, tried, false);

@@ -19,12 +19,15 @@ impl<T: Config> Pallet<T> {
 		let roles = Roles::of(terms.kind, &spec.parents, declared.clone());
 		Self::check_parents(&creator, &spec)?;
 		Self::check_takes(terms.kind, &spec, &roles)?;
-		let Examined { clean_for, private_to, one_holder } = Self::examine_inputs(&terms, &spec, &roles)?;
+		let Examined { clean_for, private_to, one_holder, rights } =
+			Self::examine_inputs(&creator, &terms, &spec, &roles)?;
 		Self::offer_to_owner(&mut terms, private_to)?;
 		// One account delivers one result, so a second slot would stay empty.
 		let for_one = terms.assignee.is_some() || one_holder;
 		ensure!(!for_one || terms.slots == 1, Error::<T>::OneSlotOnly);
 		Self::check_assignee(&creator, &terms)?;
+		let may = terms.assignee.as_ref().is_none_or(|assignee| rights.process.allows(assignee));
+		ensure!(may, Error::<T>::WorkerNotPermitted);
 		let held = Self::escrow_of(&terms)?;
 		Self::hold(HoldReason::Escrow, &creator, held)?;
 		let bytes = Self::hold_bytes(&creator, &terms, &spec, declared.as_ref())?;
@@ -59,6 +62,7 @@ impl<T: Config> Pallet<T> {
 		Tasks::<T>::insert(id, task);
 		Specs::<T>::insert(id, spec);
 		TaskRoles::<T>::set(id, declared);
+		Self::keep_rights(id, rights);
 		TasksOf::<T>::insert(&creator, id, ());
 		Self::deposit_event(Event::TaskCreated { task: id, creator });
 		// Lists it, sets its alarm, and opens it where its parents are done.

@@ -142,5 +142,11 @@ mod errors {
 		CompositeInputs,
 		/// The performance is not of a prediction by this objective's opener and samples. Predict by exactly these first.
 		NotAPrediction,
+		/// You may not process one of the inputs. Ask its owner for the right, or leave it out.
+		CreatorNotPermitted,
+		/// The worker may not process one of the inputs. Offer the task to an account that may.
+		WorkerNotPermitted,
+		/// A sample's owner doesn't permit one of the programs. Use a permitted one, or the owner's own.
+		ProgramNotPermitted,
 	}
 }

@@ -5,8 +5,8 @@ use alloc::{collections::BTreeSet, vec::Vec};
 use frame_support::pallet_prelude::*;
 use pallet_registry::{
 	bounds::{MAX_MODELS, MAX_OWNERS},
-	Asset, AssetKind, AssetRef, Assets, Digest, Label, Made, Making, Objective, ObjectiveIds, Objectives, TestOf,
-	Visibility,
+	Asset, AssetKind, AssetRef, Assets, Digest, Label, Made, Making, Objective, ObjectiveIds, Objectives, Rights,
+	TestOf, Visibility,
 };
 
 /// The properties of a task that follow from its inputs.
@@ -17,13 +17,16 @@ pub(crate) struct Examined<AccountId> {
 	pub private_to: Option<AccountId>,
 	/// Whether it takes what only one account holds, known or not.
 	pub one_holder: bool,
+	/// What its inputs give.
+	pub rights: Rights<AccountId>,
 }
 
-type Known<T> = Vec<(AssetRef<<T as frame_system::Config>::AccountId>, Asset)>;
+pub(crate) type Known<T> = Vec<(AssetRef<<T as frame_system::Config>::AccountId>, Asset)>;
 
 impl<T: Config> Pallet<T> {
 	/// Checks every input against the task's kind and objectives.
 	pub(crate) fn examine_inputs(
+		creator: &T::AccountId,
 		terms: &TermsOf<T>,
 		spec: &SpecOf<T>,
 		roles: &Roles,
@@ -38,6 +41,7 @@ impl<T: Config> Pallet<T> {
 		Self::check_composite(terms.kind, roles, &sources)?;
 		let private_to = Self::private_owner(&assets, &sources)?;
 		let one_holder = private_to.is_some() || sources.iter().any(|source| source.private);
+		let rights = Self::permitted(creator, spec, &assets)?;
 		let model_clean_for = Self::clean_for(terms.kind, spec, roles, &assets)?;
 		let clean_for = match terms.kind {
 			TaskKind::Annotation => {
@@ -65,7 +69,7 @@ impl<T: Config> Pallet<T> {
 				Self::named_assets(spec).fold(model_clean_for, |clean, named| Self::clean_with(&clean, &named.digest))
 			}
 		};
-		Ok(Examined { clean_for, private_to, one_holder })
+		Ok(Examined { clean_for, private_to, one_holder, rights })
 	}
 
 	fn known_assets(spec: &SpecOf<T>) -> Result<Known<T>, DispatchError> {
@@ -113,6 +117,7 @@ impl<T: Config> Pallet<T> {
 		assets: &Known<T>,
 	) -> Result<ObjectiveIds, DispatchError> {
 		let mut clean = spec.objectives.clone();
+		clean.retain(|id| Objectives::<T>::get(id).is_none_or(|objective| Self::is_admitted(*id, &objective, assets)));
 		let mut models = BTreeSet::new();
 		for input in &spec.inputs {
 			if let Input::Model(id) = input {

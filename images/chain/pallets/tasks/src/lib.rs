@@ -79,6 +79,7 @@ mod lineage;
 pub mod migrations;
 mod money;
 mod pauses;
+mod permits;
 mod predictions;
 mod purge;
 mod records;
@@ -111,7 +112,7 @@ pub mod pallet {
 	use super::{assignment::SentResult, types::Task, weighing::*, *};
 	use frame_support::{pallet_prelude::*, traits::fungible::MutateHold};
 	use frame_system::pallet_prelude::*;
-	use pallet_registry::{Balance, Digest, Moment, Uri};
+	use pallet_registry::{Balance, Digest, Moment, Rights, Uri};
 	use sp_runtime::Percent;
 
 	/// Raised with every change of a layout, by a migration.

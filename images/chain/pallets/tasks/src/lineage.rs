@@ -6,8 +6,8 @@
 use crate::*;
 use alloc::vec::Vec;
 use pallet_registry::{
-	AssetKind, AssetRef, Assets, Digest, Label, Lineage, Made, Making, Model, ModelId, ModelOf, Moment, ObjectiveIds,
-	Origin, Owners, Predictions, PrivateModels, Worked,
+	AssetKind, AssetRef, Assets, Digest, Label, Lineage, Made, Making, Model, ModelId, ModelOf, ModelRights, Moment,
+	ObjectiveIds, Origin, Owners, Predictions, PrivateModels, Worked,
 };
 
 type Registry<T> = pallet_registry::Pallet<T>;
@@ -133,6 +133,9 @@ impl<T: Config> Pallet<T> {
 			}
 			if let Some(prediction) = &prediction {
 				Predictions::<T>::insert(submission, output, prediction);
+			}
+			if let Some(rights) = TaskRights::<T>::get(id) {
+				ModelRights::<T>::insert(submission, output, rights);
 			}
 			Self::record_model(task, accepted, model, digest, &ancestry, now);
 		}

@@ -42,8 +42,11 @@ impl<T: Config> Pallet<T> {
 		for id in &spec.objectives {
 			let objective = Objectives::<T>::get(id)?;
 			if let Some(found) = Self::predictor(spec, roles, &objective) {
-				program = Some(found);
-				let _ = objectives.try_push(*id);
+				let known = Assets::<T>::get(&found.owner, found.digest).map(|asset| (found.clone(), asset));
+				if Self::is_admitted(*id, &objective, &known.into_iter().collect()) {
+					program = Some(found);
+					let _ = objectives.try_push(*id);
+				}
 			}
 		}
 		let program = program?;

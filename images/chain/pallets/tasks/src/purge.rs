@@ -40,6 +40,7 @@ impl<T: Config> Pallet<T> {
 			Tasks::<T>::remove(id);
 			Specs::<T>::remove(id);
 			TaskRoles::<T>::remove(id);
+			TaskRights::<T>::remove(id);
 			TasksOf::<T>::remove(&task.creator, id);
 			Self::deposit_event(Event::TaskPurged { task: id });
 		}

@@ -2,7 +2,7 @@
 
 use crate::*;
 use frame_support::pallet_prelude::*;
-use pallet_registry::{CertifiedScore, Model, Models, Prediction, Predictions, Scores};
+use pallet_registry::{CertifiedScore, Model, ModelRights, Models, Prediction, Predictions, Scores};
 
 impl<T: Config> Pallet<T> {
 	/// Holds the price of the bytes of the spec and of declared roles, and of as many records as results can be accepted.
@@ -37,7 +37,8 @@ impl<T: Config> Pallet<T> {
 		let Some(spec) = Specs::<T>::get(id) else { return Ok(()) };
 		let records = |place: u8| {
 			let (model, prediction) = (Models::<T>::get(submission, place), Predictions::<T>::get(submission, place));
-			model.map_or(0, |model| model.encoded_size()) + prediction.map_or(0, |known| known.encoded_size())
+			let rights = ModelRights::<T>::get(submission, place).map_or(0, |rights| rights.encoded_size());
+			model.map_or(0, |model| model.encoded_size()) + prediction.map_or(0, |known| known.encoded_size()) + rights
 		};
 		let roles = Self::roles_of(id, task.terms.kind, &spec);
 		let score = spec.objectives.first().and_then(|objective| Scores::<T>::get(objective, submission));

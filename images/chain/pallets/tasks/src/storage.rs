@@ -14,6 +14,10 @@ mod storage {
 	#[pallet::storage]
 	pub type TaskRoles<T: Config> = StorageMap<_, Blake2_128Concat, TaskId, Roles>;
 
+	/// The rights on what those tasks make whose inputs do not give all to everyone.
+	#[pallet::storage]
+	pub type TaskRights<T: Config> = StorageMap<_, Blake2_128Concat, TaskId, Rights<T::AccountId>>;
+
 	/// The latest attempt of each account at each task; a worker's are found by prefix.
 	#[pallet::storage]
 	pub type Assignments<T: Config> =

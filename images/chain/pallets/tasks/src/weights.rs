@@ -62,10 +62,10 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 		Weight::from_parts(51_734_326, 0)
 			.saturating_add(Weight::from_parts(3_183_632, 0).saturating_mul(i.into()))
 			.saturating_add(Weight::from_parts(9_735_299, 0).saturating_mul(p.into()))
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().reads(u64::from(i).saturating_mul(2)))
+			.saturating_add(T::DbWeight::get().reads(7))
+			.saturating_add(T::DbWeight::get().reads(u64::from(i).saturating_mul(3)))
 			.saturating_add(T::DbWeight::get().reads(p.into()))
-			.saturating_add(T::DbWeight::get().writes(10))
+			.saturating_add(T::DbWeight::get().writes(11))
 			.saturating_add(T::DbWeight::get().writes(u64::from(p).saturating_mul(2)))
 	}
 
@@ -73,28 +73,28 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 		Weight::from_parts(60_000_000, 0)
 			.saturating_add(Weight::from_parts(3_200_000, 0).saturating_mul(i.into()))
 			.saturating_add(Weight::from_parts(20_000_000, 0).saturating_mul(p.into()))
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().reads(u64::from(i).saturating_mul(2)))
+			.saturating_add(T::DbWeight::get().reads(7))
+			.saturating_add(T::DbWeight::get().reads(u64::from(i).saturating_mul(3)))
 			.saturating_add(T::DbWeight::get().reads(u64::from(p).saturating_mul(2)))
-			.saturating_add(T::DbWeight::get().writes(11))
+			.saturating_add(T::DbWeight::get().writes(12))
 			.saturating_add(T::DbWeight::get().writes(u64::from(p).saturating_mul(2)))
 	}
 
 	fn create_performance(s: u32) -> Weight {
 		Weight::from_parts(100_000_000, 0)
 			.saturating_add(Weight::from_parts(3_200_000, 0).saturating_mul(s.into()))
-			.saturating_add(T::DbWeight::get().reads(14))
-			.saturating_add(T::DbWeight::get().reads(u64::from(s).saturating_mul(2)))
-			.saturating_add(T::DbWeight::get().writes(11))
+			.saturating_add(T::DbWeight::get().reads(15))
+			.saturating_add(T::DbWeight::get().reads(u64::from(s).saturating_mul(3)))
+			.saturating_add(T::DbWeight::get().writes(12))
 	}
 
 	/// With `s` from 1 to 252.
 	fn create_scoring(s: u32) -> Weight {
 		Weight::from_parts(80_571_862, 0)
 			.saturating_add(Weight::from_parts(1_672_558, 0).saturating_mul(s.into()))
-			.saturating_add(T::DbWeight::get().reads(11))
-			.saturating_add(T::DbWeight::get().reads(s.into()))
-			.saturating_add(T::DbWeight::get().writes(8))
+			.saturating_add(T::DbWeight::get().reads(12))
+			.saturating_add(T::DbWeight::get().reads(u64::from(s).saturating_mul(2)))
+			.saturating_add(T::DbWeight::get().writes(9))
 	}
 
 	/// With `a` from 0 to 4.
@@ -115,7 +115,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 
 	fn assign_task() -> Weight {
 		Weight::from_parts(49_708_000, 0)
-			.saturating_add(T::DbWeight::get().reads(9))
+			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 
@@ -149,11 +149,11 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn accept_task_results(a: u32, m: u32, o: u32) -> Weight {
 		Weight::from_parts(259_280_867, 0)
 			.saturating_add(Weight::from_parts(4_083_998, 0).saturating_mul(a.into()))
-			.saturating_add(T::DbWeight::get().reads(23))
+			.saturating_add(T::DbWeight::get().reads(24))
 			.saturating_add(T::DbWeight::get().reads(u64::from(a).saturating_mul(3)))
 			.saturating_add(T::DbWeight::get().reads(m.into()))
 			.saturating_add(T::DbWeight::get().reads(o.into()))
-			.saturating_add(T::DbWeight::get().writes(20))
+			.saturating_add(T::DbWeight::get().writes(21))
 	}
 
 	fn accept_function(a: u32, m: u32, o: u32, n: u32) -> Weight {
@@ -162,24 +162,24 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 			.saturating_add(Weight::from_parts(8_000_000, 0).saturating_mul(m.into()))
 			.saturating_add(Weight::from_parts(8_000_000, 0).saturating_mul(o.into()))
 			.saturating_add(Weight::from_parts(60_000_000, 0).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(20))
+			.saturating_add(T::DbWeight::get().reads(21))
 			.saturating_add(T::DbWeight::get().reads(u64::from(a).saturating_mul(3)))
 			.saturating_add(T::DbWeight::get().reads(m.into()))
 			.saturating_add(T::DbWeight::get().reads(u64::from(o).saturating_mul(2)))
 			.saturating_add(T::DbWeight::get().reads(u64::from(n).saturating_mul(8)))
 			.saturating_add(T::DbWeight::get().writes(20))
-			.saturating_add(T::DbWeight::get().writes(u64::from(n).saturating_mul(5)))
+			.saturating_add(T::DbWeight::get().writes(u64::from(n).saturating_mul(6)))
 	}
 
 	fn accept_prediction(s: u32, n: u32) -> Weight {
 		Weight::from_parts(250_000_000, 0)
 			.saturating_add(Weight::from_parts(8_000_000, 0).saturating_mul(s.into()))
 			.saturating_add(Weight::from_parts(60_000_000, 0).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(20))
+			.saturating_add(T::DbWeight::get().reads(21))
 			.saturating_add(T::DbWeight::get().reads(u64::from(s).saturating_mul(3)))
 			.saturating_add(T::DbWeight::get().reads(u64::from(n).saturating_mul(8)))
 			.saturating_add(T::DbWeight::get().writes(20))
-			.saturating_add(T::DbWeight::get().writes(u64::from(n).saturating_mul(5)))
+			.saturating_add(T::DbWeight::get().writes(u64::from(n).saturating_mul(6)))
 	}
 
 	/// With `s` from 1 to 252.
@@ -240,9 +240,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn settle_task(p: u32) -> Weight {
 		Weight::from_parts(87_184_629, 0)
 			.saturating_add(Weight::from_parts(6_639_855, 0).saturating_mul(p.into()))
-			.saturating_add(T::DbWeight::get().reads(11))
-			.saturating_add(T::DbWeight::get().reads(u64::from(p).saturating_mul(2)))
-			.saturating_add(T::DbWeight::get().writes(8))
+			.saturating_add(T::DbWeight::get().reads(13))
+			.saturating_add(T::DbWeight::get().reads(u64::from(p).saturating_mul(4)))
+			.saturating_add(T::DbWeight::get().writes(9))
 			.saturating_add(T::DbWeight::get().writes(p.into()))
 	}
 
@@ -296,10 +296,10 @@ impl WeightInfo for () {
 		Weight::from_parts(51_734_326, 0)
 			.saturating_add(Weight::from_parts(3_183_632, 0).saturating_mul(i.into()))
 			.saturating_add(Weight::from_parts(9_735_299, 0).saturating_mul(p.into()))
-			.saturating_add(RocksDbWeight::get().reads(6))
-			.saturating_add(RocksDbWeight::get().reads(u64::from(i).saturating_mul(2)))
+			.saturating_add(RocksDbWeight::get().reads(7))
+			.saturating_add(RocksDbWeight::get().reads(u64::from(i).saturating_mul(3)))
 			.saturating_add(RocksDbWeight::get().reads(p.into()))
-			.saturating_add(RocksDbWeight::get().writes(10))
+			.saturating_add(RocksDbWeight::get().writes(11))
 			.saturating_add(RocksDbWeight::get().writes(u64::from(p).saturating_mul(2)))
 	}
 
@@ -307,28 +307,28 @@ impl WeightInfo for () {
 		Weight::from_parts(60_000_000, 0)
 			.saturating_add(Weight::from_parts(3_200_000, 0).saturating_mul(i.into()))
 			.saturating_add(Weight::from_parts(20_000_000, 0).saturating_mul(p.into()))
-			.saturating_add(RocksDbWeight::get().reads(6))
-			.saturating_add(RocksDbWeight::get().reads(u64::from(i).saturating_mul(2)))
+			.saturating_add(RocksDbWeight::get().reads(7))
+			.saturating_add(RocksDbWeight::get().reads(u64::from(i).saturating_mul(3)))
 			.saturating_add(RocksDbWeight::get().reads(u64::from(p).saturating_mul(2)))
-			.saturating_add(RocksDbWeight::get().writes(11))
+			.saturating_add(RocksDbWeight::get().writes(12))
 			.saturating_add(RocksDbWeight::get().writes(u64::from(p).saturating_mul(2)))
 	}
 
 	fn create_performance(s: u32) -> Weight {
 		Weight::from_parts(100_000_000, 0)
 			.saturating_add(Weight::from_parts(3_200_000, 0).saturating_mul(s.into()))
-			.saturating_add(RocksDbWeight::get().reads(14))
-			.saturating_add(RocksDbWeight::get().reads(u64::from(s).saturating_mul(2)))
-			.saturating_add(RocksDbWeight::get().writes(11))
+			.saturating_add(RocksDbWeight::get().reads(15))
+			.saturating_add(RocksDbWeight::get().reads(u64::from(s).saturating_mul(3)))
+			.saturating_add(RocksDbWeight::get().writes(12))
 	}
 
 	/// With `s` from 1 to 252.
 	fn create_scoring(s: u32) -> Weight {
 		Weight::from_parts(80_571_862, 0)
 			.saturating_add(Weight::from_parts(1_672_558, 0).saturating_mul(s.into()))
-			.saturating_add(RocksDbWeight::get().reads(11))
-			.saturating_add(RocksDbWeight::get().reads(s.into()))
-			.saturating_add(RocksDbWeight::get().writes(8))
+			.saturating_add(RocksDbWeight::get().reads(12))
+			.saturating_add(RocksDbWeight::get().reads(u64::from(s).saturating_mul(2)))
+			.saturating_add(RocksDbWeight::get().writes(9))
 	}
 
 	/// With `a` from 0 to 4.
@@ -349,7 +349,7 @@ impl WeightInfo for () {
 
 	fn assign_task() -> Weight {
 		Weight::from_parts(49_708_000, 0)
-			.saturating_add(RocksDbWeight::get().reads(9))
+			.saturating_add(RocksDbWeight::get().reads(10))
 			.saturating_add(RocksDbWeight::get().writes(8))
 	}
 
@@ -383,11 +383,11 @@ impl WeightInfo for () {
 	fn accept_task_results(a: u32, m: u32, o: u32) -> Weight {
 		Weight::from_parts(259_280_867, 0)
 			.saturating_add(Weight::from_parts(4_083_998, 0).saturating_mul(a.into()))
-			.saturating_add(RocksDbWeight::get().reads(23))
+			.saturating_add(RocksDbWeight::get().reads(24))
 			.saturating_add(RocksDbWeight::get().reads(u64::from(a).saturating_mul(3)))
 			.saturating_add(RocksDbWeight::get().reads(m.into()))
 			.saturating_add(RocksDbWeight::get().reads(o.into()))
-			.saturating_add(RocksDbWeight::get().writes(20))
+			.saturating_add(RocksDbWeight::get().writes(21))
 	}
 
 	fn accept_function(a: u32, m: u32, o: u32, n: u32) -> Weight {
@@ -396,24 +396,24 @@ impl WeightInfo for () {
 			.saturating_add(Weight::from_parts(8_000_000, 0).saturating_mul(m.into()))
 			.saturating_add(Weight::from_parts(8_000_000, 0).saturating_mul(o.into()))
 			.saturating_add(Weight::from_parts(60_000_000, 0).saturating_mul(n.into()))
-			.saturating_add(RocksDbWeight::get().reads(20))
+			.saturating_add(RocksDbWeight::get().reads(21))
 			.saturating_add(RocksDbWeight::get().reads(u64::from(a).saturating_mul(3)))
 			.saturating_add(RocksDbWeight::get().reads(m.into()))
 			.saturating_add(RocksDbWeight::get().reads(u64::from(o).saturating_mul(2)))
 			.saturating_add(RocksDbWeight::get().reads(u64::from(n).saturating_mul(8)))
 			.saturating_add(RocksDbWeight::get().writes(20))
-			.saturating_add(RocksDbWeight::get().writes(u64::from(n).saturating_mul(5)))
+			.saturating_add(RocksDbWeight::get().writes(u64::from(n).saturating_mul(6)))
 	}
 
 	fn accept_prediction(s: u32, n: u32) -> Weight {
 		Weight::from_parts(250_000_000, 0)
 			.saturating_add(Weight::from_parts(8_000_000, 0).saturating_mul(s.into()))
 			.saturating_add(Weight::from_parts(60_000_000, 0).saturating_mul(n.into()))
-			.saturating_add(RocksDbWeight::get().reads(20))
+			.saturating_add(RocksDbWeight::get().reads(21))
 			.saturating_add(RocksDbWeight::get().reads(u64::from(s).saturating_mul(3)))
 			.saturating_add(RocksDbWeight::get().reads(u64::from(n).saturating_mul(8)))
 			.saturating_add(RocksDbWeight::get().writes(20))
-			.saturating_add(RocksDbWeight::get().writes(u64::from(n).saturating_mul(5)))
+			.saturating_add(RocksDbWeight::get().writes(u64::from(n).saturating_mul(6)))
 	}
 
 	/// With `s` from 1 to 252.
@@ -474,9 +474,9 @@ impl WeightInfo for () {
 	fn settle_task(p: u32) -> Weight {
 		Weight::from_parts(87_184_629, 0)
 			.saturating_add(Weight::from_parts(6_639_855, 0).saturating_mul(p.into()))
-			.saturating_add(RocksDbWeight::get().reads(11))
-			.saturating_add(RocksDbWeight::get().reads(u64::from(p).saturating_mul(2)))
-			.saturating_add(RocksDbWeight::get().writes(8))
+			.saturating_add(RocksDbWeight::get().reads(13))
+			.saturating_add(RocksDbWeight::get().reads(u64::from(p).saturating_mul(4)))
+			.saturating_add(RocksDbWeight::get().writes(9))
 			.saturating_add(RocksDbWeight::get().writes(p.into()))
 	}
 

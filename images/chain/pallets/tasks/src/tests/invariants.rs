@@ -2,7 +2,7 @@
 
 use super::{ledger::Ledger, *};
 use crate::agenda::agenda_key;
-use pallet_registry::{Models, PrivateModels, Scores, TestOf};
+use pallet_registry::{AssetPermissions, ModelRights, Models, PrivateModels, Scores, TestOf};
 use std::{
 	cell::RefCell,
 	collections::{BTreeMap, BTreeSet},
@@ -90,6 +90,7 @@ impl Witness {
 		}
 		let roles = TaskPallet::roles_of(id, task.terms.kind, &spec);
 		self.check_holders(&spec, &roles, &sent);
+		self.check_rights(&task, &spec, &roles, &sent);
 		for output in &sent.outputs {
 			let place = roles.models().find(|(_, role)| role.name == output.name).map(|(place, _)| place);
 			let making = match place {
@@ -118,6 +119,16 @@ impl Witness {
 				assert_eq!(Registry::model(&id).expect("it was recorded").trainer, sent.worker, "{id:?} left its node");
 				self.kept += 1;
 			}
+		}
+	}
+
+	/// Whoever created a task or worked on it may process all that went in.
+	fn check_rights(&self, task: &Task<Account>, spec: &SpecOf<World>, roles: &Roles, sent: &SubmissionOf<World>) {
+		let assets = assets_of(spec).filter_map(|named| AssetPermissions::<World>::get(named.owner, named.digest));
+		let models = self.models_in(spec, roles);
+		let models = models.iter().filter_map(|id| ModelRights::<World>::get(id.submission, id.output));
+		for rights in assets.map(|permissions| permissions.rights).chain(models) {
+			assert!(rights.process.allows(&task.creator) && rights.process.allows(&sent.worker), "{sent:?}");
 		}
 	}
 

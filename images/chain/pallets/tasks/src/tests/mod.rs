@@ -19,6 +19,7 @@ mod mock;
 mod moments;
 mod order;
 mod pauses;
+mod permissions;
 mod plans;
 mod purge;
 mod records;

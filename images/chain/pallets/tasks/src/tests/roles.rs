@@ -40,13 +40,10 @@ impl Chance {
 
 	/// Of a clean model, on exactly the opener and the samples of an objective.
 	fn offer_of_prediction(&mut self) -> Option<Action> {
-		let clean = Models::<World>::iter().filter(|(.., model)| !model.clean_for.is_empty());
-		let clean: Vec<_> = clean.map(|(id, output, model)| (id, output, model.clean_for)).collect();
-		if clean.is_empty() {
-			return None;
-		}
-		let (submission, output, objectives) = self.one_of(&clean);
-		let chosen = self.one_of(&objectives);
+		let known: Vec<_> = Models::<World>::iter_keys().collect();
+		let (submission, output) = (!known.is_empty()).then(|| self.one_of(&known))?;
+		let clean_for = Models::<World>::get(submission, output)?.clean_for;
+		let chosen = (!clean_for.is_empty()).then(|| self.one_of(&clean_for))?;
 		let mut inputs = self.measured(chosen, false);
 		inputs.push(Input::Model(ModelId { submission, output }));
 		let objectives = ObjectiveIds::truncate_from(vec![chosen]);
@@ -56,12 +53,9 @@ impl Chance {
 
 	/// Of a prediction that there is, by its objective's metric.
 	fn offer_of_performance(&mut self) -> Option<Action> {
-		let known: Vec<_> = Predictions::<World>::iter().collect();
-		if known.is_empty() {
-			return None;
-		}
-		let (submission, output, prediction) = self.one_of(&known);
-		let chosen = prediction.objectives[0];
+		let known: Vec<_> = Predictions::<World>::iter_keys().collect();
+		let (submission, output) = (!known.is_empty()).then(|| self.one_of(&known))?;
+		let chosen = Predictions::<World>::get(submission, output)?.objectives[0];
 		let mut inputs = self.measured(chosen, true);
 		inputs.push(Input::Model(ModelId { submission, output }));
 		let objectives = ObjectiveIds::truncate_from(vec![chosen]);

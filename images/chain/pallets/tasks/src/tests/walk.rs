@@ -1,6 +1,7 @@
 //! The random walk: the invariants hold after every one of thousands of steps, and in the end every task is final.
 
 use super::{chance::Chance, invariants::Witness, order::both_orders_agree, *};
+use pallet_registry::{Access, Algos, AssetPermissions, Permissions, Rights};
 
 /// Assets of two owners, whose digests overlap under different labels, and an objective of each.
 pub fn furnish() {
@@ -14,6 +15,10 @@ pub fn furnish() {
 	}
 	asset(CREATOR, 33, AssetKind::Model);
 	asset_seen(BOB, 4, AssetKind::DataSample(Label::Train), Visibility::Private);
+	// Not everyone may process this one.
+	let process = Access::Accounts(vec![DAVE, CREATOR, BOB, CAROL].try_into().unwrap());
+	let rights = Rights { process, ..Rights::public() };
+	AssetPermissions::<World>::insert(DAVE, digest(2), Permissions { rights, algos: Algos::Any });
 	objective(CREATOR, &[11, 12]);
 	objective(DAVE, &[12, 13]);
 	// Someone tries to pass Test samples off as Train samples.
@@ -32,7 +37,7 @@ fn step(chance: &mut Chance, witness: &mut Witness) {
 		other => {
 			let made = match other {
 				6 => chance.result(),
-				13..=15 => chance.with_roles(),
+				14..=15 => chance.with_roles(),
 				16..=19 => chance.scoring(),
 				_ => None,
 			};
@@ -74,7 +79,7 @@ fn purge_everything() {
 		call(ERIN, Call::purge_plan { plan }).unwrap();
 	}
 	assert_eq!(SentOutputs::<World>::iter_keys().count() + Plans::<World>::iter_keys().count(), 0);
-	assert_eq!(TaskRoles::<World>::iter_keys().count(), 0);
+	assert_eq!(TaskRoles::<World>::iter_keys().count() + TaskRights::<World>::iter_keys().count(), 0);
 	assert_eq!(Specs::<World>::iter_keys().count() + TasksOf::<World>::iter_keys().count(), 0);
 	assert_eq!(Assignments::<World>::iter_keys().count() + Workers::<World>::iter_keys().count(), 0);
 	assert_eq!(Submissions::<World>::iter_keys().count() + Children::<World>::iter_keys().count(), 0);

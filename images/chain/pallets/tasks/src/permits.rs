@@ -1,0 +1,71 @@
+//! Permissions of a task's inputs: who may create it and work on it, which programs may run, and the rights on its models.
+
+use crate::{inputs::Known, *};
+use frame_support::pallet_prelude::*;
+use pallet_registry::{
+	Algos, AssetKind, AssetPermissions, AssetRef, ModelId, ModelRights, Objective, ObjectiveAdmits, ObjectiveId, Rights,
+};
+
+pub(crate) type RightsOf<T> = Rights<<T as frame_system::Config>::AccountId>;
+
+impl<T: Config> Pallet<T> {
+	/// Checks that the creator and every program may process the inputs, and tells what rights these give.
+	pub(crate) fn permitted(
+		creator: &T::AccountId,
+		spec: &SpecOf<T>,
+		assets: &Known<T>,
+	) -> Result<RightsOf<T>, DispatchError> {
+		let mut rights = Rights::public();
+		for (named, _) in assets {
+			let Some(given) = AssetPermissions::<T>::get(&named.owner, named.digest) else { continue };
+			rights = rights.and(&given.rights);
+			if let Algos::Digests(algos) = &given.algos {
+				let foreign = assets.iter().filter(|(program, asset)| {
+					asset.kind.is_program() && program.owner != named.owner && !algos.contains(&program.digest)
+				});
+				ensure!(foreign.count() == 0, Error::<T>::ProgramNotPermitted);
+			}
+		}
+		let models = spec.inputs.iter().filter_map(|input| match input {
+			Input::Model(id) => Some(*id),
+			Input::Asset(_) => None,
+		});
+		rights = Self::with_models(rights, models);
+		ensure!(rights.process.allows(creator), Error::<T>::CreatorNotPermitted);
+		Ok(rights)
+	}
+
+	fn with_models(rights: RightsOf<T>, models: impl Iterator<Item = ModelId>) -> RightsOf<T> {
+		let given = models.filter_map(|id| ModelRights::<T>::get(id.submission, id.output));
+		given.fold(rights, |rights, more| rights.and(&more))
+	}
+
+	/// Keeps the rights on what a task makes, unless everyone has all.
+	pub(crate) fn keep_rights(id: TaskId, rights: RightsOf<T>) {
+		TaskRights::<T>::set(id, Some(rights).filter(|rights| !rights.is_public()));
+	}
+
+	/// Once all parents have models, the task has only the rights on these. False where its only worker lacks them.
+	pub(crate) fn inherit_rights(id: TaskId, task: &TaskOf<T>, roles: &Roles) -> bool {
+		let known = TaskRights::<T>::get(id).unwrap_or_else(Rights::public);
+		let rights = Self::with_models(known, roles.takes.iter().filter_map(Self::taken_model));
+		let permitted = task.terms.assignee.as_ref().is_none_or(|assignee| rights.process.allows(assignee));
+		Self::keep_rights(id, rights);
+		permitted
+	}
+
+	/// Whether the account may work on what the task takes.
+	pub(crate) fn may_process(id: TaskId, worker: &T::AccountId) -> bool {
+		TaskRights::<T>::get(id).is_none_or(|rights| rights.process.allows(worker))
+	}
+
+	/// Whether a model of these assets may be certified for the objective, as its owner says.
+	pub(crate) fn is_admitted(id: ObjectiveId, objective: &Objective<T::AccountId>, assets: &Known<T>) -> bool {
+		let Some(admits) = ObjectiveAdmits::<T>::get(id) else { return true };
+		let admitted = |named: &AssetRef<T::AccountId>, kind: AssetKind| {
+			let listed = kind == AssetKind::Opener || !kind.is_program() || admits.algos.contains(&named.digest);
+			named.owner == objective.owner || (listed && admits.owners.contains(&named.owner))
+		};
+		assets.iter().all(|(named, asset)| admitted(named, asset.kind))
+	}
+}
