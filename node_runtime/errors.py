@@ -45,6 +45,13 @@ class NoSuchTask(InputError):
         super().__init__(f"there is no task {number} on this chain", remedy=remedy)
 
 
+class NoSuchPlan(InputError):
+    """No plan has the given number."""
+
+    def __init__(self, number: int, *, remedy: str = "see 'node-runtime plan list' for yours") -> None:
+        super().__init__(f"there is no plan {number} on this chain", remedy=remedy)
+
+
 class NoSuchSubmission(InputError):
     """The task has no submission with the given number; ``known`` are the numbers it has."""
 

@@ -15,6 +15,7 @@ from node_runtime.domain.price import Bounds
 from node_runtime.domain.units import amount, number
 from node_runtime.kinds import TaskSpec
 from node_runtime.spec.bounds import packaged_bounds
+from node_runtime.spec.plan import ExtendedPlan
 from node_runtime.spec.read import SpecFile, read_specs
 from node_runtime.spec.schema import task_schema
 
@@ -73,9 +74,9 @@ def check(file: FileArgument, as_json: JsonOption = False) -> None:
     line(f"{file} is fine; submitting it holds {amount(sum(one.total for one in escrows))}", style="green")
 
 
-def read_warned(file: Path, *, bounds: Bounds | None = None) -> SpecFile:
+def read_warned(file: Path, *, bounds: Bounds | None = None, extends: ExtendedPlan | None = None) -> SpecFile:
     """Read a file, and print its warnings."""
-    read = read_specs(file, bounds=bounds)
+    read = read_specs(file, bounds=bounds, extends=extends)
     for warning in read.warnings:
         warn(warning)
     return read

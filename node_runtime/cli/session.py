@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from node_runtime.domain.assets import Account, AssetRef, SubmissionId
-from node_runtime.domain.task import TaskId
+from node_runtime.domain.task import PlanId, TaskId
 from node_runtime.domain.units import at_most
 from node_runtime.errors import InputError, StorageError
 from node_runtime.localnet.record import NetworkFile
@@ -217,6 +217,13 @@ def read_task(text: str) -> TaskId:
     return TaskId(int(text))
 
 
+def read_plan(text: str) -> PlanId:
+    """Parse a plan's number. Raises `InputError`."""
+    if not _NUMBER.fullmatch(text):
+        raise InputError(f"'{text}' is no plan's number", remedy="see 'node-runtime plan list' for yours")
+    return PlanId(int(text))
+
+
 def read_which(which: str, option: int | None) -> tuple[TaskId, SubmissionId | None]:
     """Parse ``12`` or ``12/3``; the option may name the submission instead. Raises `InputError`."""
     task, slash, named = which.partition("/")
@@ -268,6 +275,7 @@ def check_formats(*, as_json: bool, as_csv: bool, plot: Path | None = None) -> N
 
 TaskArgument = Annotated[int, typer.Argument(metavar="TASK", parser=read_task, help="The task's number.")]
 KEY_HELP = "OWNER/DIGEST, or the digest of one of yours, or its first digits."
+PlanArgument = Annotated[int, typer.Argument(metavar="PLAN", parser=read_plan, help="The plan's number.")]
 WhichArgument = Annotated[
     str, typer.Argument(metavar="TASK[/SUBMISSION]", help="E.g. 12, or 12/3 for submission 3 of it.")
 ]

@@ -15,14 +15,16 @@ from node_runtime.cli.session import (
     open_session,
     open_storing_session,
 )
-from node_runtime.creator.submit import SubmitJournal, submit
+from node_runtime.creator.plans import plan_to_extend
+from node_runtime.creator.submit import SubmitJournal, Submitted, submit
 from node_runtime.domain.clock import CLOCK_REMEDY, ClockStanding, describe_skew, standing_of
-from node_runtime.domain.task import TaskState
+from node_runtime.domain.task import PlanId, TaskState
 from node_runtime.domain.units import plain
 from node_runtime.errors import InputError
 
 from .check import FileArgument, read_warned
-from .output import line, print_json, progress, warn
+from .output import counted, line, print_json, progress, warn
+from .session import read_plan
 from .watching import follow_tasks
 
 
@@ -88,6 +90,9 @@ def _read_aliases(given: Iterable[str]) -> dict[str, str | Path]:
 
 def submit_file(
     file: FileArgument,
+    plan: Annotated[
+        int | None, typer.Option(metavar="PLAN", parser=read_plan, help="Add its tasks to this plan of yours.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the tasks until they are final.")] = False,
     as_json: JsonOption = False,
     chain: ChainOption = None,
@@ -97,9 +102,13 @@ def submit_file(
     """Submit a file: store its assets, register them, create its tasks. The rewards are held from then on.
 
     Repeated, it creates new tasks, unless it was interrupted before: then it resumes.
+    With --plan they extend a plan, whose tasks they may name.
     """
-    read = read_warned(file)
+    read = read_warned(file) if plan is None else None  # its mistakes are told without a chain
     session = open_storing_session(chain, key, storage, priced=True)
+    if read is None:
+        assert plan is not None
+        read = read_warned(file, extends=plan_to_extend(PlanId(plan), session.chain, session.store))
     journal = SubmitJournal.of(session.url, session.chain.account)
     submitted = submit(read, session.chain, session.store, say=progress(quiet=as_json), journal=journal)
     _warn_of_clock(submitted.clock_skew)
@@ -108,14 +117,21 @@ def submit_file(
     if as_json:
         print_json({"submitted": submitted, "tasks": ended} if wait else submitted)
     elif not wait:
-        numbers = ", ".join(str(task.id) for task in submitted.tasks)
-        tasks = "task" if len(submitted.tasks) == 1 else "tasks"
-        line(f"submitted: {tasks} {numbers}" if numbers else "submitted", style="green")
-        if submitted.tasks:
-            following = f"show {submitted.tasks[0].id}" if len(submitted.tasks) == 1 else "list"
-            line(f"next: node-runtime {following}", style="dim")
+        _say_what_is_there(submitted)
     if any(view.task.state is not TaskState.DONE for view in ended):
         raise typer.Exit(1)
+
+
+def _say_what_is_there(submitted: Submitted) -> None:
+    tasks, plan = submitted.tasks, submitted.plan
+    if not tasks:
+        line("submitted", style="green")
+    elif plan is None:
+        line(f"submitted: task {tasks[0].id}", style="green")
+        line(f"next: node-runtime show {tasks[0].id}", style="dim")
+    else:
+        line(f"submitted: {counted(len(tasks), 'task')} in plan {plan}", style="green")
+        line(f"next: node-runtime plan show {plan}", style="dim")
 
 
 def _warn_of_clock(skew: int) -> None:

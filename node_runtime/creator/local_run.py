@@ -88,7 +88,7 @@ def _run_tasks(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
     for index, objective in enumerate(file.objectives, start=1):
         objectives[objective.name] = uploaded.objective(objective, NOBODY, number=index)
     bench.workspaces.plans.remove(PLAN)
-    ranks = ranks_of([spec for _, spec in file.tasks]) if len(file.tasks) > 1 else {}
+    ranks = ranks_of([spec for _, spec in file.tasks]) if file.is_plan else {}
     models: dict[str, Digest] = {}
     results = []
     for index, (entry, spec) in enumerate(file.tasks, start=1):

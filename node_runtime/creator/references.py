@@ -55,6 +55,9 @@ class _Search:
     def __init__(self, file: SpecFile, chain: ChainReads) -> None:
         self._chain = chain
         self._here = {objective.name for objective in file.objectives}
+        own = {spec.name for _, spec in file.tasks}
+        known = file.extends.tasks if file.extends is not None else {}
+        self._earlier = {name: number for name, number in known.items() if name not in own}
         self._own: dict[str, Objective] | None = None
         self.known: Known = {}
 
@@ -118,11 +121,12 @@ class _Search:
             if made is None:
                 return f"submission {model.submission} has no model: not there, not accepted, or not of a training"
             return self._uncertifiable(spec, made.clean_for)
-        if not isinstance(model.task, int):
+        number = self._earlier.get(model.task) if isinstance(model.task, str) else model.task
+        if number is None:
             return ""
-        task = self._chain.task(TaskId(model.task))
+        task = self._chain.task(TaskId(number))
         if task is None:
-            return NoSuchTask(model.task).message
+            return NoSuchTask(number).message
         if task.creator != self._chain.account:
             return f"task {task.id} is another creator's; name an accepted submission of it: {{submission: …}}"
         return _without_model(task) or self._uncertifiable(spec, self._objectives_of(task))

@@ -139,7 +139,7 @@ def submit(
         objectives |= {objective.name: objective for objective in created}
         if not specs:
             return Submitted(objectives=created, plan=None, tasks=(), price=price)
-        prepared = PreparedTasks(specs=specs, uploaded=uploaded, objectives=objectives)
+        prepared = _prepared(file, uploaded, objectives)
         return replace(_tasks(prepared, price, chain, store, say, journal), objectives=created)
 
 
@@ -164,8 +164,18 @@ def _price(file: SpecFile, uploaded: Uploaded, known: Known, chain: CreatorCalls
     wanted = [uploaded.objective(spec, chain.account) for spec in file.objectives]
     new = [one for one in wanted if one.name not in own]
     named: Known = {**known, **{one.name: own.get(one.name, one) for one in wanted}}
-    prepared = PreparedTasks(specs=[spec for _, spec in file.tasks], uploaded=uploaded, objectives=named)
-    return chain.price(prepared.draft(new, chain, store))
+    return chain.price(_prepared(file, uploaded, named).draft(new, chain, store))
+
+
+def _prepared(file: SpecFile, uploaded: Uploaded, objectives: Known) -> PreparedTasks:
+    return PreparedTasks(
+        specs=[spec for _, spec in file.tasks],
+        uploaded=uploaded,
+        objectives=objectives,
+        in_plan=file.is_plan,
+        plan_name=file.plan_name,
+        extends=file.extends,
+    )
 
 
 def _tasks(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,12 +21,13 @@ from node_runtime.platform.printable import Say
 from node_runtime.ports.chain import ChainReads, CreatorCalls
 from node_runtime.ports.store import AssetStore
 from node_runtime.spec.common import ModelSpec
+from node_runtime.spec.plan import ExtendedPlan
 from node_runtime.spec.ranks import ranks_of
 
 from .references import Known
 
 BATCH = 50  # tasks that one transaction creates: about what a block has room for
-_IN_VAIN = (TaskState.CANCELLED, TaskState.FAILED, TaskState.EXPIRED)
+IN_VAIN = (TaskState.CANCELLED, TaskState.FAILED, TaskState.EXPIRED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +53,22 @@ class PreparedTasks:
     specs: Sequence[TaskSpec]
     uploaded: Uploaded
     objectives: Known
+    in_plan: bool
+    plan_name: str | None = None
+    extends: ExtendedPlan | None = None
+
+    @property
+    def earlier(self) -> dict[str, TaskId]:
+        """The tasks on chain that the file's tasks may name."""
+        own = {spec.name for spec in self.specs}
+        known = self.extends.tasks.items() if self.extends is not None else ()
+        return {name: number for name, number in known if name not in own}
 
     @cached_property
     def _ranks(self) -> Mapping[str, int]:
-        return ranks_of(self.specs) if len(self.specs) > 1 else {}
+        return ranks_of(self.specs, extends=self.extends) if self.in_plan else {}
 
-    def document(self, spec: TaskSpec, numbers: dict[str, TaskId]) -> Document:
+    def document(self, spec: TaskSpec, numbers: Mapping[str, TaskId]) -> Document:
         """Return the task document. ``numbers`` are the ids of the preceding tasks, which it may refer to."""
         resolved = Resolved(
             ref_of=self.uploaded.ref,
@@ -66,7 +77,7 @@ class PreparedTasks:
             objective=None if spec.measured_by is None else self.objectives[spec.measured_by],
             rank=self._ranks.get(spec.name),
         )
-        return document_of(spec, resolved)
+        return document_of(spec, resolved).model_copy(update={"plan": self.plan_name})
 
     def ranks(self) -> Iterator[tuple[TaskSpec, ...]]:
         """Yield the tasks rank by rank: each comes after all whose models it takes."""
@@ -79,8 +90,8 @@ class PreparedTasks:
 
     def draft(self, objectives: Sequence[Objective], chain: ChainReads, store: AssetStore) -> Draft:
         """Return the transactions to price. ``objectives`` are those to create; nothing is stored."""
-        numbers = {spec.name: TaskId(0) for spec in self.specs}
-        plan = PlanId(0) if len(self.specs) > 1 else None
+        numbers = self.earlier | {spec.name: TaskId(0) for spec in self.specs}
+        plan = PlanId(0) if self.in_plan else None
         tasks = []
         for spec in self.specs:
             document = self.document(spec, numbers)
@@ -89,14 +100,16 @@ class PreparedTasks:
             terms = terms_of(spec, creator=chain.account, now=0, plan=plan)
             tasks.append((terms, chain_spec(document, digest, store.uri(digest), objectives=named)))
         assets = self.uploaded.assets(lambda ref: store.uri(ref.digest))
-        return Draft(assets=tuple(assets), objectives=tuple(objectives), plan=plan is not None, tasks=tuple(tasks))
+        new_plan = self.in_plan and self.extends is None
+        return Draft(assets=tuple(assets), objectives=tuple(objectives), plan=new_plan, tasks=tuple(tasks))
 
     def mark(self, chain: ChainReads) -> str:
         """Return a 32-digit hash of the tasks, independent of the file's name."""
-        numbers = {spec.name: TaskId(place) for place, spec in enumerate(self.specs)}
+        numbers = self.earlier | {spec.name: TaskId(place) for place, spec in enumerate(self.specs)}
+        plan = self.extends.number if self.extends is not None else None
         hashed = hashlib.sha256()
         for spec in self.specs:
-            hashed.update(repr(terms_of(spec, creator=chain.account, now=0, plan=None)).encode())
+            hashed.update(repr(terms_of(spec, creator=chain.account, now=0, plan=plan)).encode())
             hashed.update(self.document(spec, numbers).encode())
         return hashed.hexdigest()[:32]
 
@@ -137,7 +150,7 @@ def created_since(newest: TaskId | None, chain: ChainReads) -> Existing:
     if newest is None:
         return Existing(tasks={})
     numbers = [number for number in sorted(chain.tasks_of(chain.account), reverse=True) if number > newest]
-    known = [one for one in chain.records(numbers) if one.task.state not in _IN_VAIN]
+    known = [one for one in chain.records(numbers) if one.task.state not in IN_VAIN]
     plans = {one.task.terms.plan for one in known} - {None}
     over = {plan for plan in plans if plan is not None and is_over(chain.plan(plan))}
     going_on = (one for one in known if one.task.terms.plan not in over)
@@ -166,9 +179,12 @@ class Creation:
     say: Say
 
     def create_all(self) -> tuple[PlanId | None, tuple[SubmittedTask, ...]]:
-        """Create all tasks; several share a plan, which is cancelled when the chain refuses one of them."""
-        specs, numbers = self.prepared.specs, dict[str, TaskId]()
-        plan = self._plan() if len(specs) > 1 else None
+        """Create all tasks; several share a plan.
+
+        When the chain refuses one of them, the plan is cancelled, of a plan that they extend only what was created.
+        """
+        specs, numbers = self.prepared.specs, self.prepared.earlier
+        plan = self._plan() if self.prepared.in_plan else None
         try:
             for rank in self.prepared.ranks():
                 wanted = [Wanted(spec, *self._wanted(spec, numbers, plan)) for spec in rank]
@@ -177,14 +193,18 @@ class Creation:
                 for start in range(0, len(missing), BATCH):
                     numbers |= self._create(missing[start : start + BATCH])
         except ChainRefused:
-            if plan is not None:
+            if self.prepared.extends is not None:
+                self._undo([numbers[one.name] for one in specs if one.name in numbers])
+            elif plan is not None:
                 self._give_up(plan)
             raise
         tasks = (SubmittedTask(id=numbers[one.name], name=one.name, kind=Kind(one.kind_name)) for one in specs)
         return plan, tuple(tasks)
 
     def _plan(self) -> PlanId:
-        """Return the plan of the first task if that exists, else create one."""
+        """Return the plan that is extended, or that of the first task if that exists; else create one."""
+        if self.prepared.extends is not None:
+            return self.prepared.extends.number
         known = self.there.plan_of(*self._wanted(self.prepared.specs[0], {}, None))
         if known is not None:
             return known
@@ -205,6 +225,14 @@ class Creation:
             f"plan {plan} is cancelled: what is held for tasks nobody has taken is free again; "
             "a task that was taken goes on"
         )
+
+    def _undo(self, numbers: Sequence[TaskId]) -> None:
+        """Cancel tasks that were created; those that take models of others end with these."""
+        for number in reversed(numbers):
+            with suppress(ChainRefused):  # it is final
+                self.chain.cancel_task(number, abort=False)
+        if numbers:
+            self.say(f"{len(numbers)} tasks of it that were there are cancelled; the plan goes on without them")
 
     def _existing(self, wanted: Sequence[Wanted]) -> dict[str, TaskId]:
         found = {one.spec.name: self.there.find(one.terms, one.on_chain) for one in wanted}
@@ -228,12 +256,13 @@ class Creation:
 
     def _send(self, wanted: Sequence[Wanted]) -> tuple[TaskId, ...]:
         # creating a plan has synchronised the clock already
-        with self.time.sending(self.chain) if wanted[0].terms.plan is None else nullcontext():
+        created_plan = self.prepared.in_plan and self.prepared.extends is None
+        with nullcontext() if created_plan else self.time.sending(self.chain):
             if len(wanted) == 1:
                 return (self.chain.create_task(wanted[0].terms, wanted[0].on_chain),)
             return self.chain.create_tasks([(one.terms, one.on_chain) for one in wanted])
 
-    def _wanted(self, spec: TaskSpec, numbers: dict[str, TaskId], plan: PlanId | None) -> tuple[Terms, Spec]:
+    def _wanted(self, spec: TaskSpec, numbers: Mapping[str, TaskId], plan: PlanId | None) -> tuple[Terms, Spec]:
         """Store the task's document; return its terms and spec for the chain."""
         document = self.prepared.document(spec, numbers)
         digest = _store_document(document, self.store)
@@ -242,7 +271,7 @@ class Creation:
         return terms, chain_spec(document, digest, self.store.uri(digest), objectives=objectives)
 
 
-def _model(model: ModelSpec, numbers: dict[str, TaskId], uploaded: Uploaded) -> ModelOf:
+def _model(model: ModelSpec, numbers: Mapping[str, TaskId], uploaded: Uploaded) -> ModelOf:
     if model.source is not None:
         return ModelOf(asset=str(uploaded.ref(model.source)))
     if model.submission is not None:

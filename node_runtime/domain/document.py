@@ -107,6 +107,7 @@ class Document(DocumentPart):
     data: tuple[AssetKey, ...] = ()
     models: tuple[ModelOf, ...] = ()
     parameters: Parameters | None = None  # None: no file is mounted
+    plan: TaskName | None = None  # the name of its plan
     limits: Limits = Limits()
 
     @property

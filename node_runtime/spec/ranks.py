@@ -1,37 +1,37 @@
 """The rank of each task of a plan: 0 for a root, else 1 + the largest rank of its parents in the plan."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
-from node_runtime.domain.task import TaskId
 from node_runtime.kinds import TaskSpec
 
 from .common import Conflicts
+from .plan import ExtendedPlan
 
-_NONE: Mapping[TaskId, int] = MappingProxyType({})
 
+def ranks_of(specs: Sequence[TaskSpec], *, extends: ExtendedPlan | None = None) -> dict[str, int]:
+    """Return the ranks by the tasks' names; ``specs`` name only tasks before them, or of the plan that they extend.
 
-def ranks_of(specs: Sequence[TaskSpec], *, earlier: Mapping[TaskId, int] = _NONE) -> dict[str, int]:
-    """Return the ranks by the tasks' names; ``specs`` name only tasks before them.
-
-    ``earlier`` are the ranks of tasks that the plan has already; models from outside the plan don't count.
+    Models from outside the plan don't count.
     """
-    ranks: dict[str | int | None, int] = dict(earlier.items())
+    ranks = dict[str | int | None, int]()
+    if extends is not None:
+        ranks.update(extends.ranks.items())
+        ranks |= {name: extends.ranks[number] for name, number in extends.tasks.items()}
     for spec in specs:
         parents = (ranks[model.task] for model in spec.needed_models if model.task in ranks)
         ranks[spec.name] = 1 + max(parents, default=-1)
     return {spec.name: ranks[spec.name] for spec in specs}
 
 
-def rank_conflicts(spec: TaskSpec, specs: Sequence[TaskSpec]) -> Conflicts:
+def rank_conflicts(spec: TaskSpec, specs: Sequence[TaskSpec], *, extends: ExtendedPlan | None) -> Conflicts:
     """Yield a conflict where the task's own ``rank`` isn't that of its place among ``specs``, the file's tasks."""
     given = getattr(spec, "rank", None)
     if given is None:
         return
-    if len(specs) == 1:
+    if len(specs) == 1 and extends is None:
         yield ("rank",), "only tasks of a plan have a rank, and this file has one task; leave it out"
         return
-    rank = ranks_of(specs)[spec.name]
+    rank = ranks_of(specs, extends=extends)[spec.name]
     if given != rank:
-        place = f"one more than the largest of its parents', {rank - 1}" if rank else "it has no parent in this file"
+        place = f"one more than the largest of its parents', {rank - 1}" if rank else "it has no parent in the plan"
         yield ("rank",), f"the task's rank is {rank}: {place}; write that, or leave it out"

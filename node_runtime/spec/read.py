@@ -27,6 +27,7 @@ from .common import AssetSpec, Conflicts, ModelSpec, ObjectiveSpec
 from .feasibility import beyond_bounds, errors_in, warnings_in
 from .folders import folder_warnings, image_faults
 from .messages import WrittenDocument, nearest
+from .plan import ExtendedPlan, PlanSpec
 from .programs import program_faults, program_file_warnings
 from .ranks import rank_conflicts
 from .sweep import SweepRefused, Variant, variant_of, variants_of
@@ -36,7 +37,7 @@ MAX_DOCUMENTS = 1024
 _SHOWN = 20  # mistakes per error message
 AMOUNTS = ("reward", "bond")
 
-AnySpec: TypeAlias = TaskSpec | ObjectiveSpec
+AnySpec: TypeAlias = TaskSpec | ObjectiveSpec | PlanSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,18 @@ class SpecFile:
 
     path: Path | None
     entries: tuple[SpecEntry, ...]
+    extends: ExtendedPlan | None = None
+
+    @property
+    def is_plan(self) -> bool:
+        """Whether its tasks are of a plan."""
+        return len(self.tasks) > 1 or self.plan_name is not None or self.extends is not None
+
+    @property
+    def plan_name(self) -> str | None:
+        """The name of the plan that the file makes or extends."""
+        named = (entry.spec.name for entry in self.entries if isinstance(entry.spec, PlanSpec))
+        return next(named, self.extends.name if self.extends is not None else None)
 
     @property
     def objectives(self) -> tuple[ObjectiveSpec, ...]:
@@ -90,8 +103,10 @@ class SpecFile:
         return tuple(f"{entry.place(*location)}: {reason}" for entry, (location, reason) in every)
 
 
-def read_specs(path: Path, *, bounds: Bounds | None = None) -> SpecFile:
+def read_specs(path: Path, *, bounds: Bounds | None = None, extends: ExtendedPlan | None = None) -> SpecFile:
     """Read a file and make all checks that need no chain; with ``bounds``, check these bounds of the chain too.
+
+    Its tasks may name those of the plan that it ``extends``.
 
     Raises `SpecError` naming every mistake.
     """
@@ -108,7 +123,7 @@ def read_specs(path: Path, *, bounds: Bounds | None = None) -> SpecFile:
         if spec is not None:
             entries.append(SpecEntry(spec=spec, document=document))
     whole = len(entries) == len(documents)  # else a reference may be to a document with mistakes
-    return check_entries(entries, mistakes, path=path, bounds=bounds, whole=whole)
+    return check_entries(entries, mistakes, path=path, bounds=bounds, whole=whole, extends=extends)
 
 
 def check_entries(
@@ -118,6 +133,7 @@ def check_entries(
     path: Path | None = None,
     bounds: Bounds | None = None,
     whole: bool = True,
+    extends: ExtendedPlan | None = None,
 ) -> SpecFile:
     """Check documents whose own values are valid: conflicts between keys and, of ``whole`` files, references.
 
@@ -126,9 +142,9 @@ def check_entries(
     found = list(mistakes)
     complete = _expanded(entries, found) if whole else entries
     for index, entry in enumerate(complete):
-        conflicts = [*_conflicts(entry), *(_references(complete, index) if whole else ())]
+        conflicts = [*_conflicts(entry), *(_references(complete, index, extends) if whole else ())]
         found += [f"{entry.place(*location)}: {reason}" for location, reason in conflicts]
-    file = SpecFile(path=path, entries=tuple(complete))
+    file = SpecFile(path=path, entries=tuple(complete), extends=extends)
     found += file.beyond(bounds) if bounds is not None else ()
     refuse(found, path)
     return file
@@ -176,7 +192,7 @@ def _warnings(entry: SpecEntry) -> Conflicts:
 
 def yaml_models() -> dict[str, type[AnySpec]]:
     """Return the YAML model of each kind of document."""
-    return {"objective": ObjectiveSpec, **{name: kind.spec for name, kind in KINDS.items()}}
+    return {"objective": ObjectiveSpec, "plan": PlanSpec, **{name: kind.spec for name, kind in KINDS.items()}}
 
 
 def _spec(document: MarkedDocument, mistakes: list[str]) -> AnySpec | None:
@@ -261,21 +277,39 @@ def _parameters_in_the_way(spec: TaskSpec) -> Conflicts:
         yield ("parameters",), f"the bundle has a {PARAMETERS} of its own; rename that, or leave 'parameters' out"
 
 
-def _references(entries: Sequence[SpecEntry], index: int) -> Conflicts:
-    """Yield wrong references from one document to others of the file."""
+def _references(entries: Sequence[SpecEntry], index: int, extends: ExtendedPlan | None) -> Conflicts:
+    """Yield wrong references from one document to others of the file, or of the plan that it extends."""
     spec, task = entries[index].spec, entries[index].task
-    alike = [entry for entry in entries[:index] if (entry.task is None) == (task is None)]
+    if isinstance(spec, PlanSpec):
+        yield from _plan_conflicts(entries, index, extends)
+        return
+    before = [entry for entry in entries[:index] if not isinstance(entry.spec, PlanSpec)]
+    alike = [entry for entry in before if (entry.task is None) == (task is None)]
     first = next((entry for entry in alike if entry.spec.name == spec.name), None)
     if first is not None:
         yield ("name",), f"the name '{spec.name}' is taken at {first.place('name')}; give each document its own"
     if task is None:
         return
+    earlier = extends.tasks if extends is not None else {}
     tasks = {entry.task.name: entry for entry in alike if entry.task is not None}
     later = {name for entry in entries[index:] if entry.task is not None for name in (entry.task.name, entry.written)}
     for position, model in enumerate(task.needed_models):
-        yield from ((task.model_location(position), reason) for reason in _model_reference(model, task, tasks, later))
-    yield from rank_conflicts(task, [entry.task for entry in entries if entry.task is not None])
+        if model.task in tasks or model.task in later or model.task not in earlier:
+            found = _model_reference(model, task, tasks, later)
+            yield from ((task.model_location(position), reason) for reason in found)
+    yield from rank_conflicts(task, [entry.task for entry in entries if entry.task is not None], extends=extends)
     yield from _objective_samples(task, [entry.objective for entry in entries if entry.objective is not None])
+
+
+def _plan_conflicts(entries: Sequence[SpecEntry], index: int, extends: ExtendedPlan | None) -> Conflicts:
+    first = next(entry for entry in entries if isinstance(entry.spec, PlanSpec))
+    if first is not entries[index]:
+        yield ("kind",), f"the file's plan is at {first.place('kind')}; a file makes one plan"
+    if extends is not None and entries[index].spec.name != extends.name:
+        called = f"is called '{extends.name}'" if extends.name is not None else "has no name"
+        yield ("name",), f"plan {extends.number} {called}, which stays; leave this document out"
+    if not any(entry.task is not None for entry in entries):
+        yield (), "a plan without tasks; add at least one to the file"
 
 
 def _model_reference(

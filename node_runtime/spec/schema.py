@@ -15,7 +15,7 @@ from .read import yaml_models
 _BOUNDS = ("gt", "ge", "lt", "le")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MEANING = {
-    "kind": "What the document describes: a kind of task, or an objective.",
+    "kind": "What the document describes: a kind of task, an objective, or the plan of the file's tasks.",
     "name": "A letter, then letters, digits, '.', '_' and '-'. Later documents of the file refer to it.",
     "algo": "The program: a folder with a Dockerfile, its archive, an asset's key, or {source, image, entrypoint}.",
     "annotation_json": "Any further instructions for the annotators.",
@@ -73,7 +73,7 @@ def task_schema() -> dict[str, Any]:
         part["title"] = kind
         for key, value in part["properties"].items():
             value["description"] = MEANING[key]
-    return {"$schema": DIALECT, "title": "A task or an objective of node-runtime", **_without_bounds(schema)}
+    return {"$schema": DIALECT, "title": "A task, an objective or a plan of node-runtime", **_without_bounds(schema)}
 
 
 def _without_bounds(schema: Any) -> Any:

@@ -113,9 +113,9 @@ def test_a_cancel_tells_what_goes_on_and_a_second_one_how_it_ended(desk: Desk, n
     assert "see 'node-runtime show TASK' for how it ended" in again.stderr
 
 
-def test_several_tasks_are_looked_at_in_the_list(desk: Desk, nrt: Nrt) -> None:
+def test_several_tasks_are_looked_at_as_a_plan(desk: Desk, nrt: Nrt) -> None:
     (desk.folder / "task.yaml").write_text(TRAINING + "sweep: {depth: [1, 2]}\n")
-    assert nrt("submit", "task.yaml").stdout.splitlines()[-1] == "next: node-runtime list"
+    assert nrt("submit", "task.yaml").stdout.splitlines()[-1].startswith("next: node-runtime plan show ")
 
 
 def test_an_abort_prints_its_price_before_it_is_paid(desk: Desk, nrt: Nrt) -> None:

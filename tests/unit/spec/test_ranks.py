@@ -2,10 +2,11 @@
 
 from typing import cast
 
-from node_runtime.domain.task import TaskId
+from node_runtime.domain.task import PlanId, TaskId
 from node_runtime.kinds import TaskSpec
 from node_runtime.kinds.aggregation import AggregationSpec
 from node_runtime.spec.common import ModelSpec
+from node_runtime.spec.plan import ExtendedPlan
 from node_runtime.spec.ranks import ranks_of
 
 
@@ -24,4 +25,5 @@ def test_a_parent_outside_the_plan_does_not_count() -> None:
 
 
 def test_tasks_that_extend_a_plan_continue_its_ranks() -> None:
-    assert ranks_of([task("a", 7), task("b", "a")], earlier={TaskId(7): 4}) == {"a": 5, "b": 6}
+    begun = ExtendedPlan(number=PlanId(1), name=None, tasks={"first": TaskId(7)}, ranks={TaskId(7): 4})
+    assert ranks_of([task("a", 7), task("b", "a"), task("c", "first")], extends=begun) == {"a": 5, "b": 6, "c": 5}
