@@ -197,6 +197,12 @@ CREATORS = (
         example="federate 12 13 --out model",
     ),
     Listed(
+        "plan",
+        "plans:plan",
+        "Compute plans: the tasks of a file with several.",
+        example="plan show 3 --watch",
+    ),
+    Listed(
         "asset",
         "assets:asset",
         "Assets: data samples, openers, algos, metrics, models.",

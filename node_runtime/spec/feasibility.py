@@ -1,12 +1,19 @@
-"""What of a task's terms no node can meet, what few can, and what the chain's bounds refuse; each with its place."""
+"""What of a task's terms no node can meet, what few can, what the chain's bounds refuse, and which keys contradict.
+
+Each with its place.
+"""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+from node_runtime.domain.assets import AssetKind
 from node_runtime.domain.document import MOST_BYTES
+from node_runtime.domain.parameters import FILE_NAME as PARAMETERS
 from node_runtime.domain.price import Bounds
 from node_runtime.domain.units import amount, duration, size
 from node_runtime.kinds import TaskSpec
 
+from .bounds import packaged_bounds
 from .common import PREPARING, Conflicts
 from .messages import Location
 
@@ -92,3 +99,22 @@ def _containers(spec: TaskSpec) -> int:
 def _run_time(spec: TaskSpec) -> str:
     each = duration(spec.limits.timeout)
     return f"the {each} of its container" if spec.stages == 1 else f"{spec.stages} containers of {each} each"
+
+
+def task_conflicts(spec: TaskSpec) -> Conflicts:
+    """Yield conflicts between the keys common to every kind of task."""
+    yield from errors_in(spec)
+    yield from _parameters_in_the_way(spec)
+    if spec.assign_to is not None and spec.slots > 1:
+        yield ("slots",), "one account delivers one result; leave 'slots' or 'assign_to' out"
+    if spec.validation.auto is not None and spec.rejects:
+        yield ("max_rejects",), "with validation 'auto' nothing is rejected; leave it out, or use 'manual'"
+    chain = packaged_bounds()
+    if spec.bond is not None and spec.rejects and spec.bond < chain.rejection(spec.reward):
+        yield ("bond",), f"a rejection costs the worker {chain.reject_fee}% of the reward; the bond must cover that"
+
+
+def _parameters_in_the_way(spec: TaskSpec) -> Conflicts:
+    bundles = [one.source for one in spec.assets() if one.kind is AssetKind.BUNDLE and isinstance(one.source, Path)]
+    if spec.parameters is not None and any((bundle / PARAMETERS).exists() for bundle in bundles):
+        yield ("parameters",), f"the bundle has a {PARAMETERS} of its own; rename that, or leave 'parameters' out"

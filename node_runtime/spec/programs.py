@@ -1,20 +1,24 @@
 """Checks of what an algo's or a metric's Dockerfile starts: the arguments that its stage adds must reach a program."""
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from node_runtime.domain.assets import AssetKind
 from node_runtime.platform.archive import ArchiveRefused
 
 from .common import AssetSpec, Conflicts, ImageSpec
+from .folders import image_faults
 from .messages import Location
 from .own_files import image_folder
 from .scripts import MOST_READ, program_warnings, script_faults
+from .yaml_source import MarkedDocument
 
 if TYPE_CHECKING:
     from node_runtime.engines.docker.dockerfile import Program
@@ -142,3 +146,20 @@ def _file_warnings(program: "Program", folder: Path) -> Iterator[str]:
     if "dos2unix" in steps or "\\r" in steps:
         return
     yield from script_faults(file) if by_shell else program_warnings(file, changed="chmod" in steps)
+
+
+def faults_in_folders(document: MarkedDocument) -> Conflicts:
+    """Yield the mistakes in the programs of a document that isn't read for others, as far as its keys name them."""
+    named = {key: _local_folder(document, key) for key in ("bundle", "algo", "metrics", "metric")}
+    bundle = named["bundle"]
+    if bundle is not None and "algo" not in document.value:
+        yield from ((("bundle",), told) for told in image_faults(bundle))
+    assets = (AssetSpec(source=bundle, kind=AssetKind.BUNDLE),) if bundle is not None else ()
+    yield from program_faults(SimpleNamespace(**named), assets)
+
+
+def _local_folder(document: MarkedDocument, key: str) -> Path | None:
+    given = document.value.get(key)
+    if not isinstance(given, str) or not os.path.isdir(document.path.parent / given):  # noqa: PTH112 - no OSError
+        return None
+    return document.path.parent / given

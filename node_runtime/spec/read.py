@@ -5,30 +5,25 @@ origin by the same rules. Terms that no node can
 meet are mistakes; terms that few nodes meet are warnings.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TypeAlias
 
 import yaml
 from pydantic import ValidationError
 
-from node_runtime.domain.assets import AssetKind
-from node_runtime.domain.parameters import FILE_NAME as PARAMETERS
 from node_runtime.domain.price import Bounds
 from node_runtime.domain.task import Kind
 from node_runtime.errors import InputError, SpecError
 from node_runtime.kinds import KINDS, TaskSpec, makes_model
 
-from .bounds import packaged_bounds
-from .common import AssetSpec, Conflicts, ModelSpec, ObjectiveSpec
-from .feasibility import beyond_bounds, errors_in, warnings_in
-from .folders import folder_warnings, image_faults
+from .common import Conflicts, ModelSpec, ObjectiveSpec
+from .feasibility import beyond_bounds, task_conflicts, warnings_in
+from .folders import folder_warnings
 from .messages import WrittenDocument, nearest
 from .plan import ExtendedPlan, PlanSpec
-from .programs import program_faults, program_file_warnings
+from .programs import faults_in_folders, program_faults, program_file_warnings
 from .ranks import rank_conflicts
 from .sweep import SweepRefused, Variant, variant_of, variants_of
 from .yaml_source import MarkedDocument, explain, load_documents
@@ -205,25 +200,8 @@ def _spec(document: MarkedDocument, mistakes: list[str]) -> AnySpec | None:
         return model.model_validate(exact_values(document), context=document.path.parent)
     except ValidationError as error:
         mistakes.extend(explain(error, document, model))
-        mistakes.extend(f"{document.at(location)}: {reason}" for location, reason in _in_folders(document))
+        mistakes.extend(f"{document.at(location)}: {reason}" for location, reason in faults_in_folders(document))
         return None
-
-
-def _in_folders(document: MarkedDocument) -> Conflicts:
-    """Yield the mistakes in the programs of a document that isn't read for others, as far as its keys name them."""
-    named = {key: _local_folder(document, key) for key in ("bundle", "algo", "metrics", "metric")}
-    bundle = named["bundle"]
-    if bundle is not None and "algo" not in document.value:
-        yield from ((("bundle",), told) for told in image_faults(bundle))
-    assets = (AssetSpec(source=bundle, kind=AssetKind.BUNDLE),) if bundle is not None else ()
-    yield from program_faults(SimpleNamespace(**named), assets)
-
-
-def _local_folder(document: MarkedDocument, key: str) -> Path | None:
-    given = document.value.get(key)
-    if not isinstance(given, str) or not os.path.isdir(document.path.parent / given):  # noqa: PTH112 - no OSError
-        return None
-    return document.path.parent / given
 
 
 def _place(message: str, path: Path) -> tuple[int, int]:
@@ -253,28 +231,9 @@ def _conflicts(entry: SpecEntry) -> Conflicts:
     """Yield conflicts between a document's keys."""
     task = entry.task
     if task is not None:
-        yield from _task_conflicts(task)
+        yield from task_conflicts(task)
     yield from entry.spec.conflicts()
     yield from program_faults(entry.spec, entry.spec.assets())
-
-
-def _task_conflicts(spec: TaskSpec) -> Conflicts:
-    """Yield conflicts between the keys common to every kind of task."""
-    yield from errors_in(spec)
-    yield from _parameters_in_the_way(spec)
-    if spec.assign_to is not None and spec.slots > 1:
-        yield ("slots",), "one account delivers one result; leave 'slots' or 'assign_to' out"
-    if spec.validation.auto is not None and spec.rejects:
-        yield ("max_rejects",), "with validation 'auto' nothing is rejected; leave it out, or use 'manual'"
-    chain = packaged_bounds()
-    if spec.bond is not None and spec.rejects and spec.bond < chain.rejection(spec.reward):
-        yield ("bond",), f"a rejection costs the worker {chain.reject_fee}% of the reward; the bond must cover that"
-
-
-def _parameters_in_the_way(spec: TaskSpec) -> Conflicts:
-    bundles = [one.source for one in spec.assets() if one.kind is AssetKind.BUNDLE and isinstance(one.source, Path)]
-    if spec.parameters is not None and any((bundle / PARAMETERS).exists() for bundle in bundles):
-        yield ("parameters",), f"the bundle has a {PARAMETERS} of its own; rename that, or leave 'parameters' out"
 
 
 def _references(entries: Sequence[SpecEntry], index: int, extends: ExtendedPlan | None) -> Conflicts:

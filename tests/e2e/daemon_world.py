@@ -67,7 +67,8 @@ class World:
     slots: int = 1
     window: int = 0  # ms of review
     assignee: Account | None = None
-    plan: PlanId | None = None  # of the next tasks, with a local folder of 8 MiB
+    plan: PlanId | None = None  # of the next tasks
+    local: int = 8 * MIB  # the plan's local folder
     _made: int = field(default=0)
 
     def train(
@@ -188,7 +189,7 @@ class World:
         return wait_for(reached, f"task {task} to be {state}")
 
     def _limits(self) -> Limits:
-        local = None if self.plan is None else 8 * MIB
+        local = None if self.plan is None else self.local
         return Limits(cpus=0.5, memory=64 * MIB, timeout=self.timeout, outputs=8 * MIB, local=local)
 
     def _submit(self, document: Document, *assets: Asset) -> TaskId:
