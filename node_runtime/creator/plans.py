@@ -26,8 +26,7 @@ from node_runtime.ports.store import AssetStore
 from node_runtime.spec.plan import ExtendedPlan
 
 from .live import AttemptProgress, progress_of
-from .task_creation import IN_VAIN
-from .tasks import AbortPrice, abort_price, stored_document
+from .tasks import IN_VAIN, AbortPrice, abort_price, stored_document
 
 ROUND = "round"  # the parameter that says of which round a task is
 

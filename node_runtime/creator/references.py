@@ -6,12 +6,14 @@ from node_runtime.domain.task import Task, TaskId
 from node_runtime.errors import NoSuchTask
 from node_runtime.kinds import TaskSpec, makes_model
 from node_runtime.ports.chain import ChainReads
+from node_runtime.ports.store import AssetStore
 from node_runtime.spec.common import AssetSpec, Conflicts, ModelSpec, ObjectiveSpec
 from node_runtime.spec.fields import Source
 from node_runtime.spec.folders import sources_in
 from node_runtime.spec.messages import nearest
 from node_runtime.spec.read import AnySpec, SpecEntry, SpecFile, refuse
 
+from .transient import is_dropped
 from .upload import as_what, digest_of_own_files
 
 Known = dict[str | int, Objective]
@@ -42,6 +44,20 @@ def objectives_named(file: SpecFile, chain: ChainReads) -> Known:
     ]
     refuse(mistakes, file.path)
     return search.known
+
+
+def refuse_dropped(file: SpecFile, chain: ChainReads, store: AssetStore) -> None:
+    """Raise `SpecError` with the place of each model that the file takes and that was dropped."""
+    named = file.extends.tasks if file.extends is not None else {}
+    own = {spec.name for _, spec in file.tasks}
+    mistakes = list[str]()
+    for entry, spec in file.tasks:
+        for index, model in enumerate(spec.needed_models):
+            number = model.task if not isinstance(model.task, str) else None if model.task in own else named[model.task]
+            if number is not None and is_dropped(TaskId(number), chain, store):
+                reason = f"the model of task {number} was transient (keep: false) and is dropped; train it again"
+                mistakes.append(f"{entry.place(*spec.model_location(index))}: {reason}")
+    refuse(mistakes, file.path)
 
 
 def own_objectives(chain: ChainReads) -> dict[str, Objective]:

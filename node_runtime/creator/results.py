@@ -8,7 +8,7 @@ import errno
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator, Set
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -88,12 +88,14 @@ def read_document(submission: Submission, store: AssetStore) -> ResultDocument:
     return document
 
 
-def fetch_result(submission: Submission, store: AssetStore, target: Path) -> tuple[Path, ...]:
+def fetch_result(
+    submission: Submission, store: AssetStore, target: Path, *, dropped: Collection[str] = ()
+) -> tuple[Path, ...]:
     """Write result.json, the outputs and the logs atomically to `target`, a new or empty folder.
 
-    Outputs and logs that stay with the worker (`staying`) are left out. An output folder that holds a single file of
-    the output's name, e.g. ``perf.json``, becomes that file. Raises `InputError`, `StorageError`, and `HostError` when
-    the folder is not writable.
+    Outputs and logs that stay with the worker (`staying`) are left out, and outputs that were ``dropped``. An output
+    folder that holds a single file of the output's name, e.g. ``perf.json``, becomes that file. Raises `InputError`,
+    `StorageError`, and `HostError` when the folder is not writable.
     """
     check_new(target)
     document = read_document(submission, store)
@@ -105,7 +107,7 @@ def fetch_result(submission: Submission, store: AssetStore, target: Path) -> tup
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
-            _fetch_all(submission, document, store, beside)
+            _fetch_all(submission, document, store, beside, dropped)
             beside.chmod(0o755)
             take_place(beside, target)
         except BaseException:
@@ -138,9 +140,11 @@ def tables_beside(document: ResultDocument) -> Iterator[str]:
     return (name[:_LONGEST_NAME] for name in islice(tables, MOST_NUMBERS))
 
 
-def _fetch_all(submission: Submission, document: ResultDocument, store: AssetStore, folder: Path) -> None:
+def _fetch_all(
+    submission: Submission, document: ResultDocument, store: AssetStore, folder: Path, dropped: Collection[str]
+) -> None:
     for name, digest in document.outputs.items():
-        if name not in staying(document):
+        if name not in (*staying(document), *dropped):
             _fetch_flat(store, Digest(digest), folder / name)
     if store.has(Digest(document.log)):  # logs of private data stay on the node
         store.fetch(Digest(document.log), folder / LOGS, most=MOST_FILES)

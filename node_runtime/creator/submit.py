@@ -28,7 +28,7 @@ from node_runtime.ports.store import AssetStore
 from node_runtime.spec.common import ObjectiveSpec
 from node_runtime.spec.read import SpecFile
 
-from .references import Known, look_up, own_objectives
+from .references import Known, look_up, own_objectives, refuse_dropped
 from .task_creation import Creation, PreparedTasks, SubmittedTask, created_since
 
 AGAIN = "submit the same file again: that goes on where this one stopped, and creates nothing twice"
@@ -119,6 +119,7 @@ def submit(
     """
     specs, bounds = [spec for _, spec in file.tasks], chain.bounds()
     objectives = look_up(file, chain, bounds)
+    refuse_dropped(file, chain, store)
     begins = journal is None or journal.empty  # else part of it may be in escrow already; checked below
     free, price = chain.balance(chain.account).free if begins else 0, None
     if begins and free < escrow(specs, bounds):  # checked before anything is uploaded

@@ -12,7 +12,7 @@ from node_runtime.domain.assets import Digest, Objective
 from node_runtime.domain.clock import ChainTime
 from node_runtime.domain.document import FILE_NAME, Document, ModelOf
 from node_runtime.domain.price import Bounds, Draft
-from node_runtime.domain.task import Kind, Plan, PlanId, Spec, Task, TaskId, TaskState, Terms
+from node_runtime.domain.task import Kind, Plan, PlanId, Spec, Task, TaskId, Terms
 from node_runtime.domain.units import amount
 from node_runtime.errors import BLOCK_FULL, ChainRefused
 from node_runtime.kinds import Resolved, TaskSpec, document_of
@@ -25,9 +25,9 @@ from node_runtime.spec.plan import ExtendedPlan
 from node_runtime.spec.ranks import ranks_of
 
 from .references import Known
+from .tasks import IN_VAIN
 
 BATCH = 50  # tasks that one transaction creates: about what a block has room for
-IN_VAIN = (TaskState.CANCELLED, TaskState.FAILED, TaskState.EXPIRED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,8 @@ class PreparedTasks:
             objective=None if spec.measured_by is None else self.objectives[spec.measured_by],
             rank=self._ranks.get(spec.name),
         )
-        return document_of(spec, resolved).model_copy(update={"plan": self.plan_name})
+        keep = None if getattr(spec, "keep", True) else False
+        return document_of(spec, resolved).model_copy(update={"plan": self.plan_name, "keep": keep})
 
     def ranks(self) -> Iterator[tuple[TaskSpec, ...]]:
         """Yield the tasks rank by rank: each comes after all whose models it takes."""

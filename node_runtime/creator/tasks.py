@@ -29,6 +29,7 @@ from node_runtime.ports.store import AssetStore
 from .live import AttemptProgress, progress_of
 
 MAX_DOCUMENT = 1 << 20  # bytes
+IN_VAIN = (TaskState.CANCELLED, TaskState.FAILED, TaskState.EXPIRED)
 
 
 class AccountRole(StrEnum):

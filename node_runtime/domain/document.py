@@ -108,6 +108,7 @@ class Document(DocumentPart):
     models: tuple[ModelOf, ...] = ()
     parameters: Parameters | None = None  # None: no file is mounted
     plan: TaskName | None = None  # the name of its plan
+    keep: Literal[False] | None = None  # False: the model's bytes are dropped once no task of the plan needs them
     limits: Limits = Limits()
 
     @property

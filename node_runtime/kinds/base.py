@@ -24,6 +24,7 @@ from node_runtime.spec.common import (
     ModelField,
     ModelSpec,
     Samples,
+    Switch,
     TaskPart,
     named_twice,
 )
@@ -97,6 +98,7 @@ class ModelTaskSpec(TaskSpec):
     """The keys common to the kinds that make a model."""
 
     models: Annotated[tuple[ModelField, ...], Field(max_length=_CHAIN.max_models)] = ()
+    keep: Switch = True
     objectives: Annotated[tuple[NameOrNumber, ...], Field(max_length=_CHAIN.max_objectives)] = ()
 
     @property

@@ -81,6 +81,10 @@ class AssetStore(Protocol):
         """
         ...
 
+    def remove(self, digest: Digest) -> None:
+        """Remove the tree; one that is not stored is success."""
+        ...
+
     @property
     def live(self) -> LiveArea:
         """The live area: stages and logs of running attempts."""

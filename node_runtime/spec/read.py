@@ -7,6 +7,7 @@ meet are mistakes; terms that few nodes meet are warnings.
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -51,7 +52,7 @@ class SpecEntry:
     def objective(self) -> ObjectiveSpec | None:
         return self.spec if isinstance(self.spec, ObjectiveSpec) else None
 
-    @property
+    @cached_property
     def task(self) -> TaskSpec | None:
         return self.spec if isinstance(self.spec, TaskSpec) else None
 
@@ -141,6 +142,10 @@ def check_entries(
         found += [f"{entry.place(*location)}: {reason}" for location, reason in conflicts]
     file = SpecFile(path=path, entries=tuple(complete), extends=extends)
     found += file.beyond(bounds) if bounds is not None else ()
+    transient = [entry for entry, spec in file.tasks if not getattr(spec, "keep", True)]
+    if not file.is_plan:
+        reason = "only a task of a plan makes a transient model; leave it out"
+        found += [f"{one.place('keep')}: {reason}" for one in transient]
     refuse(found, path)
     return file
 

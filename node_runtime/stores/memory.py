@@ -79,6 +79,9 @@ class MemoryStore:
             raise TreeTooLarge(f"tree {digest} is larger than {limit} bytes", remedy="store a smaller one")
         return b"".join(contents(stream, found))
 
+    def remove(self, digest: Digest) -> None:
+        self._trees.pop(check_digest(digest), None)
+
     @property
     def live(self) -> "MemoryLive":
         return self._live

@@ -42,6 +42,7 @@ from .current_codec import CurrentCodec, Migrating
 
 DIGEST = 32  # bytes of a digest or an account at the end of a key
 _PLACE = 1  # byte of an output's index there
+_MODEL = U64 + 16 + 1  # bytes of a model's id at the end of a key
 _MIGRATION_PAUSE = 0.05  # seconds between polls of a chain that is migrating its storage
 
 
@@ -133,6 +134,10 @@ class SubstrateReads:
         found = self._snapshot().entries("Registry", "Assets", owner, size=DIGEST)
         return tuple(convert.asset(AssetRef(owner=owner, digest=Digest(tail.hex())), value) for tail, value in found)
 
+    def asset_digests(self) -> frozenset[Digest]:
+        tails = self._snapshot().tails("Registry", "Assets", size=DIGEST)
+        return frozenset(Digest(tail.hex()) for tail in tails)
+
     def objective(self, objective: ObjectiveId) -> Objective | None:
         found = self._snapshot().value("Registry", "Objectives", objective)
         return None if found is None else convert.objective(objective, found)
@@ -150,6 +155,10 @@ class SubstrateReads:
         snapshot = self._snapshot()
         outputs = sorted(tail[0] for tail in snapshot.tails("Registry", "Models", submission, size=_PLACE))
         return _models(snapshot, [ModelId(submission=submission, output=output) for output in outputs])
+
+    def every_model(self) -> tuple[Model, ...]:
+        snapshot = self._snapshot()
+        return _models(snapshot, list(map(_model_id, snapshot.tails("Registry", "Models", size=_MODEL))))
 
     def scores(self, objective: ObjectiveId) -> tuple[CertifiedScore, ...]:
         found = self._snapshot().entries("Registry", "Scores", objective, size=U64)
@@ -261,6 +270,11 @@ def _models(snapshot: Snapshot, models: Sequence[ModelId]) -> tuple[Model, ...]:
     kept = snapshot.are_stored([("Registry", "PrivateModels", key) for key in keys]) if private else [False] * len(keys)
     known = zip(models, found, kept, strict=True)
     return tuple(convert.model(id_, value, private=stays) for id_, value, stays in known if value is not None)
+
+
+def _model_id(tail: bytes) -> ModelId:
+    """Return the id by the end of its key: the submission, the hash of the output's place, and that place."""
+    return ModelId(submission=SubmissionId(number(tail[:U64])), output=tail[-1])
 
 
 def _submissions(snapshot: Snapshot, task: TaskId) -> tuple[Submission, ...]:

@@ -92,3 +92,13 @@ def test_bytes_are_found_by_their_digest_as_models_and_as_an_objectives_samples(
 
 def test_an_asset_other_than_a_model_has_no_lineage(world: World) -> None:
     assert lineage_of(world.other.model, ModelId(submission=SubmissionId(9999))).models == ()
+
+
+def test_every_model_and_every_assets_bytes_are_found_whoever_they_are_of(world: World) -> None:
+    task = world.training()
+    submission = world.worker.send_task_result(task, world.worker.assign_task(task).epoch, model_result())
+    model, spec = world.creator.model(ModelId(submission=submission)), world.creator.spec(task)
+    assert spec is not None
+    assert model is not None
+    assert model in world.other.every_model()
+    assert {asset.digest for asset in spec.assets} <= world.other.asset_digests()

@@ -240,3 +240,14 @@ def test_several_processes_store_the_same_tree(tree: Path, tmp_path: Path) -> No
     LocalStore(tmp_path / "store").fetch(Digest(printed.pop()), tmp_path / "back")
     assert not printed
     assert contents(tmp_path / "back") == contents(tree)
+
+
+def test_a_removed_tree_is_not_there_and_can_be_stored_again(store: AssetStore, tree: Path, tmp_path: Path) -> None:
+    digest = store.put(tree)
+    for _ in range(2):
+        store.remove(digest)
+        assert not store.has(digest)
+    with pytest.raises(AssetUnavailable):
+        store.fetch(digest, tmp_path / "back")
+    assert store.put(tree) == digest
+    assert store.has(digest)

@@ -68,7 +68,7 @@ class World:
     window: int = 0  # ms of review
     assignee: Account | None = None
     plan: PlanId | None = None  # of the next tasks
-    local: int = 8 * MIB  # the plan's local folder
+    local: int | None = 8 * MIB  # the plan's local folder; None without one
     _made: int = field(default=0)
 
     def train(

@@ -30,7 +30,7 @@ def workers_at_once(world: World, tasks: Sequence[TaskId]) -> list[Account]:
 
 def test_branches_of_a_plan_run_at_once_on_one_node(world: World, start_daemon: StartDaemon) -> None:
     daemon = start_daemon(slots=2)
-    world.plan, world.local = world.chain.create_plan(), 0  # tasks that write the local folder take turns
+    world.plan, world.local = world.chain.create_plan(), None  # tasks that write the local folder take turns
     branches = [world.train(BRANCH) for _ in range(2)]
     assert set(workers_at_once(world, branches)) == {daemon.account}
     wait_for(lambda: len(daemon.containers()) == 2, "both containers")
@@ -47,7 +47,7 @@ def test_branches_of_a_plan_run_at_once_on_several_nodes(world: World, start_dae
 
 def test_an_aborted_plan_stops_its_containers_and_its_builds(world: World, start_daemon: StartDaemon) -> None:
     daemon = start_daemon(slots=2)
-    world.plan, world.local = world.chain.create_plan(), 0
+    world.plan, world.local = world.chain.create_plan(), None
     running = world.train(BRANCH)
     wait_for(lambda: daemon.containers(), "the container")
     build = SlowBuild(world, daemon)

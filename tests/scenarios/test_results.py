@@ -65,10 +65,12 @@ def worked(desk: Desk, task: TaskId, *, forge: Forge = honest, output: str = "mo
     return sent(desk, desk.worker.assign_task(task), forge=forge, output=output)
 
 
-def sent(desk: Desk, attempt: Assignment, *, forge: Forge = honest, output: str = "model") -> Submission:
+def sent(
+    desk: Desk, attempt: Assignment, *, forge: Forge = honest, output: str = "model", model: str = "weights\n"
+) -> Submission:
     """Submit a result of the attempt."""
     task = attempt.task
-    outputs = {output: stored(desk, "output", {"model": "weights\n"})}
+    outputs = {output: stored(desk, "output", {"model": model})}
     outputs.setdefault("model", next(iter(outputs.values())))
     document = ResultDocument(
         task=task,
