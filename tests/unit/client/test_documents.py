@@ -155,7 +155,8 @@ def test_a_reference_to_a_document_that_is_not_given_before_is_told_with_its_arg
         "name an earlier document's task, or a task's number"
     )
     assert refused(lambda: client.check(scoring(train), train)) == (
-        "Scoring('score').model: the task 'digits' does not come before this one; move it up"
+        "Scoring('score').model: the task 'digits' does not come before this one; "
+        "move it up, unless it waits for this one"
     )
     assert "the name 'digits' is taken at Training('digits').name" in refused(lambda: client.check(train, train))
 
