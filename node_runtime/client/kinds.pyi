@@ -17,7 +17,7 @@ Place: TypeAlias = str | Path | Asset | AssetRef
 Named: TypeAlias = str | int | Document | TaskHandle | ObjectiveOnChain
 """A name among the documents or on chain, a number on chain, or the object itself."""
 
-__all__ = ["Aggregation", "Annotation", "Objective", "Restructuring", "Scoring", "Training"]
+__all__ = ["Aggregation", "Annotation", "Objective", "Plan", "Restructuring", "Scoring", "Training"]
 
 class Aggregation(Document):
     """A document of kind aggregation.
@@ -35,6 +35,7 @@ class Aggregation(Document):
     parameters: Values that the program reads from parameters.json.
     sweep: Lists of values of parameters: a task for each combination.
     models: Input models: {task: name or number}, {submission: number}, or a file or folder each.
+    keep: false: the model is transient; 'plan prune' drops its bytes once no task of the plan needs them.
     objectives: Objectives, by name or number, that the model may be certified for.
     algo: The program: a folder with a Dockerfile, its archive, an asset's key, or {source, image, entrypoint}.
     opener: A Python file or package with which the programs read the data samples.
@@ -58,6 +59,7 @@ class Aggregation(Document):
         parameters: Mapping[str, JsonValue] | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
         models: Sequence[Place | ModelSpec | Document | TaskHandle | Submission],
+        keep: bool = ...,
         objectives: Sequence[Named] = ...,
         algo: Place | ImageSpec = ...,
         opener: Place | None = ...,
@@ -168,6 +170,15 @@ class Objective(Document):
         tolerance: float = ...,
     ) -> None: ...
 
+class Plan(Document):
+    """A document of kind plan.
+
+    name: A letter, then letters, digits, '.', '_' and '-'. Later documents of the file refer to it.
+    """
+
+    name: str
+    def __init__(self, *, name: str) -> None: ...
+
 class Restructuring(Document):
     """A document of kind restructuring.
 
@@ -184,6 +195,7 @@ class Restructuring(Document):
     parameters: Values that the program reads from parameters.json.
     sweep: Lists of values of parameters: a task for each combination.
     models: Input models: {task: name or number}, {submission: number}, or a file or folder each.
+    keep: false: the model is transient; 'plan prune' drops its bytes once no task of the plan needs them.
     objectives: Objectives, by name or number, that the model may be certified for.
     bundle: A folder with a start_task.sh.
     question: What the worker is asked.
@@ -210,6 +222,7 @@ class Restructuring(Document):
         parameters: Mapping[str, JsonValue] | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
         models: Sequence[Place | ModelSpec | Document | TaskHandle | Submission] = ...,
+        keep: bool = ...,
         objectives: Sequence[Named] = ...,
         bundle: Place,
         question: str | None = ...,
@@ -284,6 +297,7 @@ class Training(Document):
     parameters: Values that the program reads from parameters.json.
     sweep: Lists of values of parameters: a task for each combination.
     models: Input models: {task: name or number}, {submission: number}, or a file or folder each.
+    keep: false: the model is transient; 'plan prune' drops its bytes once no task of the plan needs them.
     objectives: Objectives, by name or number, that the model may be certified for.
     bundle: A folder with a start_task.sh.
     question: What the worker is asked.
@@ -312,6 +326,7 @@ class Training(Document):
         parameters: Mapping[str, JsonValue] | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
         models: Sequence[Place | ModelSpec | Document | TaskHandle | Submission] = ...,
+        keep: bool = ...,
         objectives: Sequence[Named] = ...,
         bundle: Place | None = ...,
         question: str | None = ...,
