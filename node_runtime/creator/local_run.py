@@ -21,7 +21,7 @@ from node_runtime.kinds import (
     document_of,
     inputs_of,
     kind_of,
-    makes_model,
+    models_made,
     stages_of,
 )
 from node_runtime.kinds.perf import PerfFile
@@ -33,7 +33,7 @@ from node_runtime.ports.store import AssetStore
 from node_runtime.runner.plan_folders import PlanKey
 from node_runtime.runner.result_document import collect, perf_of
 from node_runtime.runner.workspace import AttemptId, Workspace, Workspaces
-from node_runtime.spec.common import ModelSpec
+from node_runtime.spec.common import ModelSpec, TakenSpec
 from node_runtime.spec.folders import sources_in
 from node_runtime.spec.ranks import ranks_of
 from node_runtime.spec.read import SpecFile
@@ -89,10 +89,10 @@ def _run_tasks(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
         objectives[objective.name] = uploaded.objective(objective, NOBODY, number=index)
     bench.workspaces.plans.remove(PLAN)
     ranks = ranks_of([spec for _, spec in file.tasks]) if file.is_plan else {}
-    models: dict[str, Digest] = {}
+    made: dict[tuple[str, str], Digest] = {}
     results = []
     for index, (entry, spec) in enumerate(file.tasks, start=1):
-        digests = [_model_digest(model, models, uploaded) for model in spec.needed_models]
+        digests = [_model_digest(model, made, uploaded) for model in spec.needed_models]
         resolved = Resolved(
             ref_of=uploaded.ref,
             environment_of=uploaded.environment,
@@ -108,8 +108,8 @@ def _run_tasks(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:
         except TaskFailed as failed:
             told = f"{spec.name}: {failed.category}: {failed.message}"
             raise TaskFailed(failed.category, told, remedy=failed.remedy) from failed
-        if makes_model(spec.kind_name):
-            models[spec.name] = bench.store.put(result.folder / "model")
+        for output in models_made(spec):
+            made[spec.name, output] = bench.store.put(result.folder / output)
         results.append(result)
     return tuple(results)
 
@@ -140,8 +140,13 @@ def _check_local(file: SpecFile, fake: FakeData | None) -> None:
                 )
 
 
-def _model_digest(model: ModelSpec, models: dict[str, Digest], uploaded: Uploaded) -> Digest:
-    return uploaded.ref(model.source).digest if model.source is not None else models[str(model.task)]
+def _model_digest(model: ModelSpec, made: dict[tuple[str, str], Digest], uploaded: Uploaded) -> Digest:
+    """Return the digest of a file's model, or of what an earlier task made: the named output, or its only one."""
+    if model.source is not None:
+        return uploaded.ref(model.source).digest
+    if isinstance(model, TakenSpec) and model.output is not None:
+        return made[str(model.task), model.output]
+    return next(digest for (task, _), digest in made.items() if task == model.task)
 
 
 def _run_task(document: Document, models: Sequence[Digest], number: TaskId, bench: Bench) -> LocalResult:
@@ -219,6 +224,11 @@ def _run_stage(stage: Stage, workspace: Workspace, target: Path, bench: Bench) -
 
 def _keep(source: Path, name: str, target: Path) -> None:
     """Copy an output in the layout of `fetch`: a folder, or a single file of the output's name."""
+    if source.is_file():
+        folder = target if source.name == name else target / name
+        folder.mkdir(exist_ok=True)
+        shutil.copyfile(source, folder / source.name, follow_symlinks=False)
+        return
     alone = source / name
     if [entry.name for entry in source.iterdir()] == [name] and alone.is_file():
         shutil.copyfile(alone, target / name, follow_symlinks=False)

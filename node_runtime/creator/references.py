@@ -116,7 +116,7 @@ class _Search:
         if known is None:
             return
         for key, here, there in (
-            ("metric", _digest(spec.metric, AssetKind.METRIC), known.metric),
+            ("metric", _digest(spec.metric, spec.metric_kind), known.metric),
             ("opener", _digest(spec.opener, AssetKind.OPENER), known.opener),
             ("samples", {_digest(one, AssetKind.DATA_SAMPLE) for one in spec.samples}, set(known.samples)),
             ("direction", spec.direction, known.direction),

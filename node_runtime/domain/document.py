@@ -12,6 +12,7 @@ import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from .assets import Account, AssetKind, AssetRef, Digest, Label, ModelId, SubmissionId
+from .function import MOST_OUTPUTS
 from .parameters import Parameters
 
 FILE_NAME = "task.json"
@@ -71,11 +72,15 @@ class Image(DocumentPart):
 
 
 class ModelOf(DocumentPart):
-    """An input model: of an accepted submission, of an earlier task of the same creator, or an imported asset."""
+    """An input model: of an accepted submission, of an earlier task of the same creator, or an imported asset.
+
+    ``output`` is its place among the outputs of that result; None for the first.
+    """
 
     submission: Number | None = None
     task: Number | None = None
     asset: AssetKey | None = None
+    output: Annotated[int, Field(ge=0, lt=MOST_OUTPUTS)] | None = None
 
     @model_validator(mode="after")
     def _names_one(self) -> Self:
@@ -112,6 +117,11 @@ class Document(DocumentPart):
     limits: Limits = Limits()
 
     @property
+    def program_kind(self) -> AssetKind:
+        """What ``algo`` is registered as."""
+        return AssetKind.ALGO
+
+    @property
     def asked(self) -> str | None:
         """The question for the worker."""
         return None
@@ -146,7 +156,7 @@ class Document(DocumentPart):
     def roles(self) -> tuple[Role, ...]:
         """Every asset the document names, in the order algo, metric, bundle, opener, data, models."""
         return (
-            image_role(AssetKind.ALGO, self.algo),
+            image_role(self.program_kind, self.algo),
             *self.own_roles(),
             *(Role(name="data", key=key, kind=AssetKind.DATA_SAMPLE, label=self.sample_label) for key in self.data),
             *(Role(name="models", key=one.asset, kind=AssetKind.MODEL) for one in self.models if one.asset),

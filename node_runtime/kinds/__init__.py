@@ -14,7 +14,7 @@ from node_runtime.domain.document import Document
 from node_runtime.domain.parameters import encode_parameters
 from node_runtime.errors import FailureCategory, TaskFailed
 from node_runtime.kinds.base import Resolved, TaskKind, TaskSpec
-from node_runtime.kinds.layouts import bundle, sandbox
+from node_runtime.kinds.layouts import bundle, sandbox, substra
 from node_runtime.kinds.stage import Carried, Given, Input, Inputs, Keeps, Stage, Writable, inputs_of
 
 if TYPE_CHECKING:
@@ -41,12 +41,17 @@ __all__ = [
     "kind_of",
     "leaving_outputs",
     "makes_model",
+    "models_made",
     "read_document",
     "register",
     "stages_of",
 ]
 
-_PARAMETERS = {"sandbox": sandbox.PARAMETERS, "bundle": bundle.PARAMETERS}  # where a program finds them
+_PARAMETERS = {  # where a program finds them
+    "sandbox": sandbox.PARAMETERS,
+    "bundle": bundle.PARAMETERS,
+    "substra": substra.PARAMETERS,
+}
 
 AnyKind: TypeAlias = TaskKind[Any, Any]
 
@@ -65,6 +70,14 @@ def kind_of(task: TaskSpec | Document) -> AnyKind:
 def makes_model(kind: str) -> bool:
     """Return whether tasks of the kind make a model that other tasks can use."""
     return kind in KINDS and KINDS[kind].makes_model
+
+
+def models_made(spec: TaskSpec) -> tuple[str, ...]:
+    """Return the outputs of the task's result that other tasks can take as models."""
+    kind = kind_of(spec)
+    if kind.declared_models is not None:
+        return tuple(kind.declared_models(spec))
+    return ("model",) if kind.makes_model else ()
 
 
 def leaving_outputs() -> frozenset[str]:
@@ -149,5 +162,6 @@ for _module in (
     "restructuring",
     "scoring",
     "aggregation",
+    "function",
 ):
     register(import_module(f"{__name__}.{_module}").KIND)

@@ -1,7 +1,10 @@
-"""Parser of perf.json, ``{"all": number, …}``: finite numbers from an untrusted container."""
+"""Parsers of perf.json, ``{"all": number, …}``, and of a function's performances, each a file ``{"all": number}``.
+
+They are finite numbers from an untrusted container.
+"""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import islice
@@ -28,12 +31,14 @@ _ROUNDED = Context(prec=PRIVATE_DIGITS, rounding=ROUND_HALF_EVEN)
 class PerfFile:
     """``values`` is everything in the file, ``numbers`` the part that goes on chain, the score first.
 
-    ``vanished`` names the nonzero numbers that round to zero at the chain's 18 decimals.
+    ``vanished`` names the nonzero numbers that round to zero at the chain's 18 decimals. ``declared``: the names are a
+    function's identifiers, which its container couldn't choose.
     """
 
     values: dict[str, JsonValue]
     numbers: tuple[Perf, ...]
     vanished: tuple[str, ...] = ()
+    declared: bool = False
 
     @property
     def score(self) -> Decimal:
@@ -67,13 +72,58 @@ def parse_perf(content: bytes) -> PerfFile:
     )
 
 
+def performance_file(identifier: str) -> str:
+    return f"{identifier}-perf.json"
+
+
+def read_performances(folder: Path, identifiers: Sequence[str], *, stage: str) -> PerfFile:
+    """Read a function's performances, exactly one number in the file of each. Raises `TaskFailed` output_invalid."""
+    return declared_numbers({one: _performance(folder / performance_file(one), stage) for one in identifiers})
+
+
+def declared_numbers(exact: Mapping[str, Decimal]) -> PerfFile:
+    numbers = tuple(Perf(name=one, value=from_fixed(to_fixed(value))) for one, value in exact.items())
+    values = parse_json(written_numbers({one.name: one.value for one in numbers}).encode())
+    assert isinstance(values, dict)
+    vanished = tuple(one.name for one in numbers if not one.value and exact[one.name])
+    return PerfFile(values=values, numbers=numbers, vanished=vanished, declared=True)
+
+
+def _performance(file: Path, stage: str) -> Decimal:
+    try:
+        content = read_bytes(file, most_bytes=MAX_BYTES)
+        values = parse_json(content)
+        if not isinstance(values, dict):
+            raise ValueError('it is not an object like {"all": 0.9}')
+        _check_score(values)
+        if len(values) > 1:
+            other = next(name for name in values if name != SCORE)
+            raise ValueError(f"the key {other[:40]!a} is there beside '{SCORE}'")
+        value = exact_numbers(content)[SCORE]
+        to_fixed(value)
+    except ValueError as error:
+        raise TaskFailed(
+            FailureCategory.OUTPUT_INVALID,
+            f"stage {stage}: {file.name} can't be used: {error}",
+            remedy='let the function write {"all": number} and nothing else, a finite number',
+        ) from error
+    return value
+
+
+def written_numbers(numbers: Mapping[str, Decimal]) -> str:
+    """Return a perf.json of these numbers alone, exact as the chain has them."""
+    return "{" + ",".join(f'"{name}":{plain(value)}' for name, value in numbers.items()) + "}\n"
+
+
 def bounded_numbers(perf: PerfFile) -> str:
     """Return a perf.json of the on-chain numbers under neutral names and rounded, the form that may leave private data.
 
-    Names and digits in the original file are the container's choice and could leak data.
+    A function's own are declared. Names and digits in the original file are the container's choice and could leak data.
     """
     named = [(SCORE, perf.score), *((f"number-{place}", one.value) for place, one in enumerate(perf.numbers[1:], 2))]
-    return "{" + ",".join(f'"{name}":{plain(_ROUNDED.plus(value))}' for name, value in named) + "}\n"
+    if perf.declared:
+        named = [(one.name, one.value) for one in perf.numbers]
+    return written_numbers({name: _ROUNDED.plus(value) for name, value in named})
 
 
 def _sendable(exact: dict[str, Decimal]) -> Iterator[tuple[str, Decimal]]:

@@ -70,7 +70,7 @@ def inputs_of(
 
     return Inputs(
         worker=worker,
-        algo=of_kind(AssetKind.ALGO),
+        algo=of_kind(document.program_kind),
         bundle=of_kind(AssetKind.BUNDLE),
         metric=of_kind(AssetKind.METRIC),
         opener=of_kind(AssetKind.OPENER),
@@ -109,6 +109,8 @@ class Keeps(Enum):
     ALL = auto()  # everything except mount points
     ENTRY = auto()  # the entry alone
     INSIDE = auto()  # the content of the entry, a folder
+    FILE = auto()  # the entry, a regular file, as a tree of it alone
+    NUMBERS = auto()  # one perf.json of the numbers in the files of ``performances``
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +118,8 @@ class Writable:
     """A folder that a stage writes, initially empty or a copy of ``copied`` without its ``entry``.
 
     After the stage it must contain ``entry``, a regular file or a folder. The part that ``keeps`` selects becomes the
-    output ``output``.
+    output ``output``. Several of one name are outputs in one folder. The files of ``performances`` are those that
+    `kinds.perf.performance_file` names.
     """
 
     name: str  # the folder's name in the workspace
@@ -125,6 +128,7 @@ class Writable:
     entry: str
     keeps: Keeps = Keeps.ALL
     copied: Path | None = None
+    performances: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +164,7 @@ class Stage:
 
     ``scratch`` are the targets of writable folders that end with the container, as /tmp does and within its limit;
     ``empty`` those of empty read-only ones.
+    ``group`` is its gid instead of the slot's.
     ``own_program`` is False for a stage that runs another program than the task's, e.g. the metric of an objective.
     """
 
@@ -175,8 +180,14 @@ class Stage:
     gives: tuple[Given, ...] = ()
     scratch: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
+    group: int | None = None
     own_program: bool = True
     limits: Limits
+
+    @property
+    def folders(self) -> tuple[Writable, ...]:
+        """The folders that it writes, each once, whatever the number of its outputs."""
+        return tuple({one.name: one for one in self.writes}.values())
 
     @property
     def targets(self) -> tuple[str, ...]:

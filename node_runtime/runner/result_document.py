@@ -20,8 +20,8 @@ from node_runtime.domain.task import Kind, Output, Result, TaskId
 from node_runtime.errors import FailureCategory, InputError, TaskFailed
 from node_runtime.kinds import Inputs, Keeps, Stage, Writable
 from node_runtime.kinds.perf import FILE_NAME as PERF
-from node_runtime.kinds.perf import PerfFile, read_perf
-from node_runtime.platform.files import write_atomically
+from node_runtime.kinds.perf import PerfFile, read_perf, read_performances, written_numbers
+from node_runtime.platform.files import host_errors, write_atomically
 from node_runtime.ports.engine import ContainerRun
 from node_runtime.stores.tree.folders import remove_tree
 from node_runtime.stores.tree.walk import FOUND_AFTER_RUN, manifest_of
@@ -31,6 +31,7 @@ from .workspace import Workspace
 
 FILE_NAME = "result.json"
 MOST_FILES = FOUND_AFTER_RUN.entries  # of an output: the limit for senders and receivers alike
+NUMBERS = "numbers"  # folder of a perf.json that this node wrote
 FAILURE_FILE = "failure.txt"  # why an attempt failed; uploaded with its logs
 
 Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -140,8 +141,11 @@ def perf_of(stages: Sequence[Stage], workspace: Workspace) -> PerfFile | None:
     """Read the score that a stage wrote; None when the task doesn't score."""
     for stage in stages:
         for writable in stage.writes:
+            folder = workspace.output_folder(stage.name, writable.name)
+            if writable.keeps is Keeps.NUMBERS:
+                return read_performances(folder, writable.performances, stage=stage.name)
             if writable.output == PERF:
-                return read_perf(workspace.output_folder(stage.name, writable.name), stage=stage.name)
+                return read_perf(folder, stage=stage.name)
     return None
 
 
@@ -216,7 +220,11 @@ def _stage_run(stage: Stage, run: ContainerRun, built_on: tuple[str, ...]) -> St
 
 def _collect_one(writable: Writable, stage: Stage, workspace: Workspace, stop: threading.Event | None) -> Collected:
     folder = workspace.output_folder(stage.name, writable.name)
+    if writable.keeps is Keeps.NUMBERS:
+        return _numbers(read_performances(folder, writable.performances, stage=stage.name), workspace)
     check_entry(folder / writable.entry, stage=stage.name, bytes_allowed=stage.limits.outputs)
+    if writable.keeps is Keeps.FILE:
+        return _file(folder / writable.entry, writable, stage, stop)
     source = folder / writable.entry if writable.keeps is Keeps.INSIDE else folder
     if not source.is_dir():
         raise TaskFailed(
@@ -232,6 +240,27 @@ def _collect_one(writable: Writable, stage: Stage, workspace: Workspace, stop: t
     return Collected(name=writable.output, source=source, digest=digest)
 
 
+def _file(file: Path, writable: Writable, stage: Stage, stop: threading.Event | None) -> Collected:
+    if file.is_symlink() or not file.is_file():
+        raise TaskFailed(
+            FailureCategory.OUTPUT_INVALID,
+            f"stage {stage.name} left a folder as {writable.entry}, not a file",
+            remedy="let it write one regular file, e.g. an archive of the folder",
+        )
+    with output_refused(stage.name):
+        digest = manifest_of(file, caps=FOUND_AFTER_RUN.with_bytes(stage.limits.outputs), stop=stop).digest
+    return Collected(name=writable.output, source=file, digest=digest)
+
+
+def _numbers(perf: PerfFile, workspace: Workspace) -> Collected:
+    """Write the perf.json that stands for the files of a function's performances. Idempotent."""
+    path = workspace.folder / NUMBERS / PERF
+    with host_errors(path):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(written_numbers({one.name: one.value for one in perf.numbers}))
+    return Collected(name=PERF, source=path, digest=manifest_of(path).digest)
+
+
 def _surplus(folder: Path, writable: Writable, stage: Stage) -> list[str]:
     """Return the entries to remove before collecting: mount points, or all but the output's entry."""
     match writable.keeps:
@@ -239,5 +268,5 @@ def _surplus(folder: Path, writable: Writable, stage: Stage) -> list[str]:
             return [name for name in stage.mount_points(writable) if os.path.lexists(folder / name)]
         case Keeps.ENTRY:
             return [entry.name for entry in folder.iterdir() if entry.name != writable.entry]
-        case Keeps.INSIDE:
+        case _:
             return []

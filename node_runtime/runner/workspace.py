@@ -21,7 +21,7 @@ from types import TracebackType
 
 from node_runtime.domain.document import MOST_BYTES, MOST_IN_BUNDLE
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
-from node_runtime.kinds import Carried, Given, Stage, Writable
+from node_runtime.kinds import Carried, Given, Keeps, Stage, Writable
 from node_runtime.platform.files import host_errors, private_folder, write_atomically
 from node_runtime.ports.engine import ContainerEngine, ContainerSpec, Mount, Outputs, RunningContainer
 from node_runtime.stores.tree.folders import copy_writable, remove_tree, room_of
@@ -34,6 +34,7 @@ from .untrusted import check_entry, check_tree
 
 _STAGES, _LOGS, _GIVEN, _EMPTY, _LOCAL = "stages", "logs", "given", "empty", "local"
 _SLOT = "slot"  # label of a container
+_ROOM_FOR_NUMBERS = 1 << 20  # bytes
 
 
 class Workspaces:
@@ -147,7 +148,7 @@ class Workspace:
                 quota=_quota(one, stage),
                 outputs=_outputs(one, stage),
             )
-            for one in stage.writes
+            for one in stage.folders
         )
         return ContainerSpec(
             name=self.container_name(stage.name),
@@ -167,6 +168,7 @@ class Workspace:
             memory=stage.limits.memory,
             scratch=stage.limits.scratch,
             scratch_folders=stage.scratch,
+            group=stage.group,
             timeout=float(stage.limits.timeout),
             log=self.log(stage),
             slot=slot,
@@ -196,7 +198,7 @@ class Workspace:
         private_folder(parent)
         # each mount inside a writable folder needs a mount point there: a file or a folder
         sources = {mount.target: mount.source for mount in (*stage.reads, *added)}
-        for writable in stage.writes:
+        for writable in stage.folders:
             folder = parent / writable.name
             self._engine.open_folder(folder, quota=_quota(writable, stage))
             if started.exists():  # its container may be running and replace any entry by a link
@@ -255,6 +257,8 @@ def _quota(writable: Writable, stage: Stage) -> int:
     Raises `TaskFailed` for a bundle with too many files.
     """
     limits = stage.limits
+    if writable.keeps is Keeps.NUMBERS:
+        return min(limits.outputs, _ROOM_FOR_NUMBERS)
     if writable.copied is None:
         return limits.outputs
     try:

@@ -7,6 +7,8 @@ by the packaged runtime's bounds.
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -21,6 +23,7 @@ from pydantic import (
 
 from node_runtime.domain.assets import AssetKind, Direction, Label
 from node_runtime.domain.document import LONGEST, NUMBERS
+from node_runtime.domain.function import Identifier
 from node_runtime.domain.parameters import Parameters
 from node_runtime.domain.units import LARGEST_NUMBER, from_fixed, to_fixed
 
@@ -29,6 +32,7 @@ from .fields import (
     AccountAddress,
     Amount,
     Duration,
+    FunctionFolder,
     ImageFolder,
     ModelTree,
     Name,
@@ -40,6 +44,7 @@ from .fields import (
     Sweep,
     TestLabel,
 )
+from .function_file import declares_function
 from .messages import Location
 
 DAY = 86_400_000  # ms
@@ -113,6 +118,13 @@ class ImageSpec(Part):
     entrypoint: Annotated[tuple[Text, ...], AfterValidator(some)] | None = None
 
 
+class FunctionSource(Part):
+    """A folder with a Dockerfile and a function.yaml, and optionally a prebuilt image by digest."""
+
+    source: FunctionFolder
+    image: Annotated[Text, AfterValidator(_by_digest)] | None = None
+
+
 class ModelSpec(Part):
     """A model's source: a task (by number, or by name in this file), a submission, or a file or folder."""
 
@@ -124,6 +136,18 @@ class ModelSpec(Part):
     def _one(self) -> "ModelSpec":
         if sum(value is not None for value in (self.task, self.submission, self.source)) != 1:
             raise ValueError("name one model: {task: …}, {submission: …}, or the path of a file or folder")
+        return self
+
+
+class TakenSpec(ModelSpec):
+    """A model that a function takes: of a task with several outputs, the one of this identifier."""
+
+    output: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _output_of_a_result(self) -> "TakenSpec":
+        if self.output is not None and self.source is not None:
+            raise ValueError("a file is no output of a task; leave 'output' out")
         return self
 
 
@@ -181,7 +205,9 @@ def tolerance_number(value: Any) -> Decimal:
 
 
 ImageField = Annotated[ImageSpec, BeforeValidator(_text_as_source, json_schema_input_type=str | ImageSpec)]
+FunctionField = Annotated[FunctionSource, BeforeValidator(_text_as_source, json_schema_input_type=str | FunctionSource)]
 ModelField = Annotated[ModelSpec, BeforeValidator(_text_as_source, json_schema_input_type=str | ModelSpec)]
+TakenField = Annotated[TakenSpec, BeforeValidator(_text_as_source, json_schema_input_type=str | TakenSpec)]
 Validation = Annotated[
     ValidationSpec,
     BeforeValidator(_word_as_mapping, json_schema_input_type=Literal["auto", "manual"] | ValidationSpec),
@@ -251,9 +277,15 @@ class ObjectiveSpec(Part):
         Decimal(0)
     )
 
+    @cached_property
+    def metric_kind(self) -> AssetKind:
+        """A folder that declares inputs and outputs is a function, which scores predictions of other functions."""
+        declares = isinstance(self.metric, Path) and declares_function(self.metric)
+        return AssetKind.FUNCTION if declares else AssetKind.METRIC
+
     def assets(self) -> tuple[AssetSpec, ...]:
         samples = [AssetSpec(source=one, kind=AssetKind.DATA_SAMPLE, label=Label.TEST) for one in self.samples]
-        metric = AssetSpec(source=self.metric, kind=AssetKind.METRIC)
+        metric = AssetSpec(source=self.metric, kind=self.metric_kind)
         return (metric, AssetSpec(source=self.opener, kind=AssetKind.OPENER), *samples)
 
     def conflicts(self) -> Conflicts:

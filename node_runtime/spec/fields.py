@@ -267,6 +267,9 @@ AccountAddress = Annotated[Account, PlainValidator(read_account, json_schema_inp
 ImageFolder = Annotated[
     Source, PlainValidator(_checked(check_image, AssetKind.ALGO), json_schema_input_type=_Place), _AS_TEXT
 ]
+FunctionFolder = Annotated[
+    Source, PlainValidator(_checked(check_image, AssetKind.FUNCTION), json_schema_input_type=_Place), _AS_TEXT
+]
 BundleFolder = Annotated[
     Source, PlainValidator(_checked(_bundle, AssetKind.BUNDLE), json_schema_input_type=_Place), _AS_TEXT
 ]

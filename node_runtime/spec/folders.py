@@ -9,6 +9,7 @@ from node_runtime.domain.assets import AssetKind, AssetRef
 from node_runtime.stores.tree.faults import examine
 from node_runtime.stores.tree.manifest import shown
 
+from .function_file import signature_faults
 from .messages import Location
 from .openers import opener_warnings
 from .own_files import IMAGES, included_in
@@ -28,6 +29,8 @@ def folder_faults(path: Path, kind: AssetKind) -> Iterator[str]:
     yield from examine(path, included=included).faults
     if kind is AssetKind.BUNDLE and (path / START).is_file():
         yield from script_faults(path / START)
+    if kind is AssetKind.FUNCTION:
+        yield from signature_faults(path)
 
 
 def image_faults(bundle: Path) -> Iterator[str]:
@@ -68,6 +71,9 @@ def sources_in(value: object, location: Location = ()) -> Iterator[tuple[Locatio
     elif isinstance(value, tuple):
         for index, one in enumerate(value):
             yield from sources_in(one, (*location, index))
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from sources_in(one, (*location, key))
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
             if name in value.model_fields_set:

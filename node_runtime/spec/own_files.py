@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from node_runtime.domain.assets import AssetKind
+from node_runtime.domain.function import FILE_NAME as FUNCTION_FILE
 from node_runtime.engines.docker.dockerignore import IGNORE_FILE, is_excluded, read_patterns_of
 from node_runtime.platform.archive import ArchiveRefused, is_archive, unpacked
 from node_runtime.platform.files import host_errors, scratch_folder
 from node_runtime.stores.tree.faults import Included, everything
 
 EXCLUDED = ("__pycache__", ".git")
-IMAGES = (AssetKind.ALGO, AssetKind.METRIC)
+IMAGES = (AssetKind.ALGO, AssetKind.METRIC, AssetKind.FUNCTION)
 _ALWAYS = ("Dockerfile", IGNORE_FILE)
 
 
@@ -43,11 +44,12 @@ def included_in(folder: Path, kind: AssetKind) -> Included:
     if kind in (AssetKind.DATA_SAMPLE, AssetKind.MODEL) or not folder.is_dir():
         return everything
     patterns = read_patterns_of(folder) if kind in IMAGES else ()
+    always = (*_ALWAYS, FUNCTION_FILE) if kind is AssetKind.FUNCTION else _ALWAYS
 
     def included(path: str) -> bool:
         if any(name in EXCLUDED for name in path.split("/")):
             return False
-        return path in _ALWAYS or not is_excluded(path, patterns)
+        return path in always or not is_excluded(path, patterns)
 
     return included
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from node_runtime.domain.assets import AssetKind
 from node_runtime.platform.archive import ArchiveRefused
 
-from .common import AssetSpec, Conflicts, ImageSpec
+from .common import AssetSpec, Conflicts, FunctionSource, ImageSpec
 from .folders import image_faults
 from .messages import Location
 from .own_files import image_folder
@@ -23,7 +23,10 @@ from .yaml_source import MarkedDocument
 if TYPE_CHECKING:
     from node_runtime.engines.docker.dockerfile import Program
 
-_ROLES = (("algo", AssetKind.ALGO), ("metrics", AssetKind.METRIC), ("metric", AssetKind.METRIC))
+_ROLES = (
+    *(("algo", AssetKind.ALGO), ("metrics", AssetKind.METRIC), ("metric", AssetKind.METRIC)),
+    ("function", AssetKind.FUNCTION),
+)
 # Docker's official images that have no ENTRYPOINT
 _WITHOUT = re.compile(r"scratch|(?:docker\.io/)?(?:library/)?(?:python|debian|ubuntu|alpine|busybox)(?:[:@].*)?")
 _POSITIONAL = re.compile(r"\$\{?[0-9@*]")
@@ -78,12 +81,13 @@ def _image_warnings(spec: object, folder: Path, kind: AssetKind, *, brings_opene
 def _built(spec: object, assets: tuple[AssetSpec, ...]) -> Iterator[tuple[Location, Path, AssetKind]]:
     """Yield the folders whose own ENTRYPOINT is started, by their keys."""
     in_bundle = any(asset.kind is AssetKind.BUNDLE for asset in assets)  # its start_task.sh is started instead
-    for key, kind in _ROLES:
+    kinds = {asset.source: asset.kind for asset in assets}  # an objective's metric may be a function
+    for key, usual in _ROLES:
         named = getattr(spec, key, None)
-        source = named.source if isinstance(named, ImageSpec) else named
-        overridden = isinstance(named, ImageSpec) and (named.entrypoint is not None or named.image is not None)
-        if isinstance(source, Path) and not overridden and not (in_bundle and kind is AssetKind.ALGO):
-            yield (key,), source, kind
+        source = named.source if isinstance(named, ImageSpec | FunctionSource) else named
+        overridden = any(getattr(named, one, None) is not None for one in ("entrypoint", "image"))
+        if isinstance(source, Path) and not overridden and not (in_bundle and usual is AssetKind.ALGO):
+            yield (key,), source, kinds.get(source, usual)
 
 
 def _program(folder: Path) -> "Program | None":
@@ -101,13 +105,17 @@ def _is_missing(program: "Program", kind: AssetKind) -> bool:
 
 
 def _called(kind: AssetKind) -> str:
-    return "a metric is called without arguments" if kind is AssetKind.METRIC else "an algo is called with arguments"
+    if kind is AssetKind.METRIC:
+        return "a metric is called without arguments"
+    return f"{'a function' if kind is AssetKind.FUNCTION else 'an algo'} is called with arguments"
 
 
 def _faults(program: "Program", kind: AssetKind) -> Iterator[str]:
     if _is_missing(program, kind) and _WITHOUT.fullmatch(program.base):
         replaced = "; its CMD is replaced by them, so write that as ENTRYPOINT" if program.command else ""
         yield f"line {program.line}: there is no ENTRYPOINT, and {_called(kind)}{replaced}; write e.g. {_EXAMPLE}"
+    elif program.shell is not None and kind is AssetKind.FUNCTION:
+        yield f"line {program.line}: a function's ENTRYPOINT is a list: {_as_list(program.shell)}"
     elif program.shell is not None and kind is AssetKind.ALGO and not _POSITIONAL.search(program.shell):
         yield (
             f"line {program.line}: ENTRYPOINT in shell form loses the stage's arguments, e.g. 'train'; "
@@ -150,7 +158,7 @@ def _file_warnings(program: "Program", folder: Path) -> Iterator[str]:
 
 def faults_in_folders(document: MarkedDocument) -> Conflicts:
     """Yield the mistakes in the programs of a document that isn't read for others, as far as its keys name them."""
-    named = {key: _local_folder(document, key) for key in ("bundle", "algo", "metrics", "metric")}
+    named = {key: _local_folder(document, key) for key in ("bundle", "algo", "metrics", "metric", "function")}
     bundle = named["bundle"]
     if bundle is not None and "algo" not in document.value:
         yield from ((("bundle",), told) for told in image_faults(bundle))

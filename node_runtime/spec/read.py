@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from node_runtime.domain.price import Bounds
 from node_runtime.domain.task import Kind
 from node_runtime.errors import InputError, SpecError
-from node_runtime.kinds import KINDS, TaskSpec, makes_model
+from node_runtime.kinds import KINDS, TaskSpec, models_made
 
-from .common import Conflicts, ModelSpec, ObjectiveSpec
+from .common import Conflicts, ModelSpec, ObjectiveSpec, TakenSpec
 from .feasibility import beyond_bounds, task_conflicts, warnings_in
 from .folders import folder_warnings
 from .messages import WrittenDocument, nearest
@@ -289,8 +289,10 @@ def _model_reference(
         swept = tuple(str(one.written) for one in tasks.values())
         hint = nearest(model.task, (*swept, *tasks)) or "name an earlier document's task, or a task's number"
         yield f"no task '{model.task}' in this file; {hint}"
-    elif not makes_model(parent.kind_name):
+    elif not models_made(parent):
         yield f"the task '{model.task}' makes no model"
+    elif reason := _output_reference(model, models_made(parent)):
+        yield f"the task '{model.task}' {reason}"
     elif parent.slots != 1:
         yield f"the task '{model.task}' has {parent.slots} slots; a model can be taken from a task with one"
     elif not _certifiable(spec, parent):
@@ -299,6 +301,18 @@ def _model_reference(
             f"its training does not name this objective{f' but {names}' * bool(names)}, so it can't be certified; "
             f"add it to '{entry.written}'"
         )
+
+
+def _output_reference(model: ModelSpec, made: Sequence[str]) -> str:
+    """Return why this doesn't name one of the models made; empty where it does."""
+    output = model.output if isinstance(model, TakenSpec) else None
+    if output is not None and output not in made:
+        return f"makes no model '{output}'; {nearest(output, tuple(made))}"
+    if len(made) > 1 and not isinstance(model, TakenSpec):
+        return "makes several models, of which only a function can take one"
+    if len(made) > 1 and output is None:
+        return f"makes several models; name one: {{task: {model.task}, output: {made[0]}}}"
+    return ""
 
 
 def _certifiable(spec: TaskSpec, parent: TaskSpec) -> bool:

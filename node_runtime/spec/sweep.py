@@ -79,13 +79,15 @@ def variant_of(task: TaskT, variant: Variant) -> TaskT:
     def renamed(value: object) -> object:
         if isinstance(value, ModelSpec) and isinstance(value.task, str):
             return value.model_copy(update={"task": variant.refers_to.get(value.task, value.task)})
+        if isinstance(value, dict):
+            return {key: renamed(one) for key, one in value.items()}
         return tuple(map(renamed, value)) if isinstance(value, tuple) else value
 
     try:
         parameters = check_parameters({**(task.parameters or {}), **variant.values})
     except ValueError as error:
         raise SweepRefused(("sweep",), str(error)) from None
-    changed: dict[str, object] = {key: renamed(value) for key, value in task}
+    changed = {key: renamed(getattr(task, key)) for key in type(task).model_fields if key != "parameters"}
     changed |= {"name": variant.name(task.name), "parameters": parameters, "sweep": None}
     return task.model_copy(update=changed)
 

@@ -18,10 +18,11 @@ import structlog
 from node_runtime.domain.assets import Digest
 from node_runtime.kinds import leaving_outputs
 from node_runtime.kinds.perf import FILE_NAME as PERF
-from node_runtime.kinds.perf import PerfFile, bounded_numbers, read_perf
+from node_runtime.kinds.perf import PerfFile, bounded_numbers, declared_numbers, read_perf
 from node_runtime.platform.files import host_errors, write_atomically
 from node_runtime.ports.engine import ContainerRun
-from node_runtime.runner.result_document import Collected, StepSeconds
+from node_runtime.runner.result_document import NUMBERS, Collected, StepSeconds
+from node_runtime.runner.untrusted import exact_numbers
 from node_runtime.runner.workspace import Workspace
 from node_runtime.stores.tree.folders import MONTH, Bound, copy_writable, prune, size_on_disk
 from node_runtime.stores.tree.walk import manifest_of
@@ -125,9 +126,11 @@ def _salt(name: str, workspace: Workspace) -> bytes:
 
 
 def _numbers_alone(perf: PerfFile, workspace: Workspace) -> tuple[Collected, PerfFile]:
-    path: Path = workspace.folder / "numbers" / PERF
+    path: Path = workspace.folder / NUMBERS / PERF
     with host_errors(path):
         path.parent.mkdir(exist_ok=True)
         path.write_text(bounded_numbers(perf))
     made = Collected(name=PERF, source=path, digest=manifest_of(path).digest)
+    if perf.declared:
+        return made, declared_numbers(exact_numbers(path.read_bytes()))
     return made, read_perf(path.parent, stage="metrics")

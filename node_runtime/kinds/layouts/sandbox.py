@@ -39,15 +39,15 @@ def data_mounts(inputs: Inputs) -> tuple[Mount, ...]:
     return tuple(Mount(source=sample.folder, target=f"{DATA}/{sample.digest}") for sample in once(inputs.data))
 
 
-def opener_mounts(inputs: Inputs) -> tuple[Mount, ...]:
-    """Return the mount that makes the opener importable as ``opener``: a single file, or a Python package's folder."""
+def opener_mounts(inputs: Inputs, *, folder: str = OPENER) -> tuple[Mount, ...]:
+    """Return the mount that makes the opener the package ``folder``: of a single file, or of a package's folder."""
     opener = inputs.opener
     if opener is None:
         return ()
     if "__init__.py" in opener.files:
-        return (Mount(source=opener.folder, target=OPENER),)
+        return (Mount(source=opener.folder, target=folder),)
     if len(opener.files) == 1 and not opener.folders:
-        return (Mount(source=opener.folder / opener.files[0], target=f"{OPENER}/__init__.py"),)
+        return (Mount(source=opener.folder / opener.files[0], target=f"{folder}/__init__.py"),)
     found = ", ".join([*opener.files, *(f"{name}/" for name in opener.folders)][:5]) or "nothing"
     raise mismatch(
         f"opener {opener.digest} is neither a single file nor a folder with __init__.py: it holds {found}",

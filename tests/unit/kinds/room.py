@@ -6,7 +6,8 @@ from typing import cast
 from node_runtime.domain.assets import Account, Digest
 from node_runtime.domain.document import Document
 from node_runtime.domain.task import TaskId
-from node_runtime.kinds import Inputs, Stage, Writable, inputs_of
+from node_runtime.kinds import Inputs, Keeps, Stage, Writable, inputs_of
+from node_runtime.kinds.perf import performance_file
 from node_runtime.ports.engine import ContainerEngine
 from node_runtime.runner.workspace import AttemptId, Workspace
 
@@ -43,7 +44,13 @@ def workspace_in(folder: Path) -> Workspace:
 
 def leave(workspace: Workspace, stage: Stage, writable: Writable, files: dict[str, str]) -> None:
     """Write the output of the stage's container; file names are relative to the entry, "" is the entry itself."""
-    entry = workspace.output_folder(stage.name, writable.name) / writable.entry
+    folder = workspace.output_folder(stage.name, writable.name)
+    entry = folder / writable.entry
+    if writable.keeps is Keeps.NUMBERS:
+        folder.mkdir(parents=True)
+        for one in writable.performances:
+            (folder / performance_file(one)).write_text('{"all": 0.5}')
+        return
     for name, content in files.items():
         place = entry / name if name else entry
         place.parent.mkdir(parents=True, exist_ok=True)

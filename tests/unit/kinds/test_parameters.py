@@ -18,7 +18,7 @@ from node_runtime.runner.result_document import Collected, ResultDocument, descr
 from node_runtime.runner.workspace import AttemptId, Workspaces
 from tests.fixtures.make_documents import documents
 from tests.unit.kinds.room import WORKER, inputs_in
-from tests.unit.kinds.test_registry import BUNDLE, example
+from tests.unit.kinds.test_registry import example, sources_of
 
 GIVEN: dict[str, Any] = {"rate": 0.1, "layers": [64, {"width": 8, "bias": None}], "depth": 6, "name": "größe"}
 CANONICAL = '{"depth":6,"layers":[64,{"bias":null,"width":8}],"name":"größe","rate":0.1}'
@@ -29,28 +29,35 @@ def with_given(kind: str, folder: Path) -> dict[str, Document]:
     file = example(kind, folder)
     parts = file.read_text().split("\n---\n")
     given = [
-        part if "kind: objective" in part else f"{part.rstrip()}\nparameters: {json.dumps(GIVEN)}" for part in parts
+        part
+        if "kind: objective" in part or "name: measured" in part  # an objective's metric is given none
+        else f"{part.rstrip()}\nparameters: {json.dumps(GIVEN)}"
+        for part in parts
     ]
     file.write_text("\n---\n".join(given))
-    return {name: read_document(one["document"].encode()) for name, one in documents(file).items()}
+    made = {name: read_document(one["document"].encode()) for name, one in documents(file).items()}
+    return {name: document for name, document in made.items() if name != "measured"}
 
 
 def inputs_for(document: Document, folder: Path) -> Any:
-    return inputs_in(folder, document, BUNDLE if document.layout == "bundle" else {"opener.py": ""})
+    return inputs_in(folder, document, sources_of(document))
+
+
+ROOTS = {"sandbox": "sandbox", "bundle": "task", "substra": "substra_internal"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_own_program_of_every_kind_finds_them_as_a_read_only_file(kind: str, tmp_path: Path) -> None:
     for name, document in with_given(kind, tmp_path / "yaml").items():
         assert document.parameters == GIVEN
-        place = "/task/parameters.json" if document.layout == "bundle" else "/sandbox/parameters.json"
+        place = f"/{ROOTS[document.layout]}/parameters.json"
         engine = MemoryEngine(MemorySettings(host=MemoryHost(), node="unit"))
         workspaces = Workspaces(tmp_path / name / "work", engine=engine, node="unit")
         stages = stages_of(document, inputs_for(document, tmp_path / name / "cache"))
-        given = [stage.name for stage in stages if stage.gives]
-        assert given == [stage.name for stage in stages if stage.name != "metrics"]
+        given = [stage for stage in stages if place in {one.target for one in stage.gives}]
+        assert given == [stage for stage in stages if stage.own_program]
         with workspaces.open(AttemptId(task=TaskId(1), epoch=1)) as workspace:
-            for stage in (stage for stage in stages if stage.gives):
+            for stage in given:
                 for _ in range(2):  # again after a restart
                     (mount,) = (one for one in workspace.prepare(stage, image="i").mounts if one.target == place)
                 assert mount.quota is None
@@ -63,7 +70,7 @@ def test_a_task_without_parameters_has_no_such_mount(kind: str, tmp_path: Path) 
     for name, one in documents(example(kind, tmp_path / "yaml")).items():
         document = read_document(one["document"].encode())
         stages = stages_of(document, inputs_for(document, tmp_path / name / "cache"))
-        assert [stage.gives for stage in stages] == [()] * len(stages)
+        assert not [one for stage in stages for one in stage.gives if one.target.endswith("parameters.json")]
         assert b"parameters" not in document.encode()
 
 

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from node_runtime.domain.task import Perf
 from node_runtime.domain.units import LARGEST_NUMBER, from_fixed, plain, to_fixed
 from node_runtime.errors import FailureCategory, TaskFailed
-from node_runtime.kinds.perf import MAX_BYTES, MOST_NUMBERS, PerfFile, read_perf
+from node_runtime.kinds.perf import (
+    MAX_BYTES,
+    MOST_NUMBERS,
+    PerfFile,
+    read_perf,
+    read_performances,
+    written_numbers,
+)
 
 
 def read(folder: Path, content: str | bytes) -> PerfFile:
@@ -163,3 +170,64 @@ def test_any_fixed_number_is_read_back_with_every_digit(units: int) -> None:
 def test_a_number_beyond_the_range_is_refused(number: int) -> None:
     with pytest.raises(ValueError, match="out of the range"):
         to_fixed(Decimal(number))
+
+
+FILES = {"accuracy": "accuracy-perf.json", "f1": "f1-perf.json"}
+
+
+def performances(folder: Path, **contents: str) -> PerfFile:
+    for name, content in contents.items():
+        (folder / FILES[name]).write_text(content)
+    return read_performances(folder, tuple(FILES), stage="function")
+
+
+def test_performances_are_named_by_their_identifiers_in_the_declared_order(tmp_path: Path) -> None:
+    found = performances(tmp_path, f1='{"all": 1e-19}', accuracy=' {"all": 0.1234567890123456785}\n')
+    assert [(one.name, plain(one.value)) for one in found.numbers] == [
+        ("accuracy", "0.123456789012345678"),
+        ("f1", "0"),
+    ]
+    assert found.vanished == ("f1",)
+    assert written_numbers({one.name: one.value for one in found.numbers}) == (
+        '{"accuracy":0.123456789012345678,"f1":0}\n'
+    )
+    assert found.values == {"accuracy": 0.123456789012345678, "f1": 0}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('{"all": "0.5"}', "'all' is \"0.5\", not a number"),
+        ('{"all": NaN}', "NaN is not a finite number"),
+        ('{"all": 1e400}', "is not a finite number"),
+        ('{"all": true}', "'all' is true, not a number"),
+        ('{"all": null}', "'all' is null, not a number"),
+        ('{"all": 1e19}', "is out of the range"),
+        ("{}", "the key 'all' is missing"),
+        ("0.5", "it is not an object"),
+        ('{"all": 0.5, "f1": 1}', "the key 'f1' is there beside 'all'"),
+        ('{"all": 0.5, "all": 1}', "is there twice"),
+        ("", "it is empty"),
+        (None, "it was not written"),
+    ],
+)
+def test_a_performance_that_is_not_exactly_one_number_is_refused(
+    tmp_path: Path, content: str | None, reason: str
+) -> None:
+    given = {} if content is None else {"f1": content}
+    with pytest.raises(TaskFailed) as failed:
+        performances(tmp_path, accuracy='{"all": 0.5}', **given)
+    assert failed.value.category is FailureCategory.OUTPUT_INVALID
+    assert failed.value.message.startswith("stage function: f1-perf.json can't be used: ")
+    assert reason in failed.value.message
+
+
+def test_a_performance_that_is_a_folder_or_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text('{"all": 1}')
+    (tmp_path / FILES["f1"]).symlink_to("elsewhere")
+    with pytest.raises(TaskFailed, match="it is not a regular file"):
+        performances(tmp_path, accuracy='{"all": 0.5}')
+    (tmp_path / FILES["f1"]).unlink()
+    (tmp_path / FILES["f1"]).mkdir()
+    with pytest.raises(TaskFailed, match="it is not a regular file"):
+        performances(tmp_path, accuracy='{"all": 0.5}')

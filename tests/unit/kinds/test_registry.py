@@ -9,7 +9,17 @@ import yaml
 from node_runtime.domain.document import Document
 from node_runtime.domain.task import Kind
 from node_runtime.errors import FailureCategory, TaskFailed
-from node_runtime.kinds import KINDS, Stage, annotation_of, can_run, check_outputs, read_document, stages_of
+from node_runtime.kinds import (
+    KINDS,
+    Keeps,
+    Stage,
+    annotation_of,
+    can_run,
+    check_outputs,
+    models_made,
+    read_document,
+    stages_of,
+)
 from node_runtime.kinds.perf import FILE_NAME as PERF
 from node_runtime.runner.result_document import Collected, collect, perf_of
 from node_runtime.runner.workspace import Workspace
@@ -19,6 +29,7 @@ from tests.unit.kinds.room import inputs_in, leave, workspace_in
 
 EXAMPLES = Path(__file__).parent / "examples"
 FILES = Path(__file__).parents[2] / "scenarios" / "spec" / "files"
+FUNCTION = {"function.yaml": (FILES / "function" / "function.yaml").read_text()}
 BUNDLE = {"start_task.sh": "exit 0\n", "annotation_files/a.txt": "Ada Lovelace\n"}
 
 
@@ -33,13 +44,18 @@ def files_of(document: Document, output: str) -> dict[str, str]:
     if messages.exists():
         files: dict[str, str] = yaml.safe_load(messages.read_text())[document.name]
         return files
+    if document.layout == "substra":
+        return {"": "weights"}
     return {"": '{"all": 0.5, "beside": 2}'} if output == PERF else {"weights.bin": "10", "structure.json": "{}"}
+
+
+def sources_of(document: Document) -> dict[str, str]:
+    return {"bundle": BUNDLE, "substra": FUNCTION}.get(document.layout, {"opener.py": ""})
 
 
 def worked(document: Document, folder: Path) -> tuple[tuple[Stage, ...], Workspace, tuple[Collected, ...]]:
     """Write each stage's outputs; return the stages, the workspace and the collected and checked outputs."""
-    sources = BUNDLE if document.layout == "bundle" else {"opener.py": ""}
-    inputs = inputs_in(folder / "cache", document, sources)
+    inputs = inputs_in(folder / "cache", document, sources_of(document))
     stages, workspace = stages_of(document, inputs), workspace_in(folder / "work")
     for stage in stages:
         for writable in stage.writes:
@@ -59,10 +75,10 @@ def test_a_kind_goes_from_its_yaml_to_outputs_that_pass_its_checks(kind: str, tm
     file = example(kind, tmp_path / "yaml")
     known = KINDS[kind]
     specs = {spec.name: spec for _, spec in read_specs(file).tasks}
-    made = documents(file)
-    assert made.keys() == specs.keys()
+    written = documents(file)
+    assert written.keys() == specs.keys()
     layouts = set()
-    for name, one in made.items():
+    for name, one in written.items():
         document = read_document(one["document"].encode())
         assert isinstance(specs[name], known.spec)
         assert isinstance(document, known.document)
@@ -71,9 +87,12 @@ def test_a_kind_goes_from_its_yaml_to_outputs_that_pass_its_checks(kind: str, tm
         stages, workspace, outputs = worked(document, tmp_path / name)
         layouts.add(document.layout)
         assert len(stages) == known.spec.stages
-        assert sum(len(stage.writes) for stage in stages) == known.spec.stages, "the pool reckons one folder a stage"
+        folders = [one for stage in stages for one in stage.folders if one.keeps is not Keeps.NUMBERS]
+        assert len(folders) == known.spec.stages, "the pool reckons one folder a stage"
         names = {output.name for output in outputs}
-        assert ("model" in names) == known.makes_model
+        made = models_made(specs[name])
+        assert bool(made) == known.makes_model
+        assert set(made) <= names
         assert known.may_leave_node <= names
         assert (perf_of(stages, workspace) is not None) == (PERF in names)
         assert document.layout != "bundle" or names == {known.output}
@@ -84,8 +103,7 @@ def test_a_kind_goes_from_its_yaml_to_outputs_that_pass_its_checks(kind: str, tm
 def test_a_kind_whose_containers_leave_nothing_fails_by_output_invalid(kind: str, tmp_path: Path) -> None:
     for name, one in documents(example(kind, tmp_path / "yaml")).items():
         document = read_document(one["document"].encode())
-        sources = BUNDLE if document.layout == "bundle" else {"opener.py": ""}
-        stages = stages_of(document, inputs_in(tmp_path / name / "cache", document, sources))
+        stages = stages_of(document, inputs_in(tmp_path / name / "cache", document, sources_of(document)))
         with pytest.raises(TaskFailed) as failed:
             collect(stages, workspace_in(tmp_path / name / "work"))
         assert failed.value.category is FailureCategory.OUTPUT_INVALID
