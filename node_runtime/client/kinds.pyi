@@ -17,7 +17,7 @@ Place: TypeAlias = str | Path | Asset | AssetRef
 Named: TypeAlias = str | int | Document | TaskHandle | ObjectiveOnChain
 """A name among the documents or on chain, a number on chain, or the object itself."""
 
-__all__ = ["Aggregation", "Annotation", "Objective", "Plan", "Restructuring", "Scoring", "Training"]
+__all__ = ["Aggregation", "Annotation", "Function", "Objective", "Plan", "Restructuring", "Scoring", "Training"]
 
 class Aggregation(Document):
     """A document of kind aggregation.
@@ -123,6 +123,71 @@ class AutoSpec(TypedDict, total=False):
 class CustomSpec(TypedDict, total=False):
     judge: Required[str]
     window: str
+
+class FunctionSource(TypedDict, total=False):
+    source: Required[Place]
+    image: str | None
+
+class Function(Document):
+    """A document of kind function.
+
+    name: A letter, then letters, digits, '.', '_' and '-'. Later documents of the file refer to it.
+    reward: UNIT for each accepted result.
+    bond: UNIT that a worker puts down while it holds a slot.
+    slots: How many results are wanted, each by another account.
+    max_rejects: How many rejections are paid for beforehand.
+    max_failures: How many accounts may report the task broken before it pauses.
+    assign_to: The only account that may take the task; anyone without it.
+    validation: Who accepts results: auto, {manual: {window: 24h}}, or {custom: {judge: account, window: 24h}}.
+    deadline: Until when the task may be taken and its result sent, from its submission: 30s, 15m, 2h, 1d.
+    limits: Limits of each container.
+    parameters: Values that the program reads from parameters.json.
+    sweep: Lists of values of parameters: a task for each combination.
+    layout: How a function is told its inputs and outputs.
+    function: A folder with a Dockerfile and a function.yaml, which declares what it takes and makes.
+    opener: A Python file or package with which the programs read the data samples.
+    data: Data samples: a folder each, or an asset's key.
+    label: The label of the samples: 'train' in tasks, 'test' in objectives.
+    inputs: The models that a function takes, by its identifiers: {task, output}, {submission, output}, or a file.
+    objective: The objective, by name or number, that the score is certified for; beside data, whose metric it is.
+    objectives: Objectives, by name or number, that the model may be certified for.
+    rank: The task's rank in its plan, which is computed; one that is given has to agree.
+    """
+
+    name: str
+    def __init__(
+        self,
+        *,
+        name: str,
+        reward: float | str,
+        bond: float | str | None = ...,
+        slots: int = ...,
+        max_rejects: int | None = ...,
+        max_failures: int | None = ...,
+        assign_to: str | None = ...,
+        validation: Literal["auto", "manual"] | ValidationSpec = ...,
+        deadline: str = ...,
+        limits: LimitsSpec = ...,
+        parameters: Mapping[str, JsonValue] | None = ...,
+        sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
+        layout: Literal["substra"] = ...,
+        function: Place | FunctionSource,
+        opener: Place | None = ...,
+        data: Sequence[Place] = ...,
+        label: Literal["train"] = ...,
+        inputs: Mapping[
+            str,
+            Place
+            | TakenSpec
+            | Sequence[Place | TakenSpec | Document | TaskHandle | Submission]
+            | Document
+            | TaskHandle
+            | Submission,
+        ] = ...,
+        objective: Named | None = ...,
+        objectives: Sequence[Named] = ...,
+        rank: int | None = ...,
+    ) -> None: ...
 
 class ImageSpec(TypedDict, total=False):
     source: Required[Place]
@@ -280,6 +345,12 @@ class Scoring(Document):
         label: Literal["train"] | None = ...,
         metrics: Place | ImageSpec | None = ...,
     ) -> None: ...
+
+class TakenSpec(TypedDict, total=False):
+    task: Named | None
+    submission: int | None
+    source: Place | None
+    output: Named | None
 
 class Training(Document):
     """A document of kind training.

@@ -144,7 +144,7 @@ def _model_digest(model: ModelSpec, made: dict[tuple[str, str], Digest], uploade
     """Return the digest of a file's model, or of what an earlier task made: the named output, or its only one."""
     if model.source is not None:
         return uploaded.ref(model.source).digest
-    if isinstance(model, TakenSpec) and model.output is not None:
+    if isinstance(model, TakenSpec) and isinstance(model.output, str):
         return made[str(model.task), model.output]
     return next(digest for (task, _), digest in made.items() if task == model.task)
 

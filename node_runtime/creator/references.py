@@ -1,13 +1,15 @@
 """What a file refers to on chain, checked before anything is stored or paid: objectives, models, registered assets."""
 
+from collections.abc import Mapping
+
 from node_runtime.domain.assets import AssetKind, AssetRef, ModelId, Objective, ObjectiveId, SubmissionId, Visibility
 from node_runtime.domain.price import Bounds
-from node_runtime.domain.task import Task, TaskId
+from node_runtime.domain.task import OutputKind, Task, TaskId
 from node_runtime.errors import NoSuchTask
 from node_runtime.kinds import TaskSpec, makes_model
 from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
-from node_runtime.spec.common import AssetSpec, Conflicts, ModelSpec, ObjectiveSpec
+from node_runtime.spec.common import AssetSpec, Conflicts, ModelSpec, ObjectiveSpec, TakenSpec
 from node_runtime.spec.fields import Source
 from node_runtime.spec.folders import sources_in
 from node_runtime.spec.messages import nearest
@@ -18,6 +20,9 @@ from .upload import as_what, digest_of_own_files
 
 Known = dict[str | int, Objective]
 """Objectives by the name or number that the file uses."""
+
+Places = Mapping[tuple[int, str | None], int]
+"""The place of each output that a file takes of a task on chain: by the task's number and the output's identifier."""
 
 
 def look_up(file: SpecFile, chain: ChainReads, bounds: Bounds) -> Known:
@@ -58,6 +63,33 @@ def refuse_dropped(file: SpecFile, chain: ChainReads, store: AssetStore) -> None
                 reason = f"the model of task {number} was transient (keep: false) and is dropped; train it again"
                 mistakes.append(f"{entry.place(*spec.model_location(index))}: {reason}")
     refuse(mistakes, file.path)
+
+
+def places_in(file: SpecFile, chain: ChainReads) -> Places:
+    """Return the places of the outputs that the file names of tasks on chain, as far as those declare any."""
+    own = {spec.name for _, spec in file.tasks}
+    earlier = file.extends.tasks if file.extends is not None else {}
+    found: dict[tuple[int, str | None], int] = {}
+    for _, spec in file.tasks:
+        for model in spec.needed_models:
+            number = model.task if not isinstance(model.task, str) else earlier.get(model.task)
+            if number is not None and model.task not in own:
+                models, output = _models_of(chain, number), output_of(model)
+                place = models.get(output) if output is not None else next(iter(models.values()), None)
+                found |= {} if place is None else {(number, output): place}
+    return found
+
+
+def output_of(model: ModelSpec) -> str | None:
+    """Return the identifier of the output that is taken of a task; None where none is named."""
+    return model.output if isinstance(model, TakenSpec) and isinstance(model.output, str) else None
+
+
+def _models_of(chain: ChainReads, task: int) -> dict[str, int]:
+    """Return the models that a task declares, with their places; empty for one that declares none."""
+    spec = chain.spec(TaskId(task))
+    declared = spec.roles.outputs if spec is not None and spec.roles is not None else ()
+    return {one.name: place for place, one in enumerate(declared) if one.kind is OutputKind.MODEL}
 
 
 def own_objectives(chain: ChainReads) -> dict[str, Objective]:
@@ -133,9 +165,11 @@ class _Search:
 
     def _model(self, model: ModelSpec, spec: TaskSpec) -> str:
         if model.submission is not None:
-            made = self._chain.model(ModelId(submission=SubmissionId(model.submission)))
+            output = model.output if isinstance(model, TakenSpec) and isinstance(model.output, int) else 0
+            made = self._chain.model(ModelId(submission=SubmissionId(model.submission), output=output))
             if made is None:
-                return f"submission {model.submission} has no model: not there, not accepted, or not of a training"
+                at = f" at place {output}" if output else ""
+                return f"submission {model.submission} has no model{at}: not there, not accepted, or not of a training"
             return self._uncertifiable(spec, made.clean_for)
         number = self._earlier.get(model.task) if isinstance(model.task, str) else model.task
         if number is None:
@@ -145,7 +179,20 @@ class _Search:
             return NoSuchTask(number).message
         if task.creator != self._chain.account:
             return f"task {task.id} is another creator's; name an accepted submission of it: {{submission: …}}"
-        return _without_model(task) or self._uncertifiable(spec, self._objectives_of(task))
+        return (
+            _without_model(task)
+            or self._misnamed(model, task.id)
+            or self._uncertifiable(spec, self._objectives_of(task))
+        )
+
+    def _misnamed(self, model: ModelSpec, task: TaskId) -> str:
+        """Whether this doesn't name one of the models that the task declares."""
+        models, output = _models_of(self._chain, task) or {"model": 0}, output_of(model)
+        if output is not None and output not in models:
+            return f"task {task} makes no model '{output}'; {nearest(output, tuple(models))}"
+        if output is None and len(models) > 1:
+            return f"task {task} makes several models; name one by 'output': {', '.join(models)}"
+        return ""
 
     def _objectives_of(self, task: Task) -> tuple[ObjectiveId, ...]:
         spec = self._chain.spec(task.id)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from node_runtime.domain.assets import Digest, Visibility
-from node_runtime.domain.task import Assignment, Submission, TaskId
+from node_runtime.domain.task import Assignment, Spec, Submission, TaskId
 from node_runtime.errors import InputError, NodeRuntimeError, StorageError
 from node_runtime.kinds import leaving_outputs
 from node_runtime.platform.files import host_errors, scratch_folder
@@ -83,7 +83,7 @@ def read_document(submission: Submission, store: AssetStore) -> ResultDocument:
     outputs = {(output.name, output.digest) for output in submission.result.outputs}
     if told != (submission.task, submission.epoch, submission.worker, outputs):
         raise InputError(f"{FILE_NAME} of submission {submission.id} tells of something else", remedy=_REMEDY)
-    if not leaving_outputs().isdisjoint(document.outputs_stay or ()):
+    if not leaving_outputs(document.kind).isdisjoint(document.outputs_stay or ()):
         raise InputError(f"{FILE_NAME} of submission {submission.id} keeps back what must come", remedy=_REMEDY)
     return document
 
@@ -282,10 +282,22 @@ def _read_logs(source: str, digest: Digest, store: AssetStore) -> list[Log]:
 
 
 def uses_private_data(chain: ChainReads, task: TaskId) -> bool:
-    """Return whether the task refers to an asset that is private."""
+    """Return whether the task refers to an asset that is private, or takes or makes a model that stays on its node."""
     spec = chain.spec(task)
-    assets = chain.named_by(spec).assets.values() if spec is not None else ()
-    return any(asset is not None and asset.visibility is Visibility.PRIVATE for asset in assets)
+    if spec is None:
+        return False
+    named = chain.named_by(spec)
+    private = any(asset is not None and asset.visibility is Visibility.PRIVATE for asset in named.assets.values())
+    return private or any(model.private for model in named.models.values()) or _keeps_models(chain, spec)
+
+
+def _keeps_models(chain: ChainReads, spec: Spec) -> bool:
+    """Return whether the task makes a private model, or takes one of a parent."""
+    if spec.roles is None:
+        return False
+    parents = {take.parent: chain.spec(take.parent) for take in spec.roles.takes}
+    taken = (parent.output(take.output) for take in spec.roles.takes if (parent := parents[take.parent]) is not None)
+    return any(role is not None and role.private for role in (*spec.roles.outputs, *taken))
 
 
 def _head(file: Path) -> str:

@@ -28,7 +28,7 @@ from node_runtime.ports.store import AssetStore
 from node_runtime.spec.common import ObjectiveSpec
 from node_runtime.spec.read import SpecFile
 
-from .references import Known, look_up, own_objectives, refuse_dropped
+from .references import Known, Places, look_up, own_objectives, places_in, refuse_dropped
 from .task_creation import Creation, PreparedTasks, SubmittedTask, created_since
 
 AGAIN = "submit the same file again: that goes on where this one stopped, and creates nothing twice"
@@ -140,7 +140,7 @@ def submit(
         objectives |= {objective.name: objective for objective in created}
         if not specs:
             return Submitted(objectives=created, plan=None, tasks=(), price=price)
-        prepared = _prepared(file, uploaded, objectives)
+        prepared = _prepared(file, uploaded, objectives, places_in(file, chain))
         return replace(_tasks(prepared, price, chain, store, say, journal), objectives=created)
 
 
@@ -165,14 +165,15 @@ def _price(file: SpecFile, uploaded: Uploaded, known: Known, chain: CreatorCalls
     wanted = [uploaded.objective(spec, chain.account) for spec in file.objectives]
     new = [one for one in wanted if one.name not in own]
     named: Known = {**known, **{one.name: own.get(one.name, one) for one in wanted}}
-    return chain.price(_prepared(file, uploaded, named).draft(new, chain, store))
+    return chain.price(_prepared(file, uploaded, named, places_in(file, chain)).draft(new, chain, store))
 
 
-def _prepared(file: SpecFile, uploaded: Uploaded, objectives: Known) -> PreparedTasks:
+def _prepared(file: SpecFile, uploaded: Uploaded, objectives: Known, places: Places) -> PreparedTasks:
     return PreparedTasks(
         specs=[spec for _, spec in file.tasks],
         uploaded=uploaded,
         objectives=objectives,
+        places=places,
         in_plan=file.is_plan,
         plan_name=file.plan_name,
         extends=file.extends,

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from node_runtime.creator.terms import chain_spec, escrow, terms_of
@@ -15,16 +15,16 @@ from node_runtime.domain.price import Bounds, Draft
 from node_runtime.domain.task import Kind, Plan, PlanId, Spec, Task, TaskId, Terms
 from node_runtime.domain.units import amount
 from node_runtime.errors import BLOCK_FULL, ChainRefused
-from node_runtime.kinds import Resolved, TaskSpec, document_of
+from node_runtime.kinds import Resolved, TaskSpec, document_of, models_made
 from node_runtime.platform.files import scratch_folder
 from node_runtime.platform.printable import Say
 from node_runtime.ports.chain import ChainReads, CreatorCalls
 from node_runtime.ports.store import AssetStore
-from node_runtime.spec.common import ModelSpec
+from node_runtime.spec.common import ModelSpec, TakenSpec
 from node_runtime.spec.plan import ExtendedPlan
 from node_runtime.spec.ranks import ranks_of
 
-from .references import Known
+from .references import Known, Places, output_of
 from .tasks import IN_VAIN
 
 BATCH = 50  # tasks that one transaction creates: about what a block has room for
@@ -48,7 +48,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedTasks:
-    """The tasks of a file, in order, with their stored assets and resolved objectives."""
+    """The tasks of a file, in order, with their stored assets, resolved objectives and places of earlier outputs."""
 
     specs: Sequence[TaskSpec]
     uploaded: Uploaded
@@ -56,6 +56,7 @@ class PreparedTasks:
     in_plan: bool
     plan_name: str | None = None
     extends: ExtendedPlan | None = None
+    places: Places = field(default_factory=dict)
 
     @property
     def earlier(self) -> dict[str, TaskId]:
@@ -73,12 +74,27 @@ class PreparedTasks:
         resolved = Resolved(
             ref_of=self.uploaded.ref,
             environment_of=self.uploaded.environment,
-            models=[_model(model, numbers, self.uploaded) for model in spec.needed_models],
+            models=[self._model(model, numbers) for model in spec.needed_models],
             objective=None if spec.measured_by is None else self.objectives[spec.measured_by],
             rank=self._ranks.get(spec.name),
         )
         keep = None if getattr(spec, "keep", True) else False
         return document_of(spec, resolved).model_copy(update={"plan": self.plan_name, "keep": keep})
+
+    def _model(self, model: ModelSpec, numbers: Mapping[str, TaskId]) -> ModelOf:
+        if model.source is not None:
+            return ModelOf(asset=str(self.uploaded.ref(model.source)))
+        if model.submission is not None:
+            place = model.output if isinstance(model, TakenSpec) and isinstance(model.output, int) else None
+            return ModelOf(submission=model.submission, output=place)
+        output = output_of(model)
+        parent = next((spec for spec in self.specs if spec.name == model.task), None)
+        number = numbers[model.task] if isinstance(model.task, str) else model.task
+        assert number is not None  # the YAML's checks require one of the three
+        if parent is None:
+            return ModelOf(task=number, output=self.places.get((number, output)))
+        made = models_made(parent)
+        return ModelOf(task=number, output=next(iter(made.values())) if output is None else made[output])
 
     def ranks(self) -> Iterator[tuple[TaskSpec, ...]]:
         """Yield the tasks rank by rank: each comes after all whose models it takes."""
@@ -270,14 +286,6 @@ class Creation:
         objectives = tuple(one.id for one in self.prepared.named(spec))
         terms = terms_of(spec, creator=self.chain.account, now=self.time.now(), plan=plan)
         return terms, chain_spec(document, digest, self.store.uri(digest), objectives=objectives)
-
-
-def _model(model: ModelSpec, numbers: Mapping[str, TaskId], uploaded: Uploaded) -> ModelOf:
-    if model.source is not None:
-        return ModelOf(asset=str(uploaded.ref(model.source)))
-    if model.submission is not None:
-        return ModelOf(submission=model.submission)
-    return ModelOf(task=numbers[model.task] if isinstance(model.task, str) else model.task)
 
 
 def _store_document(document: Document, store: AssetStore) -> Digest:

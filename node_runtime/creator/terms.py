@@ -41,6 +41,7 @@ def chain_spec(document: Document, digest: Digest, uri: str, *, objectives: tupl
         models=document.recorded_models(),
         parents=tuple(map(TaskId, dict.fromkeys(parents))),
         objectives=objectives,
+        roles=document.task_roles(),
     )
 
 

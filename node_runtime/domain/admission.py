@@ -9,7 +9,7 @@ from node_runtime.kinds.base import check_same, mismatch
 from node_runtime.ports.chain import ChainReads, Named
 from node_runtime.ports.store import AssetStore
 
-from .assets import Asset, AssetRef, Digest, ModelId, ObjectiveId, SubmissionId
+from .assets import Asset, AssetRef, Digest, Model, ModelId, ObjectiveId, SubmissionId
 from .document import FILE_NAME, Document, ModelOf, Role, asset_ref
 from .task import Spec, Task, TaskId
 
@@ -18,10 +18,14 @@ MAX_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Admitted:
-    """The assets a document names, as registered on chain, and the digests of its models, in the document's order."""
+    """The assets a document names, as registered on chain, and the digests of its models, in the document's order.
+
+    ``private`` are those of them that this account made and keeps.
+    """
 
     assets: Mapping[AssetRef, Asset]
     models: tuple[Digest, ...]
+    private: frozenset[Digest] = frozenset()
 
 
 def admitted_document(task: Task, spec: Spec, store: AssetStore) -> Document:
@@ -34,6 +38,8 @@ def admitted_document(task: Task, spec: Spec, store: AssetStore) -> Document:
     check_same("assets", {asset_ref(key) for key in document.asset_keys()}, set(spec.assets))
     check_same("models", set(document.recorded_models()), set(spec.models))
     check_same("parents", {model.task for model in document.models} - {None}, set(spec.parents))
+    if document.task_roles() != spec.roles:
+        raise mismatch("the task document declares other outputs, or takes others of its parents, than the chain has")
     if document.scored_for is not None:
         check_same("objective", document.scored_for, set(spec.objectives))
     return document
@@ -52,7 +58,10 @@ def admit(document: Document, spec: Spec, chain: ChainReads) -> Admitted:
     check_admitted = kind_of(document).check_admitted
     if check_admitted is not None:
         check_admitted(document, named)
-    return Admitted(assets=named.assets, models=tuple(_model_digest(model, named) for model in document.models))
+    recorded = [_recorded(model, named, chain) for model in document.models]
+    models = tuple(_model_digest(model, one, named) for model, one in zip(document.models, recorded, strict=True))
+    private = (one.digest for one in recorded if one is not None and one.private and one.trainer == chain.account)
+    return Admitted(assets=named.assets, models=models, private=frozenset(private))
 
 
 def _with_measure(document: Document, named: Named, chain: ChainReads) -> Named:
@@ -86,18 +95,27 @@ def _read(spec: Spec, store: AssetStore) -> Document:
         raise mismatch(f"the task document {spec.digest} is wrong {error}") from error
 
 
-def _model_digest(model: ModelOf, named: Named) -> Digest:
+def _recorded(model: ModelOf, named: Named, chain: ChainReads) -> Model | None:
+    """Return the chain's record of a model by its place among the outputs; None where only a kind's one output is."""
+    if model.submission is not None:
+        return named.models.get(ModelId(submission=SubmissionId(model.submission), output=model.output or 0))
+    accepted = named.accepted.get(TaskId(model.task)) if model.task is not None else None
+    if accepted is None or model.output is None:
+        return None
+    return chain.model(ModelId(submission=accepted.id, output=model.output))
+
+
+def _model_digest(model: ModelOf, recorded: Model | None, named: Named) -> Digest:
     if model.asset is not None:
         return asset_ref(model.asset).digest
+    if recorded is not None:
+        return recorded.digest
     if model.submission is not None:
-        known = named.models.get(ModelId(submission=SubmissionId(model.submission)))
-        if known is not None:
-            return known.digest
-        raise _no_model(f"submission {model.submission} has no model on chain")
+        raise _no_model(f"submission {model.submission} has no such model on chain")
     if model.task is None:
         raise _no_model("the task document names a model without saying which")
     accepted = named.accepted.get(TaskId(model.task))
-    digest = accepted.result.output("model") if accepted is not None else None
+    digest = accepted.result.output("model") if accepted is not None and model.output is None else None
     if digest is None:
         raise _no_model(f"task {model.task} has no accepted model")
     return digest

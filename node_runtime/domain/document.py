@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from .assets import Account, AssetKind, AssetRef, Digest, Label, ModelId, SubmissionId
 from .function import MOST_OUTPUTS
 from .parameters import Parameters
+from .task import OutputRole, Roles, Take, TaskId
 
 FILE_NAME = "task.json"
 MOST_BYTES = 1 << 44  # above any machine's capacity, and safe in calculations
@@ -180,8 +181,24 @@ class Document(DocumentPart):
 
     def recorded_models(self) -> tuple[ModelId, ...]:
         """The models of accepted submissions that the document names, each once."""
-        named = (model.submission for model in self.models if model.submission is not None)
-        return tuple(ModelId(submission=SubmissionId(one)) for one in dict.fromkeys(named))
+        named = (
+            ModelId(submission=SubmissionId(model.submission), output=model.output or 0)
+            for model in self.models
+            if model.submission is not None
+        )
+        return tuple(dict.fromkeys(named))
+
+    def declared_outputs(self) -> tuple[OutputRole, ...]:
+        """The outputs that its creator declared; empty for a kind with outputs of its own."""
+        return ()
+
+    def task_roles(self) -> Roles | None:
+        """What the chain records beside the spec; None where the task makes and takes what is usual for its kind."""
+        outputs = self.declared_outputs()
+        taken = [Take(parent=TaskId(one.task), output=one.output or 0) for one in self.models if one.task is not None]
+        if not outputs and not any(take.output for take in taken):
+            return None
+        return Roles(outputs=outputs, takes=tuple(dict.fromkeys(taken)))
 
     def encode(self) -> bytes:
         values = self.model_dump(mode="json", exclude_none=True)

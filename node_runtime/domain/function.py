@@ -9,6 +9,8 @@ from typing import Annotated, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from .task import OutputKind, OutputRole
+
 FILE_NAME = "function.yaml"  # at the top of a function's folder
 OPENER = "opener"
 SAMPLES = "datasamples"
@@ -26,11 +28,6 @@ class InputKind(StrEnum):
     DATA_MANAGER = "data_manager"
     DATA_SAMPLE = "data_sample"
     MODEL = "model"
-
-
-class OutputKind(StrEnum):
-    MODEL = "model"
-    PERFORMANCE = "performance"
 
 
 class _Part(BaseModel):
@@ -71,12 +68,18 @@ class Signature(_Part):
         return tuple(one for one in self.inputs if one.kind is InputKind.MODEL)
 
     @property
-    def models(self) -> tuple[str, ...]:
-        return tuple(one.id for one in self.outputs if one.kind is OutputKind.MODEL)
+    def models(self) -> dict[str, int]:
+        """The models with their places among the outputs."""
+        return {one.id: place for place, one in enumerate(self.outputs) if one.kind is OutputKind.MODEL}
 
     @property
     def performances(self) -> tuple[str, ...]:
         return tuple(one.id for one in self.outputs if one.kind is OutputKind.PERFORMANCE)
+
+    @property
+    def roles(self) -> tuple[OutputRole, ...]:
+        """The outputs as the chain records them."""
+        return tuple(OutputRole(name=one.id, kind=one.kind, private=one.private) for one in self.outputs)
 
     def faults(self) -> Faults:
         """Yield what each part allows and their combination doesn't."""

@@ -1,6 +1,6 @@
 """Registry of task kinds and dispatch to them; the only module that distinguishes kinds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, reduce
 from importlib import import_module
@@ -41,7 +41,9 @@ __all__ = [
     "kind_of",
     "leaving_outputs",
     "makes_model",
+    "may_leave",
     "models_made",
+    "private_outputs",
     "read_document",
     "register",
     "stages_of",
@@ -72,17 +74,28 @@ def makes_model(kind: str) -> bool:
     return kind in KINDS and KINDS[kind].makes_model
 
 
-def models_made(spec: TaskSpec) -> tuple[str, ...]:
-    """Return the outputs of the task's result that other tasks can take as models."""
+def models_made(spec: TaskSpec) -> Mapping[str, int | None]:
+    """Return the outputs that other tasks can take as models, with their places among those that the task declares."""
     kind = kind_of(spec)
     if kind.declared_models is not None:
-        return tuple(kind.declared_models(spec))
-    return ("model",) if kind.makes_model else ()
+        return dict(kind.declared_models(spec))
+    return {"model": None} if kind.makes_model else {}
 
 
-def leaving_outputs() -> frozenset[str]:
+def leaving_outputs(kind: str) -> frozenset[str]:
+    """Return the names of the kind's outputs that leave a node even when made from private data."""
+    return KINDS[kind].may_leave_node if kind in KINDS else frozenset()
+
+
+def private_outputs(document: Document) -> frozenset[str]:
+    """Return the names of the outputs that stay on the node that made them, whatever they were made from."""
+    return frozenset(one.name for one in document.declared_outputs() if one.private)
+
+
+def may_leave(document: Document) -> frozenset[str]:
     """Return the names of the outputs that may leave a node even when made from private data."""
-    return frozenset().union(*(kind.may_leave_node for kind in KINDS.values()))
+    declared = {one.name for one in document.declared_outputs()}
+    return (leaving_outputs(document.kind) | declared) - private_outputs(document)
 
 
 def document_of(spec: TaskSpec, resolved: Resolved) -> Document:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from node_runtime.domain.assets import AssetKind, AssetRef, Label
 from node_runtime.domain.document import AssetKey, Document, Image, Number, Role, single_role
 from node_runtime.domain.function import Identifier, Signature, misfits, sound
+from node_runtime.domain.task import OutputRole
 from node_runtime.errors import InputError
 from node_runtime.kinds.base import (
     Resolved,
@@ -187,6 +188,9 @@ class FunctionDocument(Document):
     def own_roles(self) -> tuple[Role, ...]:
         return single_role(AssetKind.OPENER, self.opener)
 
+    def declared_outputs(self) -> tuple[OutputRole, ...]:
+        return self.signature.roles
+
 
 def _compose(spec: FunctionSpec, resolved: Resolved) -> FunctionDocument:
     assert spec.signature is not None  # the YAML's checks require the folder
@@ -212,8 +216,8 @@ def _compose(spec: FunctionSpec, resolved: Resolved) -> FunctionDocument:
     )
 
 
-def _declared_models(spec: FunctionSpec) -> tuple[str, ...]:
-    return spec.signature.models if spec.signature is not None else ()
+def _declared_models(spec: FunctionSpec) -> dict[str, int]:
+    return spec.signature.models if spec.signature is not None else {}
 
 
 def _stages(document: FunctionDocument, inputs: Inputs) -> tuple[Stage, ...]:

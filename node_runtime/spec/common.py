@@ -23,7 +23,7 @@ from pydantic import (
 
 from node_runtime.domain.assets import AssetKind, Direction, Label
 from node_runtime.domain.document import LONGEST, NUMBERS
-from node_runtime.domain.function import Identifier
+from node_runtime.domain.function import MOST_OUTPUTS, Identifier
 from node_runtime.domain.parameters import Parameters
 from node_runtime.domain.units import LARGEST_NUMBER, from_fixed, to_fixed
 
@@ -140,14 +140,18 @@ class ModelSpec(Part):
 
 
 class TakenSpec(ModelSpec):
-    """A model that a function takes: of a task with several outputs, the one of this identifier."""
+    """A model that a function takes: of a task the output with this identifier, of a submission that at this place."""
 
-    output: Identifier | None = None
+    output: Identifier | Annotated[int, Field(strict=True, ge=0, lt=MOST_OUTPUTS)] | None = None
 
     @model_validator(mode="after")
     def _output_of_a_result(self) -> "TakenSpec":
         if self.output is not None and self.source is not None:
             raise ValueError("a file is no output of a task; leave 'output' out")
+        if self.task is not None and isinstance(self.output, int):
+            raise ValueError("of a task the output is named by its identifier")
+        if self.submission is not None and isinstance(self.output, str):
+            raise ValueError("of a submission the output is named by its place among the outputs, from 0")
         return self
 
 

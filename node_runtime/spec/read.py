@@ -303,15 +303,15 @@ def _model_reference(
         )
 
 
-def _output_reference(model: ModelSpec, made: Sequence[str]) -> str:
+def _output_reference(model: ModelSpec, made: Mapping[str, int | None]) -> str:
     """Return why this doesn't name one of the models made; empty where it does."""
     output = model.output if isinstance(model, TakenSpec) else None
     if output is not None and output not in made:
-        return f"makes no model '{output}'; {nearest(output, tuple(made))}"
+        return f"makes no model '{output}'; {nearest(str(output), tuple(made))}"
     if len(made) > 1 and not isinstance(model, TakenSpec):
         return "makes several models, of which only a function can take one"
     if len(made) > 1 and output is None:
-        return f"makes several models; name one: {{task: {model.task}, output: {made[0]}}}"
+        return f"makes several models; name one: {{task: {model.task}, output: {next(iter(made))}}}"
     return ""
 
 

@@ -97,7 +97,8 @@ def names_private_data(document: Document, admitted: Admitted, node: Node) -> bo
     The record holds when the bytes are removed while the task runs.
     """
     here = any(node.private.has(asset_ref(key).digest) for key in document.asset_keys())
-    return here or any(asset.visibility is Visibility.PRIVATE for asset in admitted.assets.values())
+    named = any(asset.visibility is Visibility.PRIVATE for asset in admitted.assets.values())
+    return here or named or bool(admitted.private)
 
 
 def _sees_private_leftovers(task: Task, document: Document, node: Node) -> bool:
@@ -138,7 +139,7 @@ def private_inputs(
         digest for digest in {*others, *admitted.models, *(ref.digest for ref in samples)} if is_secret(digest)
     )
     foreign = [ref.digest for ref in samples if ref.owner != chain.account]
-    for digest in (*others, *admitted.models, *foreign):
+    for digest in (*others, *(one for one in admitted.models if one not in admitted.private), *foreign):
         if digest in secret:
             raise TaskFailed(
                 FailureCategory.POLICY,

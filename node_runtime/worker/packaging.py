@@ -61,7 +61,7 @@ def pack_result(
     made = Withheld(outputs=outputs, perf=perf, stays=())
     private = is_private(attempt, node)
     if private:
-        made = withhold(outputs, perf, workspace, node)
+        made = withhold(outputs, perf, attempt.document, workspace, node)
         runs, seconds = [(stage, coarse_run(run)) for stage, run in runs], coarse_steps(seconds)
     logs, shared = packed_logs(workspace, node, private=private)
     document = describe(

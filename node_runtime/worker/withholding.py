@@ -2,7 +2,8 @@
 
 The model and bounded numbers leave, because the operator allowed the algo. Other outputs of the untrusted program
 (predictions, annotations, logs) stay on this node for a limited time, under a salted digest: the program chooses the
-bytes, so a plain digest would tell them to whoever tries all values of a few bits.
+bytes, so a plain digest would tell them to whoever tries all values of a few bits. A model that is declared private
+stays in the node's private store, for later tasks of its worker.
 """
 
 import hashlib
@@ -16,7 +17,8 @@ from pathlib import Path
 import structlog
 
 from node_runtime.domain.assets import Digest
-from node_runtime.kinds import leaving_outputs
+from node_runtime.domain.document import Document
+from node_runtime.kinds import may_leave, private_outputs
 from node_runtime.kinds.perf import FILE_NAME as PERF
 from node_runtime.kinds.perf import PerfFile, bounded_numbers, declared_numbers, read_perf
 from node_runtime.platform.files import host_errors, write_atomically
@@ -51,17 +53,25 @@ class Withheld:
 
 
 def is_private(attempt: Attempt, node: Node) -> bool:
-    """Return whether the attempt's outputs and logs may contain private data of this node's owner."""
-    return uses_private_data(attempt.task, attempt.document, attempt.admitted, node)
+    """Return whether outputs and logs may contain private data of this node's owner, or a private model they make."""
+    private = uses_private_data(attempt.task, attempt.document, attempt.admitted, node)
+    return private or bool(private_outputs(attempt.document))
 
 
-def withhold(outputs: Sequence[Collected], perf: PerfFile | None, workspace: Workspace, node: Node) -> Withheld:
+def withhold(
+    outputs: Sequence[Collected], perf: PerfFile | None, document: Document, workspace: Workspace, node: Node
+) -> Withheld:
     """Keep private outputs on this node, and reduce perf.json to its bounded numbers. Idempotent."""
     if perf is not None:
         made, perf = _numbers_alone(perf, workspace)
         outputs = [made if one.name == PERF else one for one in outputs]
-    stays = tuple(one.name for one in outputs if one.name not in leaving_outputs())
-    named = tuple(keep(one, workspace, node) if one.name in stays else one for one in outputs)
+    leaving, models = may_leave(document), private_outputs(document)
+    for one in outputs:
+        if one.name in models:  # under the digest of its record, by which a later task of this account finds it
+            node.private.put(one.source)
+    stays = tuple(one.name for one in outputs if one.name not in leaving)
+    salted = {*stays} - models
+    named = tuple(keep(one, workspace, node) if one.name in salted else one for one in outputs)
     return Withheld(outputs=named, perf=perf, stays=stays)
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from node_runtime.domain.document import Document
-from node_runtime.domain.function import FunctionInput, InputKind, OutputKind, Signature
+from node_runtime.domain.function import FunctionInput, InputKind, Signature
 from node_runtime.domain.parameters import FILE_NAME
+from node_runtime.domain.task import OutputKind
 from node_runtime.kinds.base import mismatch
 from node_runtime.kinds.layouts import sandbox
 from node_runtime.kinds.perf import FILE_NAME as PERF

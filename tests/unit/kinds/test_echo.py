@@ -169,7 +169,7 @@ def test_other_modules_find_the_kind_in_the_registry(file: Path) -> None:
     document = stored(read_specs(file))
     assert demand_of(document).disk == 2 * document.limits.outputs
     assert [role.name for role in document.roles()] == ["algo"]
-    assert "echo" in leaving_outputs()
+    assert "echo" in leaving_outputs("echo")
     assert makes_model("echo")
     file.write_text(YAML + "---\n" + "kind: aggregation\nname: both\nmodels: [{task: hill}]\nreward: 1\n")
     assert len(read_specs(file).tasks) == 2
