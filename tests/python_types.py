@@ -74,7 +74,7 @@ def _typed_dict(name: str, part: dict[str, Any], definitions: dict[str, Any]) ->
 
 
 def _type(value: dict[str, Any], definitions: dict[str, Any]) -> str:
-    return " | ".join(dict.fromkeys(_types(value, definitions)))
+    return " | ".join(sorted(dict.fromkeys(_types(value, definitions)), key="None".__eq__))  # None last
 
 
 def _types(value: dict[str, Any], definitions: dict[str, Any]) -> Iterator[str]:

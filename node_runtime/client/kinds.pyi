@@ -313,6 +313,7 @@ class Scoring(Document):
     parameters: Values that the program reads from parameters.json.
     sweep: Lists of values of parameters: a task for each combination.
     model: The model to score: {task: name or number}, {submission: number}, or a file or folder.
+    composite: Head and trunk of earlier tasks, {head: {task: …}, trunk: {task: …}}; {} for the first training.
     algo: The program: a folder with a Dockerfile, its archive, an asset's key, or {source, image, entrypoint}.
     objective: The objective, by name or number, that the score is certified for; beside data, whose metric it is.
     opener: A Python file or package with which the programs read the data samples.
@@ -337,7 +338,8 @@ class Scoring(Document):
         limits: LimitsSpec = ...,
         parameters: Mapping[str, JsonValue] | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
-        model: Place | ModelSpec | Document | TaskHandle | Submission,
+        model: Place | ModelSpec | Document | TaskHandle | Submission | None = ...,
+        composite: Mapping[str, Place | ModelSpec | Document | TaskHandle | Submission] | None = ...,
         algo: Place | ImageSpec,
         objective: Named | None = ...,
         opener: Place | None = ...,
@@ -377,6 +379,7 @@ class Training(Document):
     data: Data samples: a folder each, or an asset's key.
     label: The label of the samples: 'train' in tasks, 'test' in objectives.
     opener: A Python file or package with which the programs read the data samples.
+    composite: Head and trunk of earlier tasks, {head: {task: …}, trunk: {task: …}}; {} for the first training.
     rank: The task's rank in its plan, which is computed; one that is given has to agree.
     """
 
@@ -406,6 +409,7 @@ class Training(Document):
         data: Sequence[Place] = ...,
         label: Literal["train"] = ...,
         opener: Place | None = ...,
+        composite: Mapping[str, Place | ModelSpec | Document | TaskHandle | Submission] | None = ...,
         rank: int | None = ...,
     ) -> None: ...
 

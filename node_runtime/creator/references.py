@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from node_runtime.domain.assets import AssetKind, AssetRef, ModelId, Objective, ObjectiveId, SubmissionId, Visibility
 from node_runtime.domain.price import Bounds
-from node_runtime.domain.task import OutputKind, Task, TaskId
+from node_runtime.domain.task import Kind, OutputKind, Task, TaskId
 from node_runtime.errors import NoSuchTask
 from node_runtime.kinds import TaskSpec, makes_model
 from node_runtime.ports.chain import ChainReads
@@ -90,6 +90,13 @@ def _models_of(chain: ChainReads, task: int) -> dict[str, int]:
     spec = chain.spec(TaskId(task))
     declared = spec.roles.outputs if spec is not None and spec.roles is not None else ()
     return {one.name: place for place, one in enumerate(declared) if one.kind is OutputKind.MODEL}
+
+
+def _keeps_head(chain: ChainReads, task: int) -> bool:
+    """Return whether the task is a composite training, whose trunk is taken where no output is named."""
+    found, spec = chain.task(TaskId(task)), chain.spec(TaskId(task))
+    declared = spec.roles.outputs if spec is not None and spec.roles is not None else ()
+    return found is not None and found.terms.kind is Kind.TRAINING and any(one.private for one in declared)
 
 
 def own_objectives(chain: ChainReads) -> dict[str, Objective]:
@@ -190,7 +197,7 @@ class _Search:
         models, output = _models_of(self._chain, task) or {"model": 0}, output_of(model)
         if output is not None and output not in models:
             return f"task {task} makes no model '{output}'; {nearest(output, tuple(models))}"
-        if output is None and len(models) > 1:
+        if output is None and len(models) > 1 and not _keeps_head(self._chain, task):
             return f"task {task} makes several models; name one by 'output': {', '.join(models)}"
         return ""
 

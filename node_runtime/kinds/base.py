@@ -85,6 +85,10 @@ class TaskSpec(TaskPart):
         """Return the place of `needed_models[index]`."""
         return ("models", index)
 
+    def unfit_parent(self, index: int, parent: "TaskSpec", made: Mapping[str, int | None]) -> str:  # noqa: ARG002
+        """Return why a task of the file that makes these models can't be the parent of `needed_models[index]`."""
+        return ""
+
     def assets(self) -> tuple[AssetSpec, ...]:
         """Return the assets that the task names, without an image built from the bundle's requirements."""
         return ()
@@ -152,9 +156,10 @@ class TaskKind(Generic[SpecT, DocumentT]):
 
     ``compose`` builds the stored document from the YAML model, ``layouts`` maps each layout that this version runs to
     its stages. ``output`` names the output of a bundle's program, ``may_leave_node`` the outputs that may leave a node
-    even when made from private data. ``declared_models`` returns the models among a task's declared outputs with their
-    places; None for a kind whose only one is ``model``. ``writes_local``: whether its tasks write the local folder of
-    their plan. ``check_outputs`` validates an attempt's output folders; None accepts any.
+    even when made from private data. ``writes_local``: whether its tasks write the local folder of their plan.
+    ``declared_models`` returns the models among a task's declared outputs with their places; None for a kind whose only
+    one is ``model``. ``keeps_head``: whether the task's first model is a composite's trunk, which is taken where no
+    output is named. ``check_outputs`` validates an attempt's output folders; None accepts any.
     ``check_admitted`` compares the document with the chain's records of what it names, in addition to the assets'
     roles. Both raise `TaskFailed`. ``annotation`` returns the question to annotators, which also determines how their
     results are compared; None for a kind whose results aren't annotations.
@@ -166,7 +171,8 @@ class TaskKind(Generic[SpecT, DocumentT]):
     compose: Callable[[SpecT, Resolved], DocumentT]
     layouts: Mapping[str, Callable[[DocumentT, Inputs], tuple[Stage, ...]]]
     makes_model: bool = False
-    declared_models: Callable[[SpecT], Mapping[str, int]] | None = None
+    declared_models: Callable[[SpecT], Mapping[str, int | None]] | None = None
+    keeps_head: Callable[[SpecT], bool] = lambda _: False
     output: str = "model"
     may_leave_node: frozenset[str] = frozenset()
     writes_local: bool = False

@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from node_runtime.domain.assets import AssetKind, AssetRef, Label, ObjectiveId
 from node_runtime.domain.document import AssetKey, Document, Image, Number, Role, image_role, single_role
+from node_runtime.kinds import head_trunk
 from node_runtime.kinds.base import (
     Resolved,
     TaskKind,
@@ -20,7 +21,7 @@ from node_runtime.kinds.base import (
 )
 from node_runtime.kinds.layouts import sandbox
 from node_runtime.kinds.perf import FILE_NAME as PERF
-from node_runtime.kinds.stage import Carried, Input, Inputs, Keeps, Stage, Writable
+from node_runtime.kinds.stage import Carried, Inputs, Keeps, Stage, Writable
 from node_runtime.ports.chain import Named
 from node_runtime.ports.engine import Mount
 from node_runtime.spec.common import AssetSpec, Conflicts, ImageField, ModelField, ModelSpec, Samples, named_twice
@@ -41,7 +42,8 @@ class ScoringSpec(TaskSpec):
     stages: ClassVar[int] = 2
 
     kind: Literal["scoring"]
-    model: ModelField
+    model: ModelField | None = None
+    composite: head_trunk.CompositeField | None = None
     algo: ImageField
     objective: NameOrNumber | None = None
     opener: OpenerSource | None = None
@@ -51,7 +53,7 @@ class ScoringSpec(TaskSpec):
 
     @property
     def needed_models(self) -> tuple[ModelSpec, ...]:
-        return (self.model,)
+        return (self.model,) if self.model is not None else head_trunk.needed(self.composite)
 
     @property
     def objective_names(self) -> tuple[tuple[Location, NameOrNumber], ...]:
@@ -70,8 +72,8 @@ class ScoringSpec(TaskSpec):
         """The objective, unless ``data`` makes it a cross-validation."""
         return None if self.data else self.objective
 
-    def model_location(self, index: int) -> Location:  # noqa: ARG002
-        return ("model",)
+    def model_location(self, index: int) -> Location:
+        return ("model",) if self.model is not None else ("composite", head_trunk.PARTS[index])
 
     def assets(self) -> tuple[AssetSpec, ...]:
         """Return the task's own assets, without those of the objective."""
@@ -80,11 +82,17 @@ class ScoringSpec(TaskSpec):
             *image_asset(self.metrics, AssetKind.METRIC),
             *single_asset(self.opener, AssetKind.OPENER),
             *train_samples(self.data),
-            *imported_models((self.model,)),
+            *imported_models(self.needed_models),
         )
 
     def conflicts(self) -> Conflicts:
         yield from named_twice("data", self.data)
+        if (self.model is None) is (self.composite is None):
+            yield (), "name one 'model', or head and trunk of a 'composite'"
+        elif self.composite is not None:
+            yield from head_trunk.conflicts(self.composite)
+            if not self.composite:
+                yield ("composite",), "name its head and its trunk"
         if self.objective is not None:
             for key in _FROM_OBJECTIVE:
                 if getattr(self, key):
@@ -108,6 +116,7 @@ class ScoringDocument(Document):
     """
 
     kind: Literal["scoring"] = "scoring"
+    composite: Literal[True] | None = None
     opener: AssetKey
     metric: Image
     objective: Number | None = None
@@ -153,6 +162,7 @@ def _compose(spec: ScoringSpec, resolved: Resolved) -> ScoringDocument:
         opener=opener,
         data=data,
         models=tuple(resolved.models),
+        composite=True if spec.composite is not None else None,
         objective=objective.id if objective is not None and not spec.data else None,
         metric_of=objective.id if objective is not None and spec.data else None,
         limits=limits_of(spec.limits, local=resolved.rank is not None),
@@ -178,27 +188,33 @@ def _check_measure(document: ScoringDocument, named: Named) -> None:
 
 def _stages(document: ScoringDocument, inputs: Inputs) -> tuple[Stage, ...]:
     """Return two stages: predict writes ``pred/pred``, metrics reads it and writes the score."""
-    if len(inputs.models) != 1:
+    if document.composite:
+        head_trunk.check_models(inputs, both=True)
+    elif len(inputs.models) != 1:
         raise mismatch(
             f"a scoring task scores one model, this one names {len(inputs.models)}", remedy="name one under 'model'"
         )
     if inputs.opener is None:
         raise mismatch("the scoring task has no opener", remedy="name the opener's file as 'opener'")
-    stages = (_predict(document, inputs, inputs.models[0]), _metrics(document, inputs))
+    stages = (_predict(document, inputs), _metrics(document, inputs))
     return tuple(map(sandbox.with_every_folder, stages))
 
 
-def _predict(document: ScoringDocument, inputs: Inputs, model: Input) -> Stage:
+def _predict(document: ScoringDocument, inputs: Inputs) -> Stage:
+    if document.composite:
+        arguments, models = head_trunk.input_arguments(inputs), head_trunk.mounts(inputs)
+    else:
+        arguments, models = (inputs.models[0].digest,), sandbox.model_mounts(inputs.models)
     return Stage(
         name="predict",
         image=sandbox.image_source(document.algo, inputs.algo, part="algo"),
         entrypoint=document.algo.entrypoint,
-        arguments=("predict", model.digest, *sandbox.fake_arguments(inputs)),
+        arguments=("predict", *arguments, *sandbox.fake_arguments(inputs)),
         environment=sandbox.ENVIRONMENT,
         reads=(
             *sandbox.data_mounts(inputs),
             *sandbox.opener_mounts(inputs),
-            *sandbox.model_mounts((model,)),
+            *models,
             *sandbox.read_local(inputs),
         ),
         writes=(PRED,),

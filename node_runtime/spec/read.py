@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from node_runtime.domain.price import Bounds
 from node_runtime.domain.task import Kind
 from node_runtime.errors import InputError, SpecError
-from node_runtime.kinds import KINDS, TaskSpec, models_made
+from node_runtime.kinds import KINDS, TaskSpec, kind_of, models_made
 
 from .common import Conflicts, ModelSpec, ObjectiveSpec, TakenSpec
 from .feasibility import beyond_bounds, task_conflicts, warnings_in
@@ -258,9 +258,14 @@ def _references(entries: Sequence[SpecEntry], index: int, extends: ExtendedPlan 
     tasks = {entry.task.name: entry for entry in alike if entry.task is not None}
     later = {name for entry in entries[index:] if entry.task is not None for name in (entry.task.name, entry.written)}
     for position, model in enumerate(task.needed_models):
-        if model.task in tasks or model.task in later or model.task not in earlier:
-            found = _model_reference(model, task, tasks, later)
-            yield from ((task.model_location(position), reason) for reason in found)
+        if model.task in earlier and model.task not in tasks and model.task not in later:
+            continue
+        reasons = list(_model_reference(model, task, tasks, later))
+        parent = tasks.get(model.task) if isinstance(model.task, str) else None
+        if not reasons and parent is not None and parent.task is not None:
+            unfit = task.unfit_parent(position, parent.task, models_made(parent.task))
+            reasons += [f"the task '{model.task}' {unfit}"] if unfit else []
+        yield from ((task.model_location(position), reason) for reason in reasons)
     yield from rank_conflicts(task, [entry.task for entry in entries if entry.task is not None], extends=extends)
     yield from _objective_samples(task, [entry.objective for entry in entries if entry.objective is not None])
 
@@ -291,7 +296,7 @@ def _model_reference(
         yield f"no task '{model.task}' in this file; {hint}"
     elif not models_made(parent):
         yield f"the task '{model.task}' makes no model"
-    elif reason := _output_reference(model, models_made(parent)):
+    elif reason := _output_reference(model, models_made(parent), first=kind_of(parent).keeps_head(parent)):
         yield f"the task '{model.task}' {reason}"
     elif parent.slots != 1:
         yield f"the task '{model.task}' has {parent.slots} slots; a model can be taken from a task with one"
@@ -303,11 +308,16 @@ def _model_reference(
         )
 
 
-def _output_reference(model: ModelSpec, made: Mapping[str, int | None]) -> str:
-    """Return why this doesn't name one of the models made; empty where it does."""
+def _output_reference(model: ModelSpec, made: Mapping[str, int | None], *, first: bool) -> str:
+    """Return why this doesn't name one of the models made; empty where it does.
+
+    ``first``: whether the first of them is taken where none is named.
+    """
     output = model.output if isinstance(model, TakenSpec) else None
     if output is not None and output not in made:
         return f"makes no model '{output}'; {nearest(str(output), tuple(made))}"
+    if output is None and first:
+        return ""
     if len(made) > 1 and not isinstance(model, TakenSpec):
         return "makes several models, of which only a function can take one"
     if len(made) > 1 and output is None:

@@ -26,6 +26,7 @@ MEANING = {
     "bundle": "A folder with a start_task.sh.",
     "class_coordinates": "Where the classes are, for annotators.",
     "class_labels": "The labels that annotators may use.",
+    "composite": "Head and trunk of earlier tasks, {head: {task: …}, trunk: {task: …}}; {} for the first training.",
     "data": "Data samples: a folder each, or an asset's key.",
     "deadline": "Until when the task may be taken and its result sent, from its submission: 30s, 15m, 2h, 1d.",
     "direction": "Whether higher or lower scores are better.",

@@ -41,6 +41,7 @@ _REMEDIES = {
     "NegativeTolerance": "make it zero or more",
     "NoSlots": "ask for at least one slot and allow at least one failure",
     "OneSlotOnly": "set slots to 1, or create several tasks",
+    "CompositeInputs": "name them as composite: {head: {task: …}, trunk: {task: …}}, of composites and aggregations",
     "NotPlanCreator": "create a plan of your own",
     "ObjectivesMisplaced": "name one objective to score for, or none",
     "NotPaused": "see 'node-runtime show TASK' for its status",

@@ -7,7 +7,7 @@ import structlog
 from node_runtime.domain.document import Document
 from node_runtime.domain.task import AssignmentState, Task, TaskState
 from node_runtime.errors import HostError
-from node_runtime.kinds import Stage, kind_of
+from node_runtime.kinds import Stage, kind_of, private_outputs
 from node_runtime.ports.chain import ChainReads
 from node_runtime.runner.attempt_id import AttemptId
 from node_runtime.runner.plan_folders import PlanKey, PlanState
@@ -41,7 +41,8 @@ def begin_in_plan(attempt: Attempt, workspace: Workspace, node: Node) -> bool:
         log.info("plan_folder_removed", plan=str(key), reason="it is of a chain that was reset")
         plans.remove(key)
     if kind_of(attempt.document).writes_local:
-        private = names_private_data(attempt.document, attempt.admitted, node)
+        named = names_private_data(attempt.document, attempt.admitted, node)
+        private = named or bool(private_outputs(attempt.document))
         while not plans.take_turn(key, attempt.id, created=attempt.task.created, private=private):
             attempt.cancellation.check(missing="it was its turn to write its plan's local folder")
             attempt.cancellation.event.wait(_TURN_INTERVAL)

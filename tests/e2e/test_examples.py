@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.local_bench import open_local_bench
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 PROGRAMS = (AssetKind.ALGO, AssetKind.METRIC, AssetKind.BUNDLE)
+COMPOSITE = "substra/composite/plan.yaml"
 OTHERS = ("noop/train.yaml", "stories/annotation/annotate.yaml")
 _ADVERTISED = re.compile(r"^ +algo\.py (train|predict|aggregate)\b", re.MULTILINE)
 
@@ -47,8 +49,19 @@ def test_every_program_of_the_examples_is_in_a_file_that_a_test_runs(assets: Pat
     by_tensorflow = assets / "tensorflow.yaml"
     made = "---\n".join(DOCUMENTS).replace(str(CHECKOUT), str(assets.parent))
     by_tensorflow.write_text(made.replace("[shards/", "[stories/model-update/shards/"))
-    files = [read_specs(assets / name) for name in ("digits/aggregate.yaml", *OTHERS, by_tensorflow.name)]
+    files = [read_specs(assets / name) for name in ("digits/aggregate.yaml", COMPOSITE, *OTHERS, by_tensorflow.name)]
     assert set[Path]().union(*(programs(file, assets) for file in files)) == there
+
+
+def test_a_composite_learns_in_three_rounds_of_two_nodes(
+    assets: Path, docker_engine: DockerHost, tmp_path: Path
+) -> None:
+    results = run(assets / COMPOSITE, docker_engine, tmp_path)
+    assert stages(results.values()) == {"train", "aggregate", "predict", "metrics"}
+    for name in ("one-score", "two-score"):
+        perf = results[name].perf
+        assert perf is not None
+        assert perf.numbers[0].value > Decimal("0.9")
 
 
 def test_the_digits_are_trained_predicted_measured_and_averaged(

@@ -193,6 +193,48 @@ def test_a_task_without_a_limit_for_the_plans_folder_does_not_see_it() -> None:
     assert "/sandbox/local" in train.empty
 
 
+HEAD, TRUNK = tree("head", files=("head_model",)), tree("trunk", files=("trunk_model",))
+OUTPUTS = (
+    *("--output-models-path", "/sandbox/model"),
+    *("--output-head-model-filename", "head_model", "--output-trunk-model-filename", "trunk_model"),
+)
+INPUTS_OF_BOTH = (
+    *("--input-models-path", "/sandbox/model", "--input-head-model-filename", f"head_{HEAD.digest}"),
+    *("--input-trunk-model-filename", f"trunk_{TRUNK.digest}"),
+)
+
+
+def test_a_composite_takes_head_and_trunk_and_writes_both() -> None:
+    composite = document(Kind.TRAINING, composite=True, rank=2, models=(ModelOf(task=1, output=1), ModelOf(task=1)))
+    (train,) = stages_of(composite, inputs(models=(HEAD, TRUNK)))
+    assert train.arguments == ("train", *OUTPUTS, *INPUTS_OF_BOTH, "--rank", "2")
+    models = {target: source for target, source in seen(train.reads).items() if "/model/" in target}
+    assert models == {
+        f"/sandbox/model/head_{HEAD.digest}": HEAD.folder / "head_model",
+        f"/sandbox/model/trunk_{TRUNK.digest}": TRUNK.folder / "trunk_model",
+    }
+    assert [(one.output, one.entry) for one in train.writes] == [("trunk", "trunk_model"), ("head", "head_model")]
+    assert len(train.folders) == 1
+
+
+def test_the_first_composite_of_a_plan_takes_neither() -> None:
+    (train,) = stages_of(document(Kind.TRAINING, composite=True, models=()), inputs(models=()))
+    assert train.arguments == ("train", *OUTPUTS)
+
+
+def test_a_scoring_of_a_composite_predicts_with_both() -> None:
+    predict, metrics = stages_of(document(Kind.SCORING, composite=True), inputs(models=(HEAD, TRUNK)))
+    assert predict.arguments == ("predict", *INPUTS_OF_BOTH)
+    assert not any("/model/" in target for target in seen(metrics.reads))
+
+
+@pytest.mark.parametrize(("kind", "models"), [(Kind.TRAINING, (HEAD,)), (Kind.SCORING, ()), (Kind.SCORING, (TRUNK,))])
+def test_half_a_composite_is_refused(kind: Kind, models: tuple[Input, ...]) -> None:
+    with pytest.raises(TaskFailed, match="a composite takes a head and a trunk") as failed:
+        stages_of(document(kind, composite=True), inputs(models=models))
+    assert failed.value.category is FailureCategory.INPUT_MISMATCH
+
+
 @pytest.mark.parametrize(
     ("model", "source"),
     [
