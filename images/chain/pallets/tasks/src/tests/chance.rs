@@ -110,7 +110,7 @@ impl Chance {
 			return (who, Call::assign_task { task: self.task() });
 		}
 		let (who, task) = self.one_of(&takeable);
-		if Offers::<World>::contains_key(who, task) && self.one_in(8) {
+		if Offers::<World>::contains_key(who, task) && self.one_in(4) {
 			return (who, Call::decline_offer { task });
 		}
 		(who, Call::assign_task { task })

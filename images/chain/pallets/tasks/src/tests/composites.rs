@@ -92,15 +92,15 @@ fn a_composite_takes_a_head_of_a_composite_and_a_trunk_of_one_or_of_an_aggregati
 		let merged = create_with(of(TaskKind::Aggregation), after(&[one, two]), &[], &trunks).unwrap();
 		assert_ok!(composite(&[one, merged], &[(one, 0), (merged, 0)]));
 		assert_ok!(composite(&[one, two], &[(one, 0), (two, 1)]));
-		let refused: [(&[TaskId], &[(TaskId, u8)]); 5] = [
-			(&[one], &[(one, 0)]),
-			(&[one], &[(one, 1)]),
-			(&[one, two], &[(one, 0), (two, 0)]),
-			(&[one, plain], &[(one, 0), (plain, 0)]),
-			(&[one, two], &[(one, 0), (one, 1), (two, 1)]),
+		let refused = [
+			(vec![one], vec![(one, 0)]),
+			(vec![one], vec![(one, 1)]),
+			(vec![one, two], vec![(one, 0), (two, 0)]),
+			(vec![one, plain], vec![(one, 0), (plain, 0)]),
+			(vec![one, two], vec![(one, 0), (one, 1), (two, 1)]),
 		];
 		for (parents, takes) in refused {
-			assert_noop!(composite(parents, takes), Rule::CompositeInputs);
+			assert_noop!(composite(&parents, &takes), Rule::CompositeInputs);
 		}
 		for kind in [TaskKind::Training, TaskKind::Aggregation] {
 			assert_noop!(create_with(of(kind), after(&[one]), &[], &[(one, 0)]), Rule::CompositeInputs);

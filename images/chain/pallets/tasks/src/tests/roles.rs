@@ -1,7 +1,7 @@
 //! The part of the random walk that declares roles: functions, predictions and their scores, composites.
 
 use super::{chance::Chance, *};
-use pallet_registry::{Models, ObjectiveIds, Objectives, Predictions};
+use pallet_registry::{Models, ObjectiveIds, Objectives, Predictions, PrivateModels};
 
 type Action = (Account, crate::Call<World>);
 
@@ -12,8 +12,8 @@ impl Chance {
 			0..=1 => self.offer_of_composite(),
 			2 => self.offer_of_prediction(),
 			3 => self.offer_of_performance(),
-			4 => self.offer_of_function(),
-			5..=7 => self.claim_of_roles(),
+			4 if self.one_in(2) => self.offer_of_function(),
+			4..=7 => self.claim_of_roles(),
 			_ => self.result_of_roles(),
 		}
 	}
@@ -26,7 +26,16 @@ impl Chance {
 
 	/// With the head of an earlier one and a trunk, recorded or awaited, or with neither.
 	fn offer_of_composite(&mut self) -> Option<Action> {
-		let composite = |id: &TaskId| TaskRoles::<World>::get(id).is_some_and(|roles| roles.keeps_head());
+		let both = |id: &(SubmissionId, u8)| id.1 == 0 && Models::<World>::contains_key(id.0, 1);
+		let kept: Vec<_> = PrivateModels::<World>::iter_keys().filter(both).collect();
+		if !kept.is_empty() && self.one_in(2) {
+			let (submission, _) = self.one_of(&kept);
+			let inputs = vec![0, 1].into_iter().map(|output| Input::Model(ModelId { submission, output }));
+			let spec = Spec { inputs: inputs.collect::<Vec<_>>().try_into().unwrap(), ..spec() };
+			return self.with(TaskKind::Training, spec, roles(&head_and_trunk(), &[]));
+		}
+		let lost = |id: &TaskId| ended(*id).is_some_and(|outcome| outcome != Outcome::Done);
+		let composite = |id: &TaskId| !lost(id) && TaskRoles::<World>::get(id).is_some_and(|roles| roles.keeps_head());
 		let earlier: Vec<_> = Tasks::<World>::iter_keys().filter(composite).collect();
 		if earlier.is_empty() || self.one_in(3) {
 			return self.with(TaskKind::Training, spec(), roles(&head_and_trunk(), &[]));
@@ -87,8 +96,11 @@ impl Chance {
 		};
 		let who = self.person();
 		let open = OpenTasks::<World>::iter_keys().map(|(_, task)| (who, task));
-		let open: Vec<_> = open.chain(Offers::<World>::iter_keys()).filter(|(_, task)| declares(task)).collect();
-		(!open.is_empty()).then(|| self.one_of(&open)).map(|(who, task)| (who, Call::assign_task { task }))
+		let open: Vec<_> = open.filter(|(_, task)| declares(task)).collect();
+		// Those that take a private model are offered to its worker.
+		let offered: Vec<_> = Offers::<World>::iter_keys().filter(|(_, task)| declares(task)).collect();
+		let found = if offered.is_empty() { open } else { offered };
+		(!found.is_empty()).then(|| self.one_of(&found)).map(|(who, task)| (who, Call::assign_task { task }))
 	}
 
 	fn result_of_roles(&mut self) -> Option<Action> {
