@@ -116,7 +116,7 @@ class SubstrateChain(SubstrateReads):
         for asset, known in self._known(assets):
             if known is None:
                 missing.append(asset)
-            elif known != asset or permissions not in (PUBLIC, self.permissions(asset.ref)):
+            elif known != asset or (permissions != PUBLIC and permissions != self.permissions(asset.ref)):
                 # the chain refuses it; sent alone, so that the error names the asset
                 doing = f"register {asset.ref.digest} as {asset.label or asset.kind}"
                 self._sender.send(_register(asset, permissions), doing)

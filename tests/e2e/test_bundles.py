@@ -33,8 +33,7 @@ cat models/*/parts data/*/part > "$made/parts" 2> /dev/null || cat data/*/part >
 JOIN = """\
 #!/bin/sh
 mkdir /sandbox/model/model
-shift
-for model in "$@"; do cat "/sandbox/model/$model/parts"; done > /sandbox/model/model/parts
+for model in "$2" "$3"; do cat "/sandbox/model/$model/parts"; done > /sandbox/model/model/parts
 """
 DOCKERFILE = """\
 ARG BASE_IMAGE=python:3.11-slim-bookworm

@@ -19,9 +19,9 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow]
 ALGO = """\
 set -e
 test -d /sandbox/data/*/none/within
-if test -n "$2"; then test -d "/sandbox/model/$2/assets"; fi
+if test "$2" != --rank; then test -d "/sandbox/model/$2/assets"; fi
 mkdir -p /sandbox/model/model/assets /sandbox/model/model/variables
-echo "of ${2:-nothing}" > /sandbox/model/model/variables/weights
+echo "of $2" > /sandbox/model/model/variables/weights
 """
 TASK = "algo: algo/\ndata: [sample/]\nreward: 2\nlimits: {cpus: 0.5, memory: 64MiB, timeout: 10m, outputs: 8MiB}\n"
 FILE = (

@@ -32,7 +32,7 @@ def test_an_image_that_is_in_its_own_way_is_told_as_the_tasks_fault_and_nothing_
     assert attempt.log is not None
     world.store.fetch(attempt.log, world.folder / "log")
     output = (world.folder / "log" / "failure.txt").read_text()
-    assert "/sandbox/model" in output
+    assert "has a conflicting entry at /sandbox/" in output
     assert str(daemon.work) not in output
 
 
