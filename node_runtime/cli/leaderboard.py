@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from node_runtime.creator.leaderboard import Board, CrossValidation, Entry, Place
+from node_runtime.creator.leaderboard import Board, BoardEntry, CrossValidation, Place
 from node_runtime.domain.assets import Objective, short
 from node_runtime.domain.task import Standing, Voucher
 from node_runtime.domain.units import plain
@@ -77,7 +77,7 @@ def _print_places(board: Board) -> None:
         paragraph(OWN, style="dim")
 
 
-def places_table(entries: Sequence[Entry]) -> Table:
+def places_table(entries: Sequence[BoardEntry]) -> Table:
     """Return the models with their ranks; how many scores, and their range, only where a model has several."""
     several = any(entry.place.count > 1 for entry in entries)
     scores = ("scores",) * several
@@ -103,7 +103,7 @@ def _range(place: Place) -> str:
     return f"{place.count}: {rounded(place.least)} to {rounded(place.most)}" if place.count > 1 else "1"
 
 
-def describe_making(entry: Entry, shown: Callable[[str], str]) -> str:
+def describe_making(entry: BoardEntry, shown: Callable[[str], str]) -> str:
     """Describe who has a part in a model, over its whole lineage; each account as it is ``shown``."""
     making = entry.making
     trainers, payers, owners = (

@@ -53,7 +53,7 @@ class Making:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class BoardEntry:
     """A place with the task that made the model; None and an empty name where that isn't known any more."""
 
     place: Place
@@ -81,7 +81,7 @@ class CrossValidation:
 @dataclass(frozen=True, kw_only=True)
 class Board:
     objective: Objective
-    entries: tuple[Entry, ...]
+    entries: tuple[BoardEntry, ...]
     cross_validations: tuple[CrossValidation, ...]
 
 
@@ -90,10 +90,10 @@ def read_board(objective: Objective, chain: ChainReads, store: AssetStore) -> Bo
     scores = chain.scores(objective.id)
     mentions, model = Mentions(chain, store), cache(chain.model)
 
-    def entry(place: Place) -> Entry:
+    def entry(place: Place) -> BoardEntry:
         task = mentions.task_of(place.model)
         name = mentions.name(task) if task is not None else ""
-        return Entry(place=place, task=task, name=name, making=_making(model, place.model))
+        return BoardEntry(place=place, task=task, name=name, making=_making(model, place.model))
 
     accounts = dict.fromkeys((chain.account, objective.owner, *(one.payer for one in scores)))
     every = (one for account in accounts for one in _cross_validations(objective, account, chain, store))

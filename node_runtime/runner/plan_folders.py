@@ -45,7 +45,7 @@ class PlanKey:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanState:
+class PlanFolderState:
     """``good`` is the attempt that left the good content, ``writer`` the one that has the turn.
 
     ``tasks`` are those that had the turn, with the moment of their creation: a chain that was reset has others.
@@ -72,12 +72,12 @@ class PlanFolders:
         found = filter(None, (_NAME.fullmatch(entry.name) for entry in sorted(self._root.iterdir())))
         return tuple(PlanKey(creator=Account(one[1]), plan=PlanId(int(one[2]))) for one in found)
 
-    def state(self, key: PlanKey) -> PlanState | None:
+    def state(self, key: PlanKey) -> PlanFolderState | None:
         """Return the state of the plan's folder; None without one. Raises `HostError` for an unreadable one."""
         path = self._folder(key) / _STATE
         try:
             content = decode_document(path.read_bytes(), FORMAT, path)
-            return PlanState(
+            return PlanFolderState(
                 tasks={TaskId(int(task)): int(created) for task, created in content["tasks"].items()},
                 good=_attempt(content["good"]),
                 writer=_attempt(content["writer"]),
@@ -95,7 +95,7 @@ class PlanFolders:
         ``created`` is the moment of its task's creation, ``private`` whether it sees private data.
         """
         with self._changing(key):
-            state = self.state(key) or PlanState()
+            state = self.state(key) or PlanFolderState()
             if state.writer not in (None, attempt):
                 return False
             tasks = {**state.tasks, attempt.task: created}
@@ -143,7 +143,7 @@ class PlanFolders:
         states = {key: self._readable(key) for key in self.keys()}
         return {key: state.writer for key, state in states.items() if state is not None and state.writer is not None}
 
-    def _readable(self, key: PlanKey) -> PlanState | None:
+    def _readable(self, key: PlanKey) -> PlanFolderState | None:
         """Return the state; None for an unreadable one, which only its own plan's tasks fail by."""
         with suppress(HostError):
             return self.state(key)
@@ -155,7 +155,7 @@ class PlanFolders:
             (self._folder(key) / _STATE).unlink(missing_ok=True)  # first: a part of the content is never good
             remove_tree(self._folder(key))
 
-    def _save(self, key: PlanKey, state: PlanState) -> None:
+    def _save(self, key: PlanKey, state: PlanFolderState) -> None:
         """Store the state, then remove the contents that it doesn't name."""
         folder = self._folder(key)
         private_folder(self._root)

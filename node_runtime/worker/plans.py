@@ -10,7 +10,7 @@ from node_runtime.errors import HostError
 from node_runtime.kinds import Stage, kind_of, private_outputs
 from node_runtime.ports.chain import ChainReads
 from node_runtime.runner.attempt_id import AttemptId
-from node_runtime.runner.plan_folders import PlanKey, PlanState
+from node_runtime.runner.plan_folders import PlanFolderState, PlanKey
 from node_runtime.runner.workspace import Workspace
 
 from .inputs import names_private_data, plan_of
@@ -87,7 +87,7 @@ def remove_ended(node: Node, keys: Iterable[PlanKey]) -> int:
     return removed
 
 
-def _is_of_chain(state: PlanState, key: PlanKey, chain: ChainReads) -> bool:
+def _is_of_chain(state: PlanFolderState, key: PlanKey, chain: ChainReads) -> bool:
     """Return whether the chain knows a task that wrote the folder, as it was then."""
     tasks = (chain.task(number) for number in state.tasks)
     return any(
@@ -97,7 +97,7 @@ def _is_of_chain(state: PlanState, key: PlanKey, chain: ChainReads) -> bool:
     )
 
 
-def _has_ended(state: PlanState, key: PlanKey, node: Node) -> bool:
+def _has_ended(state: PlanFolderState, key: PlanKey, node: Node) -> bool:
     """Return whether no task of the plan is open, since a while ago unless one failed or was cancelled."""
     if not _is_of_chain(state, key, node.chain):
         return True

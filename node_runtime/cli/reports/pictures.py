@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from node_runtime.cli.output import note
-from node_runtime.creator.leaderboard import Board, Entry
+from node_runtime.creator.leaderboard import Board, BoardEntry
 from node_runtime.creator.perf_charts import Charts, Confusion, Curve, charts_of
 from node_runtime.creator.results import TaskResult
 from node_runtime.domain.task import Score, Standing, Submission, Voucher
@@ -90,7 +90,7 @@ def board_panels(board: Board) -> list[Panel]:
     return [bar_panel(f"{board.objective.name}: {board.objective.direction} is better", bars[:MOST_BARS])]
 
 
-def _place_bar(entry: Entry) -> Bar:
+def _place_bar(entry: BoardEntry) -> Bar:
     place = entry.place
     rank = f"{place.rank}. " if place.rank is not None else ""
     return Bar(
