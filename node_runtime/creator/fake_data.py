@@ -11,8 +11,9 @@ from node_runtime.errors import AssetUnavailable, InputError, SpecError
 from node_runtime.kinds import Input
 from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
+from node_runtime.spec.entries import SpecEntry
 from node_runtime.spec.folders import sources_in
-from node_runtime.spec.read import SpecEntry, SpecFile
+from node_runtime.spec.read import SpecFile
 
 from .references import objectives_named
 

@@ -35,7 +35,7 @@ from node_runtime.runner.result_document import collect, perf_of
 from node_runtime.runner.workspace import AttemptId, Workspace, Workspaces
 from node_runtime.spec.common import ModelSpec, TakenSpec
 from node_runtime.spec.folders import sources_in
-from node_runtime.spec.ranks import ranks_of
+from node_runtime.spec.plan import ranks_of
 from node_runtime.spec.read import SpecFile
 from node_runtime.stores.cache import Cache
 from node_runtime.stores.tree.folders import copy_writable, remove_tree

@@ -10,10 +10,11 @@ from node_runtime.kinds import TaskSpec, makes_model
 from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
 from node_runtime.spec.common import AssetSpec, Conflicts, ModelSpec, ObjectiveSpec, TakenSpec
+from node_runtime.spec.entries import AnySpec, SpecEntry
 from node_runtime.spec.fields import Source
 from node_runtime.spec.folders import sources_in
 from node_runtime.spec.messages import nearest
-from node_runtime.spec.read import AnySpec, SpecEntry, SpecFile, refuse
+from node_runtime.spec.read import SpecFile, refuse
 
 from .transient import is_dropped
 from .upload import as_what, digest_of_own_files

@@ -21,8 +21,7 @@ from node_runtime.platform.printable import Say
 from node_runtime.ports.chain import ChainReads, CreatorCalls
 from node_runtime.ports.store import AssetStore
 from node_runtime.spec.common import ModelSpec, TakenSpec
-from node_runtime.spec.plan import ExtendedPlan
-from node_runtime.spec.ranks import ranks_of
+from node_runtime.spec.plan import ExtendedPlan, ranks_of
 
 from .references import Known, Places, output_of
 from .tasks import IN_VAIN

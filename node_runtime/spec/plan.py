@@ -1,10 +1,14 @@
-"""The YAML model of a plan, and the plan on chain that a file extends."""
+"""The YAML model of a plan, the plan on chain that a file extends, and the ranks of a plan's tasks.
 
-from collections.abc import Mapping
+A task's rank is 0 for a root, else 1 + the largest rank of its parents in the plan.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from node_runtime.domain.task import PlanId, TaskId
+from node_runtime.kinds import TaskSpec
 
 from .common import AssetSpec, Conflicts, Part
 from .fields import Name
@@ -34,3 +38,32 @@ class ExtendedPlan:
     name: str | None
     tasks: Mapping[str, TaskId]
     ranks: Mapping[TaskId, int]
+
+
+def ranks_of(specs: Sequence[TaskSpec], *, extends: ExtendedPlan | None = None) -> dict[str, int]:
+    """Return the ranks by the tasks' names; ``specs`` name only tasks before them, or of the plan that they extend.
+
+    Models from outside the plan don't count.
+    """
+    ranks = dict[str | int | None, int]()
+    if extends is not None:
+        ranks.update(extends.ranks.items())
+        ranks |= {name: extends.ranks[number] for name, number in extends.tasks.items()}
+    for spec in specs:
+        parents = (ranks[model.task] for model in spec.needed_models if model.task in ranks)
+        ranks[spec.name] = 1 + max(parents, default=-1)
+    return {spec.name: ranks[spec.name] for spec in specs}
+
+
+def rank_conflicts(spec: TaskSpec, specs: Sequence[TaskSpec], *, extends: ExtendedPlan | None) -> Conflicts:
+    """Yield a conflict where the task's own ``rank`` isn't that of its place among ``specs``, the file's tasks."""
+    given = getattr(spec, "rank", None)
+    if given is None:
+        return
+    if len(specs) == 1 and extends is None:
+        yield ("rank",), "only tasks of a plan have a rank, and this file has one task; leave it out"
+        return
+    rank = ranks_of(specs, extends=extends)[spec.name]
+    if given != rank:
+        place = f"one more than the largest of its parents', {rank - 1}" if rank else "it has no parent in the plan"
+        yield ("rank",), f"the task's rank is {rank}: {place}; write that, or leave it out"

@@ -15,7 +15,8 @@ from node_runtime.client.yaml_file import yaml_text
 from node_runtime.domain.parameters import LARGEST_INTEGER
 from node_runtime.errors import InputError, SpecError
 from node_runtime.spec.common import ObjectiveSpec
-from node_runtime.spec.read import AnySpec, read_specs
+from node_runtime.spec.entries import AnySpec
+from node_runtime.spec.read import read_specs
 from node_runtime.spec.yaml_source import load_documents
 
 KINDS = Path(__file__).parents[1] / "kinds" / "examples"

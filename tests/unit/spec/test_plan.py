@@ -6,8 +6,7 @@ from node_runtime.domain.task import PlanId, TaskId
 from node_runtime.kinds import TaskSpec
 from node_runtime.kinds.aggregation import AggregationSpec
 from node_runtime.spec.common import ModelSpec
-from node_runtime.spec.plan import ExtendedPlan
-from node_runtime.spec.ranks import ranks_of
+from node_runtime.spec.plan import ExtendedPlan, ranks_of
 
 
 def task(name: str, *parents: str | int) -> TaskSpec:
