@@ -15,7 +15,8 @@ from node_runtime.runner.workspace import AttemptId
 
 from .claims import Claims
 from .delivery import Reviews
-from .journey import deliver_again, run_task
+from .ending import deliver_again
+from .journey import run_task
 from .logging import ErrorThrottle, error_fields
 from .node import Node
 from .plans import remove_ended, settle_turns, written_plan

@@ -26,7 +26,8 @@ from node_runtime.worker.audit import Audit, AuditEntry, AuditEvent
 from node_runtime.worker.audit_check import verified
 from node_runtime.worker.daemon import Daemon
 from node_runtime.worker.delivery import DeliveryService
-from node_runtime.worker.journey import deliver_again, run_task
+from node_runtime.worker.ending import deliver_again
+from node_runtime.worker.journey import run_task
 from node_runtime.worker.node import Node
 from node_runtime.worker.outbox import Delivery
 from node_runtime.worker.recovery import resume_attempt
