@@ -41,7 +41,7 @@ def make_node(folder: Path, password_file: Path | None, network: NetworkFile | N
     Nothing is overwritten, since a key may be the only copy. A key without a configuration, left by an interrupted
     `init`, is reused. Raises `InputError`.
     """
-    from node_runtime.cli.doctor import free_uids
+    from node_runtime.cli.uid_ranges import free_uids
     from node_runtime.config.example import example
     from node_runtime.substrate.keys import create_key, load_key  # slow to import
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from node_runtime.cli.doctor import collisions_of
+from node_runtime.cli.uid_ranges import collisions_of
 from node_runtime.engines.docker import pause_container
 from node_runtime.engines.docker.client import connect
 from node_runtime.engines.docker.engine import DockerEngine

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from node_runtime.cli import doctor
-from node_runtime.cli.doctor import Finding, describe_isolation, ranges_of
+from node_runtime.cli.doctor import Finding
+from node_runtime.cli.uid_ranges import describe_isolation, ranges_of
 from node_runtime.config import MOST_SLOTS
 from node_runtime.config.example import example
 from node_runtime.localnet.network import NODES, NetworkSettings, _node_yaml
