@@ -7,10 +7,10 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import docker
 import requests
@@ -25,6 +25,21 @@ _FRAME = struct.Struct(">BxxxL")  # stream, length
 _AROUND_A_LINE = 64  # bytes of the engine's framing per line: length twice, source, time
 _CHUNK = 1 << 16  # bytes
 _RING = 4  # the engine's log files hold at most this many caps
+
+
+class OutputSink(Protocol):
+    """A consumer of a container's output: ``begin`` before its start, ``finish`` after its end.
+
+    ``drop`` replaces ``finish`` when the container could not be started and has printed nothing.
+    """
+
+    def begin(self) -> None: ...
+    def drop(self) -> None: ...
+    def finish(self) -> None: ...
+
+
+Terminal = Callable[[str], OutputSink]
+"""Attaches the user's terminal to the created container of this id."""
 
 
 def merge(head: bytes, ring: bytes, *, cap: int, head_lost: bool) -> bytes:
@@ -181,3 +196,13 @@ def _read_head(path: Path, size: int) -> bytes:
         return b""
     with os.fdopen(descriptor, "rb") as file:
         return file.read(size)
+
+
+def end_of_log(log: Path, *, size: int) -> str:
+    """Return the last ``size`` bytes as text; nothing of a missing file."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+            return file.read(size).decode(errors="replace")
+    except FileNotFoundError:
+        return ""

@@ -8,14 +8,11 @@ Where a container of the spec's name exists already, running or ended, the run a
 says nothing about the task is removed; the `HostError` raised then asks the caller to repeat the run.
 """
 
-import os
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import docker
 from docker.errors import APIError
@@ -37,14 +34,14 @@ from .exit_status import (
 )
 from .host_config import Sandbox, container_config, user_of
 from .image_config import ImageConfigs
-from .logs import LogFile
+from .logs import LogFile, OutputSink, Terminal, end_of_log
 from .pause_container import PauseContainers, joined_by
 from .quota import Folders
 from .settings import NODE_LABEL
 from .supervisor import ExitWaiter, StopMarkers, Supervisor
 from .usage import PLACE, MemoryGauge, ScratchGauge
 
-_SEARCHED_FOR_HINTS = 16 << 10  # bytes at the log's end
+_SEARCHED = 16 << 10  # bytes at a log's end, in which hints at the cause of a failure are searched
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,21 +57,6 @@ class RunContext:
     images: ImageConfigs
     grace: float
     end_request: float
-
-
-class OutputSink(Protocol):
-    """A consumer of a container's output: ``begin`` before its start, ``finish`` after its end.
-
-    ``drop`` replaces ``finish`` when the container could not be started and has printed nothing.
-    """
-
-    def begin(self) -> None: ...
-    def drop(self) -> None: ...
-    def finish(self) -> None: ...
-
-
-Terminal = Callable[[str], OutputSink]
-"""Attaches the user's terminal to the created container of this id."""
 
 
 def run_container(
@@ -279,7 +261,7 @@ class _Run:
         self._check_task_ended_itself(observed, container)
         if container.joined:
             context.pause_containers.leave(spec.slot, container.joined)
-        printed = "" if observed.exit_code == 0 else _end_of(spec.log)
+        printed = "" if observed.exit_code == 0 else end_of_log(spec.log, size=_SEARCHED)
         failure, message = classify_exit(replace(observed, printed=printed), timeout=spec.timeout, memory=spec.memory)
         return ContainerRun(
             image=spec.image,
@@ -319,15 +301,6 @@ class _Run:
         """Remove a container whose exit status says nothing about the task; return the error to raise."""
         remove_container(self.context.client, container.id)
         return HostError(f"container {self.spec.name} {how}", remedy="see the engine's log; the run is repeated")
-
-
-def _end_of(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _SEARCHED_FOR_HINTS))
-            return file.read(_SEARCHED_FOR_HINTS).decode(errors="replace")
-    except FileNotFoundError:
-        return ""
 
 
 def _written(spec: ContainerSpec) -> tuple[Mount, ...]:
