@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,9 @@ from .check import FileArgument, read_warned
 from .output import counted, line, print_json, progress, warn
 from .session import read_plan
 from .watching import follow_tasks
+
+if TYPE_CHECKING:
+    from node_runtime.kinds.perf import PerfFile
 
 
 def run(
@@ -65,10 +68,18 @@ def run(
         results = run_locally(read, bench)
     for result in results:
         seconds = ", ".join(f"{name} {spent:.1f} s" for name, spent in result.seconds)
-        told = f", score {plain(result.perf.score)}" if result.perf is not None else ""
-        line(f"{result.name}: {seconds}{told}; see {result.folder}", style="green")
+        line(f"{result.name}: {seconds}{_numbers(result.perf)}; see {result.folder}", style="green")
         for name in result.perf.vanished if result.perf is not None else ():
             warn(f"{name} in perf.json is 0 on chain, which keeps 18 decimals")
+
+
+def _numbers(perf: "PerfFile | None") -> str:
+    """Return the score, or all performances of a function."""
+    if perf is None:
+        return ""
+    if perf.declared:
+        return "".join(f", {one.name} {plain(one.value)}" for one in perf.numbers)
+    return f", score {plain(perf.score)}"
 
 
 def _read_aliases(given: Iterable[str]) -> dict[str, str | Path]:

@@ -17,7 +17,7 @@ from node_runtime.spec.read import SpecFile
 
 from .references import objectives_named
 
-_FUNCTIONS = {"sandbox": ("fake_X", "fake_y")}  # of an opener, by layout
+_FUNCTIONS = {"sandbox": ("fake_X", "fake_y"), "substra": ("fake_data",)}  # of an opener, by layout
 _MOST_READ = 1 << 20  # bytes of a file
 
 

@@ -1,175 +1,15 @@
 """Functions written for Substra 1.0 run unmodified, with the substratools that was published for it."""
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from node_runtime.creator.local_run import LocalResult, run_locally
-from node_runtime.errors import TaskFailed
-from node_runtime.spec.read import read_specs
-from tests.docker_engine import DockerHost
-from tests.docker_engine import docker_engine as docker_engine
-from tests.local_bench import open_local_bench
+from node_runtime.creator.fake_data import FakeData
+from tests.peers.substra_desk import BOTH, DATA, SHARED, Desk, model, taken, task, write_function
+from tests.peers.substra_desk import desk as desk
+from tests.peers.substra_desk import docker_engine as docker_engine
 
 pytestmark = [pytest.mark.peers, pytest.mark.docker, pytest.mark.slow]
-
-DOCKERFILE = """\
-ARG BASE_IMAGE=python:3.11-slim-bookworm
-FROM ${{BASE_IMAGE}}
-RUN pip install substratools==1.0.0
-COPY function.py ./
-ENTRYPOINT ["python3", "function.py", "--function-name", "{name}"]
-"""
-OPENER = """\
-import os
-import substratools as tools
-
-class Rows(tools.Opener):
-    def get_data(self, folders):
-        if isinstance(folders, str):
-            return {"bare": folders.count("/")}
-        if folders is None:
-            return {"none": True}
-        return [float(row) for one in folders for row in open(os.path.join(one, "rows.txt"))]
-
-    def fake_data(self, n_samples):
-        return [0.0] * n_samples
-"""
-# the functions that substrafl's strategies and Substra's own examples consist of, on sums
-FUNCTIONS = """\
-import json
-import substratools as tools
-
-def load(path):
-    with open(path) as file:
-        return json.load(file)
-
-def save(value, path):
-    with open(path, "w") as file:
-        json.dump(value, file)
-
-@tools.register
-def initialise(inputs, outputs, task_properties):
-    save({"local": 100, "inputs": sorted(inputs)}, outputs["local"])
-
-@tools.register
-def train(inputs, outputs, task_properties):
-    before = load(inputs["shared"])["sum"] if "shared" in inputs else 0
-    save({"sum": before + sum(inputs["datasamples"]), "rank": task_properties["rank"]}, outputs["shared"])
-
-@tools.register
-def composite(inputs, outputs, task_properties):
-    local, shared = (load(inputs[one]) if one in inputs else {"sum": 0} for one in ("local", "shared"))
-    rows = sum(inputs["datasamples"])
-    save({"sum": local.get("sum", 0) + rows}, outputs["local"])
-    save({"sum": shared["sum"] - rows, "rank": task_properties["rank"]}, outputs["shared"])
-
-@tools.register
-def aggregate(inputs, outputs, task_properties):
-    assert "datasamples" not in inputs
-    sums = [load(one)["sum"] for one in inputs["shared"]]
-    save({"sum": sum(sums), "of": sums, "rank": task_properties["rank"]}, outputs["shared"])
-
-@tools.register
-def predict(inputs, outputs, task_properties):
-    save([load(inputs["shared"])["sum"] for _ in inputs["datasamples"]], outputs["predictions"])
-
-@tools.register
-def score(inputs, outputs, task_properties):
-    pairs = list(zip(inputs["datasamples"], load(inputs["predictions"]), strict=True))
-    tools.save_performance(sum(abs(one - other) for one, other in pairs), outputs["distance"])
-    tools.save_performance(len(pairs), outputs["rows"])
-
-@tools.register
-def seen(inputs, outputs, task_properties):
-    save({"samples": inputs.get("datasamples", "no key"), "models": inputs.get("models", "no key")}, outputs["seen"])
-
-@tools.register
-def nothing(inputs, outputs, task_properties):
-    pass
-
-@tools.register
-def folder(inputs, outputs, task_properties):
-    import os
-    os.mkdir(outputs["model"])
-
-tools.execute()
-"""
-DATA = [{"id": "opener", "kind": "data_manager"}, {"id": "datasamples", "kind": "data_sample", "multiple": True}]
-SHARED = {"id": "shared", "kind": "model"}
-LOCAL = {"id": "local", "kind": "model"}
-SIGNATURES: dict[str, dict[str, Any]] = {
-    "initialise": {"outputs": [{**LOCAL, "private": True}]},
-    "train": {"inputs": [*DATA, {**SHARED, "optional": True}], "outputs": [SHARED]},
-    "composite": {
-        "inputs": [*DATA, {**LOCAL, "optional": True}, {**SHARED, "optional": True}],
-        "outputs": [{**LOCAL, "private": True}, SHARED],
-    },
-    "aggregate": {"inputs": [{**SHARED, "multiple": True}], "outputs": [SHARED]},
-    "predict": {"inputs": [*DATA, SHARED], "outputs": [{"id": "predictions", "kind": "model"}]},
-    "score": {
-        "inputs": [*DATA, {"id": "predictions", "kind": "model"}],
-        "outputs": [{"id": "distance", "kind": "performance"}, {"id": "rows", "kind": "performance"}],
-    },
-    "nothing": {"outputs": [{"id": "model", "kind": "model"}]},
-    "folder": {"outputs": [{"id": "model", "kind": "model"}]},
-}
-BOTH = ["a", "b"]
-
-
-def task(name: str, function: str, *, data: list[str] = [], **inputs: Any) -> dict[str, Any]:  # noqa: B006
-    made = {"kind": "function", "name": name, "function": f"{function}/", "reward": 1, "inputs": inputs}
-    limits = {"memory": "256MiB", "timeout": "10m", "outputs": "8MiB"}
-    return made | {"limits": limits} | ({"data": data, "opener": "opener.py"} if data else {})
-
-
-def taken(name: str, output: str) -> dict[str, str]:
-    return {"task": name, "output": output}
-
-
-def write_function(folder: Path, name: str, signature: Mapping[str, Any], program: str = FUNCTIONS) -> None:
-    folder.mkdir(parents=True)
-    (folder / "Dockerfile").write_text(DOCKERFILE.format(name=name))
-    (folder / "function.py").write_text(program)
-    (folder / "function.yaml").write_text(json.dumps(signature))  # JSON is YAML
-
-
-class Desk:
-    """A folder with the functions, the opener and the samples, whose tasks are run."""
-
-    def __init__(self, host: DockerHost, folder: Path) -> None:
-        self.host, self.folder = host, folder
-        for name, signature in SIGNATURES.items():
-            write_function(folder / "task" / name, name, signature)
-        (folder / "task" / "opener.py").write_text(OPENER)
-        for name, rows in (("a", "1\n2\n"), ("b", "4\n")):
-            (folder / "task" / name).mkdir()
-            (folder / "task" / name / "rows.txt").write_text(rows)
-
-    def ran(self, *tasks: dict[str, Any]) -> dict[str, LocalResult]:
-        file = self.folder / "task" / "plan.yaml"
-        file.write_text("\n---\n".join(json.dumps(one) for one in tasks))
-        with open_local_bench(self.host, self.folder) as bench:
-            return {one.name: one for one in run_locally(read_specs(file), bench)}
-
-    def refused(self, *tasks: dict[str, Any]) -> str:
-        """Run tasks of which one fails; return its reason and what it printed."""
-        with pytest.raises(TaskFailed) as failed:
-            self.ran(*tasks)
-        logs = (self.folder / "runs" / tasks[-1]["name"] / "logs" / "function.log").read_text()
-        return f"{failed.value.category}: {failed.value.message}\n{logs}"
-
-
-@pytest.fixture
-def desk(docker_engine: DockerHost, tmp_path: Path) -> Desk:
-    return Desk(docker_engine, tmp_path)
-
-
-def model(result: LocalResult, output: str) -> Any:
-    return json.loads((result.folder / output / f"{output}.model").read_text())
 
 
 def test_train_aggregate_predict_and_score_run_in_a_plan(desk: Desk) -> None:
@@ -205,6 +45,33 @@ def test_a_composite_keeps_its_local_model_beside_the_shared_one(desk: Desk) -> 
     assert "Launching task: executing `composite` function." in log
 
 
+def test_each_metric_of_a_function_is_a_performance_of_its_own(desk: Desk) -> None:
+    results = desk.ran(
+        task("one", "composite", data=["a"]), task("tested", "evaluate", data=BOTH, local=taken("one", "local"))
+    )
+    perf = results["tested"].perf
+    assert perf is not None
+    assert perf.values == {"error": -4, "mean": 1}
+
+
+def test_a_plan_runs_on_what_its_opener_makes_up(desk: Desk) -> None:
+    """`get_data` is not called: 100 each, instead of the samples' rows."""
+    results = desk.ran(
+        task("one", "train", data=BOTH),
+        task("both", "aggregate", shared=[{"task": "one"}]),
+        task("predicted", "predict", data=["a"], shared={"task": "both"}),
+        task("scored", "score", data=["a"], predictions={"task": "predicted"}),
+        fake=FakeData(samples=3),
+    )
+    assert model(results["one"], "shared") == {"sum": 300.0, "rank": 0}
+    assert model(results["predicted"], "predictions") == [300.0] * 3
+    perf = results["scored"].perf
+    assert perf is not None
+    assert perf.values == {"distance": 600, "rows": 3}
+    log = (results["one"].folder / "logs" / "function.log").read_text()
+    assert "Using fake data with 3 fake samples." in log
+
+
 SEEN = [{"id": "seen", "kind": "model"}]
 ONE_SAMPLE = [DATA[0], {"id": "datasamples", "kind": "data_sample"}]
 
@@ -226,85 +93,68 @@ def test_what_substratools_makes_of_samples_and_openers(desk: Desk) -> None:
         assert model(results[name], "seen") == {"samples": samples, "models": "no key"}, name
 
 
-def test_two_models_of_an_input_that_is_not_multiple_are_refused_before_they_run(desk: Desk) -> None:
-    with pytest.raises(Exception, match="the function takes one model as 'shared', 2 are named"):
-        desk.ran(
-            task("one", "train", data=["a"]),
-            task("two", "train", data=["b"]),
-            task("three", "train", data=["a"], shared=[{"task": "one"}, {"task": "two"}]),
-        )
-
-
-@pytest.mark.parametrize(
-    ("function", "reason"),
-    [
-        ("nothing", "exceptions.MissingFileError"),
-        ("folder", "exceptions.NotAFileError"),
-    ],
-)
-def test_an_output_that_is_missing_or_a_folder_exits_1(function: str, reason: str, desk: Desk) -> None:
-    refused = desk.refused(task("one", function))
-    assert refused.startswith("task_error: ")
-    assert "exit code 1" in refused or "exited with 1" in refused
-    assert reason in refused
-
-
-OPENERS = {
-    "two classes": (OPENER + "\nclass More(Rows):\n    pass\n", "Multiple interfaces found"),
-    "no syntax": ("class Rows(\n", "SyntaxError"),
-    "no class": ("import substratools\n", "seems empty"),
+NAMED = {
+    "inputs": [{"id": "a.b-c_D", "kind": "model"}],
+    "outputs": [{"id": "Z.model-1_", "kind": "model"}],
 }
+RENAMES = """\
+import substratools as tools
 
-
-@pytest.mark.parametrize("which", OPENERS)
-def test_an_opener_that_is_none_is_the_tasks_error(which: str, desk: Desk) -> None:
-    text, reason = OPENERS[which]
-    (desk.folder / "task" / "opener.py").write_text(text)
-    refused = desk.refused(task("one", "train", data=["a"]))
-    assert refused.startswith("task_error: ")
-    assert reason in refused
-
-
-# arguments that differ from the layout's, told to the published package by hand
-STRICT = """\
-import subprocess, sys, json
-item = {"id": "models", "value": "/tmp/x", "multiple": False}
-def exit_of(lines):
-    with open("/tmp/arguments.txt", "w") as file:
-        file.write(lines)
-    command = [sys.executable, "function.py", "--function-name", "seen", "@/tmp/arguments.txt"]
-    return subprocess.run(command).returncode
-def inputs(*items):
-    return "--inputs\\n" + json.dumps(items) + "\\n--outputs\\n[]\\n"
-found = {
-    "as it is": exit_of(inputs(item)),
-    "two of one": exit_of(inputs(item, item)),
-    "another key": exit_of(inputs({**item, "more": 1})),
-    "unknown argument": exit_of(inputs(item) + "--unknown\\n1\\n"),
-    "blank line": exit_of(inputs(item) + "\\n"),
-}
-json.dump(found, open("/substra_internal/out_models/found.model", "w"))
-"""
-ENDING = """\
 @tools.register
-def seen(inputs, outputs, task_properties):
-    pass
+def rename(inputs, outputs, task_properties):
+    assert inputs.keys() == {"a.b-c_D"} and outputs.keys() == {"Z.model-1_"}
+    open(outputs["Z.model-1_"], "w").write(open(inputs["a.b-c_D"]).read())
 
 tools.execute()
 """
 
 
-def test_what_substratools_refuses_is_never_written(desk: Desk) -> None:
-    folder = desk.folder / "task" / "strict"
-    program = "import substratools as tools\n" + ENDING
-    write_function(folder, "seen", {"outputs": [{"id": "found", "kind": "model"}]}, program)
-    (folder / "strict.py").write_text(STRICT)
-    dockerfile = DOCKERFILE.replace("COPY function.py", "COPY strict.py function.py")
-    (folder / "Dockerfile").write_text(
-        dockerfile.split("ENTRYPOINT")[0].format() + 'ENTRYPOINT ["python3", "strict.py"]\n'
-    )
-    found = model(desk.ran(task("one", "strict"))["one"], "found")
-    assert found == {"as it is": 0, "two of one": 1, "another key": 1, "unknown argument": 2, "blank line": 2}
+def test_every_letter_of_an_identifier_reaches_the_function(desk: Desk) -> None:
+    write_function(desk.folder / "task" / "rename", "rename", NAMED, RENAMES)
+    named = task("two", "rename") | {"inputs": {"a.b-c_D": {"task": "one"}}}
+    results = desk.ran(task("one", "train", data=["a"]), named)
+    assert model(results["two"], "Z.model-1_") == {"sum": 3.0, "rank": 0}
+
+
+PLACES = """\
+import json, os
+import substratools as tools
+
+FOLDERS = ("cli-args", "openers", "data_samples", "in_models", "out_models", "perf", "export")
+
+def can_write(folder):
+    try:
+        open(folder + "/mine", "w").close()
+        os.remove(folder + "/mine")
+        return True
+    except OSError:
+        return False
+
+@tools.register
+def places(inputs, outputs, task_properties):
+    below = [os.path.join(os.getcwd(), one) for one in ("model", "chainkeys", "data", "pred")]
+    every = ["/substra_internal/" + one for one in FOLDERS] + below
+    given = os.environ
+    told = {name: given.get(name) for name in ("PYTHONUNBUFFERED", "ORGANIZATION_INDEX")}
+    writable = [os.path.basename(one) for one in every if can_write(one)]
+    there = all(os.path.isdir(one) for one in every)
+    found = {"writable": writable, "all there": there, "group": os.getgid(), "environment": told}
+    json.dump(found, open(outputs["found"], "w"))
+
+tools.execute()
+"""
+
+
+def test_a_function_finds_every_folder_and_writes_those_of_its_outputs_alone(desk: Desk) -> None:
+    signature = {"inputs": [*DATA, SHARED], "outputs": [{"id": "found", "kind": "model"}]}
+    write_function(desk.folder / "task" / "places", "places", signature, PLACES)
+    results = desk.ran(task("one", "train", data=["a"]), task("two", "places", data=["a"], shared={"task": "one"}))
+    assert model(results["two"], "found") == {
+        "writable": ["out_models", "export", "model", "chainkeys"],
+        "all there": True,
+        "group": 1001,
+        "environment": {"PYTHONUNBUFFERED": "1", "ORGANIZATION_INDEX": None},
+    }
 
 
 SHELL = """\

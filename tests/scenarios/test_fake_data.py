@@ -1,5 +1,6 @@
 """`run --fake N`: tasks against somebody's private data, on what its opener makes up."""
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -104,6 +105,80 @@ def test_a_plan_on_private_data_runs_on_what_its_opener_makes_up(
     made_up = "  without data: its opener makes up 5 samples\n"
     assert f"{made_up}  train | train --rank 0 --fake-data --n-fake-samples 5" in ended.stdout
     assert "score 1; see" in ended.stdout
+
+
+FUNCTION = """\
+import importlib.util, json, os, sys
+lines = open(sys.argv[1][1:]).read().splitlines()
+inputs = {one["id"]: one["value"] for one in json.loads(lines[3])}
+outputs = {one["id"]: one["value"] for one in json.loads(lines[5])}
+assert "datasamples" not in inputs and os.listdir("/substra_internal/data_samples") == []
+print(*lines[6:])
+given = importlib.util.spec_from_file_location("opener", inputs["opener"])
+opener = importlib.util.module_from_spec(given)
+given.loader.exec_module(opener)
+rows = opener.fake_data(int(lines[8]))
+before = json.load(open(inputs["shared"])) if "shared" in inputs else 0
+for name, path in outputs.items():
+    json.dump({"all": before} if path.endswith(".json") else before + sum(rows), open(path, "w"))
+"""
+FUNCTION_OPENER = """\
+def get_data(folders):
+    raise AssertionError("there is no data")
+
+def fake_data(n_samples):
+    return list(range(n_samples))
+"""
+DATA = [{"id": "opener", "kind": "data_manager"}, {"id": "datasamples", "kind": "data_sample", "multiple": True}]
+SHARED = {"id": "shared", "kind": "model"}
+PERFORMANCES = [{"id": name, "kind": "performance"} for name in ("distance", "spread")]
+
+
+def functions(desk: Desk) -> None:
+    declared = {
+        "fit": {"inputs": [*DATA, {**SHARED, "optional": True}], "outputs": [SHARED]},
+        "measure": {"inputs": [*DATA, SHARED], "outputs": PERFORMANCES},
+    }
+    for name, signature in declared.items():
+        (desk.folder / name).mkdir()
+        (desk.folder / name / "Dockerfile").write_text(DOCKERFILE)
+        (desk.folder / name / "program.py").write_text(FUNCTION)
+        (desk.folder / name / "function.yaml").write_text(json.dumps(signature))
+    (desk.folder / "theirs.py").write_text(FUNCTION_OPENER)
+
+
+@pytest.mark.docker
+def test_functions_on_private_data_run_on_what_their_opener_makes_up(
+    desk: Desk, nrt: Nrt, docker_engine: DockerHost
+) -> None:
+    functions(desk)
+    opener = shared(desk, desk.folder / "theirs.py", AssetKind.OPENER)
+    common = f"opener: {opener}\ndata: [{private_sample(desk, Label.TRAIN)}]\n{LIMITS}"
+    (desk.folder / "task.yaml").write_text(
+        f"kind: function\nname: one\nfunction: fit/\n{common}---\n"
+        f"kind: function\nname: two\nfunction: measure/\ninputs: {{shared: {{task: one}}}}\n{common}"
+    )
+    ended = nrt("run", "task.yaml", "--fake", "5", DOCKER_HOST=docker_engine.url)
+    assert ended.returncode == 0, ended.stderr
+    assert (desk.folder / "runs/one/shared/shared.model").read_text() == "10"
+    made_up = "  without data: its opener makes up 5 samples\n"
+    assert f"{made_up}  function | --fake-data --n-fake-samples 5\n" in ended.stdout
+    assert json.loads((desk.folder / "runs/two/perf.json").read_text()) == {"distance": 10, "spread": 10}
+    assert "s, distance 10, spread 10; see runs/two\n" in ended.stdout
+
+
+@pytest.mark.docker
+def test_a_function_whose_opener_makes_up_nothing_is_refused(desk: Desk, nrt: Nrt, docker_engine: DockerHost) -> None:
+    functions(desk)
+    opener = desk.store.put(desk.folder / "opener.py")
+    task = f"kind: function\nname: one\nfunction: fit/\ndata: [{private_sample(desk, Label.TRAIN)}]\n{LIMITS}"
+    (desk.folder / "task.yaml").write_text(f"{task}opener: opener.py\n")
+    ended = nrt("run", "task.yaml", "--fake", "5", DOCKER_HOST=docker_engine.url)
+    assert (ended.returncode, told(ended.stderr, desk)) == (
+        2,
+        f"error: the opener {opener} has no fake_data: it makes up no data; ask its owner for such a function, or name "
+        "an opener of yours that has it",
+    )
 
 
 @pytest.mark.docker

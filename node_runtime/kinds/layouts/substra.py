@@ -104,6 +104,7 @@ def _arguments(signature: Signature, takes: tuple[str, ...], rank: int, inputs: 
         *("--task-properties", json.dumps({"rank": rank})),
         *("--inputs", json.dumps(items)),
         *("--outputs", json.dumps([_item(one.id, _made(one.id, one.kind)) for one in signature.outputs])),
+        *sandbox.fake_arguments(inputs),
     )
     return "".join(f"{line}\n" for line in lines).encode("ascii")
 

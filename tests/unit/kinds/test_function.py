@@ -150,6 +150,15 @@ def test_performances_have_files_of_their_own_and_one_perf_json(tmp_path: Path) 
     assert told(stage)["inputs"][1]["multiple"] is False
 
 
+def test_fake_data_is_asked_for_after_the_usual_arguments(tmp_path: Path) -> None:
+    task = document(TRAIN, tmp_path).model_copy(update={"data": ()})
+    function = Input(digest=Digest("f" * 64), folder=tmp_path, files=("Dockerfile", "function.yaml"), folders=())
+    (stage,) = stages_of(task, Inputs(worker=WORKER, algo=function, opener=OPENER, fake=7))
+    (given,) = stage.gives
+    assert given.content.decode().splitlines()[6:] == ["--fake-data", "--n-fake-samples", "7"]
+    assert "/substra_internal/data_samples" in stage.empty
+
+
 def test_the_rank_is_told(tmp_path: Path) -> None:
     stage = staged(document(INITIALISE, tmp_path, rank=7), tmp_path)
     assert told(stage)["task-properties"] == {"rank": 7}
