@@ -14,6 +14,7 @@ from tests.contract.engine_world import MIB, EngineWorld
 pytestmark = pytest.mark.docker
 
 GROUP = 1001
+ADDED = "RUN groupadd --gid 1001 user && useradd --uid 1001 --gid 1001 user"
 
 
 def image(world: EngineWorld, *lines: str) -> str:
@@ -75,6 +76,10 @@ def grouped(world: EngineWorld, of: str, written: Path) -> ContainerSpec:
         ("USER nobody", TASK_USER[0]),
         ("USER 1001", GROUP),
         ("USER 1001:0", GROUP),
+        (f"{ADDED}\nUSER user", GROUP),
+        (f"{ADDED}\nUSER user:user", GROUP),
+        (f"{ADDED}\nUSER absent", TASK_USER[0]),
+        (f"{ADDED} && mv /etc/passwd /etc/other && ln -s other /etc/passwd\nUSER user", TASK_USER[0]),
     ],
 )
 def test_the_uid_is_the_slots_unless_the_images_user_is_the_group(
@@ -84,6 +89,14 @@ def test_the_uid_is_the_slots_unless_the_images_user_is_the_group(
     spec = grouped(engine_world, image(engine_world, line) if line else engine_world.image, out)
     assert said(engine_world, spec).split() == [str(uid), str(GROUP), str(GROUP)]
     assert (out / "x").stat().st_uid == uid
+
+
+def test_a_folder_of_the_images_user_is_open_to_its_program(engine_world: EngineWorld) -> None:
+    """As adduser makes it for the working directory of Substra's own images: closed to others."""
+    home = "RUN mkdir -m 700 /home/user && echo kept > /home/user/file && chown -R user:user /home/user"
+    of = image(engine_world, ADDED, home, "WORKDIR /home/user", "USER user")
+    spec = replace(engine_world.spec("cat file", image=of), group=GROUP)
+    assert said(engine_world, spec) == "kept\n"
 
 
 def test_an_image_without_a_group_has_the_slots_user(engine_world: EngineWorld) -> None:
@@ -113,5 +126,8 @@ def test_an_exec_form_gets_the_arguments_and_a_user_that_is_kept_is_logged(engin
     what = replace(source(engine_world, "\n".join(lines)), exec_form=True)
     of, messages = built(engine_world, what)
     assert any(message.startswith("its USER is 1001: ") for message in messages)
+    named = (lines[0], ADDED, lines[1], "USER user")
+    _, messages = built(engine_world, replace(source(engine_world, "\n".join(named)), exec_form=True))
+    assert any(message.startswith("its USER is user, which has the uid 1001: ") for message in messages)
     spec = replace(engine_world.spec("", image=of), entrypoint=None, arguments=("@/file",))
     assert said(engine_world, spec) == "told @/file\n"

@@ -1,16 +1,19 @@
 """Images' own configurations, and the container specs that depend on them: working directory, USER, ENTRYPOINT."""
 
+import io
 import os
 import re
+import tarfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 import docker
 import requests
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 from docker.types import ContainerConfig, HostConfig
 
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
@@ -22,14 +25,15 @@ from .settings import NODE_LABEL
 
 _MOST_KNOWN = 256  # images whose configurations are kept
 _SHELLS = ("/bin/sh", "-c")  # the start of an ENTRYPOINT in shell form
+_PASSWD, _MOST_READ = "/etc/passwd", 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageConfig:
-    """``volumes`` are the paths that it declares; ``user`` is the uid of its USER, None where that is no number."""
+    """``volumes`` are the paths that it declares; ``user`` is its USER without the group, a name or a uid."""
 
     volumes: tuple[str, ...]
-    user: int | None
+    user: str
     folder: PurePosixPath
     entrypoint: tuple[str, ...]
 
@@ -48,6 +52,7 @@ class ImageConfigs:
         self._guard = threading.Lock()
         self._configs: dict[str, ImageConfig] = {}
         self._occupied: dict[tuple[str, str], bool] = {}
+        self._uids: dict[tuple[str, str], int | None] = {}
 
     def of(self, image: str) -> ImageConfig:
         known = self._configs.get(image)
@@ -69,13 +74,15 @@ class ImageConfigs:
                 f"image {image} has {said}",
                 remedy='write it in exec form, e.g. ENTRYPOINT ["python3", "/function.py"]',
             )
-        if found.user is not None and self._keeps_users:
-            log(f"its USER is {found.user}: where that is the layout's group, containers have this uid, not the slot's")
+        uid = self._uid(image)
+        if uid is not None:
+            named = f", which has the uid {uid}" if found.user != str(uid) else ""
+            told = "where that is the layout's group, containers have this uid, not the slot's"
+            log(f"its USER is {found.user}{named}: {told}")
 
     def fitted(self, spec: ContainerSpec) -> ContainerSpec:
         """Return the spec with absolute targets, without those that the image has itself, and with the image's USER."""
-        found = self.of(spec.image)
-        user = found.user if spec.group is not None and found.user == spec.group and self._keeps_users else spec.user
+        user = spec.group if spec.group is not None and self._uid(spec.image) == spec.group else spec.user
         targets = [*(mount.target for mount in spec.mounts), *spec.scratch_folders]
         places = self._places(spec.image, list(filter(is_relative, targets)))
 
@@ -108,39 +115,88 @@ class ImageConfigs:
             return {one: str(self.of(image).folder / one) for one in relative if not self._occupied[image, one]}
 
     def _look(self, image: str, targets: Sequence[str]) -> None:
-        """Look for the targets in a container of the image that is never started.
+        """Look for the targets in a container of the image that is never started."""
+        folder, base = self.of(image).folder, f"{self._client.base_url}/v{self._client.api_version}/containers"
+        self._occupied.update(dict.fromkeys(((image, target) for target in targets), False))
+        with self._unstarted(image) as container:
+            for target in targets if container is not None else ():
+                place = {"path": str(folder / target)}
+                answer = self._client.head(f"{base}/{container}/archive", params=place, timeout=self._client.timeout)
+                self._occupied[image, target] = answer.ok
 
-        Of an image whose configuration no container can have, the run tells.
-        """
+    def _uid(self, image: str) -> int | None:
+        """Return the uid of the image's USER, by its own /etc/passwd; None without one, or where it isn't kept."""
+        user = self.of(image).user
+        if not user or not self._keeps_users:
+            return None
+        if re.fullmatch(r"[0-9]{1,9}", user):
+            return int(user)
+        with self._guard:
+            if (image, user) not in self._uids:
+                self._uids[image, user] = _uid_in(self._passwd(image), user)
+            return self._uids[image, user]
+
+    def _passwd(self, image: str) -> str:
+        """Return the image's /etc/passwd; empty where there is no such regular file."""
+        content = b""
+        with self._unstarted(image) as container:
+            if container is None:
+                return ""
+            try:
+                chunks, _ = self._client.get_archive(container, _PASSWD)
+            except NotFound:
+                return ""
+            for chunk in chunks:
+                content += chunk
+                if len(content) > _MOST_READ:
+                    return ""
+        return _only_file(content).decode(errors="replace")
+
+    @contextmanager
+    def _unstarted(self, image: str) -> Iterator[str | None]:
+        """Yield a container of the image that is never started; None of an image whose configuration none can have."""
         self.close()
         found, version = self.of(image), self._client.api_version
         host_config = HostConfig(version, network_mode="none", tmpfs=dict.fromkeys(found.volumes, "size=64k"))
         config = ContainerConfig(
             version, image=image, command=["/"], labels={NODE_LABEL: self._node}, host_config=host_config
         )
-        self._occupied.update(dict.fromkeys(((image, target) for target in targets), False))
         try:
             container = create_container(self._client, config, self._name)
         except APIError as error:
             if status(error) != requests.codes.bad_request:
                 raise
+            yield None  # which the run tells
             return
         try:
-            url = f"{self._client.base_url}/v{version}/containers/{container}/archive"
-            for target in targets:
-                place = {"path": str(found.folder / target)}
-                answer = self._client.head(url, params=place, timeout=self._client.timeout)
-                self._occupied[image, target] = answer.ok
+            yield container
         finally:
             remove_container(self._client, container)
 
 
 def _config(found: Mapping[str, Any]) -> ImageConfig:
     """Read ImageInspect's ``Config``, which the image's author wrote."""
-    user = str(found.get("User") or "").partition(":")[0]
     return ImageConfig(
         volumes=tuple(sorted(found.get("Volumes") or ())),
-        user=int(user) if re.fullmatch(r"[0-9]{1,9}", user) else None,
+        user=str(found.get("User") or "").partition(":")[0],
         folder=PurePosixPath("/", str(found.get("WorkingDir") or "")),
         entrypoint=tuple(map(str, found.get("Entrypoint") or ())),
     )
+
+
+def _only_file(archive: bytes) -> bytes:
+    """Return the content of the regular file that an archive of the engine holds; nothing for a link or a folder."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            file = tar.extractfile(member) if (member := tar.next()) is not None and member.isreg() else None
+            return file.read() if file is not None else b""
+    except tarfile.TarError:
+        return b""
+
+
+def _uid_in(passwd: str, user: str) -> int | None:
+    for line in passwd.splitlines():
+        name, _, uid, *_ = [*line.split(":"), "", "", ""]
+        if name == user and re.fullmatch(r"[0-9]{1,9}", uid):
+            return int(uid)
+    return None
