@@ -124,6 +124,12 @@ class FunctionSpec(TaskSpec):
             yield from named_twice(key, getattr(self, key))
         for name, models in self.inputs.items():
             yield from ((("inputs", *place), reason) for place, reason in named_twice(name, models))
+        if "local" in self.limits.model_fields_set and self.limits.local:
+            yield (
+                ("limits", "local"),
+                "a function sees no local folder of its plan; leave it out, and keep what stays on the node in an "
+                "output with 'private: true'",
+            )
         if self.objective is not None:
             for key in _FROM_OBJECTIVE:
                 if getattr(self, key):
