@@ -8,10 +8,8 @@ from node_runtime.domain.clock import Clock
 from node_runtime.domain.task import UNIT, AssignmentState, TaskId
 from node_runtime.worker.status_file import NodeState, Obstacle, StatusFile
 from tests.background import wait_until
+from tests.unit.worker.daemon_room import at_work, daemon_at_work, is_
 from tests.unit.worker.faults_room import Fault, Room
-from tests.unit.worker.test_daemon import at_work, daemon_at_work, is_, network, room
-
-__all__ = ["network", "room"]
 
 
 def told(room: Room) -> NodeState | None:
