@@ -85,6 +85,9 @@ def assembled(
         cache = stack.enter_context(closing(open_cache(config)))
         time = ChainTime(Clock(), slot=chain.slot_duration())
         quitting = threading.Event()
+        delivery = DeliveryService(
+            chain=chain, time=time, store=store, outbox=outbox, audit=audit, quitting=quitting, wait=times.delivery
+        )
         live = LiveChannel(store.live, chain, genesis=chain.genesis, interval=times.live)
         stack.callback(live.close)
         yield Node(
@@ -100,15 +103,7 @@ def assembled(
             engine=engine,
             pool=pool_of(config),
             outbox=outbox,
-            delivery_service=DeliveryService(
-                chain=chain,
-                time=time,
-                store=store,
-                outbox=outbox,
-                audit=audit,
-                quitting=quitting,
-                wait=times.delivery,
-            ),
+            delivery_service=delivery,
             live=live,
             audit=audit,
             metrics=Metrics(),
