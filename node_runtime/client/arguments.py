@@ -8,8 +8,8 @@ from typing import Any
 from node_runtime.domain.assets import Asset, AssetRef, Objective
 from node_runtime.domain.task import Submission
 from node_runtime.kinds import TaskSpec
-from node_runtime.spec.common import ObjectiveSpec
 from node_runtime.spec.messages import Location
+from node_runtime.spec.objective import ObjectiveSpec
 from node_runtime.spec.yaml_source import MAX_DEPTH
 
 LONGEST_NAME = 70  # characters of it in a place

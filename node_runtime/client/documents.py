@@ -17,8 +17,8 @@ from pydantic.fields import FieldInfo
 
 from node_runtime.errors import InputError, SpecError
 from node_runtime.spec.bounds import packaged_bounds
-from node_runtime.spec.common import Part
 from node_runtime.spec.entries import AnySpec, SpecEntry
+from node_runtime.spec.fields import Part
 from node_runtime.spec.read import AMOUNTS, MAX_DOCUMENTS, SpecFile, check_entries, yaml_models
 from node_runtime.spec.schema import MEANING
 from node_runtime.spec.yaml_source import explain

@@ -19,6 +19,10 @@ Named: TypeAlias = str | int | Document | TaskHandle | ObjectiveOnChain
 
 __all__ = ["Aggregation", "Annotation", "Function", "Objective", "Plan", "Restructuring", "Scoring", "Training"]
 
+class AdmitsSpec(TypedDict, total=False):
+    owners: Required[Sequence[str]]
+    algos: Sequence[Place]
+
 class Aggregation(Document):
     """A document of kind aggregation.
 
@@ -33,6 +37,7 @@ class Aggregation(Document):
     deadline: Until when the task may be taken and its result sent, from its submission: 30s, 15m, 2h, 1d.
     limits: Limits of each container.
     parameters: Values that the program reads from parameters.json.
+    permissions: Who may process, download, and read logs of the document's own files, by the keys that name them.
     sweep: Lists of values of parameters: a task for each combination.
     models: Input models: {task: name or number}, {submission: number}, or a file or folder each.
     keep: false: the model is transient; 'plan prune' drops its bytes once no task of the plan needs them.
@@ -57,6 +62,7 @@ class Aggregation(Document):
         deadline: str = ...,
         limits: LimitsSpec = ...,
         parameters: Mapping[str, JsonValue] | None = ...,
+        permissions: PermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
         models: Sequence[Place | ModelSpec | Document | TaskHandle | Submission],
         keep: bool = ...,
@@ -80,6 +86,7 @@ class Annotation(Document):
     deadline: Until when the task may be taken and its result sent, from its submission: 30s, 15m, 2h, 1d.
     limits: Limits of each container.
     parameters: Values that the program reads from parameters.json.
+    permissions: Who may process, download, and read logs of the document's own files, by the keys that name them.
     sweep: Lists of values of parameters: a task for each combination.
     bundle: A folder with a start_task.sh.
     algo: The program: a folder with a Dockerfile, its archive, an asset's key, or {source, image, entrypoint}.
@@ -106,6 +113,7 @@ class Annotation(Document):
         deadline: str = ...,
         limits: LimitsSpec = ...,
         parameters: Mapping[str, JsonValue] | None = ...,
+        permissions: PermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
         bundle: Place,
         algo: Place | ImageSpec | None = ...,
@@ -142,6 +150,7 @@ class Function(Document):
     deadline: Until when the task may be taken and its result sent, from its submission: 30s, 15m, 2h, 1d.
     limits: Limits of each container.
     parameters: Values that the program reads from parameters.json.
+    permissions: Who may process, download, and read logs of the document's own files, by the keys that name them.
     sweep: Lists of values of parameters: a task for each combination.
     layout: How a function is told its inputs and outputs.
     function: A folder with a Dockerfile and a function.yaml, which declares what it takes and makes.
@@ -169,6 +178,7 @@ class Function(Document):
         deadline: str = ...,
         limits: LimitsSpec = ...,
         parameters: Mapping[str, JsonValue] | None = ...,
+        permissions: PermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
         layout: Literal["substra"] = ...,
         function: Place | FunctionSource,
@@ -220,6 +230,8 @@ class Objective(Document):
     label: The label of the samples: 'train' in tasks, 'test' in objectives.
     direction: Whether higher or lower scores are better.
     tolerance: By how much two measurements of one model may differ.
+    admits: Whose assets, and which of their programs, may go into models that are certified for the objective.
+    permissions: Who may process, download, and read logs of the document's own files, by the keys that name them.
     """
 
     name: str
@@ -233,7 +245,22 @@ class Objective(Document):
         label: Literal["test"] = ...,
         direction: Literal["higher", "lower"] = ...,
         tolerance: float = ...,
+        admits: AdmitsSpec | None = ...,
+        permissions: PermissionsSpec | None = ...,
     ) -> None: ...
+
+class PermissionsSpec(TypedDict, total=False):
+    algo: RightsSpec | None
+    bundle: RightsSpec | None
+    data: SampleRightsSpec | None
+    function: RightsSpec | None
+    inputs: RightsSpec | None
+    metric: RightsSpec | None
+    metrics: RightsSpec | None
+    model: RightsSpec | None
+    models: RightsSpec | None
+    opener: RightsSpec | None
+    samples: SampleRightsSpec | None
 
 class Plan(Document):
     """A document of kind plan.
@@ -258,6 +285,7 @@ class Restructuring(Document):
     deadline: Until when the task may be taken and its result sent, from its submission: 30s, 15m, 2h, 1d.
     limits: Limits of each container.
     parameters: Values that the program reads from parameters.json.
+    permissions: Who may process, download, and read logs of the document's own files, by the keys that name them.
     sweep: Lists of values of parameters: a task for each combination.
     models: Input models: {task: name or number}, {submission: number}, or a file or folder each.
     keep: false: the model is transient; 'plan prune' drops its bytes once no task of the plan needs them.
@@ -285,6 +313,7 @@ class Restructuring(Document):
         deadline: str = ...,
         limits: LimitsSpec = ...,
         parameters: Mapping[str, JsonValue] | None = ...,
+        permissions: PermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
         models: Sequence[Place | ModelSpec | Document | TaskHandle | Submission] = ...,
         keep: bool = ...,
@@ -296,6 +325,17 @@ class Restructuring(Document):
         data: Sequence[Place] = ...,
         label: Literal["train"] = ...,
     ) -> None: ...
+
+class RightsSpec(TypedDict, total=False):
+    process: Literal["public"] | Sequence[str]
+    download: Literal["public"] | Sequence[str]
+    logs: Literal["public"] | Sequence[str]
+
+class SampleRightsSpec(TypedDict, total=False):
+    process: Literal["public"] | Sequence[str]
+    download: Literal["public"] | Sequence[str]
+    logs: Literal["public"] | Sequence[str]
+    algos: Literal["any"] | Sequence[Place]
 
 class Scoring(Document):
     """A document of kind scoring.
@@ -311,6 +351,7 @@ class Scoring(Document):
     deadline: Until when the task may be taken and its result sent, from its submission: 30s, 15m, 2h, 1d.
     limits: Limits of each container.
     parameters: Values that the program reads from parameters.json.
+    permissions: Who may process, download, and read logs of the document's own files, by the keys that name them.
     sweep: Lists of values of parameters: a task for each combination.
     model: The model to score: {task: name or number}, {submission: number}, or a file or folder.
     composite: Head and trunk of earlier tasks, {head: {task: …}, trunk: {task: …}}; {} for the first training.
@@ -337,6 +378,7 @@ class Scoring(Document):
         deadline: str = ...,
         limits: LimitsSpec = ...,
         parameters: Mapping[str, JsonValue] | None = ...,
+        permissions: PermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
         model: Place | ModelSpec | Document | TaskHandle | Submission | None = ...,
         composite: Mapping[str, Place | ModelSpec | Document | TaskHandle | Submission] | None = ...,
@@ -368,6 +410,7 @@ class Training(Document):
     deadline: Until when the task may be taken and its result sent, from its submission: 30s, 15m, 2h, 1d.
     limits: Limits of each container.
     parameters: Values that the program reads from parameters.json.
+    permissions: Who may process, download, and read logs of the document's own files, by the keys that name them.
     sweep: Lists of values of parameters: a task for each combination.
     models: Input models: {task: name or number}, {submission: number}, or a file or folder each.
     keep: false: the model is transient; 'plan prune' drops its bytes once no task of the plan needs them.
@@ -398,6 +441,7 @@ class Training(Document):
         deadline: str = ...,
         limits: LimitsSpec = ...,
         parameters: Mapping[str, JsonValue] | None = ...,
+        permissions: PermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
         models: Sequence[Place | ModelSpec | Document | TaskHandle | Submission] = ...,
         keep: bool = ...,

@@ -1,21 +1,34 @@
 """What a file refers to on chain, checked before anything is stored or paid: objectives, models, registered assets."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from node_runtime.domain.assets import AssetKind, AssetRef, ModelId, Objective, ObjectiveId, SubmissionId, Visibility
+from node_runtime.domain.assets import (
+    AssetKind,
+    AssetRef,
+    Digest,
+    ModelId,
+    Objective,
+    ObjectiveId,
+    SubmissionId,
+    Visibility,
+)
+from node_runtime.domain.permissions import Admits
 from node_runtime.domain.price import Bounds
 from node_runtime.domain.task import Kind, OutputKind, Task, TaskId
 from node_runtime.errors import NoSuchTask
 from node_runtime.kinds import TaskSpec, makes_model
 from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
-from node_runtime.spec.common import AssetSpec, Conflicts, ModelSpec, ObjectiveSpec, TakenSpec
+from node_runtime.spec.common import AssetSpec, Conflicts, ModelSpec, TakenSpec
 from node_runtime.spec.entries import AnySpec, SpecEntry
 from node_runtime.spec.fields import Source
 from node_runtime.spec.folders import sources_in
 from node_runtime.spec.messages import nearest
+from node_runtime.spec.objective import ObjectiveSpec
 from node_runtime.spec.read import SpecFile, refuse
 
+from .permissions import admits_of, changed_permissions
 from .transient import is_dropped
 from .upload import as_what, digest_of_own_files
 
@@ -110,6 +123,7 @@ class _Search:
 
     def __init__(self, file: SpecFile, chain: ChainReads) -> None:
         self._chain = chain
+        self._kinds = file.kinds
         self._here = {objective.name for objective in file.objectives}
         own = {spec.name for _, spec in file.tasks}
         known = file.extends.tasks if file.extends is not None else {}
@@ -126,6 +140,10 @@ class _Search:
                 if reason := self._model(model, entry.task):
                     yield entry.task.model_location(index), reason
         yield from self._assets(entry.spec)
+        yield from changed_permissions(entry.spec, self._chain, self._digest)
+
+    def _digest(self, path: Path) -> Digest:
+        return digest_of_own_files(path, self._kinds[path])
 
     def objectives(self, spec: TaskSpec) -> Conflicts:
         for location, name in spec.objective_names:
@@ -161,15 +179,20 @@ class _Search:
             ("samples", {_digest(one, AssetKind.DATA_SAMPLE) for one in spec.samples}, set(known.samples)),
             ("direction", spec.direction, known.direction),
             ("tolerance", spec.tolerance, known.tolerance),
+            ("admits", self._admits(spec), self._chain.admits(known.id)),
         ):
             if here != there:
                 plain = key in ("direction", "tolerance")
-                differs = f"{key} is {here}, not {there}" if plain else f"{key}: other bytes than those"
+                what = "others" if key == "admits" else "other bytes"
+                differs = f"{key} is {here}, not {there}" if plain else f"{key}: {what} than those"
                 yield (
                     (key,),
                     f"{differs} of your objective '{spec.name}' on chain, number {known.id}, which can't be changed; "
                     "give this one a name of its own, or take that one by its number",
                 )
+
+    def _admits(self, spec: ObjectiveSpec) -> Admits | None:
+        return None if spec.admits is None else admits_of(spec.admits, self._digest)
 
     def _model(self, model: ModelSpec, spec: TaskSpec) -> str:
         if model.submission is not None:

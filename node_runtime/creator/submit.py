@@ -25,7 +25,7 @@ from node_runtime.platform.printable import Say
 from node_runtime.platform.stored_format import StoredFormat, decode_document, encode_document, unversioned
 from node_runtime.ports.chain import CreatorCalls
 from node_runtime.ports.store import AssetStore
-from node_runtime.spec.common import ObjectiveSpec
+from node_runtime.spec.objective import ObjectiveSpec
 from node_runtime.spec.read import SpecFile
 
 from .references import Known, Places, look_up, own_objectives, places_in, refuse_dropped
@@ -155,7 +155,7 @@ def create_objective(
 ) -> Objective:
     """Create one objective of a file, without its tasks."""
     entries = tuple(entry for entry in file.entries if entry.spec is spec)
-    alone = SpecFile(path=file.path, entries=entries)
+    alone = SpecFile(path=file.path, entries=entries, others=file.entries)
     return submit(alone, chain, store, say=say, journal=journal).objectives[0]
 
 
@@ -215,10 +215,10 @@ def _tasks(
 
 def _objective(spec: ObjectiveSpec, uploaded: Uploaded, chain: CreatorCalls, say: Say) -> Objective:
     """Create the objective unless an identical one exists. Raises `InputError` if the name is in use by another."""
-    wanted = uploaded.objective(spec, chain.account)
+    wanted, admits = uploaded.objective(spec, chain.account), uploaded.admits.get(spec.name)
     known = own_objectives(chain).get(spec.name)
     if known is not None:
-        if _content(known) != _content(wanted):
+        if _content(known) != _content(wanted) or chain.admits(known.id) != admits:
             raise InputError(
                 f"you have an objective '{spec.name}' on chain, number {known.id}, which is another one",
                 remedy="give this one its own name; an objective can't be changed",
@@ -232,6 +232,7 @@ def _objective(spec: ObjectiveSpec, uploaded: Uploaded, chain: CreatorCalls, say
         direction=wanted.direction,
         tolerance=wanted.tolerance,
         samples=wanted.samples,
+        admits=admits,
     )
     say(f"objective {number} {spec.name} created")
     created = chain.objective(number)

@@ -117,7 +117,14 @@ class PreparedTasks:
             tasks.append((terms, chain_spec(document, digest, store.uri(digest), objectives=named)))
         assets = self.uploaded.assets(lambda ref: store.uri(ref.digest))
         new_plan = self.in_plan and self.extends is None
-        return Draft(assets=tuple(assets), objectives=tuple(objectives), plan=new_plan, tasks=tuple(tasks))
+        return Draft(
+            assets=tuple(assets),
+            objectives=tuple(objectives),
+            plan=new_plan,
+            tasks=tuple(tasks),
+            permissions=self.uploaded.permissions,
+            admits=self.uploaded.admits,
+        )
 
     def mark(self, chain: ChainReads) -> str:
         """Return a 32-digit hash of the tasks, independent of the file's name."""

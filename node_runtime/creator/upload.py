@@ -5,7 +5,7 @@ running task has no network; see `bundle_image`.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -20,18 +20,22 @@ from node_runtime.domain.assets import (
     ObjectiveId,
     Visibility,
 )
+from node_runtime.domain.permissions import Admits, Permissions, by_permissions
 from node_runtime.errors import ChainRefused, InputError, SpecError
 from node_runtime.platform.archive import ArchiveRefused
 from node_runtime.platform.printable import Say
 from node_runtime.ports.chain import CreatorCalls
 from node_runtime.ports.store import AssetStore
-from node_runtime.spec.common import AssetSpec, ObjectiveSpec
+from node_runtime.spec.common import AssetSpec
 from node_runtime.spec.fields import Source, check_image
+from node_runtime.spec.objective import ObjectiveSpec
 from node_runtime.spec.own_files import IMAGES, image_folder, included_in, own_files
+from node_runtime.spec.permissions import stated_in
 from node_runtime.spec.read import SpecFile
 from node_runtime.stores.tree.walk import manifest_of
 
 from .bundle_image import environment_of
+from .permissions import admits_of, permissions_of
 
 
 def put_own_files(path: Path, kind: AssetKind, store: AssetStore) -> Digest:
@@ -66,6 +70,8 @@ class Uploaded:
     def __init__(self) -> None:
         self._refs: dict[Path, AssetRef] = {}
         self._first: dict[AssetRef, tuple[Path, AssetSpec]] = {}
+        self._permissions: dict[AssetRef, tuple[Path, Permissions]] = {}
+        self.admits: dict[str, Admits] = {}  # by the objective's name
 
     def ref(self, source: Source) -> AssetRef:
         return source if isinstance(source, AssetRef) else self._refs[source]
@@ -101,6 +107,20 @@ class Uploaded:
                 remedy="name different files: an asset is one thing for ever",
             )
 
+    def permit(self, path: Path, permissions: Permissions) -> None:
+        """Record what the file says of a path. Raises `SpecError` if it says something else of the same bytes."""
+        other, known = self._permissions.setdefault(self.ref(path), (path, permissions))
+        if not known.same_as(permissions):
+            raise SpecError(
+                f"{path} holds the same bytes as {other}, and has other permissions",
+                remedy="say the same of both: they are one asset",
+            )
+
+    @property
+    def permissions(self) -> Mapping[AssetRef, Permissions]:
+        """What the file says of its assets, without those of which it says nothing."""
+        return {ref: permissions for ref, (_, permissions) in self._permissions.items()}
+
     def assets(self, uri: Callable[[AssetRef], str]) -> list[Asset]:
         return [
             Asset(ref=ref, kind=named.kind, label=named.label, visibility=Visibility.SHARED, uri=uri(ref))
@@ -124,6 +144,7 @@ def upload(file: SpecFile, owner: Account, store: AssetStore, *, say: Say) -> Up
             ref = AssetRef(owner=owner, digest=store.put(folder))
         uploaded.add(_environment(bundle), ref, AssetSpec(source=bundle, kind=AssetKind.ALGO))
         say(f"stored the image that {bundle} requires as {ref.digest[:12]}…")
+    _permit(file, uploaded)
     return uploaded
 
 
@@ -134,7 +155,25 @@ def foreseen(file: SpecFile, owner: Account) -> Uploaded:
     for path, named in (*_named(file), *images):
         digest = Digest(hashlib.sha256(str(path).encode()).hexdigest())
         uploaded.add(path, AssetRef(owner=owner, digest=digest), named)
+    _permit(file, uploaded)
     return uploaded
+
+
+def _permit(file: SpecFile, uploaded: Uploaded) -> None:
+    """Record what the file says of its assets; the image that a bundle requires has the bundle's permissions."""
+    built, kinds = _bundles_without_algo(file), file.kinds
+
+    def digest_of(program: Path) -> Digest:
+        return uploaded.ref(program).digest if program in uploaded else digest_of_own_files(program, kinds[program])
+
+    for entry in file.entries:
+        for stated in stated_in(entry.spec):
+            permissions = permissions_of(stated.rights, digest_of)
+            uploaded.permit(stated.path, permissions)
+            if stated.path in built:
+                uploaded.permit(_environment(stated.path), permissions)
+        if entry.objective is not None and entry.objective.admits is not None:
+            uploaded.admits[entry.objective.name] = admits_of(entry.objective.admits, digest_of)
 
 
 def _named(file: SpecFile) -> list[tuple[Path, AssetSpec]]:
@@ -155,7 +194,8 @@ def register(uploaded: Uploaded, chain: CreatorCalls, store: AssetStore) -> None
     """Register the assets; registered ones cost nothing again. Raises `ChainRefused` naming the path."""
     assets = uploaded.assets(lambda ref: store.uri(ref.digest))
     try:
-        chain.register_assets(assets)
+        for permissions, some in by_permissions(assets, uploaded.permissions):
+            chain.register_assets(some, permissions)
     except ChainRefused as refused:
         for asset in assets:
             known = chain.asset(asset.ref)

@@ -1,9 +1,15 @@
 """Permissions on assets and models: separate rights of accounts, and the programs that may run with a sample."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .assets import Account, Digest
+from .assets import Account, Asset, AssetRef, Digest
+
+EVERYONE = "public"  # as permissions are written in YAML, on the command line and in listings
+ANY = "any"  # programs
+MOST_ACCOUNTS = 31  # that a right names besides the owner
+MOST_PROGRAMS = 32  # that a sample names
 
 
 class Right(StrEnum):
@@ -34,16 +40,56 @@ class Permissions:
         process, download, logs = map(with_owner, (self.process, self.download, self.logs))
         return Permissions(process=process, download=download, logs=logs, algos=self.algos)
 
+    def accounts(self, right: Right) -> tuple[Account, ...] | None:
+        return {Right.PROCESS: self.process, Right.DOWNLOAD: self.download, Right.LOGS: self.logs}[right]
+
     def allows(self, right: Right, account: Account) -> bool:
-        accounts = {Right.PROCESS: self.process, Right.DOWNLOAD: self.download, Right.LOGS: self.logs}[right]
+        accounts = self.accounts(right)
         return accounts is None or account in accounts
+
+    def is_public(self, right: Right) -> bool:
+        return self.accounts(right) is None
+
+    def same_as(self, other: "Permissions") -> bool:
+        """Return whether they permit the same, in whatever order they name accounts and programs."""
+        own = (self.process, self.download, self.logs, self.algos)
+        others = (other.process, other.download, other.logs, other.algos)
+        return all(a == b if None in (a, b) else {*a} == {*b} for a, b in zip(own, others, strict=True))  # type: ignore[misc]
 
     def allows_program(self, program: Digest) -> bool:
         return self.algos is None or program in self.algos
 
 
+def describe(permissions: Permissions) -> Iterator[tuple[str, str]]:
+    """Yield each right and who has it; the programs that may run with it where they are limited."""
+    for right in Right:
+        accounts = permissions.accounts(right)
+        yield right, EVERYONE if accounts is None else ", ".join(accounts)
+    if permissions.algos is not None:
+        yield "algos", ", ".join(permissions.algos) or "none but the owner's"
+
+
+def differences(here: Permissions, known: Permissions) -> Iterator[str]:
+    """Yield the rights in which the permissions differ."""
+    wanted, found = dict(describe(here)), dict(describe(known))
+    for name in (*Right, "algos"):
+        one, other = wanted.get(name, ANY), found.get(name, ANY)
+        if {*one.split(", ")} != {*other.split(", ")}:
+            yield f"'{name}' is {one} here, {other} there"
+
+
 PUBLIC = Permissions()
 OWNER_ONLY = Permissions(process=(), download=(), logs=())
+
+
+def by_permissions(
+    assets: Iterable[Asset], permissions: Mapping[AssetRef, Permissions]
+) -> Iterator[tuple[Permissions, list[Asset]]]:
+    """Group assets by their permissions; those without any are public."""
+    grouped: dict[Permissions, list[Asset]] = {}
+    for asset in assets:
+        grouped.setdefault(permissions.get(asset.ref, PUBLIC), []).append(asset)
+    yield from grouped.items()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,10 @@
 """Prices in base units: the chain's bounds of terms, what a draft takes, what an attempt without a result costs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .assets import Asset, Objective
+from .assets import Asset, AssetRef, Objective
+from .permissions import Admits, Permissions
 from .task import Assignment, Spec, Terms
 
 _QUARTER = 4
@@ -73,12 +74,17 @@ class Bounds:
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """Assets to register, objectives and tasks to create, in a plan or not. Ids that aren't known yet are 0."""
+    """Assets to register, objectives and tasks to create, in a plan or not. Ids that aren't known yet are 0.
+
+    ``permissions`` are those of assets that don't give everyone all rights, ``admits`` those of objectives, by name.
+    """
 
     assets: tuple[Asset, ...]
     objectives: tuple[Objective, ...]
     plan: bool
     tasks: tuple[tuple[Terms, Spec], ...]
+    permissions: Mapping[AssetRef, Permissions] = field(default_factory=dict)
+    admits: Mapping[str, Admits] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

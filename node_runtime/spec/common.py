@@ -1,4 +1,4 @@
-"""YAML models that all kinds of document share: assets, images, models, limits, validation; and that of an objective.
+"""YAML models that the kinds of task share: assets, images, models, limits, validation.
 
 The field names are the keys of the YAML. Amounts are base units, durations milliseconds, sizes bytes. Terms are checked
 by the packaged runtime's bounds.
@@ -6,26 +6,20 @@ by the packaged runtime's bounds.
 
 import re
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
-from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     model_validator,
 )
 
-from node_runtime.domain.assets import AssetKind, Direction, Label
+from node_runtime.domain.assets import AssetKind, Label
 from node_runtime.domain.document import LONGEST, NUMBERS
 from node_runtime.domain.function import MOST_OUTPUTS, Identifier
 from node_runtime.domain.parameters import Parameters
-from node_runtime.domain.units import LARGEST_NUMBER, from_fixed, to_fixed
 
 from .bounds import packaged_bounds
 from .fields import (
@@ -37,15 +31,14 @@ from .fields import (
     ModelTree,
     Name,
     NameOrNumber,
-    OpenerSource,
+    Part,
     SampleFolder,
     Size,
     Source,
     Sweep,
-    TestLabel,
 )
-from .function_file import declares_function
 from .messages import Location
+from .permissions import PermissionsSpec
 
 DAY = 86_400_000  # ms
 MIB = 1 << 20
@@ -85,10 +78,6 @@ def _none_or_a_mib(size: int) -> int:
     if 0 < size < MIB:
         raise ValueError("less than 1MiB; write more, or 0MiB for a task without the local folder")
     return size
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class AssetSpec(Part):
@@ -199,15 +188,6 @@ def _text_as_source(value: Any) -> Any:
     return value if isinstance(value, dict) else {"source": value}
 
 
-def tolerance_number(value: Any) -> Decimal:
-    """Convert a tolerance as written in the YAML to the chain's decimal."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("not a number; write how far two scores of one model may lie apart, e.g. 0.005")
-    if not abs(value) <= LARGEST_NUMBER:
-        raise ValueError(f"{value} is more than scores can lie apart; write e.g. 0.005")
-    return from_fixed(to_fixed(Decimal(repr(value))))
-
-
 ImageField = Annotated[ImageSpec, BeforeValidator(_text_as_source, json_schema_input_type=str | ImageSpec)]
 FunctionField = Annotated[FunctionSource, BeforeValidator(_text_as_source, json_schema_input_type=str | FunctionSource)]
 ModelField = Annotated[ModelSpec, BeforeValidator(_text_as_source, json_schema_input_type=str | ModelSpec)]
@@ -245,6 +225,7 @@ class TaskPart(Part):
     deadline: Annotated[Duration, Field(ge=10_000)] = DAY
     limits: LimitsSpec = LimitsSpec()
     parameters: Parameters | None = None
+    permissions: PermissionsSpec | None = None
     sweep: Sweep | None = None
 
     @property
@@ -265,33 +246,3 @@ class TaskPart(Part):
     def worker_bond(self) -> int:
         """The worker's bond: the most that a rejection costs the worker unless the creator sets another."""
         return self.bond if self.bond is not None else max(_CHAIN.min_bond, _CHAIN.rejection(self.reward))
-
-
-class ObjectiveSpec(Part):
-    """A benchmark of models: no training that names it may use its Test samples."""
-
-    kind: Literal["objective"]
-    name: Name
-    metric: ImageFolder
-    opener: OpenerSource
-    samples: Annotated[Samples, AfterValidator(some)]
-    label: TestLabel = "test"
-    direction: Direction = Direction.HIGHER
-    tolerance: Annotated[Decimal, BeforeValidator(tolerance_number, json_schema_input_type=float), Field(ge=0)] = (
-        Decimal(0)
-    )
-
-    @cached_property
-    def metric_kind(self) -> AssetKind:
-        """A folder that declares inputs and outputs is a function, which scores predictions of other functions."""
-        declares = isinstance(self.metric, Path) and declares_function(self.metric)
-        return AssetKind.FUNCTION if declares else AssetKind.METRIC
-
-    def assets(self) -> tuple[AssetSpec, ...]:
-        samples = [AssetSpec(source=one, kind=AssetKind.DATA_SAMPLE, label=Label.TEST) for one in self.samples]
-        metric = AssetSpec(source=self.metric, kind=self.metric_kind)
-        return (metric, AssetSpec(source=self.opener, kind=AssetKind.OPENER), *samples)
-
-    def conflicts(self) -> Conflicts:
-        """Yield conflicts between keys."""
-        yield from named_twice("samples", self.samples)

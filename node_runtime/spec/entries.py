@@ -7,8 +7,9 @@ from typing import TypeAlias
 
 from node_runtime.kinds import TaskSpec, kind_of, models_made
 
-from .common import Conflicts, ModelSpec, ObjectiveSpec, TakenSpec
+from .common import Conflicts, ModelSpec, TakenSpec
 from .messages import WrittenDocument, nearest
+from .objective import ObjectiveSpec
 from .plan import ExtendedPlan, PlanSpec, rank_conflicts
 
 AnySpec: TypeAlias = TaskSpec | ObjectiveSpec | PlanSpec

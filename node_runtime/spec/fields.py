@@ -1,4 +1,4 @@
-"""Field types of the task YAML: units, accounts, names, and folders that must exist.
+"""Field types of the task YAML, and the base of its models: units, accounts, names, and folders that must exist.
 
 Paths are relative to the YAML's folder, which is the validation context. Invalid values raise `ValueError` with a
 message for the file's author; `yaml_source` adds the place.
@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     JsonValue,
     PlainSerializer,
@@ -43,6 +45,11 @@ _LONGEST_NAME = packaged_bounds().max_name  # characters, of one byte each
 _NAME = re.compile(rf"[A-Za-z][A-Za-z0-9._-]{{0,{_LONGEST_NAME - 1}}}")
 MAX_VARIANTS = 256  # of a swept document
 _MAX_LOOKED_AT = 10_000  # entries visited in the search for a file
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
 
 Source: TypeAlias = Path | AssetRef
 """A local file or folder, or a registered asset."""

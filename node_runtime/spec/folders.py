@@ -17,6 +17,7 @@ from .requirements import read_requirements
 from .scripts import script_faults, script_warnings
 
 START, SETUP = "start_task.sh", "setup.sh"
+_REFERENCES = ("permissions", "admits")  # keys that mention files named elsewhere
 
 
 def folder_faults(path: Path, kind: AssetKind) -> Iterator[str]:
@@ -48,7 +49,7 @@ def folder_warnings(
     ``kinds`` are the roles of the document's files, ``built`` is the bundle whose image its setup.sh makes.
     """
     for location, path in sources_in(spec):
-        kind = kinds.get(path) if isinstance(path, Path) else None
+        kind = kinds.get(path) if isinstance(path, Path) and location[0] not in _REFERENCES else None
         if kind is None or not isinstance(path, Path):
             continue
         try:

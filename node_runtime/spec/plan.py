@@ -10,8 +10,8 @@ from typing import Literal
 from node_runtime.domain.task import PlanId, TaskId
 from node_runtime.kinds import TaskSpec
 
-from .common import AssetSpec, Conflicts, Part
-from .fields import Name
+from .common import AssetSpec, Conflicts
+from .fields import Name, Part
 
 
 class PlanSpec(Part):

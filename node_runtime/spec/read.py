@@ -11,16 +11,19 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from node_runtime.domain.assets import AssetKind
 from node_runtime.domain.price import Bounds
 from node_runtime.domain.task import Kind
 from node_runtime.errors import InputError, SpecError
 from node_runtime.kinds import KINDS, TaskSpec
 
-from .common import Conflicts, ObjectiveSpec
+from .common import Conflicts
 from .entries import AnySpec, SpecEntry, reference_conflicts
 from .feasibility import beyond_bounds, task_conflicts, warnings_in
 from .folders import folder_warnings
 from .messages import nearest
+from .objective import ObjectiveSpec
+from .permissions import permission_conflicts, permission_faults
 from .plan import ExtendedPlan, PlanSpec
 from .programs import faults_in_folders, program_faults, program_file_warnings
 from .sweep import SweepRefused, Variant, variant_of, variants_of
@@ -33,11 +36,15 @@ AMOUNTS = ("reward", "bond")
 
 @dataclass(frozen=True, kw_only=True)
 class SpecFile:
-    """The documents of a file, in order; a document refers to earlier ones only. ``path`` is None without a file."""
+    """The documents of a file, in order; a document refers to earlier ones only. ``path`` is None without a file.
+
+    ``others`` are left out of it, but permissions may name their programs.
+    """
 
     path: Path | None
     entries: tuple[SpecEntry, ...]
     extends: ExtendedPlan | None = None
+    others: tuple[SpecEntry, ...] = ()
 
     @property
     def is_plan(self) -> bool:
@@ -49,6 +56,12 @@ class SpecFile:
         """The name of the plan that the file makes or extends."""
         named = (entry.spec.name for entry in self.entries if isinstance(entry.spec, PlanSpec))
         return next(named, self.extends.name if self.extends is not None else None)
+
+    @property
+    def kinds(self) -> dict[Path, AssetKind]:
+        """What its files and folders are."""
+        every = (asset for entry in (*self.entries, *self.others) for asset in entry.spec.assets())
+        return {one.source: one.kind for one in every if isinstance(one.source, Path)}
 
     @property
     def objectives(self) -> tuple[ObjectiveSpec, ...]:
@@ -113,6 +126,7 @@ def check_entries(
         found += [f"{entry.place(*location)}: {reason}" for location, reason in conflicts]
     file = SpecFile(path=path, entries=tuple(complete), extends=extends)
     found += file.beyond(bounds) if bounds is not None else ()
+    found += permission_faults([(entry.spec, entry.place) for entry in complete]) if whole else ()
     transient = [entry for entry, spec in file.tasks if not getattr(spec, "keep", True)]
     if not file.is_plan:
         reason = "only a task of a plan makes a transient model; leave it out"
@@ -209,4 +223,5 @@ def _conflicts(entry: SpecEntry) -> Conflicts:
     if task is not None:
         yield from task_conflicts(task)
     yield from entry.spec.conflicts()
+    yield from permission_conflicts(entry.spec)
     yield from program_faults(entry.spec, entry.spec.assets())

@@ -15,6 +15,7 @@ from .read import yaml_models
 _BOUNDS = ("gt", "ge", "lt", "le")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MEANING = {
+    "admits": "Whose assets, and which of their programs, may go into models that are certified for the objective.",
     "keep": "false: the model is transient; 'plan prune' drops its bytes once no task of the plan needs them.",
     "kind": "What the document describes: a kind of task, an objective, or the plan of the file's tasks.",
     "name": "A letter, then letters, digits, '.', '_' and '-'. Later documents of the file refer to it.",
@@ -45,6 +46,7 @@ MEANING = {
     "objectives": "Objectives, by name or number, that the model may be certified for.",
     "opener": "A Python file or package with which the programs read the data samples.",
     "parameters": "Values that the program reads from parameters.json.",
+    "permissions": "Who may process, download, and read logs of the document's own files, by the keys that name them.",
     "person": "Whether somebody has to be at the keyboard; nodes leave such a task alone.",
     "question": "What the worker is asked.",
     "rank": "The task's rank in its plan, which is computed; one that is given has to agree.",

@@ -18,7 +18,7 @@ from node_runtime.domain.assets import (
     SubmissionId,
     Visibility,
 )
-from node_runtime.domain.permissions import PUBLIC, Admits, Permissions
+from node_runtime.domain.permissions import PUBLIC, Admits, Permissions, by_permissions
 from node_runtime.domain.price import Draft, Price
 from node_runtime.domain.task import Assignment, PlanId, Result, Spec, TaskId, Terms
 from node_runtime.errors import ChainRefused, FailureCategory, InputError
@@ -96,7 +96,12 @@ class SubstrateChain(SubstrateReads):
         from .price import price_of  # imports every kind of task, which few commands need
 
         new = [asset for asset, known in self._known(draft.assets) if known is None]
-        calls = [_register_all(chunk) for chunk in _batches(new)] + [_create_objective(one) for one in draft.objectives]
+        calls = [
+            _register_all(chunk, permissions.of(self._account))
+            for permissions, some in by_permissions(new, draft.permissions)
+            for chunk in _batches(some)
+        ]
+        calls += [_create_objective(one, draft.admits.get(one.name)) for one in draft.objectives]
         calls += [_CREATE_PLAN] if draft.plan else []
         calls += [_create_task(terms, spec) for terms, spec in draft.tasks]
         codec = self._codec.get()
@@ -116,7 +121,7 @@ class SubstrateChain(SubstrateReads):
         for asset, known in self._known(assets):
             if known is None:
                 missing.append(asset)
-            elif known != asset or (permissions != PUBLIC and permissions != self.permissions(asset.ref)):
+            elif known != asset or not (permissions == PUBLIC or permissions.same_as(self.permissions(asset.ref))):
                 # the chain refuses it; sent alone, so that the error names the asset
                 doing = f"register {asset.ref.digest} as {asset.label or asset.kind}"
                 self._sender.send(_register(asset, permissions), doing)

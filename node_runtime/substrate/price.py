@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from node_runtime.domain.assets import Account, Asset, Objective
+from node_runtime.domain.permissions import PUBLIC, Admits, Permissions
 from node_runtime.domain.price import Draft, Price
 from node_runtime.domain.task import Kind, OutputKind, Spec, Terms
 from node_runtime.kinds import makes_model
@@ -25,7 +26,8 @@ def price_of(
 ) -> Price:
     """Price a draft. ``new`` are its assets not yet on chain, ``calls`` the calls that ``payer`` sends."""
     byte, percent = codec.constants("Registry")["ByteFee"], codec.constants("Tasks")["RejectFee"]
-    paid = [_asset(one, codec) for one in new] + [_objective(one, codec) for one in draft.objectives]
+    paid = [_asset(one, draft.permissions.get(one.ref, PUBLIC), codec) for one in new]
+    paid += [_objective(one, draft.admits.get(one.name), codec) for one in draft.objectives]
     if draft.plan:
         paid.append(_plan(payer, codec))
     specs = [_spec(spec, codec) for _, spec in draft.tasks]
@@ -71,17 +73,20 @@ def _spec(spec: Spec, codec: Codec) -> int:
     return codec.size("Tasks", "Specs", encode.spec(spec)) + roles
 
 
-def _asset(asset: Asset, codec: Codec) -> int:
+def _asset(asset: Asset, permissions: Permissions, codec: Codec) -> int:
     kept = {**encode.asset(asset), "since": 0}
-    return _ACCOUNT + _DIGEST + codec.size("Registry", "Assets", kept)
+    given = encode.permissions(permissions.of(asset.ref.owner))
+    permitted = 0 if permissions == PUBLIC else codec.size("Registry", "AssetPermissions", given)
+    return _ACCOUNT + _DIGEST + codec.size("Registry", "Assets", kept) + permitted
 
 
-def _objective(objective: Objective, codec: Codec) -> int:
+def _objective(objective: Objective, admits: Admits | None, codec: Codec) -> int:
     """Return the bytes of an objective, whose name and samples are stored a second time as an index."""
+    admitted = 0 if admits is None else codec.size("Registry", "ObjectiveAdmits", encode.admits(admits))
     arguments = encode.objective(objective)
     found_by = len(codec.encode("Bytes", arguments["name"])) + len(codec.encode("Vec<[u8; 32]>", arguments["samples"]))
     described = codec.size("Registry", "Objectives", {"owner": objective.owner, **arguments})
-    return _ID + described + _ID + _ACCOUNT + found_by
+    return _ID + described + _ID + _ACCOUNT + found_by + admitted
 
 
 def _plan(creator: Account, codec: Codec) -> int:

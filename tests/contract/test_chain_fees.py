@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from node_runtime.domain.assets import AssetKind, Direction, Label, ModelId, Objective, ObjectiveId
+from node_runtime.domain.permissions import Admits, Permissions
 from node_runtime.domain.price import Draft
 from node_runtime.domain.task import UNIT, Balance, Kind
 from node_runtime.substrate.client import SubstrateChain, connect
@@ -56,9 +57,19 @@ def test_assets_an_objective_and_a_plan_cost_the_announced_price(world: World) -
         samples=tuple(sample.ref.digest for sample in samples),
     )
     world.creator.register_assets([opener])
-    draft = Draft(assets=(metric, opener, *samples), objectives=(objective,), plan=True, tasks=())
+    permitted = Permissions(process=(world.worker.account,), algos=(opener.ref.digest,))
+    admits = Admits(owners=(world.worker.account,), algos=())
+    draft = Draft(
+        assets=(metric, opener, *samples),
+        objectives=(objective,),
+        plan=True,
+        tasks=(),
+        permissions={samples[0].ref: permitted},
+        admits={objective.name: admits},
+    )
     price, before = world.creator.price(draft), world.creator.balance(world.creator.account)
-    world.creator.register_assets(draft.assets)
+    world.creator.register_assets([metric, opener, *samples[1:]])
+    world.creator.register_assets(samples[:1], permitted)
     world.creator.create_objective(
         name=objective.name,
         metric=objective.metric,
@@ -66,11 +77,12 @@ def test_assets_an_objective_and_a_plan_cost_the_announced_price(world: World) -
         direction=objective.direction,
         tolerance=objective.tolerance,
         samples=objective.samples,
+        admits=admits,
     )
     world.creator.create_plan()
     taken, held = spent(world.creator, before)
-    assert (price.transactions, price.escrow, price.specs, price.records, held) == (3, 0, 0, 0, 0)
-    assert 0 <= price.total - taken < UNIT // 100_000  # a byte's price: a nonce takes less room than is told
+    assert (price.transactions, price.escrow, price.specs, price.records, held) == (4, 0, 0, 0, 0)
+    assert 0 <= price.total - taken < 2 * UNIT // 100_000  # two bytes' price: nonces take less room than is told
 
 
 def test_a_tasks_hold_is_the_announced_price_for_every_kind_and_its_fee_within_the_maximum(world: World) -> None:

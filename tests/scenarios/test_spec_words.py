@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from node_runtime.errors import SpecError
 from node_runtime.kinds import KINDS
-from node_runtime.spec.common import ObjectiveSpec
+from node_runtime.spec.objective import ObjectiveSpec
 from node_runtime.spec.read import read_specs
 
 FILES = Path(__file__).parent / "spec" / "files"

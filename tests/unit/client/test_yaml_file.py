@@ -14,8 +14,8 @@ from node_runtime.client.documents import spec_file
 from node_runtime.client.yaml_file import yaml_text
 from node_runtime.domain.parameters import LARGEST_INTEGER
 from node_runtime.errors import InputError, SpecError
-from node_runtime.spec.common import ObjectiveSpec
 from node_runtime.spec.entries import AnySpec
+from node_runtime.spec.objective import ObjectiveSpec
 from node_runtime.spec.read import read_specs
 from node_runtime.spec.yaml_source import load_documents
 

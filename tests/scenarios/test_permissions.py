@@ -1,0 +1,168 @@
+"""Permissions in a submitted file: kept on the chain, enforced there, and never changed."""
+
+import secrets
+
+import pytest
+
+from node_runtime.creator.submit import create_objective, submit
+from node_runtime.creator.upload import digest_of_own_files
+from node_runtime.domain.assets import AssetKind, AssetRef, Digest, ModelId
+from node_runtime.domain.permissions import Admits, Permissions
+from node_runtime.domain.task import Output, Result, TaskId
+from node_runtime.errors import ChainRefused, SpecError
+from tests.scenarios.conftest import Desk
+
+TRAINING = """\
+kind: training
+name: round-1
+algo: algo/
+opener: opener.py
+data: [train-0]
+reward: 10
+"""
+
+
+def with_permissions(*lines: str) -> str:
+    return TRAINING + "permissions:\n" + "".join(f"  {line}\n" for line in lines)
+
+
+def key(desk: Desk, path: str, kind: AssetKind = AssetKind.DATA_SAMPLE) -> AssetRef:
+    return AssetRef(owner=desk.chain.account, digest=digest_of_own_files(desk.folder / path, kind))
+
+
+def fresh_name() -> str:
+    return f"objective-{secrets.token_hex(4)}"
+
+
+def by_worker(desk: Desk, text: str) -> TaskId:
+    """Submit a file as the worker's account."""
+    (task,) = submit(desk.write(text), desk.worker, desk.store, say=desk.said.append).tasks
+    return task.id
+
+
+def refusal(desk: Desk, text: str, *, worker: bool = False) -> str:
+    with pytest.raises(ChainRefused) as caught:
+        by_worker(desk, text) if worker else desk.submit(text)
+    return str(caught.value)
+
+
+def naming(text: str, data: AssetRef) -> str:
+    return text.replace("train-0", str(data))
+
+
+def test_permissions_of_a_file_are_on_the_chain_and_its_price_covers_them(desk: Desk) -> None:
+    (desk.folder / "algo" / "fresh").write_text(secrets.token_hex(8))
+    me, other = desk.chain.account, desk.worker.account
+    before = desk.chain.balance(me).free
+    text = with_permissions(f"data: {{process: [{other}], algos: [algo, {'c' * 64}]}}", "algo: {logs: []}")
+    submitted = desk.submit(text)
+    assert submitted.price is not None
+    assert before - desk.chain.balance(me).free <= submitted.price.total
+    algo = key(desk, "algo", AssetKind.ALGO)
+    kept = desk.worker.permissions(key(desk, "train-0"))
+    assert kept.same_as(Permissions(process=(other, me), algos=(algo.digest, Digest("c" * 64))))
+    assert desk.worker.permissions(algo) == Permissions(logs=(me,))
+    assert len(desk.submit(text).tasks) == 1
+    assert len(desk.submit(TRAINING).tasks) == 1  # it says nothing of them, so they stay
+
+
+def test_other_permissions_of_what_is_registered_are_told_before_anything_is_stored_or_paid(desk: Desk) -> None:
+    me, other = desk.chain.account, desk.worker.account
+    desk.submit(with_permissions(f"data: {{process: [{other}]}}"))
+    (desk.folder / "algo" / "fresh").write_text(secrets.token_hex(8))
+    before, stored = desk.chain.balance(me), desk.stored()
+    for wrong, differs in (
+        ("data: {process: public}", f"'process' is public here, {other}, {me} there"),
+        (f"data: {{process: [{other}], logs: []}}", f"'logs' is {me} here, public there"),
+        (
+            f"data: {{process: [{other}], algos: [{'c' * 64}]}}",
+            f"'algos' is {'c' * 64} here, any there",
+        ),
+    ):
+        with pytest.raises(SpecError) as caught:
+            desk.submit(with_permissions("opener: {}", wrong))
+        assert caught.value.message == (
+            f"{desk.folder / 'task.yaml'}:9:9: {desk.folder / 'train-0'} is registered with other permissions, which "
+            f"never change: {differs}. Say the same, or change a byte of it to make another asset"
+        )
+    assert (desk.chain.balance(me), desk.stored()) == (before, stored)
+
+
+def test_equal_bytes_have_one_set_of_permissions(desk: Desk) -> None:
+    (desk.folder / "train-1" / "a.csv").write_bytes((desk.folder / "train-0" / "a.csv").read_bytes())
+    second = with_permissions("data: {logs: []}").replace("train-0", "train-1").replace("round-1", "round-2")
+    with pytest.raises(SpecError) as caught:
+        desk.submit(f"{with_permissions('data: {process: []}')}---\n{second}")
+    assert caught.value.message == (
+        f"{desk.folder / 'train-1'} holds the same bytes as {desk.folder / 'train-0'}, and has other permissions"
+    )
+
+
+def test_who_may_not_process_a_sample_creates_no_task_on_it(desk: Desk) -> None:
+    desk.submit(with_permissions("data: {process: []}"))
+    ref = key(desk, "train-0")
+    assert refusal(desk, naming(TRAINING, ref), worker=True) == (
+        f"the chain refuses the task: {desk.worker.account} hasn't the right 'process' on the data sample {ref.digest} "
+        f"of {ref.owner} [CreatorNotPermitted]; ask {ref.owner} to register it with that right for "
+        f"{desk.worker.account}, or leave it out"
+    )
+
+
+def test_who_may_not_process_a_sample_works_on_no_task_with_it(desk: Desk) -> None:
+    (task,) = desk.submit(with_permissions("data: {process: []}")).tasks
+    ref = key(desk, "train-0")
+    expected = (
+        f"the chain refuses the task: {desk.worker.account} hasn't the right 'process' on the data sample {ref.digest} "
+        f"of {ref.owner} [WorkerNotPermitted]; ask {ref.owner} to register it with that right for "
+        f"{desk.worker.account}, or leave it out"
+    )
+    with pytest.raises(ChainRefused) as caught:
+        desk.worker.assign_task(task.id)
+    assert str(caught.value) == expected
+    assert refusal(desk, TRAINING + f"assign_to: {desk.worker.account}\n") == expected
+
+
+def test_a_program_that_a_sample_does_not_permit_is_refused_and_another_is_not(desk: Desk) -> None:
+    (desk.folder / "algo" / "fresh").write_text(secrets.token_hex(8))
+    desk.submit(with_permissions("data: {algos: [algo, opener.py]}"))
+    ref = key(desk, "train-0")
+    by_worker(desk, naming(TRAINING, ref))  # equal bytes are the same program, whoever registered them
+    (desk.folder / "algo" / "fresh").write_text("changed")
+    changed = digest_of_own_files(desk.folder / "algo", AssetKind.ALGO)
+    assert refusal(desk, naming(TRAINING, ref), worker=True) == (
+        f"the chain refuses the task: {ref.owner} doesn't permit the algo {changed} of {desk.worker.account} to "
+        f"'process' the data sample {ref.digest} [ProgramNotPermitted]; use a program that {ref.owner} permits, or one "
+        "of its own"
+    )
+
+
+def test_an_objective_admits_whose_models_are_certified_for_it(desk: Desk) -> None:
+    (desk.folder / "algo" / "fresh").write_text(secrets.token_hex(8))
+    name, other = fresh_name(), desk.worker.account
+    head = f"kind: objective\nname: {name}\nmetric: metric/\nopener: opener.py\nsamples: [test-0]\n"
+    admits = f"admits: {{owners: [{other}], algos: [algo]}}\n"
+    file = desk.write(f"{head}{admits}---\n{TRAINING}objectives: [{name}]\n")
+    (spec,) = file.objectives
+    objective = create_objective(spec, file, desk.chain, desk.store, say=desk.said.append).id
+    algo = digest_of_own_files(desk.folder / "algo", AssetKind.ALGO)
+    assert desk.worker.admits(objective) == Admits(owners=(other,), algos=(algo,))
+    assert len(desk.submit(f"{head}{admits}---\n{TRAINING}objectives: [{name}]\n").tasks) == 1
+    with pytest.raises(SpecError) as caught:
+        desk.submit(f"{head}admits: {{owners: [{desk.chain.account}], algos: [{algo}]}}\n")
+    assert caught.value.message == (
+        f"{desk.folder / 'task.yaml'}:6:9: admits: others than those of your objective '{name}' on chain, number "
+        f"{objective}, which can't be changed; give this one a name of its own, or take that one by its number"
+    )
+    assert clean(desk, by_worker(desk, f"{TRAINING}objectives: [{objective}]\n")) == (objective,)
+    (desk.folder / "algo" / "fresh").write_text("changed")
+    assert clean(desk, by_worker(desk, f"{TRAINING}objectives: [{objective}]\n")) == ()
+
+
+def clean(desk: Desk, task: TaskId) -> tuple[int, ...]:
+    """Send a result of the task; return the objectives that its model may be certified for."""
+    digest = Digest(secrets.token_hex(32))
+    result = Result(digest=digest, outputs=(Output(name="model", digest=digest),), uri="cas:")
+    sent = desk.chain.send_task_result(task, desk.chain.assign_task(task).epoch, result)
+    model = desk.chain.model(ModelId(submission=sent))
+    assert model is not None
+    return model.clean_for
