@@ -25,7 +25,7 @@ from .logging import ErrorThrottle
 
 log = structlog.get_logger()
 
-_SETTLE = 0.2  # seconds between a stage's begin and its publication: shorter stages are skipped
+_SETTLE = 0.5  # seconds between a stage's begin and its publication: shorter stages are skipped
 _CLOSE = 5.0  # seconds that the daemon's end waits for the removal of ended attempts' chunks
 
 
