@@ -19,7 +19,7 @@ from node_runtime.creator.plans import (
     list_plans,
     plan_abort_price,
 )
-from node_runtime.creator.transient import prune
+from node_runtime.creator.transient import Pruning, prune
 from node_runtime.domain.clock import current_time
 from node_runtime.domain.task import PlanId, TaskId
 from node_runtime.domain.units import amount, moment, number, since
@@ -39,6 +39,7 @@ from .output import (
 )
 from .plan_tables import STYLES, doing, print_performances, print_plan
 from .session import ChainOption, JsonOption, KeyOption, PlanArgument, Session, StorageOption, open_session
+from .watching import say_dropped
 
 POLL = 1.0  # seconds
 COLUMNS = tuple(Performance.__dataclass_fields__)
@@ -82,6 +83,8 @@ def plan_show(
 ) -> None:
     """Draw a plan's tasks as a graph, with their states, nodes and times.
 
+    Watching a plan of yours drops its transient models, as 'submit --wait' does.
+
     The JSON has its performances too, as 'plan results' lists them.
     """
     if watch and as_json:
@@ -89,7 +92,10 @@ def plan_show(
     session = open_session(chain, key, storage)
     reader = PlanReader(chain=session.chain, store=session.store, number=PlanId(number))
     if watch:
-        _watch(reader)
+        pruning = Pruning([PlanId(number)], session.chain, session.store)
+        _watch(reader, pruning)
+        pruning.look()
+        say_dropped(pruning)
         return
     view = reader.read()
     if as_json:
@@ -174,7 +180,7 @@ def plan_prune(
         return
     for one in found:
         fate = f"stays: {one.needed}" if one.needed else "dropped"
-        line(f"model of task {one.task} {one.name} {fate}", style="" if one.needed else "green")
+        line(f"{one.output} of task {one.task} {one.name} {fate}", style="" if one.needed else "green")
     if not found:
         line(f"plan {number} has no transient models; a task with 'keep: false' makes one")
 
@@ -189,10 +195,10 @@ def _consent(session: Session, view: PlanView, *, ask: bool) -> None:
         require_consent("Abort it?", refused="nothing is aborted; the plan goes on")
 
 
-def _watch(reader: PlanReader) -> None:
+def _watch(reader: PlanReader, pruning: Pruning) -> None:
     """Show the plan until its tasks are final: redrawn on a terminal, else a line for each change."""
     if not is_terminal():
-        print_plan(_tell_changes(reader), now=current_time(reader.chain))
+        print_plan(_tell_changes(reader, pruning), now=current_time(reader.chain))
         return
     with screen() as show:
         while True:
@@ -201,10 +207,11 @@ def _watch(reader: PlanReader) -> None:
             show(draw_now)
             if _is_over(view):
                 return
+            pruning.on_the_way()
             time.sleep(POLL)
 
 
-def _tell_changes(reader: PlanReader) -> PlanView:
+def _tell_changes(reader: PlanReader, pruning: Pruning) -> PlanView:
     """Print a line for each task that changed until all are final; return the plan as it is then."""
     known = dict[TaskId, str]()
     while True:
@@ -216,6 +223,7 @@ def _tell_changes(reader: PlanReader) -> PlanView:
         known = told
         if _is_over(view):
             return view
+        pruning.on_the_way()
         time.sleep(POLL)
 
 

@@ -23,7 +23,7 @@ from node_runtime.creator.results import (
 from node_runtime.creator.review import accept as accept_result
 from node_runtime.creator.review import reject as reject_result
 from node_runtime.creator.tasks import chosen_result, view_task
-from node_runtime.creator.transient import MODEL, is_dropped
+from node_runtime.creator.transient import dropped_models
 from node_runtime.domain.clock import current_time
 from node_runtime.domain.task import TaskId
 from node_runtime.domain.units import amount
@@ -111,11 +111,12 @@ def fetch(
     view = view_task(session.chain, session.store, number)
     chosen = chosen_result(view, submission)
     target = folder or Path(f"task-{number}")
-    dropped = (MODEL,) if is_dropped(number, session.chain, session.store) else ()
+    dropped = tuple(dropped_models(number, session.chain, session.store).values())
     for path in fetch_result(chosen, session.store, target, dropped=dropped):
         line(f"{path}{'/' if path.is_dir() else ''}", whole=True)
     if dropped:
-        paragraph("the model is dropped: its task has keep: false, see docs/plans.md", style="yellow")
+        told = f"without the {' and '.join(dropped)}, dropped as the task has keep: false: see docs/plans.md"
+        paragraph(told, style="yellow")
     if stays := staying(read_document(chosen, session.store)):
         paragraph(f"{_stay(stays)}: they may hold private data, see docs/privacy.md", style="yellow")
 

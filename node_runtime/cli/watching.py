@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import typer
@@ -13,6 +13,7 @@ from node_runtime.creator.news import TaskNews, describe_untaken, doing
 from node_runtime.creator.purge import records_kept
 from node_runtime.creator.results import list_task_results
 from node_runtime.creator.tasks import TaskView, view_task
+from node_runtime.creator.transient import Pruning
 from node_runtime.creator.watch import follow, stall_reason
 from node_runtime.domain.assets import short
 from node_runtime.domain.clock import current_time
@@ -22,6 +23,7 @@ from node_runtime.domain.units import duration
 from .lineage import print_lineages
 from .node_status import reasons
 from .output import (
+    counted,
     is_terminal,
     line,
     print_json,
@@ -105,9 +107,17 @@ def follow_tasks(
             if not quiet:
                 line(told, style="yellow")
 
-        seen = (lambda _: None) if quiet else news.tell
+        pruning = _pruning(session, names)
+
+        def seen(tasks: tuple[Task, ...]) -> None:
+            if not quiet:
+                news.tell(tasks)
+            pruning.on_the_way()
+
         follow(chain, tuple(names), seen=seen, went_wrong=went_wrong, stop=stop)
+        pruning.look()
     views = tuple(view_task(chain, store, number) for number in names)
+    say_dropped(pruning, quiet=quiet)
     if not quiet:
         render(task_table(views, now=current_time(chain)))
         note_rounding(scores_of(one for view in views for one in view.submissions))
@@ -115,6 +125,20 @@ def follow_tasks(
             for reason in reasons_of(view, session, mentions):
                 say_reason(reason)
     return views
+
+
+def _pruning(session: Session, numbers: Iterable[TaskId]) -> Pruning:
+    tasks = (session.chain.task(number) for number in numbers)
+    plans = (task.terms.plan for task in tasks if task is not None and task.terms.plan is not None)
+    return Pruning(plans, session.chain, session.store)
+
+
+def say_dropped(pruning: Pruning, *, quiet: bool = False) -> None:
+    """Print how many transient models were dropped while their plans were followed."""
+    if pruning.dropped and not quiet:
+        line(f"{counted(pruning.dropped, 'transient model')} dropped that no task needs any more", style="dim")
+    if pruning.trouble:
+        warn(f"transient models stay in storage: {pruning.trouble}")
 
 
 @contextmanager

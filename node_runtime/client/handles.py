@@ -13,6 +13,7 @@ from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.results import Log, LogTrouble, fetch_result, logs_of, read_document
 from node_runtime.creator.review import accept, reject
 from node_runtime.creator.tasks import TaskView, chosen_result, view_task
+from node_runtime.creator.transient import dropped_models
 from node_runtime.creator.waiting import why_it_waits
 from node_runtime.domain.assets import Objective, SubmissionId
 from node_runtime.domain.clock import current_time
@@ -112,8 +113,11 @@ class TaskHandle(OnChain):
     @in_python
     def download(self, folder: str | Path, submission: int | None = None) -> Path:
         """Write the result's outputs (``model``, ``perf.json`` …), its result.json and its logs to a new folder."""
-        target = Path(folder)
-        fetch_result(self.result(submission), self._client.store, target)
+        target, chain, store = Path(folder), self._client.chain, self._client.store
+        dropped = tuple(dropped_models(TaskId(self.id), chain, store).values())
+        fetch_result(self.result(submission), store, target, dropped=dropped)
+        if dropped:
+            self._client.say(f"without the {' and '.join(dropped)}, dropped as the task has keep=False")
         return target
 
     @in_python

@@ -40,7 +40,7 @@ class Aggregation(Document):
     permissions: Who may process, download, and read logs of the document's own files, by the keys that name them.
     sweep: Lists of values of parameters: a task for each combination.
     models: Input models: {task: name or number}, {submission: number}, or a file or folder each.
-    keep: false: the model is transient; 'plan prune' drops its bytes once no task of the plan needs them.
+    keep: false: the model is transient; its bytes are dropped once no task of the plan needs them.
     objectives: Objectives, by name or number, that the model may be certified for.
     algo: The program: a folder with a Dockerfile, its archive, an asset's key, or {source, image, entrypoint}.
     opener: A Python file or package with which the programs read the data samples.
@@ -158,6 +158,7 @@ class Function(Document):
     data: Data samples: a folder each, or an asset's key.
     label: The label of the samples: 'train' in tasks, 'test' in objectives.
     inputs: The models that a function takes, by its identifiers: {task, output}, {submission, output}, or a file.
+    keep: false: the model is transient; its bytes are dropped once no task of the plan needs them.
     objective: The objective, by name or number, that the score is certified for; beside data, whose metric it is.
     objectives: Objectives, by name or number, that the model may be certified for.
     rank: The task's rank in its plan, which is computed; one that is given has to agree.
@@ -194,6 +195,7 @@ class Function(Document):
             | TaskHandle
             | Submission,
         ] = ...,
+        keep: bool = ...,
         objective: Named | None = ...,
         objectives: Sequence[Named] = ...,
         rank: int | None = ...,
@@ -288,7 +290,7 @@ class Restructuring(Document):
     permissions: Who may process, download, and read logs of the document's own files, by the keys that name them.
     sweep: Lists of values of parameters: a task for each combination.
     models: Input models: {task: name or number}, {submission: number}, or a file or folder each.
-    keep: false: the model is transient; 'plan prune' drops its bytes once no task of the plan needs them.
+    keep: false: the model is transient; its bytes are dropped once no task of the plan needs them.
     objectives: Objectives, by name or number, that the model may be certified for.
     bundle: A folder with a start_task.sh.
     question: What the worker is asked.
@@ -413,7 +415,7 @@ class Training(Document):
     permissions: Who may process, download, and read logs of the document's own files, by the keys that name them.
     sweep: Lists of values of parameters: a task for each combination.
     models: Input models: {task: name or number}, {submission: number}, or a file or folder each.
-    keep: false: the model is transient; 'plan prune' drops its bytes once no task of the plan needs them.
+    keep: false: the model is transient; its bytes are dropped once no task of the plan needs them.
     objectives: Objectives, by name or number, that the model may be certified for.
     bundle: A folder with a start_task.sh.
     question: What the worker is asked.

@@ -19,7 +19,6 @@ from node_runtime.domain.task import Kind, OutputKind, Task, TaskId
 from node_runtime.errors import NoSuchTask
 from node_runtime.kinds import TaskSpec, makes_model
 from node_runtime.ports.chain import ChainReads
-from node_runtime.ports.store import AssetStore
 from node_runtime.spec.common import AssetSpec, Conflicts, ModelSpec, TakenSpec
 from node_runtime.spec.entries import AnySpec, SpecEntry
 from node_runtime.spec.fields import Source
@@ -29,7 +28,6 @@ from node_runtime.spec.objective import ObjectiveSpec
 from node_runtime.spec.read import SpecFile, refuse
 
 from .permissions import admits_of, changed_permissions
-from .transient import is_dropped
 from .upload import as_what, digest_of_own_files
 
 Known = dict[str | int, Objective]
@@ -63,20 +61,6 @@ def objectives_named(file: SpecFile, chain: ChainReads) -> Known:
     ]
     refuse(mistakes, file.path)
     return search.known
-
-
-def refuse_dropped(file: SpecFile, chain: ChainReads, store: AssetStore) -> None:
-    """Raise `SpecError` with the place of each model that the file takes and that was dropped."""
-    named = file.extends.tasks if file.extends is not None else {}
-    own = {spec.name for _, spec in file.tasks}
-    mistakes = list[str]()
-    for entry, spec in file.tasks:
-        for index, model in enumerate(spec.needed_models):
-            number = model.task if not isinstance(model.task, str) else None if model.task in own else named[model.task]
-            if number is not None and is_dropped(TaskId(number), chain, store):
-                reason = f"the model of task {number} was transient (keep: false) and is dropped; train it again"
-                mistakes.append(f"{entry.place(*spec.model_location(index))}: {reason}")
-    refuse(mistakes, file.path)
 
 
 def places_in(file: SpecFile, chain: ChainReads) -> Places:

@@ -4,82 +4,201 @@ Their records on chain stay. The creator drops them, since it alone knows that i
 never remove what is in storage. Dropping is repeatable: one that is interrupted goes on the next time.
 """
 
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
-from node_runtime.domain.assets import Digest, SubmissionId
+from node_runtime.domain.assets import Digest, ModelId, SubmissionId
 from node_runtime.domain.document import Document
-from node_runtime.domain.task import Spec, SubmissionState, TaskId
+from node_runtime.domain.task import OutputKind, PlanId, Spec, Submission, SubmissionState, Take, TaskId
+from node_runtime.errors import HostError, StorageError
 from node_runtime.ports.chain import ChainReads, TaskRecord
 from node_runtime.ports.store import AssetStore
+from node_runtime.spec.common import ModelSpec, TakenSpec
+from node_runtime.spec.read import SpecFile, refuse
 
-from .plans import PlanView
+from .plans import PlanReader, PlanView
 from .tasks import stored_document
 
-MODEL = "model"  # the output
+MODEL = "model"  # the output of a task that declares none
+PAUSE = 60.0  # seconds between two looks on the way
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transient:
-    """A transient model of a plan. ``needed`` is why it stays; empty for one that was dropped now or before."""
+    """A transient model of a plan: the ``output`` of a task.
+
+    ``needed`` is why it stays; empty for one that was dropped now or before.
+    """
 
     task: TaskId
     name: str
+    output: str
     digest: Digest
     needed: str
 
 
-def prune(view: PlanView, chain: ChainReads, store: AssetStore) -> Iterator[Transient]:
-    """Drop the plan's transient models that nothing needs; yield all that are or were in storage."""
-    uses = _Uses(view, chain)
+def prune(view: PlanView, chain: ChainReads, store: AssetStore, *, untaken: bool = True) -> Iterator[Transient]:
+    """Drop the plan's transient models that nothing needs; yield all that are or were in storage.
+
+    ``untaken``: of a plan that is over, also those that no task took.
+    """
+    uses = _Uses(view, chain, untaken=untaken)
     for one in view.tasks:
-        accepted = next((each for each in one.submissions if each.state is SubmissionState.ACCEPTED), None)
-        digest = accepted.result.output(MODEL) if accepted is not None else None
-        if digest is None or not is_transient(one.document):
+        accepted = _accepted(one.submissions)
+        if accepted is None or not is_transient(one.document):
             continue
-        needed = uses.reason(one.task.id, digest)
-        if not needed:
-            store.remove(digest)
-        yield Transient(task=one.task.id, name=one.name, digest=digest, needed=needed)
+        for place, output in uses.models_of(one.task.id):
+            digest = accepted.result.output(output)
+            if digest is None:
+                continue
+            needed = uses.reason(Take(parent=one.task.id, output=place), digest)
+            if not needed:
+                store.remove(digest)
+            yield Transient(task=one.task.id, name=one.name, output=output, digest=digest, needed=needed)
 
 
-def is_dropped(number: TaskId, chain: ChainReads, store: AssetStore) -> bool:
-    """Return whether the task's model was transient and is not in storage any more."""
+class Pruning:
+    """Drops models of the account's own plans while a command follows these: those that tasks took and need no more.
+
+    What no task has taken stays for `prune`, as a later file may extend the plan from there.
+    """
+
+    def __init__(self, plans: Iterable[PlanId], chain: ChainReads, store: AssetStore) -> None:
+        self._chain, self._store = chain, store
+        self._readers = [PlanReader(chain=chain, store=store, number=number) for number in dict.fromkeys(plans)]
+        self._dropped = set[tuple[TaskId, str]]()
+        self.trouble = ""  # why no more are dropped
+        self._next = time.monotonic() + PAUSE
+
+    @property
+    def dropped(self) -> int:
+        """How many models were dropped so far."""
+        return len(self._dropped)
+
+    def on_the_way(self) -> None:
+        """Drop what can be dropped, if the last look was a while ago: each reads all of the chain's tasks."""
+        if time.monotonic() >= self._next:
+            self.look()
+            self._next = time.monotonic() + PAUSE
+
+    def look(self) -> None:
+        """Drop what can be dropped now. What hinders it is noted in ``trouble``: the plan goes on all the same."""
+        try:
+            for reader in self._readers:
+                self._look_at(reader.read())
+        except (StorageError, HostError) as error:
+            self.trouble, self._readers = str(error), []
+
+    def _look_at(self, view: PlanView) -> None:
+        if view.plan.creator == self._chain.account and any(is_transient(one.document) for one in view.tasks):
+            for one in prune(view, self._chain, self._store, untaken=False):
+                self._dropped |= {(one.task, one.output)} if not one.needed else set()
+
+
+def dropped_models(number: TaskId, chain: ChainReads, store: AssetStore) -> dict[int, str]:
+    """Return the task's transient models that are not in storage any more: names by places among its outputs."""
     spec = chain.spec(number)
-    if spec is None or not is_transient(stored_document(spec, store)):
-        return False
-    accepted = (one for one in chain.submissions(number) if one.state is SubmissionState.ACCEPTED)
-    digest = next((one.result.output(MODEL) for one in accepted), None)
-    return digest is not None and not store.has(digest)
+    accepted = _accepted(chain.submissions(number))
+    if spec is None or accepted is None or not is_transient(stored_document(spec, store)):
+        return {}
+    digests = {(place, name): accepted.result.output(name) for place, name in model_outputs(spec)}
+    return {place: name for (place, name), digest in digests.items() if digest is not None and not store.has(digest)}
+
+
+def refuse_dropped(file: SpecFile, chain: ChainReads, store: AssetStore) -> None:
+    """Raise `SpecError` with the place of each model that the file takes and that was dropped."""
+    named = file.extends.tasks if file.extends is not None else {}
+    earlier = {**named, **{spec.name: None for _, spec in file.tasks}}
+    mistakes = list[str]()
+    for entry, spec in file.tasks:
+        for index, model in enumerate(spec.needed_models):
+            number = earlier[model.task] if isinstance(model.task, str) else model.task
+            if model.submission is not None:
+                number = _task_of_missing(model, chain, store)
+            if number is not None and _is_dropped(model, TaskId(number), chain, store):
+                reason = f"the model of task {number} was transient (keep: false) and is dropped; train it again"
+                mistakes.append(f"{entry.place(*spec.model_location(index))}: {reason}")
+    refuse(mistakes, file.path)
+
+
+def _is_dropped(model: ModelSpec, task: TaskId, chain: ChainReads, store: AssetStore) -> bool:
+    """Return whether the model that is taken of the task was dropped; one that is named no closer is its only one."""
+    dropped = dropped_models(task, chain, store)
+    output = model.output if isinstance(model, TakenSpec) else None
+    return bool(dropped) if output is None else output in dropped or output in dropped.values()
+
+
+def _task_of_missing(model: ModelSpec, chain: ChainReads, store: AssetStore) -> TaskId | None:
+    """Return the account's task that made a submission's model, where the model's bytes are not in storage."""
+    assert model.submission is not None
+    output = model.output if isinstance(model, TakenSpec) and isinstance(model.output, int) else 0
+    made = chain.model(ModelId(submission=SubmissionId(model.submission), output=output))
+    if made is None or store.has(made.digest):
+        return None
+    tasks = sorted(chain.tasks_of(chain.account), reverse=True)
+    return next((one for one in tasks if any(each.id == model.submission for each in chain.submissions(one))), None)
+
+
+def model_outputs(spec: Spec) -> tuple[tuple[int, str], ...]:
+    """Return the places and names of a task's models that are put into storage."""
+    if spec.roles is None or not spec.roles.outputs:
+        return ((0, MODEL),)
+    outputs = enumerate(spec.roles.outputs)
+    return tuple((place, one.name) for place, one in outputs if one.kind is OutputKind.MODEL and not one.private)
+
+
+def is_transient(document: Document | None) -> bool:
+    return document is not None and document.keep is False
+
+
+def _accepted(submissions: Iterable[Submission]) -> Submission | None:
+    return next((one for one in submissions if one.state is SubmissionState.ACCEPTED), None)
 
 
 class _Uses:
     """Who needs the bytes of models, whoever it is, as far as the chain knows: read once for all of them."""
 
-    def __init__(self, view: PlanView, chain: ChainReads) -> None:
+    def __init__(self, view: PlanView, chain: ChainReads, *, untaken: bool) -> None:
         self._over = all(one.task.state.final for one in view.tasks)
+        self._untaken = untaken
         self._transient = {one.task.id for one in view.tasks if is_transient(one.document)}
-        self._own = {each.id for one in view.tasks if one.task.id in self._transient for each in one.submissions}
+        own = {each.id for one in view.tasks if one.task.id in self._transient for each in one.submissions}
         self._records = {record.task.id: record for record in chain.records(chain.every_task())}
         self._assets = chain.asset_digests()
-        self._models = defaultdict[Digest, set[SubmissionId]](set)
+        self._models = defaultdict[Digest, set[ModelId]](set)
+        self._kept = set[Digest]()
         for model in chain.every_model():
-            self._models[model.digest].add(model.id.submission)
-        self._makers = defaultdict[Digest, set[TaskId]](set)
+            self._models[model.digest].add(model.id)
+            if model.id.submission not in own:
+                self._kept.add(model.digest)
+        self._makers = defaultdict[Digest, set[Take]](set)
         for record in self._records.values():
             counters = record.task.counters
             brought = counters.submitted or counters.accepted or counters.rejected
             for submission in chain.submissions(record.task.id) if brought else ():
-                for output in submission.result.outputs:
-                    self._makers[output.digest].add(record.task.id)
+                self._note(submission, record)
 
-    def reason(self, task: TaskId, digest: Digest) -> str:
-        """Return why the bytes of the task's model stay; empty if nothing needs them."""
-        makers = self._makers[digest] | {task}
+    def _note(self, submission: Submission, record: TaskRecord) -> None:
+        """Note the outputs of a submission: which of them are models that may be dropped, and which are kept."""
+        places = {name: place for place, name in model_outputs(record.spec)}
+        for output in submission.result.outputs:
+            if record.task.id in self._transient and output.name in places:
+                self._makers[output.digest].add(Take(parent=record.task.id, output=places[output.name]))
+            else:
+                self._kept.add(output.digest)
+
+    def models_of(self, task: TaskId) -> tuple[tuple[int, str], ...]:
+        record = self._records.get(task)
+        return model_outputs(record.spec) if record is not None else ()
+
+    def reason(self, made: Take, digest: Digest) -> str:
+        """Return why the bytes of this output stay; empty if nothing needs them."""
+        makers = self._makers[digest] | {made}
         if digest in self._assets:
             return "an asset has the same bytes"
-        if self._models[digest] - self._own or makers - self._transient:
+        if digest in self._kept:
             return "another task's result has the same bytes"
         takers = [record for record in self._records.values() if self._takes(record, makers, digest)]
         waiting = next((record.task.id for record in takers if not record.task.state.final), None)
@@ -87,14 +206,16 @@ class _Uses:
             return f"task {waiting} takes it"
         if not self._over and (not takers or len(makers) > 1):
             return "the plan goes on, and a task may still take it"
-        twin = next((number for number in self._records if self._may_make(number, task)), None)
+        if not self._untaken and not takers:
+            return "no task took it"
+        twin = next((number for number in self._records if self._may_make(number, made.parent)), None)
         return f"task {twin} may make the same bytes" if twin is not None else ""
 
-    def _takes(self, record: TaskRecord, makers: Set[TaskId], digest: Digest) -> bool:
+    def _takes(self, record: TaskRecord, makers: Set[Take], digest: Digest) -> bool:
         spec = record.spec
         return (
-            not makers.isdisjoint(spec.parents)
-            or any(model.submission in self._models[digest] for model in spec.models)
+            not makers.isdisjoint(_taken(spec))
+            or not self._models[digest].isdisjoint(spec.models)
             or any(asset.digest == digest for asset in spec.assets)
         )
 
@@ -104,8 +225,12 @@ class _Uses:
         return own is not None and not record.task.state.final and _inputs(record.spec) == _inputs(own.spec)
 
 
-def is_transient(document: Document | None) -> bool:
-    return document is not None and document.keep is False
+def _taken(spec: Spec) -> Iterator[Take]:
+    """Yield what a task takes of its parents: the first output of each that it says no more of."""
+    named = spec.roles.takes if spec.roles is not None else ()
+    yield from named
+    rest = set(spec.parents) - {one.parent for one in named}
+    yield from (Take(parent=parent) for parent in rest)
 
 
 def _inputs(spec: Spec) -> tuple[Set[object], ...]:

@@ -33,6 +33,7 @@ from node_runtime.spec.common import (
     FunctionField,
     ModelSpec,
     Samples,
+    Switch,
     TakenField,
     named_twice,
     some,
@@ -68,6 +69,7 @@ class FunctionSpec(TaskSpec):
     data: Samples = ()
     label: TrainLabel = "train"
     inputs: dict[Identifier, Taken] = Field(default_factory=dict)
+    keep: Switch = True
     objective: NameOrNumber | None = None
     objectives: Annotated[tuple[NameOrNumber, ...], Field(max_length=_CHAIN.max_objectives)] = ()
     rank: Count | None = None
@@ -148,6 +150,8 @@ class FunctionSpec(TaskSpec):
 
     def _misfits(self, signature: Signature) -> Conflicts:
         brought = self.objective is not None
+        if not self.keep and not signature.models:
+            yield ("keep",), "the function makes no model; leave it out"
         if brought and signature.performances and self.parameters is not None:
             yield ("parameters",), "a certified score is the objective's alone; leave them out"
         samples = None if brought else len(self.data)

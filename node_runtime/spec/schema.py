@@ -16,7 +16,7 @@ _BOUNDS = ("gt", "ge", "lt", "le")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MEANING = {
     "admits": "Whose assets, and which of their programs, may go into models that are certified for the objective.",
-    "keep": "false: the model is transient; 'plan prune' drops its bytes once no task of the plan needs them.",
+    "keep": "false: the model is transient; its bytes are dropped once no task of the plan needs them.",
     "kind": "What the document describes: a kind of task, an objective, or the plan of the file's tasks.",
     "name": "A letter, then letters, digits, '.', '_' and '-'. Later documents of the file refer to it.",
     "algo": "The program: a folder with a Dockerfile, its archive, an asset's key, or {source, image, entrypoint}.",

@@ -21,6 +21,16 @@ from tests.scenarios.test_submit_again import Interrupted
 SECOND = TRAINING.replace("round-1", "round-2") + "models: [{task: round-1}]\n"
 
 
+def rounds(turns: int) -> str:
+    """Return a plan of trainings, each from the transient model of the one before."""
+    documents = [
+        f"{TRAINING.replace('round-1', f'round-{turn}')}keep: false\n"
+        + f"models: [{{task: round-{turn - 1}}}]\n" * (turn > 1)
+        for turn in range(1, turns + 1)
+    ]
+    return "---\n".join(documents)
+
+
 def named_plan(desk: Desk) -> tuple[str, Submitted]:
     """Submit a plan of a training and its certified score; return it with its objective's name."""
     name = fresh_name()
