@@ -11,11 +11,10 @@ from node_runtime.creator.comparison import Measured, measure, number_names
 from node_runtime.creator.results import read_result
 from node_runtime.creator.tasks import chosen_result, view_task
 from node_runtime.domain.assets import short
-from node_runtime.domain.units import plain
 
 from .output import line, print_csv, print_json, render, table, warn
 from .reports.pictures import result_panels, save
-from .scores import note_rounding, rounded
+from .scores import note_rounding, told_number
 from .session import PlotOption, check_formats, read_which
 from .tables import counts_as
 
@@ -80,8 +79,7 @@ def _print(every: Sequence[Measured]) -> None:
     for name in number_names(every):
         made.add_row(name, *(_shown(one.numbers.get(name)) for one in every))
     render(made)
-    values = [value for one in every for value in one.numbers.values()]
-    note_rounding(value for value in values if value != value.to_integral_value())
+    note_rounding(value for one in every for value in one.numbers.values())
     for one in every:
         if one.trouble:
             line(f"result {_which(one)}: {one.trouble}", style="yellow")
@@ -92,6 +90,4 @@ def _which(one: Measured) -> str:
 
 
 def _shown(value: Decimal | None) -> str:
-    if value is None:
-        return ""
-    return plain(value) if value == value.to_integral_value() else rounded(value)
+    return "" if value is None else told_number(value)

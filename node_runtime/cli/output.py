@@ -250,6 +250,11 @@ def is_terminal() -> bool:
     return _console.is_terminal
 
 
+def height() -> int:
+    """Return the lines of the terminal."""
+    return _console.height
+
+
 def is_seen() -> bool:
     """Return whether standard error is a terminal."""
     return _errors.is_terminal

@@ -9,9 +9,10 @@ from node_runtime.domain.assets import short
 from node_runtime.domain.task import TaskState
 from node_runtime.domain.units import amount, duration, moment
 
+from .listing import Table
 from .output import coloured, counted, line, render, styled, table
 from .plan_graph import draw
-from .scores import note_rounding, rounded, scores_of
+from .scores import note_rounding, rounded, scores_of, told_number
 
 STYLES = {
     PlanState.WAITING: "yellow",
@@ -28,31 +29,43 @@ def doing(one: PlanTask) -> str:
     return _state(one) + (f", {short(doer.worker)}" if doer is not None else "")
 
 
-def print_plan(view: PlanView, *, now: int, shortened: bool = False) -> None:
-    """Print the plan's head and a line for each task; ``shortened``: without most that are done at its beginning."""
-    done = sum(one.task.state is TaskState.DONE for one in view.tasks)
-    held = sum(one.task.held for one in view.tasks)
+def print_plan(view: PlanView, *, now: int, most: int | None = None) -> None:
+    """Print the plan's head and a line for each task, of ``most`` of them those about the first that isn't done."""
     render(styled((f"plan {view.plan.id}", "bold"), f"  {view.name}  ", (view.state, STYLES[view.state])))
-    times = [f"begun {moment(view.start)}"] if view.start is not None else []
-    times += [f"took {duration((view.end or now) - view.start)}"] if view.start is not None else []
-    line(", ".join((f"{done} of {counted(len(view.tasks), 'task')} done", f"{amount(held)} held", *times)), style="dim")
+    line(", ".join(describe_plan(view, now)), style="dim")
     if not view.tasks:
         return
-    shown = _unfinished(view.tasks) if shortened else view.tasks
-    if left := len(view.tasks) - len(shown):
-        line(f"{counted(left, 'task')} before these are done", style="dim")
-    parents = {one.task.id: [each for each in one.parents if each >= shown[0].task.id] for one in shown}
-    _print_tasks(shown, draw(parents), now=now)
+    shown = view.tasks if most is None else view.tasks[_window(view.tasks, most)]
+    first, last = view.tasks.index(shown[0]), view.tasks.index(shown[-1])
+    left = [f"{counted(first, 'task')} before these {'is' if first == 1 else 'are'} done"] if first else []
+    left += [f"{counted(len(view.tasks) - 1 - last, 'task')} after these"] if shown[-1] is not view.tasks[-1] else []
+    if left:
+        line(", ".join(left), style="dim")
+    render(tasks_table(shown, now=now))
     note_rounding(scores_of(one for task in shown for one in task.submissions))
 
 
-def _unfinished(tasks: Sequence[PlanTask]) -> Sequence[PlanTask]:
-    """Leave out the tasks before the first that isn't done, but for a screen of the last."""
+def describe_plan(view: PlanView, now: int) -> tuple[str, ...]:
+    """Return how much of the plan is done, what is held for it, and its times."""
+    done = sum(one.task.state is TaskState.DONE for one in view.tasks)
+    held = sum(one.task.held for one in view.tasks)
+    times = [f"begun {moment(view.start)}"] if view.start is not None else []
+    if view.start is not None:
+        times += [f"took {duration(view.end - view.start)}" if view.end else f"{duration(now - view.start)} ago"]
+    return (f"{done} of {counted(len(view.tasks), 'task')} done", f"{amount(held)} held", *times)
+
+
+def _window(tasks: Sequence[PlanTask], most: int) -> slice:
+    """Return which tasks to show: from a few before the first that isn't done."""
     first = next((place for place, one in enumerate(tasks) if one.task.state is not TaskState.DONE), len(tasks))
-    return tasks[max(0, first - 5) :]
+    begin = max(0, min(first - 3, len(tasks) - most))
+    return slice(begin, begin + max(1, most))
 
 
-def _print_tasks(tasks: Sequence[PlanTask], graph: Sequence[str] | None, *, now: int) -> None:
+def tasks_table(tasks: Sequence[PlanTask], *, now: int) -> Table:
+    """Return a row for each task, with the graph of these tasks in a column without a name."""
+    parents = {one.task.id: [each for each in one.parents if each >= tasks[0].task.id] for one in tasks}
+    graph = draw(parents)
     scored = any(one.submissions and one.submissions[0].result.perfs for one in tasks)
     drawn = ("",) if graph is not None else ("rank", "after")
     columns = (*drawn, "task", "name", "status", "node", "time", *("score",) * scored)
@@ -69,7 +82,7 @@ def _print_tasks(tasks: Sequence[PlanTask], graph: Sequence[str] | None, *, now:
             _time(one, now),
             *(", ".join(rounded(value) for value in scores_of(one.submissions)),) * scored,
         )
-    render(made)
+    return made
 
 
 def _state(one: PlanTask) -> str:
@@ -91,6 +104,11 @@ def _time(one: PlanTask, now: int) -> str:
 
 
 def print_performances(view: PlanView, found: Sequence[Performance]) -> None:
+    render(performances_table(view, found))
+    note_rounding(one.performance for one in found)
+
+
+def performances_table(view: PlanView, found: Sequence[Performance]) -> Table:
     names = {one.task.id: one.name for one in view.tasks}
     rounds = ("round",) * any(one.round is not None for one in found)
     right = ("task", "rank", *rounds, "performance")
@@ -98,6 +116,5 @@ def print_performances(view: PlanView, found: Sequence[Performance]) -> None:
     for one in found:
         turn = ("" if one.round is None else str(one.round),) * len(rounds)
         shown = (str(one.task_key), names[one.task_key], str(one.task_rank), *turn, short(one.worker))
-        made.add_row(*shown, one.identifier, rounded(one.performance))
-    render(made)
-    note_rounding(one.performance for one in found)
+        made.add_row(*shown, one.identifier, told_number(one.performance))
+    return made

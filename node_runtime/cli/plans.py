@@ -28,6 +28,7 @@ from node_runtime.errors import InputError
 from .lazy_group import HelpedCommand, example
 from .output import (
     counted,
+    height,
     is_terminal,
     line,
     print_csv,
@@ -42,6 +43,7 @@ from .session import ChainOption, JsonOption, KeyOption, PlanArgument, Session, 
 from .watching import say_dropped
 
 POLL = 1.0  # seconds
+BESIDE = 6  # lines of a screen beside those of the tasks
 COLUMNS = tuple(Performance.__dataclass_fields__)
 
 plan = typer.Typer(help="Compute plans: the tasks of a file with several.", no_args_is_help=True)
@@ -203,9 +205,9 @@ def _watch(reader: PlanReader, pruning: Pruning) -> None:
     with screen() as show:
         while True:
             view = reader.read()
-            draw_now = partial(print_plan, view, now=current_time(reader.chain), shortened=not _is_over(view))
-            show(draw_now)
-            if _is_over(view):
+            over = _is_over(view)
+            show(partial(print_plan, view, now=current_time(reader.chain), most=None if over else height() - BESIDE))
+            if over:
                 return
             pruning.on_the_way()
             time.sleep(POLL)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from node_runtime.domain.task import Submission
+from node_runtime.domain.units import plain
 
 from .output import line
 
@@ -35,3 +36,8 @@ def note_rounding(values: Iterable[Decimal]) -> None:
 def scores_of(submissions: Iterable[Submission]) -> Iterator[Decimal]:
     """Yield the scores that `score` and `score_range` show."""
     return (one.result.perfs[0].value for one in submissions if one.result.perfs)
+
+
+def told_number(value: Decimal) -> str:
+    """Return a number beside others, e.g. a count: whole ones without decimals."""
+    return plain(value) if value == value.to_integral_value() else rounded(value)

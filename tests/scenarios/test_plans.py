@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +13,11 @@ from node_runtime.creator.submit import SubmitJournal, Submitted, submit
 from node_runtime.domain.task import Perf, PlanId, Result, TaskId, TaskState
 from node_runtime.errors import ChainRefused, InputError, SpecError
 from node_runtime.spec.read import read_specs
+from tests.e2e.persons_terminal import at_terminal
 from tests.scenarios.conftest import Desk, Nrt
 from tests.scenarios.test_commands import parsed
-from tests.scenarios.test_results import stored, worked
+from tests.scenarios.test_progress import at_work
+from tests.scenarios.test_results import sent, stored, worked
 from tests.scenarios.test_submit import TRAINING, fresh_name, whole_round
 from tests.scenarios.test_submit_again import Interrupted
 
@@ -74,6 +77,30 @@ def test_a_plan_is_drawn_with_states_nodes_and_times(desk: Desk, nrt: Nrt) -> No
     assert max(map(len, shown)) <= 80
     watched = nrt("plan", "show", str(plan), "--watch").stdout.splitlines()
     assert watched[:2] == [f"task {train} round-1: done, 5FHneW…94ty", f"task {score} score-1: done, 5FHneW…94ty"]
+
+
+def test_a_plan_is_watched_on_a_screen_that_is_lower_than_it(
+    desk: Desk, environment: dict[str, str], tmp_path: Path
+) -> None:
+    done = desk.submit(rounds(9))
+    plan, tasks = str(plan_of(done)), [task.id for task in done.tasks]
+    at = {"folder": desk.folder, "environment": environment | {"LINES": "12"}}
+    with at_terminal("plan", "show", plan, "--watch", **at) as person:  # type: ignore[arg-type]
+        person.waits_for("3 tasks after these")
+        for task in tasks[:4]:
+            worked(desk, task)
+        person.waits_for("1 task before these is done, 2 tasks after these")
+        node = at_work(desk, tasks[4], tmp_path)
+        node.stage("train")
+        person.waits_for("train")
+        sent(desk, node.hold)
+        for task in tasks[5:]:
+            worked(desk, task)
+        assert person.ends() == 0
+    last = person.seen[person.seen.rindex("1049l") :]
+    assert re.search(r"9 of 9 tasks done, 0 UNIT held, begun \S+ \S+, took [0-9.]+s", last)
+    assert [f"round-{turn}  " in last for turn in range(1, 10)] == [True] * 9, "all of it stays on the terminal"
+    assert "these" not in last
 
 
 def test_performances_have_the_columns_of_substras_table(desk: Desk, nrt: Nrt) -> None:

@@ -91,6 +91,10 @@ def test_a_report_is_one_page_without_scripts_requests_and_strangers_markup(desk
         assert told in text
     task = (desk.folder / "task.html").read_text()
     assert "f1 &lt;b&gt; 0.5" in task
+    graph = (desk.folder / "plan.html").read_text()
+    assert graph.count('<td class="graph">●</td>') == 2
+    assert "done: 2 of 2 tasks done, 0 UNIT held, begun " in graph
+    assert '<td>all</td><td class="number">0.7500</td>' in graph
     assert "inputs 0.2 s, image 12.0 s, run 1.5 s, outputs 0.0 s" in task
 
 

@@ -19,8 +19,14 @@ h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { font-size: 1.15rem; margin: 2re
 .made { color: #5c6970; margin-top: .2rem; } .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid #dfe4e8; }
-.number { text-align: right; font-variant-numeric: tabular-nums; } .facts th { color: #5c6970; font-weight: normal; }
-img { width: 28rem; max-width: 100%; margin-top: .5rem; } p, .facts td { overflow-wrap: anywhere; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+.drawn td { padding-top: 0; padding-bottom: 0; line-height: 22px; }
+.drawn .graph { font: 19px/23px monospace; white-space: pre; border: 0; }
+.facts th { color: #5c6970; font-weight: normal; }
+@media (prefers-color-scheme: dark) {
+  body { color: #dfe4e8; background: #171b1e; } .made, .facts th { color: #9aa6ae; } th, td { border-color: #3a444a; }
+}
+img { background: #fff; width: 28rem; max-width: 100%; margin-top: .5rem; } p, .facts td { overflow-wrap: anywhere; }
 """
 
 
@@ -41,14 +47,15 @@ class Page:
 
     def table(self, table: Table) -> None:
         """Add a table; columns of numbers are aligned at the right."""
-        kinds = [' class="number"' if name in table.right else "" for name in table.columns]
+        kinds = [_class(name, table) for name in table.columns]
         head = "".join(f"<th{kind}>{_text(name)}</th>" for kind, name in zip(kinds, table.columns, strict=True))
         rows = (
             "".join(f"<td{kind}>{_text(cell.plain)}</td>" for kind, cell in zip(kinds, row, strict=True))
             for row in table.rows
         )
         body = "".join(f"<tr>{row}</tr>" for row in rows)
-        self._parts.append(f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>')
+        drawn = ' class="drawn"' if "" in table.columns else ""
+        self._parts.append(f'<div class="wide"><table{drawn}><tr>{head}</tr>{body}</table></div>')
 
     def paragraph(self, text: str) -> None:
         self._parts.append(f"<p>{escape(many_lines(text))}</p>")
@@ -67,6 +74,11 @@ class Page:
             f'<meta name="generator" content="node-runtime {_text(node_runtime.__version__)}">\n'
             f"<title>{self._title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
         )
+
+
+def _class(column: str, table: Table) -> str:
+    """Return the class of a column: a graph has no name."""
+    return ' class="number"' if column in table.right else "" if column else ' class="graph"'
 
 
 def _text(text: str) -> str:

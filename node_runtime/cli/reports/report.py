@@ -1,6 +1,6 @@
 """Commands report task, plan and objective: one file of HTML each, to be looked at without a network."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,24 +17,28 @@ from node_runtime.cli.leaderboard import (
 )
 from node_runtime.cli.lineage import UNKNOWABLE, describe_model
 from node_runtime.cli.output import line
+from node_runtime.cli.plan_tables import describe_plan, performances_table, tasks_table
 from node_runtime.cli.session import (
     ChainOption,
     KeyOption,
+    PlanArgument,
     Session,
     StorageOption,
     TaskArgument,
     open_session,
 )
-from node_runtime.cli.tables import attempt_table, describe_steps, result_table, task_facts, task_table
+from node_runtime.cli.tables import attempt_table, describe_steps, result_table, task_facts
 from node_runtime.creator.leaderboard import find_objective, read_board
 from node_runtime.creator.lineage import lineages
 from node_runtime.creator.mentions import Mentions
-from node_runtime.creator.results import TaskResult, list_task_results, numbers_beside
-from node_runtime.creator.tasks import TaskView, view_task
+from node_runtime.creator.plans import PlanReader, PlanView
+from node_runtime.creator.results import TaskResult, list_task_results, numbers_beside, read_result
+from node_runtime.creator.tasks import view_task
 from node_runtime.domain.clock import current_time
 from node_runtime.domain.task import PlanId, SubmissionState, TaskId, Voucher
 from node_runtime.errors import InputError
 from node_runtime.platform.files import write_atomically
+from node_runtime.ports.store import AssetStore
 
 from .page import Page
 from .pictures import board_panels, check_matplotlib, drawn, result_panels
@@ -73,27 +77,25 @@ def report_task(
 
 @report.command("plan", cls=HelpedCommand, epilog=example("report plan 3 plan-3.html"))
 def report_plan(
-    plan: Annotated[int, typer.Argument(metavar="PLAN", min=1, help="The plan's number.")],
+    plan: PlanArgument,
     file: FileArgument,
     chain: ChainOption = None,
     key: KeyOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Report on a compute plan: its tasks, and the scores and charts of its accepted results."""
+    """Report on a compute plan: the graph of its tasks, and the performances and charts of its accepted results."""
     session = _opened(file, chain, key, storage)
-    views = _tasks_of(session, PlanId(plan))
-    page = Page(f"plan {plan}", now=current_time(session.chain))
-    page.section("Tasks")
-    page.table(task_table(views, now=current_time(session.chain)))
-    accepted = [
-        (view.name or str(view.task.id), result)
-        for view in views
-        for result in list_task_results(session.chain, session.store, view.task.id)
-        if result.submission.state is SubmissionState.ACCEPTED and result.submission.result.perfs
-    ]
-    if accepted:
-        page.section("Scores")
-        _pictures(page, accepted)
+    view = PlanReader(chain=session.chain, store=session.store, number=PlanId(plan)).read()
+    now = current_time(session.chain)
+    page = Page(f"plan {plan} {view.name}".rstrip(), now=now)
+    page.paragraph(f"{view.state}: {', '.join(describe_plan(view, now))}")
+    if view.tasks:
+        page.section("Tasks")
+        page.table(tasks_table(view.tasks, now=now))
+    if performances := list(view.performances()):
+        page.section("Performances")
+        page.table(performances_table(view, performances))
+        _pictures(page, list(_scored(view, session.store)))
     _write(page, file)
 
 
@@ -152,13 +154,12 @@ def _pictures(page: Page, results: Sequence[tuple[str, TaskResult]]) -> None:
         page.picture(drawn([panel], "svg"), shows="a chart of the results' numbers")
 
 
-def _tasks_of(session: Session, plan: PlanId) -> list[TaskView]:
-    known = session.chain.plan(plan)
-    if known is None:
-        raise InputError(f"there is no plan {plan} on this chain", remedy="see 'node-runtime list' for your tasks")
-    records = session.chain.records(sorted(session.chain.tasks_of(known.creator)))
-    numbers = [one.task.id for one in records if one.task.terms.plan == plan]
-    return [view_task(session.chain, session.store, number) for number in numbers]
+def _scored(view: PlanView, store: AssetStore) -> Iterator[tuple[str, TaskResult]]:
+    """Yield the accepted results that have scores, with names of their tasks."""
+    for one in view.tasks:
+        for submission in one.submissions:
+            if submission.state is SubmissionState.ACCEPTED and submission.result.perfs:
+                yield one.name or str(one.task.id), read_result(submission, store)
 
 
 def _opened(file: Path, chain: str | None, key: str | None, storage: str | None) -> Session:
