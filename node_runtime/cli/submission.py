@@ -52,6 +52,7 @@ def run(
     are in the storage and on the chain.
     """
     from node_runtime.cli.session import open_bench
+    from node_runtime.creator.declarations import with_declarations
     from node_runtime.creator.fake_data import FakeData, asks_elsewhere, fake_data
     from node_runtime.creator.local_run import run_locally
     from node_runtime.platform.signals import interrupt_on_signals
@@ -63,6 +64,7 @@ def run(
         made_up = FakeData(samples=fake)
         if asks_elsewhere(read):
             session = open_session(chain, key, storage)
+            read = with_declarations(read, session.store)
             made_up = fake_data(fake, read, session.chain, session.store)
     with open_bench(output, aliases=_read_aliases(alias or ()), fake=made_up, say=line) as bench:
         results = run_locally(read, bench)

@@ -28,6 +28,7 @@ from node_runtime.ports.store import AssetStore
 from node_runtime.spec.objective import ObjectiveSpec
 from node_runtime.spec.read import SpecFile
 
+from .declarations import with_declarations
 from .references import Known, Places, look_up, own_objectives, places_in
 from .task_creation import Creation, PreparedTasks, SubmittedTask, created_since
 from .transient import refuse_dropped
@@ -118,6 +119,7 @@ def submit(
     Raises `SpecError` for terms and references that the chain would refuse, before anything is stored or paid, and
     `ChainRefused` for violated rules; no task of the file is open to workers then.
     """
+    file = with_declarations(file, store)
     specs, bounds = [spec for _, spec in file.tasks], chain.bounds()
     objectives = look_up(file, chain, bounds)
     refuse_dropped(file, chain, store)

@@ -77,6 +77,11 @@ class TaskSpec(TaskPart):
         return ()
 
     @property
+    def undeclared(self) -> AssetRef | None:
+        """The registered asset that declares what the task takes and makes, as long as that isn't read."""
+        return None
+
+    @property
     def unbuilt_bundle(self) -> Path | None:
         """The bundle's local folder, where the bundle's requirements define the image."""
         return None

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
 
 from node_runtime.domain.assets import AssetKind, AssetRef, Label
 from node_runtime.domain.document import AssetKey, Document, Image, Number, Role, single_role
@@ -74,11 +74,28 @@ class FunctionSpec(TaskSpec):
     objectives: Annotated[tuple[NameOrNumber, ...], Field(max_length=_CHAIN.max_objectives)] = ()
     rank: Count | None = None
 
-    @cached_property
+    _registered: Signature | None = PrivateAttr(default=None)
+
+    @property
     def signature(self) -> Signature | None:
-        """What its function declares; None for a registered one, whose folder isn't here."""
+        """What its function declares; None for a registered one as long as that isn't read."""
+        return self.local_signature if self._registered is None else self._registered
+
+    @cached_property
+    def local_signature(self) -> Signature | None:
         source = self.function.source
         return read_signature(source) if isinstance(source, Path) else None
+
+    def with_signature(self, signature: Signature) -> Self:
+        """Return the task with what its registered function declares."""
+        made = self.model_copy()
+        made._registered = signature
+        return made
+
+    @property
+    def undeclared(self) -> AssetRef | None:
+        source = self.function.source
+        return source if isinstance(source, AssetRef) and self._registered is None else None
 
     @property
     def taken(self) -> tuple[tuple[str, int], ...]:
@@ -136,13 +153,7 @@ class FunctionSpec(TaskSpec):
             for key in _FROM_OBJECTIVE:
                 if getattr(self, key):
                     yield (key,), f"'{key}' comes with the objective; leave it out, or leave 'objective' out"
-        if self.signature is None:
-            yield (
-                ("function",),
-                "what a registered function declares is in its folder; fetch that by 'node-runtime asset fetch' and "
-                "name it: equal bytes are the same function",
-            )
-        else:
+        if self.signature is not None:
             yield from self._misfits(self.signature)
         for index, model in enumerate(self.needed_models):
             if isinstance(model.source, Path) and not model.source.is_file():
@@ -203,7 +214,7 @@ class FunctionDocument(Document):
 
 
 def _compose(spec: FunctionSpec, resolved: Resolved) -> FunctionDocument:
-    assert spec.signature is not None  # the YAML's checks require the folder
+    assert spec.signature is not None  # read from its folder, or from storage before the task is made
     objective = resolved.objective
     opener = resolved.key(spec.opener) if spec.opener is not None else None
     data = resolved.keys(spec.data)

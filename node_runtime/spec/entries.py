@@ -60,7 +60,7 @@ def reference_conflicts(entries: Sequence[SpecEntry], index: int, extends: Exten
             continue
         reasons = list(_model_reference(model, task, tasks, later))
         parent = tasks.get(model.task) if isinstance(model.task, str) else None
-        if not reasons and parent is not None and parent.task is not None:
+        if not reasons and parent is not None and parent.task is not None and parent.task.undeclared is None:
             unfit = task.unfit_parent(position, parent.task, models_made(parent.task))
             reasons += [f"the task '{model.task}' {unfit}"] if unfit else []
         yield from ((task.model_location(position), reason) for reason in reasons)
@@ -92,9 +92,7 @@ def _model_reference(
         swept = tuple(str(one.written) for one in tasks.values())
         hint = nearest(model.task, (*swept, *tasks)) or "name an earlier document's task, or a task's number"
         yield f"no task '{model.task}' in this file; {hint}"
-    elif not models_made(parent):
-        yield f"the task '{model.task}' makes no model"
-    elif reason := _output_reference(model, models_made(parent), first=kind_of(parent).keeps_head(parent)):
+    elif parent.undeclared is None and (reason := _output_reference(model, parent)):
         yield f"the task '{model.task}' {reason}"
     elif parent.slots != 1:
         yield f"the task '{model.task}' has {parent.slots} slots; a model can be taken from a task with one"
@@ -106,15 +104,15 @@ def _model_reference(
         )
 
 
-def _output_reference(model: ModelSpec, made: Mapping[str, int | None], *, first: bool) -> str:
-    """Return why this doesn't name one of the models made; empty where it does.
-
-    ``first``: whether the first of them is taken where none is named.
-    """
+def _output_reference(model: ModelSpec, parent: TaskSpec) -> str:
+    """Return why this doesn't name one of the models that the parent makes; empty where it does."""
+    made = models_made(parent)
+    if not made:
+        return "makes no model"
     output = model.output if isinstance(model, TakenSpec) else None
     if output is not None and output not in made:
         return f"makes no model '{output}'; {nearest(str(output), tuple(made))}"
-    if output is None and first:
+    if output is None and kind_of(parent).keeps_head(parent):
         return ""
     if len(made) > 1 and not isinstance(model, TakenSpec):
         return "makes several models, of which only a function can take one"

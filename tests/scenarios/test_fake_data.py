@@ -153,9 +153,10 @@ def test_functions_on_private_data_run_on_what_their_opener_makes_up(
 ) -> None:
     functions(desk)
     opener = shared(desk, desk.folder / "theirs.py", AssetKind.OPENER)
+    fit = shared(desk, desk.folder / "fit", AssetKind.FUNCTION)
     common = f"opener: {opener}\ndata: [{private_sample(desk, Label.TRAIN)}]\n{LIMITS}"
     (desk.folder / "task.yaml").write_text(
-        f"kind: function\nname: one\nfunction: fit/\n{common}---\n"
+        f"kind: function\nname: one\nfunction: {fit}\n{common}---\n"
         f"kind: function\nname: two\nfunction: measure/\ninputs: {{shared: {{task: one}}}}\n{common}"
     )
     ended = nrt("run", "task.yaml", "--fake", "5", DOCKER_HOST=docker_engine.url)
