@@ -28,6 +28,7 @@ from node_runtime.ports.chain import CreatorCalls
 from node_runtime.ports.store import AssetStore
 from node_runtime.spec.common import AssetSpec
 from node_runtime.spec.fields import Source, check_image
+from node_runtime.spec.function_file import read_signature
 from node_runtime.spec.objective import ObjectiveSpec
 from node_runtime.spec.own_files import IMAGES, image_folder, included_in, own_files
 from node_runtime.spec.permissions import stated_in
@@ -227,7 +228,7 @@ def add_asset(
     if not path.exists():
         raise InputError(f"{path} doesn't exist", remedy="name a file or folder")
     if kind in IMAGES:
-        _check_image(path)
+        _check_image(path, kind)
     ref = AssetRef(owner=chain.account, digest=put_own_files(path, kind, store))
     say(f"stored {path} as {ref.digest}")
     uploaded = Uploaded()
@@ -238,8 +239,10 @@ def add_asset(
     return asset
 
 
-def _check_image(path: Path) -> None:
+def _check_image(path: Path, kind: AssetKind) -> None:
     try:
         check_image(path)
+        if kind is AssetKind.FUNCTION:
+            read_signature(path)
     except ValueError as error:
         raise InputError(str(error), remedy="mend it; what is registered stays as it is") from error

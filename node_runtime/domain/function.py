@@ -53,7 +53,7 @@ class Signature(_Part):
     """What a function takes and makes, in the order in which its program is told."""
 
     inputs: Annotated[tuple[FunctionInput, ...], Field(max_length=MOST_INPUTS)] = ()
-    outputs: Annotated[tuple[FunctionOutput, ...], Field(min_length=1, max_length=MOST_OUTPUTS)]
+    outputs: Annotated[tuple[FunctionOutput, ...], Field(max_length=MOST_OUTPUTS)]
 
     @property
     def opener(self) -> FunctionInput | None:
@@ -83,6 +83,8 @@ class Signature(_Part):
 
     def faults(self) -> Faults:
         """Yield what each part allows and their combination doesn't."""
+        if not self.outputs:
+            yield ("outputs",), "empty; a function makes at least one model or performance"
         for key, parts in (("inputs", self.inputs), ("outputs", self.outputs)):
             yield from _named_twice(key, parts)
         for index, one in enumerate(self.inputs):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from node_runtime.domain.function import FILE_NAME, Signature
 from node_runtime.errors import InputError
-from node_runtime.platform.archive import ArchiveRefused
+from node_runtime.platform.archive import ArchiveRefused, is_archive
 
 from .own_files import image_folder
 
@@ -68,6 +68,9 @@ def _signature(folder: Path) -> Signature:
 
 
 def signature_faults(path: Path) -> Iterator[str]:
+    """Yield the mistakes in the function.yaml of a folder or archive; none for another file, told where it is named."""
+    if not path.is_dir() and not is_archive(path):
+        return
     try:
         read_signature(path)
     except SignatureRefused as refused:

@@ -27,6 +27,7 @@ from .resources import Attempt
 from .times import backoff
 
 TRIES = 4
+MAKE_AGAIN = "remove it by 'node-runtime data remove', and have it made again by a task like the one that made it"
 ADD_AGAIN = "add it again from its files: node-runtime data add FOLDER --label train (or test)"
 
 
@@ -67,20 +68,27 @@ def fetch_inputs(attempt: Attempt, node: Node, held: ExitStack) -> Inputs:
 
 
 def _private_folder(digest: Digest, attempt: Attempt, node: Node, held: ExitStack) -> Path:
-    """Pin a private sample. Raises `TaskFailed` node_error unless its bytes are here and are what its digest says."""
+    """Pin a private sample or model. Raises `TaskFailed` node_error unless its bytes are here and match the digest."""
     try:
         if not node.private.has(digest):  # the cache may have a copy of what its owner removed
-            raise absent_sample(digest)
+            raise absent_input(digest, attempt.admitted)
         pinned = node.cache.pin(digest, fetch=node.private, holder=str(attempt.id), stop=attempt.cancellation.event)
         return held.enter_context(pinned)
     except AssetMismatch as error:
-        told = f"this node's private sample {digest} is damaged: {error.message}"
-        raise TaskFailed(FailureCategory.NODE_ERROR, told, remedy=ADD_AGAIN) from error
+        what, remedy = _kept_as(digest, attempt.admitted)
+        told = f"this node's private {what} {digest} is damaged: {error.message}"
+        raise TaskFailed(FailureCategory.NODE_ERROR, told, remedy=remedy) from error
 
 
-def absent_sample(digest: Digest) -> TaskFailed:
-    told = f"the bytes of this node's private sample {digest} aren't here any more"
-    return TaskFailed(FailureCategory.NODE_ERROR, told, remedy=ADD_AGAIN)
+def absent_input(digest: Digest, admitted: Admitted) -> TaskFailed:
+    what, remedy = _kept_as(digest, admitted)
+    told = f"the bytes of this node's private {what} {digest} aren't here any more"
+    return TaskFailed(FailureCategory.NODE_ERROR, told, remedy=remedy)
+
+
+def _kept_as(digest: Digest, admitted: Admitted) -> tuple[str, str]:
+    """Return what the private bytes are, and how to have them again."""
+    return ("model", MAKE_AGAIN) if digest in admitted.private else ("sample", ADD_AGAIN)
 
 
 def uses_private_data(task: Task, document: Document, admitted: Admitted, node: Node) -> bool:
@@ -121,7 +129,7 @@ def plan_of(task: Task, document: Document) -> PlanKey | None:
 def private_inputs(
     document: Document, admitted: Admitted, *, private: AssetStore, chain: ChainReads
 ) -> frozenset[Digest]:
-    """Return the inputs to read from the private store: samples that this account itself registered as private.
+    """Return the inputs to read from the private store: this account's own private samples and models.
 
     They are private whether their bytes are here or not: the cache may still have them. Digests are public: another
     account can register one as its own asset, in a role that would disclose the bytes. Raises `TaskFailed` policy for
@@ -129,6 +137,8 @@ def private_inputs(
     """
 
     def is_secret(digest: Digest) -> bool:
+        if digest in admitted.private:
+            return True
         ref, here = AssetRef(owner=chain.account, digest=digest), private.has(digest)
         own = admitted.assets.get(ref) or (chain.asset(ref) if here else None)
         return here if own is None else own.visibility is Visibility.PRIVATE

@@ -67,7 +67,7 @@ _REMEDIES = {
     Reason.OVERRIDE: "submit it without entrypoint, or set policy.algos to any",
     Reason.BUILDING: "submit it with a ready image by digest, or set 'building: allow' in node.yaml",
     Reason.PRIVATE: "submit it with the bytes under data, as the sample that their owner registered",
-    Reason.ABSENT: "add the sample again: 'node-runtime data add FOLDER', or cancel the task",
+    Reason.ABSENT: "add the sample again: 'node-runtime data add FOLDER', or cancel the task; a model is made again",
     Reason.APPROVAL: "'node-runtime approve {task}'",
     Reason.NOT_OPEN: WAIT,
     Reason.TAKEN: WAIT,

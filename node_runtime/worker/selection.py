@@ -27,7 +27,7 @@ from node_runtime.ports.store import AssetStore
 from node_runtime.stores.cache import Cache
 
 from .audit import Audit, AuditEvent
-from .inputs import absent_sample, private_inputs
+from .inputs import absent_input, private_inputs
 from .logging import error_fields
 from .metrics import Metrics
 from .policy import Policy, refuse_document, refuse_history, refuse_offer, refuse_terms
@@ -253,7 +253,7 @@ class TaskSelector:
         private = private_inputs(document, admitted, private=self._private, chain=self._chain)
         absent = sorted(digest for digest in private if not self._private.has(digest))
         if absent:
-            return Refusal(reason=Reason.ABSENT, message=absent_sample(absent[0]).message, lasting=False)
+            return Refusal(reason=Reason.ABSENT, message=absent_input(absent[0], admitted).message, lasting=False)
         used = {*admitted.models, *(asset_ref(key).digest for key in document.asset_keys())}
         refusal = self._refuse_inputs(used, private)
         return refusal or Candidate(task=task, document=document, admitted=admitted, seen=seen)

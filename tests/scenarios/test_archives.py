@@ -19,6 +19,23 @@ reward: 1
 """
 
 
+ZIPS = {
+    "out.zip": {"Dockerfile": "FROM scratch\n", "../evil": "x"},
+    "bomb.zip": {"zeros": "0" * (17 << 20)},
+    "none.zip": {"algo.py": ""},
+    "heredoc.zip": {"Dockerfile": "FROM python:3.11\nRUN <<EOF\nEOF\n"},
+    "command.zip": {"Dockerfile": "FROM python:3.11\n"},
+    "undeclared.zip": {"Dockerfile": 'FROM scratch\nENTRYPOINT ["/run"]\n'},
+    "slip.zip": {"Dockerfile": 'FROM scratch\nENTRYPOINT ["/run"]\n', "function.yaml": "outputs: [{id: a, kind: b}]\n"},
+}
+
+
+def write_zip(file: Path) -> None:
+    with zipfile.ZipFile(file, "w", compression=zipfile.ZIP_DEFLATED) as zipped:
+        for path, text in ZIPS[file.name].items():
+            zipped.writestr(path, text)
+
+
 def pack(folder: Path, archive: Path, *, top: str = "") -> None:
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(folder, top or ".")
@@ -57,17 +74,8 @@ def test_an_archive_and_its_folder_are_one_asset(desk: Desk) -> None:
     ],
 )  # fmt: skip
 def test_an_archive_that_is_no_image_is_refused_at_its_line(desk: Desk, nrt: Nrt, name: str, told: str) -> None:
-    zips = {
-        "out.zip": {"Dockerfile": "FROM scratch\n", "../evil": "x"},
-        "bomb.zip": {"zeros": "0" * (17 << 20)},
-        "none.zip": {"algo.py": ""},
-        "heredoc.zip": {"Dockerfile": "FROM python:3.11\nRUN <<EOF\nEOF\n"},
-        "command.zip": {"Dockerfile": "FROM python:3.11\n"},
-    }
-    if name in zips:
-        with zipfile.ZipFile(desk.folder / name, "w", compression=zipfile.ZIP_DEFLATED) as zipped:
-            for path, text in zips[name].items():
-                zipped.writestr(path, text)
+    if name in ZIPS:
+        write_zip(desk.folder / name)
     elif name == "deep.tgz":
         pack(desk.folder / "algo", desk.folder / name, top="algo")
     else:
@@ -81,3 +89,45 @@ def test_an_archive_that_is_no_image_is_refused_at_its_line(desk: Desk, nrt: Nrt
         added = nrt("asset", "add", name, "--kind", "algo")
         assert (added.returncode, told in added.stderr.replace(f"{desk.folder}/", "")) == (2, True)
     assert not (desk.folder.parent / "evil").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("out.zip", "out.zip can't be unpacked: ../evil leads out of the archive by '..'; pack the folder's content "
+                    "alone"),
+        ("bomb.zip", "bomb.zip can't be unpacked: the files up to zeros claim more than 16 MiB in all, too much for an "
+                     "archive of this size; leave out what the image doesn't need"),
+        ("text.zip", "text.zip is a file; name a folder with a Dockerfile, or a zip, tar or tar.gz of one"),
+        ("undeclared.zip", "undeclared.zip has no function.yaml; declare the function's inputs and outputs in it"),
+        ("slip.zip", "slip.zip/function.yaml:1:25: outputs[0].kind: must be 'model' or 'performance', not 'b'"),
+    ],
+)  # fmt: skip
+def test_a_functions_archive_is_refused_at_its_line(desk: Desk, nrt: Nrt, name: str, told: str) -> None:
+    if name in ZIPS:
+        write_zip(desk.folder / name)
+    else:
+        (desk.folder / name).write_text("no archive\n")
+    (desk.folder / "task.yaml").write_text(f"kind: function\nname: packed\nfunction: {name}\nreward: 1\n")
+    checked = nrt("check", "task.yaml")
+    assert (checked.returncode, checked.stderr.replace(f"{desk.folder}/", "")) == (
+        2,
+        f"error: task.yaml:3:11: function: {told}\n",
+    )
+    added = nrt("asset", "add", name, "--kind", "function")
+    assert (added.returncode, told in added.stderr.replace(f"{desk.folder}/", "")) == (2, True)
+    assert not (desk.folder.parent / "evil").exists()
+
+
+def test_a_function_and_its_archive_are_one_asset(desk: Desk) -> None:
+    function = desk.folder / "function-that-scores"
+    pack(function, desk.folder / "packed.tgz")
+    task = "kind: function\nname: packed\nfunction: {}\nopener: opener.py\ndata: [train-0]\n"
+    task += "inputs: {{predictions: model.bin}}\nreward: 1\n"
+    found = set()
+    for name in (function.name, "packed.tgz"):
+        (made,) = desk.submit(task.format(name)).tasks
+        spec = desk.chain.spec(made.id)
+        assert spec is not None
+        found |= {ref for ref in spec.assets if desk.chain.asset(ref).kind is AssetKind.FUNCTION}  # type: ignore[union-attr]
+    assert len(found) == 1
