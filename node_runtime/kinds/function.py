@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
 
-from node_runtime.domain.assets import AssetKind, AssetRef, Label
-from node_runtime.domain.document import AssetKey, Document, Image, Number, Role, single_role
+from node_runtime.domain.assets import AssetKind, AssetRef, Label, Objective
+from node_runtime.domain.document import AssetKey, Document, Image, Number, Role, asset_ref, single_role
 from node_runtime.domain.function import Identifier, Signature, misfits, sound
 from node_runtime.domain.task import OutputRole
 from node_runtime.errors import InputError
@@ -218,14 +218,16 @@ def _compose(spec: FunctionSpec, resolved: Resolved) -> FunctionDocument:
     objective = resolved.objective
     opener = resolved.key(spec.opener) if spec.opener is not None else None
     data = resolved.keys(spec.data)
+    source = resolved.key(spec.function.source)
     if objective is not None:
         opener = str(AssetRef(owner=objective.owner, digest=objective.opener))
         data = tuple(str(AssetRef(owner=objective.owner, digest=sample)) for sample in objective.samples)
+        source = _measure(source, objective)
         for _, reason in misfits(spec.signature, opener=True, samples=len(data), models=[one for one, _ in spec.taken]):
             raise InputError(f"{spec.name}: {reason}", remedy="compare the objective with the function's function.yaml")
     return FunctionDocument(
         name=spec.name,
-        algo=Image(source=resolved.key(spec.function.source), image=spec.function.image),
+        algo=Image(source=source, image=spec.function.image),
         opener=opener,
         data=data,
         models=tuple(resolved.models),
@@ -235,6 +237,12 @@ def _compose(spec: FunctionSpec, resolved: Resolved) -> FunctionDocument:
         rank=resolved.rank,
         limits=limits_of(spec.limits),
     )
+
+
+def _measure(source: AssetKey, objective: Objective) -> AssetKey:
+    """Return the objective's own metric for a function of the same bytes: only that one certifies a score."""
+    is_metric = asset_ref(source).digest == objective.metric
+    return str(AssetRef(owner=objective.owner, digest=objective.metric)) if is_metric else source
 
 
 def _declared_models(spec: FunctionSpec) -> dict[str, int]:

@@ -1,0 +1,58 @@
+"""Functions that are measured by an objective of another account."""
+
+import json
+from typing import Any
+
+import pytest
+
+from node_runtime.creator.submit import create_objective
+from node_runtime.domain.assets import AssetRef
+from node_runtime.domain.task import TaskId
+from node_runtime.errors import ChainRefused
+from tests.scenarios.conftest import Desk
+
+DATA = [{"id": "opener", "kind": "data_manager"}, {"id": "datasamples", "kind": "data_sample", "multiple": True}]
+SHARED, PREDICTIONS = ({"id": one, "kind": "model"} for one in ("shared", "predictions"))
+FUNCTIONS = {
+    "train": {"inputs": DATA, "outputs": [SHARED]},
+    "predict": {"inputs": [*DATA, SHARED], "outputs": [PREDICTIONS]},
+    "score": {"inputs": [*DATA, PREDICTIONS], "outputs": [{"id": "accuracy", "kind": "performance"}]},
+    "other-score": {"inputs": [*DATA, PREDICTIONS], "outputs": [{"id": "f1", "kind": "performance"}]},
+}
+DOCKERFILE = 'FROM python:3.11-slim-bookworm\nENTRYPOINT ["true"]\n'
+OBJECTIVE = "kind: objective\nname: {name}\nmetric: score/\nopener: opener.py\nsamples: [test-0]\n"
+
+
+def written(desk: Desk) -> None:
+    for name, signature in FUNCTIONS.items():
+        folder = desk.folder / name
+        folder.mkdir()
+        (folder / "Dockerfile").write_text(DOCKERFILE)
+        (folder / "function.yaml").write_text(json.dumps(signature))
+
+
+def task(name: str, function: str, **keys: Any) -> str:
+    made = {"kind": "function", "name": name, "function": f"{function}/", "reward": 1}
+    return json.dumps(made | keys)
+
+
+def plan(desk: Desk, objective: int, score: str) -> list[TaskId]:
+    documents = (
+        task("trained", "train", opener="opener.py", data=["train-0"], objectives=[objective]),
+        task("predicted", "predict", objective=objective, inputs={"shared": {"task": "trained"}}),
+        task("scored", score, objective=objective, inputs={"predictions": {"task": "predicted"}}),
+    )
+    return [one.id for one in desk.submit("\n---\n".join(documents)).tasks]
+
+
+def test_a_metric_of_another_account_is_named_by_a_folder_of_its_bytes(desk: Desk) -> None:
+    written(desk)
+    file = desk.write(OBJECTIVE.format(name="of-bob"))
+    objective = create_objective(file.objectives[0], file, desk.worker, desk.store, say=print)
+    *_, scored = plan(desk, objective.id, "score")
+    spec = desk.chain.spec(scored)
+    assert spec is not None
+    assert AssetRef(owner=desk.worker.account, digest=objective.metric) in spec.assets
+    assert {asset.owner for asset in spec.assets} == {desk.worker.account}
+    with pytest.raises(ChainRefused, match="NotTheObjectives"):
+        plan(desk, objective.id, "other-score")
