@@ -1,5 +1,6 @@
 """What containers get: the local trees of a task's inputs by their roles, and stages with image, mounts and outputs."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -8,6 +9,9 @@ from pathlib import Path
 from node_runtime.domain.assets import Account, AssetKind, Digest
 from node_runtime.domain.document import Document, Limits, asset_ref
 from node_runtime.ports.engine import ImageSource, Mount
+
+SALT = re.compile("salt-[0-9a-f]{64}")
+"""The name of an empty file that makes the digest of its tree one that nobody can guess."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +90,13 @@ def once(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
 
 
 def model_entry(model: Input) -> Path:
-    """Return the model inside its tree: ``model/model``, else the single file or folder, else the whole tree."""
+    """Return the model inside its tree: ``model/model``, else the single file or folder, else the whole tree.
+
+    A `SALT` beside it, as private models have, is no part of it.
+    """
     if "model" in (*model.files, *model.folders):
         return model.folder / "model"
-    alone = (*model.files, *model.folders)
+    alone = tuple(name for name in (*model.files, *model.folders) if not SALT.fullmatch(name))
     return model.folder / alone[0] if len(alone) == 1 else model.folder
 
 

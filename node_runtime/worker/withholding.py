@@ -3,7 +3,7 @@
 The model and bounded numbers leave, because the operator allowed the algo. Other outputs of the untrusted program
 (predictions, annotations, logs) stay on this node for a limited time, under a salted digest: the program chooses the
 bytes, so a plain digest would tell them to whoever tries all values of a few bits. A model that is declared private
-stays in the node's private store, for later tasks of its worker.
+stays in the node's private store, for later tasks of its worker, in a tree with a salt.
 """
 
 import hashlib
@@ -66,9 +66,7 @@ def withhold(
         made, perf = _numbers_alone(perf, workspace)
         outputs = [made if one.name == PERF else one for one in outputs]
     leaving, models = may_leave(document), private_outputs(document)
-    for one in outputs:
-        if one.name in models:  # under the digest of its record, by which a later task of this account finds it
-            node.private.put(one.source)
+    outputs = [_keep_model(one, workspace, node) if one.name in models else one for one in outputs]
     stays = tuple(one.name for one in outputs if one.name not in leaving)
     salted = {*stays} - models
     named = tuple(keep(one, workspace, node) if one.name in salted else one for one in outputs)
@@ -81,6 +79,19 @@ def keep(collected: Collected, workspace: Workspace, node: Node) -> Collected:
     kept = replace(collected, digest=salted_digest(collected.digest, salt))
     keep_private(kept, node.work / PRIVATE, salt=salt, now=node.time.now())
     return kept
+
+
+def _keep_model(collected: Collected, workspace: Workspace, node: Node) -> Collected:
+    """Keep a private model in this node's private store, under the digest of a tree with a salt. Idempotent.
+
+    That is the digest of its record, by which a later task of this account finds it.
+    """
+    tree = workspace.folder / f"private-{collected.name}"
+    salt = _salt(collected.name, workspace)
+    with host_errors(tree):
+        _copy(collected.source, tree)
+        (tree / _salt_name(salt)).touch()
+    return replace(collected, source=tree, digest=node.private.put(tree))
 
 
 def salted_digest(digest: Digest, salt: bytes) -> Digest:
@@ -98,13 +109,18 @@ def keep_private(collected: Collected, folder: Path, *, salt: bytes, now: int, b
         return
     target = folder / collected.digest
     with host_errors(target):
-        if collected.source.is_dir():
-            copy_writable(collected.source, target)  # without modes: an untrusted file may be setuid
-        else:
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(collected.source, target / collected.source.name)
-        (target / f"salt-{salt.hex()}").touch()
+        _copy(collected.source, target)
+        (target / _salt_name(salt)).touch()
     prune(folder, bound, now=now)
+
+
+def _copy(source: Path, tree: Path) -> None:
+    """Copy a folder, or a file into the folder, without modes: an untrusted file may be setuid."""
+    if source.is_dir():
+        copy_writable(source, tree)
+    else:
+        tree.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, tree / source.name)
 
 
 def coarse_run(run: ContainerRun) -> ContainerRun:
@@ -124,6 +140,10 @@ def coarse_steps(steps: StepSeconds) -> StepSeconds:
 def power_of_two(value: float) -> int:
     """Round up to a power of two, to 1 at least."""
     return 1 << (max(1, math.ceil(value)) - 1).bit_length()
+
+
+def _salt_name(salt: bytes) -> str:
+    return f"salt-{salt.hex()}"
 
 
 def _salt(name: str, workspace: Workspace) -> bytes:

@@ -47,6 +47,7 @@ class DaemonSettings:
     build_memory: str = "4GiB"
     kinds: tuple[str, ...] = tuple(Kind)
     creators: tuple[str, ...] = ("any",)
+    algos: tuple[str, ...] = ("any",)
     approve: str = "auto"
     metrics_port: int | None = None
     machine: str = "home"  # daemons on different machines don't share locks
@@ -73,7 +74,7 @@ class DaemonSettings:
                 "policy": {
                     "kinds": [str(kind) for kind in self.kinds],
                     "creators": list(self.creators),
-                    "algos": ["any"],
+                    "algos": list(self.algos),
                     "datasets": ["any"],
                     "approve": self.approve,
                 },

@@ -211,7 +211,15 @@ class World:
             assignee=self.assignee,
         )
         references = tuple(asset.ref for asset in assets)
-        spec = Spec(digest=digest, uri=self.store.uri(digest), assets=references, models=(), parents=(), objectives=())
+        spec = Spec(
+            digest=digest,
+            uri=self.store.uri(digest),
+            assets=references,
+            models=(),
+            parents=(),
+            objectives=(),
+            roles=document.task_roles(),
+        )
         return self.chain.create_task(terms, spec)
 
     def _image(self, kind: AssetKind, script: str, dockerfile: str) -> Asset:

@@ -202,6 +202,19 @@ def digests(leaks: LeakWorld) -> None:
     assert (leaks.kept(str(kept)) / "pred").read_bytes() == leaks.secret.content[:1]
 
 
+@hostile("digests of private models")
+def private_models(leaks: LeakWorld) -> None:
+    program = """for part, data in (("head", SECRET[:1]), ("trunk", b"trained")):
+    with open(f"/sandbox/model/{part}_model", "wb") as file: file.write(data)
+"""
+    seen = leaks.seen(leaks.train(program, composite=True))
+    assert seen.submission is not None
+    assert seen.stays == ("head", "logs")
+    assert seen.result["outputs"]["trunk"] == _digest_of("trunk_model", b"trained")
+    known = {seen.submission.result.output("head"), seen.result["outputs"]["head"]}
+    assert not known & {_digest_of("head_model", bytes([byte])) for byte in range(256)}
+
+
 def _digest_of(name: str, content: bytes) -> Digest:
     sha256 = hashlib.sha256(content).hexdigest()
     return manifest([Entry(path=name, executable=False, size=len(content), sha256=sha256)]).digest

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from node_runtime.config import load_config
 from node_runtime.creator.results import fetch_result, read_document, staying
@@ -137,6 +137,7 @@ class LeakWorld:
         sample: Asset | None = None,
         algo: Asset | None = None,
         opener: Asset | None = None,
+        composite: Literal[True] | None = None,
     ) -> TaskId:
         algo, data, opener = algo or self.algo, sample or self.secret.asset, opener or self._opener(program)
         document = TrainingDocument(
@@ -144,6 +145,7 @@ class LeakWorld:
             algo=Image(source=str(algo.ref)),
             opener=str(opener.ref),
             data=(str(data.ref),),
+            composite=composite,
             limits=self.world._limits(),
         )
         return self._submit(document, algo, opener, data)

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from node_runtime.domain.assets import Digest
 from node_runtime.kinds.perf import MOST_NUMBERS, PRIVATE_DIGITS, bounded_numbers, parse_perf
+from node_runtime.kinds.stage import input_in, model_entry
 from node_runtime.ports.engine import ContainerRun
 from node_runtime.runner.result_document import Collected, StepSeconds
 from node_runtime.stores.tree.folders import Bound
@@ -80,6 +81,12 @@ def test_what_stays_is_kept_with_the_salt_that_proves_its_digest(tmp_path: Path)
     assert digest not in (plain, salted_digest(plain, b"\x02" * 32))
     keep_private(collected(tmp_path, "pred", KIB), tmp_path / "kept", salt=SALT, now=NOW, bound=BOUND)
     assert sorted(path.name for path in (tmp_path / "kept" / "pred").iterdir()) == ["file", f"salt-{SALT.hex()}"]
+
+
+def test_the_salt_of_a_private_model_is_no_part_of_the_model(tmp_path: Path) -> None:
+    (tmp_path / f"salt-{SALT.hex()}").touch()
+    (tmp_path / "salt-lake.model").touch()
+    assert model_entry(input_in(tmp_path, Digest("ab" * 32))) == tmp_path / "salt-lake.model"
 
 
 @pytest.mark.parametrize(("value", "up"), [(0, 1), (0.2, 1), (1, 1), (1.001, 2), (2, 2), (5, 8), (1 << 29, 1 << 29)])
