@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: check unit demo story-model-update story-annotation test test-peers lint format bench bench-staging chain weights lock up clean help
+.PHONY: check unit demo story-model-update story-annotation story-substra test test-peers lint format bench bench-staging chain weights lock up clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -17,6 +17,9 @@ story-model-update: .venv/local ## a model made, restructured, trained on by thr
 
 story-annotation: .venv/local ## pictures annotated, checked, compared and paid for
 	@$(BIN)/python -m assets.stories.annotation.story
+
+story-substra: .venv/local ## Substra's layouts: two hospitals' private data, three rounds, leaderboards; then composites
+	@$(BIN)/python -m assets.stories.substra.story
 
 check: .venv/dev ## lint, types, unit and contract tests without Docker, root or network, and the daemon's coverage: a minute
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line lint unit
@@ -56,7 +59,7 @@ lock: .venv/dev ## write the lock files again after a change of pyproject.toml; 
 	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev -o requirements-dev.lock
 
 clean: ## remove the environment and what runs left behind
-	@rm -rf .venv .state assets/digits/data assets/stories/*/shards assets/stories/*/results
+	@rm -rf .venv .state assets/digits/data assets/substra/*/data assets/stories/*/shards assets/stories/*/results
 
 .venv/made:
 	@$(PYTHON) .ci/make_venv.py

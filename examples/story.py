@@ -5,9 +5,9 @@ A story is a script beside the YAML files it submits. Whatever happens, nothing 
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from substrateinterface.utils.ss58 import ss58_encode
@@ -19,7 +19,7 @@ from node_runtime.cli.progress import NodesStatus
 from node_runtime.domain.assets import Account
 from node_runtime.domain.task import UNIT, Submission, Task, TaskId, TaskState
 from node_runtime.errors import ChainError, FailureCategory, TaskFailed
-from node_runtime.localnet.network import NetworkSettings, bring_up, take_down
+from node_runtime.localnet.network import NetworkSettings, bring_up, local_nodes, take_down
 from node_runtime.localnet.record import CREATOR, NetworkFile
 from node_runtime.platform.locks import try_locked
 from node_runtime.platform.paths import home
@@ -48,6 +48,7 @@ class Stage:
     steps: Steps
     accounts: Mapping[str, Account]  # by role
     before: Mapping[Account, int]
+    nodes: Mapping[str, Path] = field(default_factory=dict)  # the configuration of each node, by its name
 
 
 @contextmanager
@@ -62,7 +63,8 @@ def on_stage(name: str, roles: Roles, nodes: Sequence[str], steps: Steps) -> Ite
     ):
         store = open_store(network.storage)
         steps.watch(NodesStatus(chain, store, nodes))
-        yield stage_at(network.chain, chain, store, roles, steps)
+        configurations = local_nodes(network, folder / "network")
+        yield replace(stage_at(network.chain, chain, store, roles, steps), nodes=configurations)
 
 
 def stage_at(url: str, chain: SubstrateChain, store: AssetStore, roles: Roles, steps: Steps) -> Stage:
@@ -87,15 +89,21 @@ def _network(folder: Path, nodes: Sequence[str], steps: Steps) -> Iterator[Netwo
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait_for_results(stage: Stage, tasks: Mapping[str, TaskId]) -> dict[str, Submission]:
-    """The latest submission of each task, once all have as many as they have slots. Raises `TaskFailed`."""
+def wait_for_results(
+    stage: Stage, tasks: Mapping[str, TaskId], *, told: Collection[str] | None = None
+) -> dict[str, Submission]:
+    """The latest submission of each task, once all have as many as they have slots. Raises `TaskFailed`.
+
+    All news are said, or of those in ``told`` only that they are done.
+    """
     tell = _Teller(stage, tasks)
     give_up = time.monotonic() + TIMEOUT
     while True:
         found = {name: stage.chain.task(number) for name, number in tasks.items()}
         there = {name: task for name, task in found.items() if task is not None}
         for name, task in there.items():
-            tell(name, task)
+            if told is None or (name in told and task.counters.accepted):
+                tell(name, task)
             broken = task.state is TaskState.PAUSED or task.counters.failures > 0
             if broken or (task.state.final and not task.counters.accepted):
                 raise _failure(task, name, stage)

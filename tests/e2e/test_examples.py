@@ -18,8 +18,13 @@ from tests.local_bench import open_local_bench
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1500)]
 
-PROGRAMS = (AssetKind.ALGO, AssetKind.METRIC, AssetKind.BUNDLE)
-COMPOSITE = "substra/composite/plan.yaml"
+PROGRAMS = (AssetKind.ALGO, AssetKind.METRIC, AssetKind.BUNDLE, AssetKind.FUNCTION)
+COMPOSITE = "substra/composite/sandbox/plan.yaml"
+COMPOSITE_FUNCTIONS = "substra/composite/functions/plan.yaml"
+# run by test_story_substra.py: their samples are private
+TABULAR = [
+    f"substra/tabular/{layout}/{name}.yaml" for layout in ("sandbox", "functions") for name in ("objective", "plan")
+]
 OTHERS = ("noop/train.yaml", "stories/annotation/annotate.yaml")
 _ADVERTISED = re.compile(r"^ +algo\.py (train|predict|aggregate)\b", re.MULTILINE)
 
@@ -49,7 +54,8 @@ def test_every_program_of_the_examples_is_in_a_file_that_a_test_runs(assets: Pat
     by_tensorflow = assets / "tensorflow.yaml"
     made = "---\n".join(DOCUMENTS).replace(str(CHECKOUT), str(assets.parent))
     by_tensorflow.write_text(made.replace("[shards/", "[stories/model-update/shards/"))
-    files = [read_specs(assets / name) for name in ("digits/aggregate.yaml", COMPOSITE, *OTHERS, by_tensorflow.name)]
+    run_here = ("digits/aggregate.yaml", COMPOSITE, COMPOSITE_FUNCTIONS, *OTHERS, by_tensorflow.name)
+    files = [read_specs(assets / name) for name in (*run_here, *TABULAR)]
     assert set[Path]().union(*(programs(file, assets) for file in files)) == there
 
 
@@ -86,6 +92,15 @@ def test_the_digits_are_scored_as_each_file_says(assets: Path, docker_engine: Do
         perf = run(file, docker_engine, tmp_path / str(number))["digits-score"].perf
         assert perf is not None
         assert perf.score > 0.9
+
+
+def test_the_composite_of_functions_learns_the_same(assets: Path, docker_engine: DockerHost, tmp_path: Path) -> None:
+    results = run(assets / COMPOSITE_FUNCTIONS, docker_engine, tmp_path)
+    for name in ("one-score", "two-score"):
+        perf = results[name].perf
+        assert perf is not None
+        assert [one.name for one in perf.numbers] == ["accuracy"]
+        assert perf.numbers[0].value > Decimal("0.9")
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -5,11 +5,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+from node_runtime.domain.function import FILE_NAME as FUNCTION_FILE
 from node_runtime.spec.bounds import packaged_bounds
 from node_runtime.spec.read import read_specs
 from tests.examples import CHECKOUT, copy_examples, documented
 
-EXAMPLES = sorted(str(file.relative_to(CHECKOUT / "assets")) for file in (CHECKOUT / "assets").rglob("*.yaml"))
+EXAMPLES = sorted(
+    str(file.relative_to(CHECKOUT / "assets"))
+    for file in (CHECKOUT / "assets").rglob("*.yaml")
+    if file.name != FUNCTION_FILE
+)
 DOCUMENTED = dict(documented())
 
 

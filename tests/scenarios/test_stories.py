@@ -14,14 +14,17 @@ from examples.steps import Steps
 from examples.story import Stage, balances, stage_at
 from node_runtime import creator
 from node_runtime.creator.submit import submit
+from node_runtime.domain.assets import Label
 from node_runtime.domain.task import UNIT, SubmissionState
 from node_runtime.errors import InputError
 from node_runtime.spec.read import read_specs
+from node_runtime.stores.tree.walk import manifest_of
+from node_runtime.substrate.keys import load_key
 from tests.scenarios.conftest import Desk
 
 ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "assets"
-MADE = ("annotation_files", "annotation_samples", "outputs", "results", "truth", "shards", "__pycache__")
+MADE = ("data", "annotation_files", "annotation_samples", "outputs", "results", "truth", "shards", "__pycache__")
 
 
 def copied(target: Path, *folders: str) -> None:
@@ -65,6 +68,18 @@ def test_the_annotation_storys_person_is_refused_sends_and_is_rejected(
     with pytest.raises(InputError, match="not done"):
         story._check_done(task, stage)
     assert len(balances(stage).rows) == len(story.ROLES) + 2
+
+
+def test_the_plans_of_the_substra_story_name_the_samples_that_are_made(tmp_path: Path) -> None:
+    copied(tmp_path, "assets/substra", "assets/stories/substra")
+    story = story_of(tmp_path / "assets/stories/substra")
+    subprocess.run([sys.executable, "-B", str(tmp_path / "assets/substra/tabular/make_data.py")], check=True)
+    for name, (node, label, _) in story.SAMPLES.items():
+        account = load_key(f"//{node.capitalize()}", password_file=None, development=True).ss58_address
+        key = f"{account}/{manifest_of(tmp_path / 'assets/substra/tabular/data' / name).digest}"
+        named = "plan.yaml" if label is Label.TRAIN else "objective.yaml"
+        files = [tmp_path / "assets/substra/tabular" / folder / named for folder in story.LAYOUTS.values()]
+        assert all(key in file.read_text() for file in files), name
 
 
 def test_the_model_storys_first_file_is_submitted_and_its_scores_are_compared(

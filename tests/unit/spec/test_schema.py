@@ -7,6 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from node_runtime.creator.templates import TEMPLATES
+from node_runtime.domain.function import FILE_NAME as FUNCTION_FILE
 from node_runtime.spec.read import yaml_models
 from node_runtime.spec.schema import MEANING, task_schema
 from node_runtime.spec.yaml_source import load_documents
@@ -17,7 +18,7 @@ EXAMPLES = [
     path
     for folder in (ROOT / "assets", TEMPLATES, READ, ROOT / "tests" / "unit" / "kinds" / "examples")
     for path in sorted(folder.rglob("*.yaml"))
-    if not path.name.endswith(".outputs.yaml")
+    if not path.name.endswith((".outputs.yaml", FUNCTION_FILE))
 ]
 REFUSED = ROOT / "tests" / "scenarios" / "spec" / "refused"
 WRONG = (

@@ -1,4 +1,4 @@
-"""The mean of trunks."""
+"""The mean of models."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import substratools as tools
 
 
 class Mean(tools.AggregateAlgo):
-    def aggregate(self, models, rank):  # noqa: ARG002 - as substratools calls it
+    def aggregate(self, models, rank):
         return np.mean(models, axis=0)
 
     def load_model(self, path):
