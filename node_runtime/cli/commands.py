@@ -293,7 +293,7 @@ OPERATORS = (
     Listed(
         "data",
         "data:data",
-        "This node's private data samples.",
+        "This node's private samples and models.",
         example="data add samples/ward-3 --label train",
     ),
 )

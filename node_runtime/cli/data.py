@@ -1,4 +1,4 @@
-"""Commands of operators for private data samples: data add, list, remove."""
+"""Commands of operators for private samples and models: data add, list, remove."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from node_runtime.substrate.client import SubstrateChain
     from node_runtime.worker.private_data import Sample
 
-data = typer.Typer(help="This node's private data samples.", no_args_is_help=True)
+data = typer.Typer(help="This node's private samples and models.", no_args_is_help=True)
 
 WHAT_FOLLOWS = (
     "This node keeps treating them as private all the same: it refuses every task that uses the same bytes in another "
@@ -54,13 +54,13 @@ def data_add(
 
 @data.command("list", cls=HelpedCommand, epilog=example("data list --config my-node/node.yaml"))
 def data_list(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """List this node's private samples: whether they are registered, and which tasks used them."""
+    """List this node's private samples and models: what they are, and which tasks used them."""
     from node_runtime.worker.private_data import list_samples
 
     with _node(config) as (settings, chain):
         samples = list_samples(settings, chain)
         mentions = Mentions(chain, open_store(settings.storage))
-        uses = [] if as_json else [_used_by(one, mentions) for one in samples]
+        uses = [] if as_json else [_described(one, mentions) for one in samples]
     if as_json:
         print_json(samples)
         return
@@ -68,10 +68,8 @@ def data_list(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False
         line("no private samples; add one with 'node-runtime data add FOLDER --label train'")
         return
     for one, used in zip(samples, uses, strict=True):
-        label = str(one.asset.label) if one.asset is not None else "not registered"
-        bytes_here = "its bytes aren't here" if one.size is None else size(one.size)
         line(one.ref.digest)  # on a line of its own, to be copied whole
-        line(f"  {label}, {bytes_here}, used by {used}")
+        paragraph(used, first="  ", rest="  ")
     line(f"a sample's key is {samples[0].ref.owner}/DIGEST", style="dim")
 
 
@@ -81,7 +79,7 @@ def data_remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking at the terminal.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Remove a private sample's bytes from this node. On chain it stays registered; nothing else can run on it."""
+    """Remove a private sample's or model's bytes from this node. On chain it stays; nothing else can run on it."""
     from node_runtime.worker.private_data import list_samples, remove_sample
 
     with _node(config) as (settings, chain):
@@ -90,17 +88,24 @@ def data_remove(
         ref = read_key(key, chain.account, lambda: refs, listing="node-runtime data list")
         sample = next((one for one in samples if one.ref == ref and one.size is not None), None)
         if sample is None:
-            raise InputError(f"this node has no private sample {ref}", remedy="see 'node-runtime data list'")
+            raise InputError(f"this node has no private sample or model {ref}", remedy="see 'node-runtime data list'")
         _tell_uses(sample, Mentions(chain, open_store(settings.storage)))
         _confirm(sample, yes=yes)
         remove_sample(settings, sample)
     line(f"removed {sample.ref.digest}, {size(sample.size or 0)}")
     if sample.asset is not None:
         line("on chain it stays registered: tasks that name it can't run any more", style="dim")
+    elif sample.made is not None:
+        line("on chain its record stays: tasks that take it can't run any more", style="dim")
 
 
-def _used_by(sample: "Sample", mentions: Mentions) -> str:
-    return ", ".join(_mentioned(sample.tasks, sample, mentions)) or "nothing"
+def _described(sample: "Sample", mentions: Mentions) -> str:
+    """Return what it is, e.g. ``train, 12 KiB, used by task 3 digits-train``."""
+    made = f"model '{sample.made.output}' of {mentions.task(sample.made.task)}" if sample.made is not None else ""
+    what = str(sample.asset.label) if sample.asset is not None else made or "not registered"
+    bytes_here = "its bytes aren't here" if sample.size is None else size(sample.size)
+    used = ", ".join(_mentioned(sample.tasks, sample, mentions)) or "nothing"
+    return f"{what}, {bytes_here}, used by {used}"
 
 
 def _mentioned(tasks: Sequence[TaskId], sample: "Sample", mentions: Mentions) -> list[str]:

@@ -1,16 +1,16 @@
-"""A node's private data samples: added, listed with what uses them, and removed."""
+"""A node's private samples and models: samples added, both listed with what uses them, and removed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from node_runtime.config import NodeConfig
-from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, Label, ObjectiveId, Visibility
+from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, Label, ModelId, ObjectiveId, Visibility
 from node_runtime.domain.permissions import PUBLIC, Permissions
-from node_runtime.domain.task import TaskId
+from node_runtime.domain.task import Spec, TaskId
 from node_runtime.errors import ConfigError, HostError, InputError, StorageError
-from node_runtime.ports.chain import Chain, ChainReads
+from node_runtime.ports.chain import Chain, ChainReads, TaskRecord
 from node_runtime.stores import open_local_store
 from node_runtime.stores.tree.walk import manifest_of
 
@@ -18,16 +18,26 @@ from .assembly import PRIVATE, PRIVATE_URI, open_cache, private_store, shared_st
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample:
-    """A private sample. ``size`` is None without its bytes, ``asset`` None where it isn't registered.
+class Made:
+    """Which output of which task a private model is."""
 
-    ``tasks`` are the tasks that this account took or is offered and that use it, ``live`` those that aren't final;
-    ``objectives`` are measured by it.
+    task: TaskId
+    output: str
+    model: ModelId
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A private sample or model. ``size`` is None without its bytes, ``asset`` None where it isn't registered.
+
+    ``made`` is None for a sample. ``tasks`` are the tasks that this account took or is offered and that use it,
+    ``live`` those that aren't final; ``objectives`` are measured by it.
     """
 
     ref: AssetRef
     size: int | None
     asset: Asset | None
+    made: Made | None = None
     tasks: tuple[TaskId, ...] = ()
     live: tuple[TaskId, ...] = ()
     objectives: tuple[ObjectiveId, ...] = ()
@@ -83,16 +93,19 @@ def _known_to_others(chain: ChainReads, digest: Digest) -> Iterator[str]:
 
 
 def list_samples(config: NodeConfig, chain: ChainReads) -> tuple[Sample, ...]:
-    """Return the samples whose bytes are here, and those registered without, in the order of their digests."""
+    """Return the samples and models whose bytes are here, and samples registered without, by their digests."""
     store = open_local_store(private_store_folder(config))
     registered = {one.ref.digest: one for one in chain.assets_of(chain.account) if one.visibility is Visibility.PRIVATE}
     every = sorted({*registered, *store.digests()})
-    used = _uses(chain)
+    records = _records(chain)
+    made = _private_models(records, chain)
+    used = {record.task.id: (_named(record.spec, made), record.task.state.final) for record in records}
     return tuple(
         Sample(
             ref=AssetRef(owner=chain.account, digest=digest),
             size=store.size(digest) if store.has(digest) else None,
             asset=registered.get(digest),
+            made=made.get(digest),
             tasks=tuple(task for task, (digests, _) in used.items() if digest in digests),
             live=tuple(task for task, (digests, final) in used.items() if digest in digests and not final),
             objectives=tuple(one.id for one in chain.objectives_of(chain.account) if digest in one.samples),
@@ -102,7 +115,7 @@ def list_samples(config: NodeConfig, chain: ChainReads) -> tuple[Sample, ...]:
 
 
 def remove_sample(config: NodeConfig, sample: Sample) -> None:
-    """Remove the sample's bytes from the node's private store and its cache. Idempotent; on chain it stays registered.
+    """Remove the bytes from the node's private store and its cache. Idempotent; what the chain has of them stays.
 
     A copy left in the cache would serve a stranger who registers the same digest as an asset of their own.
     """
@@ -116,13 +129,31 @@ def private_store_folder(config: NodeConfig) -> Path:
     return config.work / PRIVATE
 
 
-def _uses(chain: ChainReads) -> dict[TaskId, tuple[frozenset[Digest], bool]]:
-    """Return the digests that each task of this account as a worker names, and whether the task is final."""
+def _records(chain: ChainReads) -> tuple[TaskRecord, ...]:
+    """Return the tasks of this account as a worker."""
     numbers = sorted({*(one.task for one in chain.assignments(chain.account)), *chain.offers(chain.account)})
+    return tuple(filter(None, map(chain.record, numbers)))
+
+
+def _private_models(records: Sequence[TaskRecord], chain: ChainReads) -> dict[Digest, Made]:
+    """Return the private models that this account made, by their digests."""
     found = {}
-    for number in numbers:
-        record = chain.record(number)
-        if record is not None:
-            digests = frozenset(ref.digest for ref in record.spec.assets)
-            found[number] = (digests, record.task.state.final)
+    for record in records:
+        declared = record.spec.roles.outputs if record.spec.roles is not None else ()
+        kept = [(place, one.name) for place, one in enumerate(declared) if one.private]
+        for submission in chain.submissions(record.task.id) if kept else ():
+            for place, name in kept if submission.worker == chain.account else ():
+                digest = submission.result.output(name)
+                if digest is not None:
+                    model = ModelId(submission=submission.id, output=place)
+                    found[digest] = Made(task=record.task.id, output=name, model=model)
     return found
+
+
+def _named(spec: Spec, made: Mapping[Digest, Made]) -> frozenset[Digest]:
+    """Return the digests of the assets that a task names, and of the private models that it takes."""
+    takes = {(take.parent, take.output) for take in spec.roles.takes} if spec.roles is not None else set()
+    models = (
+        digest for digest, one in made.items() if one.model in spec.models or (one.task, one.model.output) in takes
+    )
+    return frozenset({*(ref.digest for ref in spec.assets), *models})

@@ -48,7 +48,7 @@ def test_a_plan_of_functions_ends_in_a_certified_score(desk: Desk, start_daemon:
 
 
 def test_a_head_stays_on_its_node_and_is_taken_there(desk: Desk, start_daemon: Callable[..., DaemonProcess]) -> None:
-    start_daemon()
+    daemon = start_daemon()
     first, both = {"task": "one", "output": "local"}, {"task": "both"}
     numbers = desk.submit(
         task("one", "composite", data=["a"]),
@@ -67,8 +67,19 @@ def test_a_head_stays_on_its_node_and_is_taken_there(desk: Desk, start_daemon: C
         assert not desk.world.store.has(head)
         assert not desk.world.store.has(Digest(document.log))
     assert desk.output(submissions["two"], "shared") == 6.0
+    listed = daemon.command("data", "list").stdout.splitlines()
+    for name, size, used in (("one", 10, f"task {numbers['two']} two"), ("two", 22, "nothing")):
+        digest = submissions[name].result.output("local")
+        assert digest is not None
+        told = f"  model 'local' of task {numbers[name]} {name}, {size} B, used by {used}"
+        assert listed[listed.index(digest) + 1] == told
     kept, shared = desk.world.chain.models_of(SubmissionId(submissions["two"].id))
     assert (kept.private, shared.private) == (True, False)
+    removed = daemon.command("data", "remove", kept.digest, "--yes")
+    assert removed.stdout.splitlines() == [
+        f"removed {kept.digest}, 22 B",
+        "on chain its record stays: tasks that take it can't run any more",
+    ]
 
 
 def test_an_output_that_a_task_on_chain_does_not_make_is_refused(desk: Desk) -> None:
