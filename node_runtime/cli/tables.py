@@ -1,10 +1,11 @@
 """Tables of tasks, attempts, results and agreement."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
 from node_runtime.creator.agreement_report import Compared, compare_annotations
+from node_runtime.creator.endings import FailedAttempt
 from node_runtime.creator.live import AttemptProgress
 from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.purge import RecordsKept
@@ -66,8 +67,12 @@ def print_task(
     *,
     now: int,
     kept: RecordsKept | None = None,
+    failed: Sequence[FailedAttempt] = (),
 ) -> None:
-    """Print the details of one task; with ``kept`` until when the records of a final one are kept."""
+    """Print the details of one task; with ``kept`` until when the records of a final one are kept.
+
+    ``failed`` are its failed attempts, whose steps are told.
+    """
     task = view.task
     render(styled((f"task {task.id}", "bold"), f"  {view.name}  {task.terms.kind}  ") + coloured(task.state))
     for reason in waits:
@@ -77,6 +82,9 @@ def print_task(
     if view.attempts:
         line("")
         render(attempt_table(view.attempts, now=now, progress=view.progress))
+        for one in failed:
+            if one.steps is not None:
+                line(f"attempt {one.attempt.epoch}: {_seconds(one.steps.seconds.items())}", style="dim")
     if results:
         line("")
         render(result_table(results))
@@ -159,7 +167,11 @@ def print_steps(results: Sequence[TaskResult]) -> None:
 def describe_steps(result: TaskResult) -> str:
     """Return the seconds of the result's steps, e.g. ``inputs 0.1 s, …``; empty where it doesn't tell them."""
     steps = result.document.steps if result.document is not None else None
-    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in steps) if steps is not None else ""
+    return _seconds(steps) if steps is not None else ""
+
+
+def _seconds(steps: Iterable[tuple[str, float]]) -> str:
+    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in steps)
 
 
 def task_facts(view: TaskView, now: int, mentions: Mentions) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, Session, StorageOption, open_session
+from node_runtime.creator.endings import failed_attempts
 from node_runtime.creator.lineage import lineages
 from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.purge import records_kept
@@ -155,7 +156,9 @@ def show(
     made = lineages(session.chain, view.submissions)
     results = list_task_results(session.chain, session.store, TaskId(task))
     waits = reasons(session, view, mentions, now=now)
-    print_json({"task": view, "results": results, "waits": waits, "models": made, "records": kept})
+    failed = failed_attempts(view, session.store)
+    told = {"task": view, "results": results, "failed": failed, "waits": waits, "models": made, "records": kept}
+    print_json(told)
 
 
 def _show_code(session: Session, task: TaskId, *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import typer
 
+from node_runtime.creator.endings import failed_attempts
 from node_runtime.creator.lineage import lineages
 from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.news import TaskNews, describe_untaken, doing
@@ -77,7 +78,8 @@ def print_view(session: Session, view: TaskView, mentions: Mentions) -> None:
     now = current_time(session.chain)
     results = list_task_results(session.chain, session.store, view.task.id)
     kept = records_kept(view.task, session.chain.bounds(), by=session.chain.account)
-    print_task(view, results, reasons(session, view, mentions, now=now), mentions, now=now, kept=kept)
+    waits, failed = reasons(session, view, mentions, now=now), failed_attempts(view, session.store)
+    print_task(view, results, waits, mentions, now=now, kept=kept, failed=failed)
     print_lineages(lineages(session.chain, view.submissions), mentions)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from node_runtime.platform.printable import without_styles
 from node_runtime.runner.live_chunk import container_of, is_image_stage
-from node_runtime.runner.result_document import FAILURE_FILE
+from node_runtime.runner.result_document import FAILURE_FILE, STEPS_FILE
 
 LINES = 5
 LONGEST = 300  # characters of a line
@@ -26,7 +26,7 @@ def last_lines(log: Path) -> list[str]:
 def log_names(folder: Path) -> list[str]:
     """Return the names of an attempt's logs in the order in which they are read."""
     files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(files, key=_reading_order)
+    return sorted((name for name in files if name != STEPS_FILE), key=_reading_order)
 
 
 def _reading_order(name: str) -> tuple[int, bool, str]:

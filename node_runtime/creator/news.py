@@ -8,9 +8,9 @@ from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
 from node_runtime.runner.live_chunk import in_words
 
+from .endings import message_of
 from .live import AttemptProgress, progress_of
 from .mentions import Mentions
-from .results import message_of
 
 _ENDED = {
     AssignmentState.FAILED: "failed",

@@ -9,19 +9,20 @@ import os
 import re
 import tempfile
 from collections.abc import Collection, Iterator, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
 from node_runtime.domain.assets import Digest, Visibility
-from node_runtime.domain.task import Assignment, Spec, Submission, TaskId
+from node_runtime.domain.task import Spec, Submission, TaskId
 from node_runtime.errors import InputError, NodeRuntimeError, StorageError
 from node_runtime.kinds import leaving_outputs
 from node_runtime.platform.files import host_errors, scratch_folder
 from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
-from node_runtime.runner.result_document import FAILURE_FILE, FILE_NAME, MOST_FILES, ResultDocument
+from node_runtime.runner.result_document import FILE_NAME, MOST_FILES, ResultDocument
 from node_runtime.spec.bounds import packaged_bounds
 from node_runtime.stores.tree.folders import remove_tree
 
@@ -37,7 +38,6 @@ MOST_READ = 64 << 20  # bytes of all logs of an attempt
 _LONGEST_NAME = 60  # characters
 LOGS = "logs"
 _OUTPUT = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{packaged_bounds().max_output_name - 1}}}")
-_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # colours and cursor movements
 _REMEDY = "reject the submission, or ask its worker"
 
 
@@ -226,37 +226,6 @@ def logs_by_attempt(
         yield AttemptLogs(epoch=epoch, logs=tuple(_found_logs(source, known, store, private=private)))
 
 
-def failure_words(attempt: Assignment, store: AssetStore) -> tuple[str, str]:
-    """Return the node's failure message of the attempt and the last line of the stage's log, each empty if unknown."""
-    if attempt.log is None:
-        return "", ""
-    try:
-        logs = {log.name: log.text for log in _read_logs("", attempt.log, store)}
-    except NodeRuntimeError:
-        return "", ""
-    told = logs.pop(FAILURE_FILE, "")
-    named = [text for name, text in logs.items() if name in told] or list(logs.values())
-    lines = [line for line in named[-1].splitlines() if line.strip()] if named else []
-    return _first_line(told, attempt), _ESCAPES.sub("", lines[-1]).strip() if lines else ""
-
-
-def message_of(attempt: Assignment, store: AssetStore) -> str:
-    """Return the node's failure message of the attempt; empty when its log is private or not in storage."""
-    if attempt.log is None:
-        return ""
-    try:
-        logs = _read_logs("", attempt.log, store)
-    except NodeRuntimeError:
-        return ""
-    told = next((log.text for log in logs if log.name == FAILURE_FILE), "")
-    return _first_line(told, attempt)
-
-
-def _first_line(told: str, attempt: Assignment) -> str:
-    first, more, _ = told.strip().partition("\n")
-    return first.removeprefix(f"{attempt.category}: ") + (" ..." if more else "")
-
-
 def _found_logs(
     source: str, known: Digest | NodeRuntimeError, store: AssetStore, *, private: bool
 ) -> Iterator[FoundLog]:
@@ -267,18 +236,24 @@ def _found_logs(
         if private and not store.has(known):
             yield PrivateLog(source=source)
             return
-        yield from _read_logs(source, known, store)
+        yield from read_logs(source, known, store)
     except NodeRuntimeError as error:
         yield LogTrouble(source=source, trouble=str(error))
 
 
-def _read_logs(source: str, digest: Digest, store: AssetStore) -> list[Log]:
+@contextmanager
+def fetched_logs(digest: Digest, store: AssetStore) -> Iterator[Path]:
+    """Yield the folder with the logs of an attempt. Raises `StorageError` for more than is read."""
     if (size := store.size(digest)) > MOST_READ:
         raise StorageError(f"{size} bytes are more than the {MOST_READ} of logs that are read")
     with scratch_folder() as folder:
-        tree = folder / LOGS
-        store.fetch(digest, tree, most=MOST_FILES)
-        return [Log(source=source, name=name, text=_head(tree / name)) for name in log_names(tree)]
+        store.fetch(digest, folder / LOGS, most=MOST_FILES)
+        yield folder / LOGS
+
+
+def read_logs(source: str, digest: Digest, store: AssetStore) -> list[Log]:
+    with fetched_logs(digest, store) as folder:
+        return [Log(source=source, name=name, text=_head(folder / name)) for name in log_names(folder)]
 
 
 def uses_private_data(chain: ChainReads, task: TaskId) -> bool:

@@ -33,6 +33,7 @@ FILE_NAME = "result.json"
 MOST_FILES = FOUND_AFTER_RUN.entries  # of an output: the limit for senders and receivers alike
 NUMBERS = "numbers"  # folder of a perf.json that this node wrote
 FAILURE_FILE = "failure.txt"  # why an attempt failed; uploaded with its logs
+STEPS_FILE = "steps.json"  # `ReachedSteps`, beside it
 
 Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Word = Annotated[str, StringConstraints(max_length=128, pattern=r"^[ -~]*$")]
@@ -68,6 +69,20 @@ class StepSeconds(_ResultPart):
     image: Seconds
     run: Seconds
     outputs: Seconds
+
+
+class ReachedSteps(_ResultPart):
+    """steps.json, beside the logs of an attempt that failed: the seconds of the steps that it reached."""
+
+    format: Literal["node-runtime/steps/1"] = "node-runtime/steps/1"
+    inputs: Seconds | None = None
+    image: Seconds | None = None
+    run: Seconds | None = None
+    outputs: Seconds | None = None
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        return self.model_dump(exclude={"format"}, exclude_none=True)
 
 
 class ResultDocument(_ResultPart):

@@ -37,7 +37,7 @@ from .logging import build_log, error_fields, logged_steps
 from .metrics import Stopwatch
 from .node import Node
 from .outbox import Delivery, Step, is_of
-from .packaging import pack_failure, pack_result
+from .packaging import RUN, pack_failure, pack_result
 from .plans import begin_in_plan, hand_in_local
 from .resources import Attempt, Stopped, StopReason
 from .times import backoff
@@ -84,7 +84,7 @@ def produce_delivery(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery
         return journey_retries(attempt, node)(_journey_once, attempt, node, watch)
     except TaskFailed as failure:
         log.warning("task_failed", category=failure.category.value, reason=str(failure))
-        return pack_failure(attempt.assignment, attempt.task, failure, node, private=is_private(attempt, node))
+        return _pack_failure(failure, attempt, node, watch)
     except (Stopped, ChainUnavailable):
         raise
     except Exception as error:
@@ -96,9 +96,12 @@ def produce_delivery(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery
             **{"remedy": "correct the cause; the chain lets this node try again later", **error_fields(error)},
         )
         unable = TaskFailed(FailureCategory.NODE_ERROR, UNABLE)
-        return packed_earlier(attempt, node) or pack_failure(
-            attempt.assignment, attempt.task, unable, node, private=is_private(attempt, node)
-        )
+        return packed_earlier(attempt, node) or _pack_failure(unable, attempt, node, watch)
+
+
+def _pack_failure(failure: TaskFailed, attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery:
+    private = is_private(attempt, node)
+    return pack_failure(attempt.assignment, attempt.task, failure, node, private=private, steps=watch.steps)
 
 
 def _journey_once(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery:
@@ -173,7 +176,7 @@ def run_stage(
         container = workspace.prepare(stage, image=image, slot=attempt.reservation.slot)
     publish_stage(stage.name, attempt, node, log=container.log, age=workspace.age(stage))
     log.info("container_starts", stage=stage.name, container=container.name)
-    with watch.step(f"run_{stage.name}"):
+    with watch.step(f"{RUN}{stage.name}"):
         run = node.engine.run(container, stop=attempt.cancellation.event)
     watch.container_ended(seconds=run.seconds)
     failure = "stopped" if run.stopped else run.failure

@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import structlog
 
 from node_runtime.domain.task import Assignment, Kind, Task
 from node_runtime.errors import FailureCategory, TaskFailed
 from node_runtime.kinds import Inputs, Stage, check_outputs
-from node_runtime.platform.files import host_errors
+from node_runtime.platform.files import host_errors, write_atomically
 from node_runtime.platform.paths import without_places
 from node_runtime.ports.engine import ContainerRun, ReadyImage
 from node_runtime.runner.result_document import (
     FAILURE_FILE,
+    STEPS_FILE,
     Collected,
+    ReachedSteps,
     StepSeconds,
     collect,
     collect_logs,
@@ -31,6 +34,7 @@ from .withholding import Withheld, coarse_run, coarse_steps, is_private, keep, w
 
 log = structlog.get_logger()
 
+RUN = "run_"  # of the names of the steps in which containers run
 NODE_SIDE = (FailureCategory.INPUT_UNAVAILABLE, FailureCategory.INPUT_MISMATCH, FailureCategory.NODE_ERROR)
 """Messages of these categories may contain the node's own paths, which are removed before the creator sees them."""
 
@@ -106,10 +110,33 @@ def _step_seconds(
     )
 
 
-def pack_failure(assignment: Assignment, task: Task, failure: TaskFailed, node: Node, *, private: bool) -> Delivery:
+def _reached(steps: Mapping[str, float]) -> ReachedSteps:
+    """Return the seconds of a failed attempt's steps as a result names them."""
+
+    def seconds(*names: str) -> float | None:
+        reached = [steps[name] for name in names if name in steps]
+        return round(sum(reached), 3) if reached else None
+
+    return ReachedSteps(
+        inputs=seconds("fetch_inputs"),
+        image=seconds("prepare_images"),
+        run=seconds(*(name for name in steps if name.startswith(RUN))),
+        outputs=seconds("collect_outputs"),
+    )
+
+
+def pack_failure(
+    assignment: Assignment,
+    task: Task,
+    failure: TaskFailed,
+    node: Node,
+    *,
+    private: bool,
+    steps: Mapping[str, float] = MappingProxyType({}),
+) -> Delivery:
     """Pack the failure's reason and logs into a delivery and add it to the outbox. Idempotent.
 
-    ``private``: they may contain private data.
+    ``private``: they may contain private data. ``steps`` are the seconds of the steps that were reached.
     """
     workspace = node.workspaces.open(AttemptId(task=assignment.task, epoch=assignment.epoch))
     file = workspace.logs / FAILURE_FILE
@@ -117,6 +144,10 @@ def pack_failure(assignment: Assignment, task: Task, failure: TaskFailed, node: 
     reason = f"{failure.category}: {message}\n"
     with host_errors(file):
         file.write_text(reason, encoding="utf-8", errors="replace")
+    reached = _reached(steps)
+    if reached.seconds:
+        told = coarse_steps(reached) if private else reached
+        write_atomically(workspace.logs / STEPS_FILE, told.model_dump_json(exclude_none=True).encode())
     logs, shared = packed_logs(workspace, node, private=private)
     delivery = Delivery(
         task=assignment.task,

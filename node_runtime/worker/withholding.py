@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -23,7 +24,7 @@ from node_runtime.kinds.perf import FILE_NAME as PERF
 from node_runtime.kinds.perf import PerfFile, bounded_numbers, declared_numbers, read_perf
 from node_runtime.platform.files import host_errors, write_atomically
 from node_runtime.ports.engine import ContainerRun
-from node_runtime.runner.result_document import NUMBERS, Collected, StepSeconds
+from node_runtime.runner.result_document import NUMBERS, Collected, ReachedSteps, StepSeconds
 from node_runtime.runner.untrusted import exact_numbers
 from node_runtime.runner.workspace import Workspace
 from node_runtime.stores.tree.folders import MONTH, Bound, copy_writable, prune, size_on_disk
@@ -34,6 +35,8 @@ from .node import Node
 from .resources import Attempt
 
 log = structlog.get_logger()
+
+Steps = TypeVar("Steps", StepSeconds, ReachedSteps)
 
 PRIVATE = "private-logs"  # in the work folder: withheld outputs and logs, by salted digest
 SALT_BYTES = 32
@@ -133,8 +136,9 @@ def coarse_run(run: ContainerRun) -> ContainerRun:
     )
 
 
-def coarse_steps(steps: StepSeconds) -> StepSeconds:
-    return StepSeconds(**{name: float(power_of_two(seconds)) for name, seconds in steps})
+def coarse_steps(steps: Steps) -> Steps:
+    numbers = ((name, value) for name, value in steps if isinstance(value, int | float))
+    return steps.model_copy(update={name: float(power_of_two(seconds)) for name, seconds in numbers})
 
 
 def power_of_two(value: float) -> int:

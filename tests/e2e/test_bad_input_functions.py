@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from node_runtime.creator.endings import failed_attempts
+from node_runtime.creator.tasks import view_task
 from node_runtime.domain.assets import AssetRef, Digest, SubmissionId
 from node_runtime.errors import FailureCategory
 from node_runtime.worker.audit import AuditEvent
@@ -85,6 +87,14 @@ def test_outputs_that_are_none_and_an_opener_that_is_no_python(desk: Desk, start
     assert attempt.log is not None
     desk.world.store.fetch(attempt.log, desk.folder / "logs")
     assert "SyntaxError" in (desk.folder / "logs" / "function.log").read_text()
+    view = view_task(desk.world.chain, desk.world.store, numbers["opens"])
+    (ended,) = failed_attempts(view, desk.world.store)
+    assert ended.steps is not None
+    assert ended.steps.seconds.keys() == {"inputs", "image", "run"}
+    view = view_task(desk.world.chain, desk.world.store, numbers["nan"])
+    (ended,) = failed_attempts(view, desk.world.store)
+    assert ended.steps is not None
+    assert ended.steps.seconds.keys() == {"inputs", "image", "run", "outputs"}
 
 
 TRAINS = """\

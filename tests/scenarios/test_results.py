@@ -221,6 +221,38 @@ def test_logs_of_results_and_of_failed_attempts_are_read(desk: Desk) -> None:
     assert "else it opens again by itself at " in reason
 
 
+STEPS = '{"format":"node-runtime/steps/1","inputs":0.25,"image":12.0,"run":1.5}'
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        (STEPS, {"inputs": 0.25, "image": 12.0, "run": 1.5}),
+        (STEPS.replace("steps/1", "steps/2"), None),
+        (STEPS.replace("1.5", "NaN"), None),
+        (STEPS.replace("1.5", '"long"'), None),
+        ("", None),
+    ],
+)
+def test_a_failed_attempt_tells_the_seconds_of_the_steps_that_it_reached(
+    desk: Desk, nrt: Nrt, steps: str, told: dict[str, float] | None
+) -> None:
+    task = desk.submit(TRAINING + "max_failures: 1\n").tasks[0].id
+    failed = stored(desk, "failed", {"train.log": LOG, "failure.txt": FAILURE, "steps.json": steps})
+    desk.worker.report_failure(task, desk.worker.assign_task(task).epoch, FailureCategory.TASK_ERROR, failed)
+    assert [one.name for one in logs_of(desk.chain, desk.store, task) if isinstance(one, Log)] == [
+        "train.log",
+        "failure.txt",
+    ]
+    (attempt,) = json.loads(nrt("show", str(task), "--json").stdout)["failed"]
+    assert (attempt["attempt"]["error_type"], attempt["steps"]) == (
+        "EXECUTION_ERROR",
+        None if told is None else {"format": "node-runtime/steps/1", "outputs": None, **told},
+    )
+    shown = "attempt 1: inputs 0.2 s, image 12.0 s, run 1.5 s\n"
+    assert (shown in nrt("show", str(task)).stdout) is (told is not None)
+
+
 def test_an_attempts_logs_are_its_containers_by_time_then_why_it_failed_then_its_builds(desk: Desk) -> None:
     task = desk.submit(TRAINING + "max_failures: 1\n").tasks[0].id
     by_time = ["predict.log", "metrics.log", "failure.txt", "predict-image.log", "metrics-image.log"]

@@ -13,7 +13,7 @@ from node_runtime.domain.assets import Digest
 from node_runtime.kinds.perf import MOST_NUMBERS, PRIVATE_DIGITS, bounded_numbers, parse_perf
 from node_runtime.kinds.stage import input_in, model_entry
 from node_runtime.ports.engine import ContainerRun
-from node_runtime.runner.result_document import Collected, StepSeconds
+from node_runtime.runner.result_document import Collected, ReachedSteps, StepSeconds
 from node_runtime.stores.tree.folders import Bound
 from node_runtime.worker.withholding import coarse_run, coarse_steps, keep_private, power_of_two, salted_digest
 
@@ -98,3 +98,4 @@ def test_seconds_and_bytes_are_rounded_up_to_a_power_of_two(value: float, up: in
     assert (coarse.seconds, coarse.peak_memory, coarse.adopted) == (up, power_of_two(int(value)), True)
     steps = coarse_steps(StepSeconds(inputs=value, image=value, run=value, outputs=value))
     assert {seconds for _, seconds in steps} == {up}
+    assert coarse_steps(ReachedSteps(inputs=value, run=value)).seconds == {"inputs": up, "run": up}
