@@ -1,13 +1,14 @@
-"""`logs --follow`: logs as they come; of private data, whose logs stay on their node, stages and times."""
+"""`logs --follow`: logs as they come; where they stay on their node, stages and times."""
 
 import time
 
 import typer
 
+from node_runtime.creator.kept import OWN_DATA, why_logs_stay
 from node_runtime.creator.live import AttemptProgress
 from node_runtime.creator.log_follower import LogFollower, LogPart
 from node_runtime.creator.mentions import Mentions
-from node_runtime.creator.results import FoundLog, Log, LogTrouble, PrivateLog, logs_of, uses_private_data
+from node_runtime.creator.results import FoundLog, Log, LogTrouble, PrivateLog, logs_of
 from node_runtime.creator.tasks import TaskView, view_task
 from node_runtime.creator.watch import stall_reason
 from node_runtime.domain.assets import short
@@ -31,8 +32,8 @@ def follow_logs(session: Session, number: TaskId) -> None:
     Of a task on private data print stages and times, until its attempt ends.
     """
     view, mentions = view_task(session.chain, session.store, number), Mentions(session.chain, session.store)
-    if uses_private_data(session.chain, number):
-        _follow_private(session, view, mentions)
+    if why := why_logs_stay(session.chain, number):
+        _follow_private(session, view, mentions, why)
         return
     if not (view.task.state.final or view.progress or view.task.counters.submitted):
         note(f"{mentions.task(number)} is {view.task.state}; its logs come once a node is at work")
@@ -61,10 +62,12 @@ def _end(reason: str | None, *, trouble: bool) -> None:
         raise typer.Exit(StorageError.exit_code)
 
 
-def _follow_private(session: Session, view: TaskView, mentions: Mentions) -> None:
+def _follow_private(session: Session, view: TaskView, mentions: Mentions, why: str) -> None:
     """Print each stage of the live attempt with its times; end when no attempt is live any more."""
     number = view.task.id
-    paragraph(f"{mentions.task(number)} uses private data: what it prints stays on its node. Stages and times:", "dim")
+    task = mentions.task(number)
+    what = f"{task} uses private data: what it prints" if why == OWN_DATA else f"{why}: what {task} prints"
+    paragraph(f"{what} stays on its node. Stages and times:", "dim")
     if not view.attempts and not view.task.state.final:
         note(f"{mentions.task(number)} is {view.task.state}; they come once its node is at work")
     told: set[tuple[int, str | None]] = set()

@@ -1,12 +1,12 @@
 """Commands on results: results, logs, fetch, accept, reject, federate."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from node_runtime.cli.session import ChainOption, JsonOption, KeyOption, StorageOption, open_session
+from node_runtime.creator.kept import stayed
 from node_runtime.creator.mentions import Mentions
 from node_runtime.creator.results import (
     LogTrouble,
@@ -28,6 +28,7 @@ from node_runtime.domain.clock import current_time
 from node_runtime.domain.task import TaskId
 from node_runtime.domain.units import amount
 from node_runtime.errors import InputError, StorageError
+from node_runtime.ports.chain import ChainReads
 
 from .log_following import follow_logs, print_log
 from .node_status import reasons
@@ -60,7 +61,7 @@ def results(
     render(result_table(found))
     note_rounding(scores_of(one.submission for one in found))
     for result in found:
-        _print_details(result)
+        _print_details(result, session.chain)
     print_steps(found)
     print_agreement(view, session.store)
     mentions = Mentions(session.chain, session.store)
@@ -118,7 +119,7 @@ def fetch(
         told = f"without the {' and '.join(dropped)}, dropped as the task has keep: false: see docs/plans.md"
         paragraph(told, style="yellow")
     if stays := staying(read_document(chosen, session.store)):
-        paragraph(f"{_stay(stays)}: they may hold private data, see docs/privacy.md", style="yellow")
+        paragraph(f"{stayed(session.chain, number, stays)}; see docs/privacy.md", style="yellow")
 
 
 def accept(
@@ -156,7 +157,7 @@ def reject(
     line(f"submission {rejected.id} of {rejected.worker} is rejected")
 
 
-def _print_details(result: TaskResult) -> None:
+def _print_details(result: TaskResult, chain: ChainReads) -> None:
     number = result.submission.id
     if result.document is None:
         line(f"submission {number}: {result.trouble}", style="red")
@@ -167,11 +168,7 @@ def _print_details(result: TaskResult) -> None:
     outputs = ", ".join(f"{name} {digest[:12]}…" for name, digest in result.document.outputs.items())
     line(f"submission {number}: outputs {outputs}" + "".join(f"; {one}" for one in told))
     if stays := staying(result.document):
-        line(f"submission {number}: {_stay(stays)}", style="dim")
-
-
-def _stay(names: Sequence[str]) -> str:
-    return f"{' and '.join(names)} stayed with the worker, whose own data the task used"
+        line(f"submission {number}: {stayed(chain, result.submission.task, stays)}", style="dim")
 
 
 def federate(

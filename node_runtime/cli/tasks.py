@@ -166,9 +166,9 @@ def _show_code(session: Session, task: TaskId, *, as_json: bool) -> None:
     if document is None:
         raise InputError(f"the document of task {task} is not in storage", remedy="name the storage where it is")
     if as_json:
-        print_json(list(code_of(document, session.store)))
+        print_json(list(code_of(document, session.chain, session.store)))
     else:
-        print_code(code_of(document, session.store))
+        print_code(code_of(document, session.chain, session.store))
 
 
 def wait(

@@ -15,14 +15,16 @@ from node_runtime.domain.assets import Account, AssetKind, Digest, Visibility
 from node_runtime.domain.document import Document, asset_ref
 from node_runtime.domain.parameters import FILE_NAME as PARAMETERS
 from node_runtime.domain.parameters import encode_parameters
-from node_runtime.domain.task import Assignment, Spec, Task, TaskId, TaskState
+from node_runtime.domain.permissions import Right
+from node_runtime.domain.permitted import keeping
+from node_runtime.domain.task import Assignment, Task, TaskId, TaskState
 from node_runtime.domain.units import amount, size
 from node_runtime.errors import AssetUnavailable, HostError, InputError
 from node_runtime.kinds.layouts.bundle import OUTPUTS, START, check_bundle, environment
 from node_runtime.kinds.stage import Inputs, input_in, model_entry
 from node_runtime.platform.files import host_errors, scratch_folder, write_atomically
 from node_runtime.platform.printable import Say
-from node_runtime.ports.chain import WorkerCalls
+from node_runtime.ports.chain import ChainReads, TaskRecord, WorkerCalls
 from node_runtime.ports.store import AssetStore
 from node_runtime.stores.tree.folders import remove_tree
 
@@ -50,19 +52,19 @@ def assign(
     `StorageError`, `HostError`.
     """
     folder = TaskFolder(into or default_folder(number))
-    task, spec = existing_task(chain, number)
-    document = admitted_document(task, spec, store)
+    record = existing_task(chain, number)
+    task, document = record.task, admitted_document(record.task, record.spec, store)
     check_for_people(document, number)
     assignment = chain.assignment(chain.account, number)
     if assignment is None or assignment.state in AGAIN:
         check_free(folder, number, chain.account)
-        _check_claimable(chain, store, task, spec, document, folder.path)
+        _check_claimable(chain, store, record, document, folder.path)
         assignment = _claim(chain, task, say)
     check_live(assignment, chain)
     if folder.attempt() is None:
         check_free(folder, number, chain.account)
     folder.check_is_of(assignment)
-    models = admit(document, spec, chain).models
+    models = admit(document, record, chain).models
     _fill(folder, store, document, models, assignment)
     return Assigned(folder=folder.path, task=task, assignment=assignment, document=document, models=models)
 
@@ -74,6 +76,17 @@ def check_for_people(document: Document, number: TaskId) -> None:
             f"task {number} has no bundle that a person could open: its {document.kind} is for a node",
             remedy="run a node that takes it, see 'node-runtime init'",
         )
+
+
+def check_sharable(chain: ChainReads, record: TaskRecord) -> None:
+    """Raise `InputError` for a task whose outputs or logs aren't everyone's: those of people are stored."""
+    for right in (Right.DOWNLOAD, Right.LOGS):
+        if not record.rights.is_public(right):
+            why = keeping(chain, record.spec, right) or f"not everyone has the right '{right}' on what it makes"
+            raise InputError(
+                f"task {record.task.id} isn't for people: {why}, and a person's result goes into the storage",
+                remedy="leave it to a node, which keeps outputs and logs",
+            )
 
 
 def check_free(folder: TaskFolder, number: TaskId, account: Account) -> None:
@@ -93,12 +106,14 @@ def check_free(folder: TaskFolder, number: TaskId, account: Account) -> None:
 
 
 def _check_claimable(
-    chain: WorkerCalls, store: AssetStore, task: Task, spec: Spec, document: Document, target: Path
+    chain: WorkerCalls, store: AssetStore, record: TaskRecord, document: Document, target: Path
 ) -> None:
     """Check, before the bond is reserved, that the assets are admitted, available, valid, and fit on the disk."""
+    task = record.task
     if task.state is not TaskState.OPEN or task.free_slots < 1:
         return  # the chain refuses the claim with its own reason
-    admitted = admit(document, spec, chain)
+    check_sharable(chain, record)
+    admitted = admit(document, record, chain)
     for ref, asset in admitted.assets.items():
         if asset.visibility is Visibility.PRIVATE:
             raise InputError(

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from node_runtime.contributor.folder import TaskFolder
 from node_runtime.domain.clock import time_left, wall_clock
-from node_runtime.domain.task import Assignment, AssignmentState, Spec, Task, TaskId
+from node_runtime.domain.task import Assignment, AssignmentState, TaskId
 from node_runtime.domain.units import duration, moment
 from node_runtime.errors import ChainRefused, FailureCategory, InputError, NoSuchTask
 from node_runtime.platform.files import scratch_folder
-from node_runtime.ports.chain import ChainReads, WorkerCalls
+from node_runtime.ports.chain import ChainReads, TaskRecord, WorkerCalls
 from node_runtime.ports.store import AssetStore
 from node_runtime.runner.result_document import FAILURE_FILE
 from node_runtime.stores.tree.folders import remove_tree
@@ -28,12 +28,12 @@ AGAIN = (AssignmentState.FAILED, AssignmentState.HANDED_BACK)
 """After these states the chain may accept another claim of the same account."""
 
 
-def existing_task(chain: ChainReads, number: TaskId) -> tuple[Task, Spec]:
-    """Return the task and its spec. Raises `NoSuchTask`."""
+def existing_task(chain: ChainReads, number: TaskId) -> TaskRecord:
+    """Return the task's record. Raises `NoSuchTask`."""
     record = chain.record(number)
     if record is None:
         raise NoSuchTask(number, remedy="see 'node-runtime list --role open' for those to take")
-    return record.task, record.spec
+    return record
 
 
 def own_attempt(chain: ChainReads, number: TaskId) -> Assignment:

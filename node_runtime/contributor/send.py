@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from node_runtime.contributor.assign import bundle_digest, check_for_people
+from node_runtime.contributor.assign import bundle_digest, check_for_people, check_sharable
 from node_runtime.contributor.folder import OWN, TaskFolder
 from node_runtime.domain.admission import admit, admitted_document
 from node_runtime.domain.assets import Digest, SubmissionId
@@ -102,15 +102,16 @@ def _checked(chain: WorkerCalls, store: AssetStore, number: TaskId, outputs: Pat
     assignment = own_attempt(chain, number)
     if assignment.state is not AssignmentState.SUBMITTED:
         check_live(assignment, chain)
-    task, spec = existing_task(chain, number)
-    document = admitted_document(task, spec, store)
+    record = existing_task(chain, number)
+    document = admitted_document(record.task, record.spec, store)
     check_for_people(document, number)
+    check_sharable(chain, record)
     TaskFolder(outputs.absolute().parent).check_is_of(assignment)
     collected, files = collect_outputs(outputs, document)
     before = _sent_before(chain, assignment, collected) if assignment.state is AssignmentState.SUBMITTED else None
     if before is None:
         check_live(assignment, chain)
-    inputs = _inputs(document, admit(document, spec, chain).models, assignment, store, scratch)
+    inputs = _inputs(document, admit(document, record, chain).models, assignment, store, scratch)
     with _as_input():
         check_outputs(document, inputs, [collected.source])
     return _Checked(

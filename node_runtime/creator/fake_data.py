@@ -5,15 +5,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from node_runtime.domain.assets import AssetKind, Digest, Objective
+from node_runtime.domain.assets import AssetKind, AssetRef, Digest, Objective
 from node_runtime.domain.document import Document, asset_ref
+from node_runtime.domain.permissions import Right
+from node_runtime.domain.permitted import permitted_asset
 from node_runtime.errors import AssetUnavailable, InputError, SpecError
 from node_runtime.kinds import Input
 from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
 from node_runtime.spec.entries import SpecEntry
 from node_runtime.spec.folders import sources_in
-from node_runtime.spec.read import SpecFile
+from node_runtime.spec.read import SpecFile, refuse
 
 from .references import objectives_named
 
@@ -45,7 +47,18 @@ def asks_elsewhere(file: SpecFile) -> bool:
 
 
 def fake_data(samples: int, file: SpecFile, chain: ChainReads, store: AssetStore) -> FakeData:
-    """Look up what the file names elsewhere. Raises `SpecError` for an objective that the chain doesn't know."""
+    """Look up what the file names elsewhere.
+
+    Raises `SpecError` for an objective that the chain doesn't know, and an asset that this account may not download.
+    """
+    mistakes = [
+        f"{entry.place(*location)}: {lack}; a local run needs its bytes"
+        for entry in file.entries
+        for location, source in sources_in(entry.spec)
+        if isinstance(source, AssetRef) and source not in _samples(entry)
+        if (lack := permitted_asset(chain, source, chain.asset(source)).lacks(chain.account, Right.DOWNLOAD))
+    ]
+    refuse(mistakes, file.path)
     return FakeData(samples=samples, store=store, objectives=objectives_named(file, chain))
 
 

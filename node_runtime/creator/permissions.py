@@ -10,7 +10,8 @@ from node_runtime.domain.permissions import Admits, Permissions, differences
 from node_runtime.ports.chain import ChainReads
 from node_runtime.spec.common import Conflicts
 from node_runtime.spec.entries import AnySpec
-from node_runtime.spec.permissions import AdmitsSpec, RightsSpec, stated_in
+from node_runtime.spec.permission_checks import stated_in
+from node_runtime.spec.permissions import AdmitsSpec, RightsSpec
 
 DigestOf: TypeAlias = Callable[[Path], Digest]
 """Return the digest of one of the file's own programs."""

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from node_runtime.domain.assets import Asset, AssetRef, Digest, Visibility
 from node_runtime.domain.document import Document, asset_ref
+from node_runtime.domain.permissions import Permissions, Right
+from node_runtime.domain.permitted import permitted_asset
 from node_runtime.errors import InputError, StorageError
 from node_runtime.platform.files import host_errors, scratch_folder
 from node_runtime.ports.chain import ChainReads
@@ -22,10 +24,15 @@ MOST_FILES = 200
 
 @dataclass(frozen=True, kw_only=True)
 class AssetView:
-    """A registered asset; ``files`` is None where its bytes are not in the storage."""
+    """A registered asset; ``files`` is None where its bytes are not in the storage.
+
+    ``unreadable`` says why the reading account may not download it, empty where it may.
+    """
 
     asset: Asset
+    permissions: Permissions
     files: tuple[StoredFile, ...] | None
+    unreadable: str = ""
 
     @property
     def size(self) -> int:
@@ -57,12 +64,20 @@ def view_asset(chain: ChainReads, store: AssetStore, ref: AssetRef) -> AssetView
     asset = chain.asset(ref)
     if asset is None:
         raise InputError(f"nobody has registered {ref}", remedy=f"see 'node-runtime asset list --owner {ref.owner}'")
-    return AssetView(asset=asset, files=store.files(ref.digest) if store.has(ref.digest) else None)
+    permitted = permitted_asset(chain, ref, asset)
+    return AssetView(
+        asset=asset,
+        permissions=permitted.permissions,
+        files=store.files(ref.digest) if store.has(ref.digest) else None,
+        unreadable=permitted.lacks(chain.account, Right.DOWNLOAD),
+    )
 
 
 def fetch_asset(view: AssetView, store: AssetStore, target: Path) -> None:
     """Write the asset's verified files to a new folder. Raises `InputError`, `StorageError` or `HostError`."""
     ref = view.asset.ref
+    if view.unreadable:
+        raise InputError(view.unreadable, remedy=f"ask {ref.owner} for it")
     if view.files is None and view.asset.visibility is Visibility.PRIVATE:
         raise InputError(f"{ref} is private: its bytes are on its owner's node", remedy="ask its owner for them")
     check_new(target)
@@ -71,12 +86,16 @@ def fetch_asset(view: AssetView, store: AssetStore, target: Path) -> None:
         copy_writable(scratch / "tree", target)
 
 
-def code_of(document: Document, store: AssetStore) -> Iterator[Code]:
+def code_of(document: Document, chain: ChainReads, store: AssetStore) -> Iterator[Code]:
     """Yield the code that a task would run: its algo, metric, bundle and opener, in the document's order."""
     programs = document.programs()
     for role in document.roles():
         if role.key in programs:
             ref = asset_ref(role.key)
+            lack = permitted_asset(chain, ref, chain.asset(ref)).lacks(chain.account, Right.DOWNLOAD)
+            if lack:
+                yield Code(role=role.name, ref=ref, reason=lack)
+                continue
             try:
                 yield Code(role=role.name, ref=ref, files=_texts(ref.digest, store))
             except StorageError as error:

@@ -15,8 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
-from node_runtime.domain.assets import Digest, Visibility
-from node_runtime.domain.task import Spec, Submission, TaskId
+from node_runtime.domain.assets import Digest
+from node_runtime.domain.task import Submission, TaskId
 from node_runtime.errors import InputError, NodeRuntimeError, StorageError
 from node_runtime.kinds import leaving_outputs
 from node_runtime.platform.files import host_errors, scratch_folder
@@ -26,6 +26,7 @@ from node_runtime.runner.result_document import FILE_NAME, MOST_FILES, ResultDoc
 from node_runtime.spec.bounds import packaged_bounds
 from node_runtime.stores.tree.folders import remove_tree
 
+from .kept import LOGS, OWN_DATA, models_may_stay, why_logs_stay
 from .log_files import log_names
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
@@ -36,7 +37,6 @@ MOST_NUMBERS = 20  # values of a perf.json that are shown
 MAX_LOG = 4 << 20  # bytes of each log
 MOST_READ = 64 << 20  # bytes of all logs of an attempt
 _LONGEST_NAME = 60  # characters
-LOGS = "logs"
 _OUTPUT = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{packaged_bounds().max_output_name - 1}}}")
 _REMEDY = "reject the submission, or ask its worker"
 
@@ -73,17 +73,22 @@ class TaskResult:
 
 def list_task_results(chain: ChainReads, store: AssetStore, task: TaskId) -> tuple[TaskResult, ...]:
     """Return all results of the task, oldest first."""
-    return tuple(read_result(submission, store) for submission in chain.submissions(task))
+    kept = models_may_stay(chain, task)
+    return tuple(read_result(submission, store, models_stay=kept) for submission in chain.submissions(task))
 
 
-def read_document(submission: Submission, store: AssetStore) -> ResultDocument:
-    """Return the submission's result.json. Raises `StorageError`, or `InputError` if it contradicts the chain."""
+def read_document(submission: Submission, store: AssetStore, *, models_stay: bool = True) -> ResultDocument:
+    """Return the submission's result.json. Raises `StorageError`, or `InputError` if it contradicts the chain.
+
+    ``models_stay``: whether its worker may keep models back.
+    """
     document = ResultDocument.decode(store.read_file(submission.result.digest, FILE_NAME, limit=MAX_DOCUMENT))
     told = (document.task, document.epoch, document.worker, set(document.outputs.items()))
     outputs = {(output.name, output.digest) for output in submission.result.outputs}
     if told != (submission.task, submission.epoch, submission.worker, outputs):
         raise InputError(f"{FILE_NAME} of submission {submission.id} tells of something else", remedy=_REMEDY)
-    if not leaving_outputs(document.kind).isdisjoint(document.outputs_stay or ()):
+    must_come = leaving_outputs(document.kind) - (frozenset({"model"}) if models_stay else frozenset())
+    if not must_come.isdisjoint(document.outputs_stay or ()):
         raise InputError(f"{FILE_NAME} of submission {submission.id} keeps back what must come", remedy=_REMEDY)
     return document
 
@@ -117,7 +122,7 @@ def fetch_result(
 
 
 def staying(document: ResultDocument) -> tuple[str, ...]:
-    """Return the names of outputs and logs that stay with the worker because it used its own private data."""
+    """Return the names of outputs and logs that stay with the worker."""
     return (*(document.outputs_stay or ()), *((LOGS,) if document.log_stays else ()))
 
 
@@ -151,10 +156,10 @@ def _fetch_all(
     _fetch_flat(store, submission.result.digest, folder / FILE_NAME)
 
 
-def read_result(submission: Submission, store: AssetStore) -> TaskResult:
+def read_result(submission: Submission, store: AssetStore, *, models_stay: bool = True) -> TaskResult:
     """Return a submission with its result.json, or with the reason why there is none."""
     try:
-        return TaskResult(submission=submission, document=read_document(submission, store))
+        return TaskResult(submission=submission, document=read_document(submission, store, models_stay=models_stay))
     except NodeRuntimeError as error:
         return TaskResult(submission=submission, document=None, trouble=str(error))
 
@@ -179,10 +184,10 @@ class Log:
 
 @dataclass(frozen=True, kw_only=True)
 class PrivateLog:
-    """A log that stays on its node because it may disclose private data."""
+    """A log that stays on its node: it may disclose private data, or not everyone may read it."""
 
     source: str
-    reason: str = "its node keeps it, as the task's private data"
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,20 +226,19 @@ def logs_by_attempt(
         if attempt.log is not None:
             found.append((attempt.epoch, f"attempt {attempt.epoch}, {attempt.category}", attempt.log))
     wanted = sorted((one for one in found if one[0] not in without), key=lambda one: one[:2])
-    private = uses_private_data(chain, task) if wanted else False
+    why = why_logs_stay(chain, task) if wanted else ""
+    reason = "its node keeps it, as the task's private data" if why == OWN_DATA else f"its node keeps it: {why}"
     for epoch, source, known in wanted:
-        yield AttemptLogs(epoch=epoch, logs=tuple(_found_logs(source, known, store, private=private)))
+        yield AttemptLogs(epoch=epoch, logs=tuple(_found_logs(source, known, store, kept=reason if why else "")))
 
 
-def _found_logs(
-    source: str, known: Digest | NodeRuntimeError, store: AssetStore, *, private: bool
-) -> Iterator[FoundLog]:
+def _found_logs(source: str, known: Digest | NodeRuntimeError, store: AssetStore, *, kept: str) -> Iterator[FoundLog]:
     if isinstance(known, NodeRuntimeError):
         yield LogTrouble(source=source, trouble=known.message)
         return
     try:
-        if private and not store.has(known):
-            yield PrivateLog(source=source)
+        if kept and not store.has(known):
+            yield PrivateLog(source=source, reason=kept)
             return
         yield from read_logs(source, known, store)
     except NodeRuntimeError as error:
@@ -254,25 +258,6 @@ def fetched_logs(digest: Digest, store: AssetStore) -> Iterator[Path]:
 def read_logs(source: str, digest: Digest, store: AssetStore) -> list[Log]:
     with fetched_logs(digest, store) as folder:
         return [Log(source=source, name=name, text=_head(folder / name)) for name in log_names(folder)]
-
-
-def uses_private_data(chain: ChainReads, task: TaskId) -> bool:
-    """Return whether the task refers to an asset that is private, or takes or makes a model that stays on its node."""
-    spec = chain.spec(task)
-    if spec is None:
-        return False
-    named = chain.named_by(spec)
-    private = any(asset is not None and asset.visibility is Visibility.PRIVATE for asset in named.assets.values())
-    return private or any(model.private for model in named.models.values()) or _keeps_models(chain, spec)
-
-
-def _keeps_models(chain: ChainReads, spec: Spec) -> bool:
-    """Return whether the task makes a private model, or takes one of a parent."""
-    if spec.roles is None:
-        return False
-    parents = {take.parent: chain.spec(take.parent) for take in spec.roles.takes}
-    taken = (parent.output(take.output) for take in spec.roles.takes if (parent := parents[take.parent]) is not None)
-    return any(role is not None and role.private for role in (*spec.roles.outputs, *taken))
 
 
 def _head(file: Path) -> str:

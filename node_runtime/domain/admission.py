@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from node_runtime.errors import AssetUnavailable, FailureCategory, StorageError, TaskFailed
 from node_runtime.kinds import kind_of, read_document
 from node_runtime.kinds.base import check_same, mismatch
-from node_runtime.ports.chain import ChainReads, Named
+from node_runtime.ports.chain import ChainReads, Named, TaskRecord
 from node_runtime.ports.store import AssetStore
 
-from .assets import Asset, AssetRef, Digest, Model, ModelId, ObjectiveId, SubmissionId
+from .assets import Account, Asset, AssetRef, Digest, Model, ModelId, ObjectiveId, SubmissionId
 from .document import FILE_NAME, Document, ModelOf, Role, asset_ref
+from .permissions import PUBLIC, Permissions
 from .task import Spec, Task, TaskId
 
 MAX_BYTES = 1 << 20
@@ -20,12 +21,15 @@ MAX_BYTES = 1 << 20
 class Admitted:
     """The assets a document names, as registered on chain, and the digests of its models, in the document's order.
 
-    ``private`` are those of them that this account made and keeps.
+    ``own`` are those of the models that this account made, ``private`` those of them that are declared as private.
+    ``rights`` are those on what the task makes.
     """
 
     assets: Mapping[AssetRef, Asset]
     models: tuple[Digest, ...]
     private: frozenset[Digest] = frozenset()
+    own: frozenset[Digest] = frozenset()
+    rights: Permissions = PUBLIC
 
 
 def admitted_document(task: Task, spec: Spec, store: AssetStore) -> Document:
@@ -45,14 +49,14 @@ def admitted_document(task: Task, spec: Spec, store: AssetStore) -> Document:
     return document
 
 
-def admit(document: Document, spec: Spec, chain: ChainReads) -> Admitted:
-    """Read all assets and models that an `admitted_document` names, in one chain query.
+def admit(document: Document, record: TaskRecord, chain: ChainReads) -> Admitted:
+    """Read all assets and models that the `admitted_document` of a task names, in one chain query.
 
     An objective that the document alone names, as the measure of a cross-validation, is read by another.
     Raises `TaskFailed` (input_mismatch) for a missing model, and for an asset in a role it isn't registered for, e.g.
     a metric used as the algo, which would score itself.
     """
-    named = _with_measure(document, chain.named_by(spec), chain)
+    named = _with_measure(document, chain.named_by(record.spec), chain)
     for role in document.roles():
         _check_role(role, named)
     check_admitted = kind_of(document).check_admitted
@@ -61,7 +65,15 @@ def admit(document: Document, spec: Spec, chain: ChainReads) -> Admitted:
     recorded = [_recorded(model, named, chain) for model in document.models]
     models = tuple(_model_digest(model, one, named) for model, one in zip(document.models, recorded, strict=True))
     private = (one.digest for one in recorded if one is not None and one.private and one.trainer == chain.account)
-    return Admitted(assets=named.assets, models=models, private=frozenset(private))
+    makers = [_maker(model, one, named) for model, one in zip(document.models, recorded, strict=True)]
+    own = (digest for digest, maker in zip(models, makers, strict=True) if maker == chain.account)
+    return Admitted(
+        assets=named.assets,
+        models=models,
+        private=frozenset(private),
+        own=frozenset(own),
+        rights=record.rights,
+    )
 
 
 def _with_measure(document: Document, named: Named, chain: ChainReads) -> Named:
@@ -103,6 +115,14 @@ def _recorded(model: ModelOf, named: Named, chain: ChainReads) -> Model | None:
     if accepted is None or model.output is None:
         return None
     return chain.model(ModelId(submission=accepted.id, output=model.output))
+
+
+def _maker(model: ModelOf, recorded: Model | None, named: Named) -> Account | None:
+    """Return the account whose accepted result the model is of; None of an imported one."""
+    if recorded is not None:
+        return recorded.trainer
+    accepted = named.accepted.get(TaskId(model.task)) if model.task is not None else None
+    return accepted.worker if accepted is not None else None
 
 
 def _model_digest(model: ModelOf, recorded: Model | None, named: Named) -> Digest:

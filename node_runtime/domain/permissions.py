@@ -50,6 +50,14 @@ class Permissions:
     def is_public(self, right: Right) -> bool:
         return self.accounts(right) is None
 
+    def both(self, other: "Permissions") -> "Permissions":
+        """Return the rights that both give, of any programs."""
+        return Permissions(
+            process=_both(self.process, other.process),
+            download=_both(self.download, other.download),
+            logs=_both(self.logs, other.logs),
+        )
+
     def same_as(self, other: "Permissions") -> bool:
         """Return whether they permit the same, in whatever order they name accounts and programs."""
         own = (self.process, self.download, self.logs, self.algos)
@@ -58,6 +66,12 @@ class Permissions:
 
     def allows_program(self, program: Digest) -> bool:
         return self.algos is None or program in self.algos
+
+
+def _both(one: tuple[Account, ...] | None, other: tuple[Account, ...] | None) -> tuple[Account, ...] | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return tuple(account for account in one if account in other)
 
 
 def describe(permissions: Permissions) -> Iterator[tuple[str, str]]:

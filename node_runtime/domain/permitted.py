@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from node_runtime.errors import InputError
 from node_runtime.ports.chain import ChainReads
 
 from .assets import Account, Asset, AssetKind, AssetRef, Model, ModelId
-from .permissions import Permissions, Right
+from .permissions import Permissions, Right, differences
 from .task import Spec, Take
 
 _DATA = (AssetKind.DATA_SAMPLE, AssetKind.MODEL)
@@ -40,6 +41,16 @@ def permitted_asset(chain: ChainReads, ref: AssetRef, asset: Asset | None) -> Pe
 def permitted_model(chain: ChainReads, model: ModelId, known: Model | None) -> PermittedInput:
     owner = "the owners of its inputs" if known is None else known.owner
     return PermittedInput(name=f"the model {model}", owner=owner, permissions=chain.permissions(model))
+
+
+def check_permissions(ref: AssetRef, wanted: Permissions, chain: ChainReads) -> None:
+    """Raise `InputError` where a registered asset has other permissions."""
+    known, here = chain.permissions(ref), wanted.of(ref.owner)
+    if not known.same_as(here):
+        raise InputError(
+            f"{ref} is registered with other permissions, which never change: {'; '.join(differences(here, known))}",
+            remedy="say the same or nothing of them, or change a byte of it to make another asset",
+        )
 
 
 def permitted_inputs(chain: ChainReads, spec: Spec) -> Iterator[PermittedInput]:

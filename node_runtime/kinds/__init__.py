@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from node_runtime.domain.document import Document
 from node_runtime.domain.parameters import encode_parameters
+from node_runtime.domain.task import OutputKind
 from node_runtime.errors import FailureCategory, TaskFailed
 from node_runtime.kinds.base import Resolved, TaskKind, TaskSpec
 from node_runtime.kinds.layouts import bundle, sandbox, substra
@@ -42,6 +43,7 @@ __all__ = [
     "leaving_outputs",
     "makes_model",
     "may_leave",
+    "models_in",
     "models_made",
     "private_outputs",
     "read_document",
@@ -90,6 +92,14 @@ def leaving_outputs(kind: str) -> frozenset[str]:
 def private_outputs(document: Document) -> frozenset[str]:
     """Return the names of the outputs that stay on the node that made them, whatever they were made from."""
     return frozenset(one.name for one in document.declared_outputs() if one.private)
+
+
+def models_in(document: Document) -> frozenset[str]:
+    """Return the names of the outputs that become models."""
+    declared = document.declared_outputs()
+    if not declared:
+        return frozenset({"model"}) if makes_model(document.kind) else frozenset()
+    return frozenset(one.name for one in declared if one.kind is OutputKind.MODEL)
 
 
 def may_leave(document: Document) -> frozenset[str]:

@@ -39,11 +39,15 @@ from node_runtime.errors import FailureCategory
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRecord:
-    """A task as one block shows it, with its spec and the reading account's latest attempt."""
+    """A task as one block shows it, with its spec and the reading account's latest attempt.
+
+    ``rights`` are those on what it makes, which all its inputs give.
+    """
 
     task: Task
     spec: Spec
     assignment: Assignment | None
+    rights: Permissions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from .feasibility import beyond_bounds, task_conflicts, warnings_in
 from .folders import folder_warnings
 from .messages import nearest
 from .objective import ObjectiveSpec
-from .permissions import permission_conflicts, permission_faults
+from .permission_checks import permission_conflicts, permission_faults
 from .plan import ExtendedPlan, PlanSpec
 from .programs import faults_in_folders, program_faults, program_file_warnings
 from .sweep import SweepRefused, Variant, variant_of, variants_of

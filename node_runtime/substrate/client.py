@@ -1,7 +1,7 @@
 """SubstrateChain: the port `Chain` over substrate-interface, the calls of one account and its reads."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from .convert import camel, digest_bytes, text_bytes
 from .current_codec import CurrentCodec
 from .errors import dispatch_refusal
 from .keys import load_key
-from .permission_errors import WORKER_NOT_PERMITTED, explain_permissions
+from .permission_errors import WORKER_NOT_PERMITTED, explain_permissions, private_inputs_differ
 from .reads import DIGEST, SubstrateReads, assignment_in
 from .sender import FinalisedCall, Sender, TellFee, batched
 
@@ -168,13 +168,20 @@ class SubstrateChain(SubstrateReads):
             outcome = self._sender.send(_create_task(terms, spec), f"create the {terms.kind} task")
         except ChainRefused as refused:
             if refused.rule == "PrivateInputsDiffer":
-                raise self._private_inputs_differ(terms, spec) from None
+                raise private_inputs_differ(self, terms, spec) from None
             raise explain_permissions(self, refused, spec, worker=terms.assignee) from None
         return TaskId(outcome.field("Tasks", "TaskCreated", "task"))
 
     def create_tasks(self, tasks: Sequence[tuple[Terms, Spec]]) -> tuple[TaskId, ...]:
         calls = [_create_task(terms, spec) for terms, spec in tasks]
-        outcome = self._sender.send(batched(calls, function="batch_all"), f"create {len(tasks)} tasks")
+        try:
+            outcome = self._sender.send(batched(calls, function="batch_all"), f"create {len(tasks)} tasks")
+        except ChainRefused as refused:
+            for terms, spec in tasks:  # the refusal doesn't say which of them it is about
+                explained = explain_permissions(self, refused, spec, worker=terms.assignee)
+                if explained is not refused:
+                    raise explained from None
+            raise
         return tuple(map(TaskId, outcome.fields("Tasks", "TaskCreated", "task")))
 
     def cancel_task(self, task: TaskId, *, abort: bool) -> None:
@@ -252,35 +259,6 @@ class SubstrateChain(SubstrateReads):
 
     def catch_up(self) -> None:
         self._sender.catch_up()
-
-    def _private_inputs_differ(self, terms: Terms, spec: Spec) -> ChainRefused:
-        """Build the error for private inputs that no one node can read."""
-        private = list(self._private_inputs(spec))
-        owners = dict.fromkeys(owner for owner, _ in private)
-        held = "; ".join(
-            f"{owner} holds {', '.join(name for holder, name in private if holder == owner)}" for owner in owners
-        )
-        offered = f", and the task is offered to {terms.assignee}" if terms.assignee is not None else ""
-        return ChainRefused(
-            "PrivateInputsDiffer",
-            f"can't create the {terms.kind} task: only their owner's node can read private inputs, and no one node "
-            f"can read all of these: {held}{offered} [PrivateInputsDiffer]",
-            remedy="use private inputs of one account only; offer the task to that account, or leave out assign_to",
-        )
-
-    def _private_inputs(self, spec: Spec) -> Iterator[tuple[Account, str]]:
-        """Yield the known holder and the name of each private asset and model of a spec."""
-        for asset in map(self.asset, spec.assets):
-            if asset is not None and asset.visibility is Visibility.PRIVATE:
-                yield asset.ref.owner, asset.ref.digest
-        for model in map(self.model, spec.models):
-            if model is not None and model.private:
-                yield model.trainer, f"model {model.id}"
-        for take in spec.roles.takes if spec.roles is not None else ():
-            parent = self.record(take.parent)
-            role = None if parent is None else parent.spec.output(take.output)
-            if parent is not None and parent.task.terms.assignee and role is not None and role.private:
-                yield parent.task.terms.assignee, f"'{role.name}' of task {take.parent}"
 
     def _tasks(self, function: str, arguments: dict[str, Any], doing: str) -> FinalisedCall:
         return self._sender.send(Call(pallet="Tasks", function=function, arguments=arguments), doing)

@@ -1,9 +1,11 @@
-"""Explanation of the chain's refusals for missing permissions: the asset or model, its owner and the right."""
+"""Explanation of the chain's refusals of inputs: the asset or model, its owner, and the right or its node."""
 
-from node_runtime.domain.assets import Account
+from collections.abc import Iterator
+
+from node_runtime.domain.assets import Account, Visibility
 from node_runtime.domain.permissions import Right
 from node_runtime.domain.permitted import lacking, unpermitted_program
-from node_runtime.domain.task import Spec
+from node_runtime.domain.task import Spec, Terms
 from node_runtime.errors import ChainRefused
 from node_runtime.ports.chain import ChainReads
 
@@ -33,3 +35,34 @@ def _told(refused: ChainRefused, lack: tuple[str, str] | None) -> ChainRefused:
         return refused
     reason, remedy = lack
     return ChainRefused(refused.rule, f"the chain refuses the task: {reason} [{refused.rule}]", remedy=remedy)
+
+
+def private_inputs_differ(chain: ChainReads, terms: Terms, spec: Spec) -> ChainRefused:
+    """Build the error for private inputs that no one node can read."""
+    private = list(_private_inputs(chain, spec))
+    owners = dict.fromkeys(owner for owner, _ in private)
+    held = "; ".join(
+        f"{owner} holds {', '.join(name for holder, name in private if holder == owner)}" for owner in owners
+    )
+    offered = f", and the task is offered to {terms.assignee}" if terms.assignee is not None else ""
+    return ChainRefused(
+        "PrivateInputsDiffer",
+        f"can't create the {terms.kind} task: only their owner's node can read private inputs, and no one node "
+        f"can read all of these: {held}{offered} [PrivateInputsDiffer]",
+        remedy="use private inputs of one account only; offer the task to that account, or leave out assign_to",
+    )
+
+
+def _private_inputs(chain: ChainReads, spec: Spec) -> Iterator[tuple[Account, str]]:
+    """Yield the known holder and the name of each private asset and model of a spec."""
+    for asset in map(chain.asset, spec.assets):
+        if asset is not None and asset.visibility is Visibility.PRIVATE:
+            yield asset.ref.owner, asset.ref.digest
+    for model in map(chain.model, spec.models):
+        if model is not None and model.private:
+            yield model.trainer, f"model {model.id}"
+    for take in spec.roles.takes if spec.roles is not None else ():
+        parent = chain.record(take.parent)
+        role = None if parent is None else parent.spec.output(take.output)
+        if parent is not None and parent.task.terms.assignee and role is not None and role.private:
+            yield parent.task.terms.assignee, f"'{role.name}' of task {take.parent}"

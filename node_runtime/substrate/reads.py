@@ -181,20 +181,30 @@ class SubstrateReads:
         snapshot = self._snapshot()
         wanted = [self._record_items(snapshot, task) for task in tasks]
         values = iter(snapshot.values_of(list(chain.from_iterable(wanted))))
-        found = [(number, *islice(values, len(items))) for number, items in zip(tasks, wanted, strict=True)]
-        return tuple(
-            TaskRecord(
-                task=convert.task(number, task),
-                spec=convert.spec(spec, *roles),
-                assignment=None if hold is None else convert.assignment(self._account, number, hold),
-            )
-            for number, task, hold, spec, *roles in found
-            if task is not None and spec is not None
+        found = (
+            self._record(number, list(islice(values, len(items)))) for number, items in zip(tasks, wanted, strict=True)
         )
+        return tuple(record for record in found if record is not None)
 
     def _record_items(self, snapshot: Snapshot, task: TaskId) -> list[StorageItem]:
+        """Return the storage items of a task's record; an earlier runtime knows no rights."""
         items: list[StorageItem] = [("Tasks", "Tasks", (task,)), ("Tasks", "Assignments", (self._account, task))]
-        return [*items, *_spec_items(snapshot, task)]
+        rights: list[StorageItem] = [("Tasks", "TaskRights", (task,))]
+        known = snapshot.codec.knows("Tasks", "TaskRights")
+        return [*items, *_spec_items(snapshot, task), *(rights if known else [])]
+
+    def _record(self, number: TaskId, values: Sequence[Any]) -> TaskRecord | None:
+        """Build the record of the values of `_record_items`."""
+        task, hold, spec, *more = values
+        if task is None or spec is None:
+            return None
+        roles, rights = more[:1], more[1:]
+        return TaskRecord(
+            task=convert.task(number, task),
+            spec=convert.spec(spec, *roles),
+            assignment=None if hold is None else convert.assignment(self._account, number, hold),
+            rights=convert.rights(rights[0]) if rights and rights[0] is not None else PUBLIC,
+        )
 
     def plan(self, plan: PlanId) -> Plan | None:
         found = self._snapshot().value("Tasks", "Plans", plan)

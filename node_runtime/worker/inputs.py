@@ -149,7 +149,7 @@ def private_inputs(
         digest for digest in {*others, *admitted.models, *(ref.digest for ref in samples)} if is_secret(digest)
     )
     foreign = [ref.digest for ref in samples if ref.owner != chain.account]
-    for digest in (*others, *(one for one in admitted.models if one not in admitted.private), *foreign):
+    for digest in (*others, *(one for one in admitted.models if one not in admitted.own), *foreign):
         if digest in secret:
             raise TaskFailed(
                 FailureCategory.POLICY,

@@ -40,8 +40,8 @@ from .outbox import Delivery, Step, is_of
 from .packaging import RUN, pack_failure, pack_result
 from .plans import begin_in_plan, hand_in_local
 from .resources import Attempt, Stopped, StopReason
+from .rights import kept_here
 from .times import backoff
-from .withholding import is_private
 
 log = structlog.get_logger()
 
@@ -100,8 +100,8 @@ def produce_delivery(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery
 
 
 def _pack_failure(failure: TaskFailed, attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery:
-    private = is_private(attempt, node)
-    return pack_failure(attempt.assignment, attempt.task, failure, node, private=private, steps=watch.steps)
+    kept = kept_here(attempt, node)
+    return pack_failure(attempt.assignment, attempt.task, failure, node, kept=kept, steps=watch.steps)
 
 
 def _journey_once(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery:
@@ -115,7 +115,7 @@ def journey(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery:
     done = packed_earlier(attempt, node)
     if done is not None:
         return done
-    node.live.begin(attempt.id, shows_logs=lambda: not is_private(attempt, node))
+    node.live.begin(attempt.id, shows_logs=lambda: not kept_here(attempt, node).live_logs)
     with ExitStack() as held:
         publish_stage(INPUTS, attempt, node)
         with watch.step("fetch_inputs"):

@@ -30,7 +30,8 @@ from node_runtime.runner.workspace import AttemptId, Workspace
 from .node import Node
 from .outbox import Delivery, Upload
 from .resources import Attempt
-from .withholding import Withheld, coarse_run, coarse_steps, is_private, keep, withhold
+from .rights import Kept, kept_here
+from .withholding import Withheld, coarse_run, coarse_steps, keep, withhold
 
 log = structlog.get_logger()
 
@@ -63,11 +64,11 @@ def pack_result(
     check_outputs(attempt.document, inputs, [one.source for one in outputs])
     seconds = _step_seconds(steps, runs, outputs=time.monotonic() - started)
     made = Withheld(outputs=outputs, perf=perf, stays=())
-    private = is_private(attempt, node)
-    if private:
-        made = withhold(outputs, perf, attempt.document, workspace, node)
+    kept = kept_here(attempt, node)
+    if kept.outputs:
+        made = withhold(outputs, perf, attempt.document, workspace, node, models_too=kept.models)
         runs, seconds = [(stage, coarse_run(run)) for stage, run in runs], coarse_steps(seconds)
-    logs, shared = packed_logs(workspace, node, private=private)
+    logs, shared = packed_logs(workspace, node, keeps=kept.logs)
     document = describe(
         task=assignment.task,
         epoch=assignment.epoch,
@@ -131,12 +132,12 @@ def pack_failure(
     failure: TaskFailed,
     node: Node,
     *,
-    private: bool,
+    kept: Kept,
     steps: Mapping[str, float] = MappingProxyType({}),
 ) -> Delivery:
     """Pack the failure's reason and logs into a delivery and add it to the outbox. Idempotent.
 
-    ``private``: they may contain private data. ``steps`` are the seconds of the steps that were reached.
+    ``kept`` is what stays on this node, ``steps`` are the seconds of the steps that were reached.
     """
     workspace = node.workspaces.open(AttemptId(task=assignment.task, epoch=assignment.epoch))
     file = workspace.logs / FAILURE_FILE
@@ -146,9 +147,9 @@ def pack_failure(
         file.write_text(reason, encoding="utf-8", errors="replace")
     reached = _reached(steps)
     if reached.seconds:
-        told = coarse_steps(reached) if private else reached
+        told = coarse_steps(reached) if kept.outputs else reached
         write_atomically(workspace.logs / STEPS_FILE, told.model_dump_json(exclude_none=True).encode())
-    logs, shared = packed_logs(workspace, node, private=private)
+    logs, shared = packed_logs(workspace, node, keeps=kept.logs)
     delivery = Delivery(
         task=assignment.task,
         epoch=assignment.epoch,
@@ -164,10 +165,10 @@ def pack_failure(
     return delivery
 
 
-def packed_logs(workspace: Workspace, node: Node, *, private: bool) -> tuple[Collected, tuple[Collected, ...]]:
-    """Return the logs as the delivery names them, and those to upload: none where private ones stay on this node."""
+def packed_logs(workspace: Workspace, node: Node, *, keeps: bool) -> tuple[Collected, tuple[Collected, ...]]:
+    """Return the logs as the delivery names them, and those to upload: none where they stay on this node."""
     logs = collect_logs(workspace)
-    if private and not node.share_private_logs:
+    if keeps:
         return keep(logs, workspace, node), ()
     return logs, (logs,)
 

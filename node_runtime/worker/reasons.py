@@ -24,6 +24,7 @@ class Reason(StrEnum):
     BUILDING = "building_not_allowed"
     PRIVATE = "private_data"
     ABSENT = "private_data_missing"
+    RIGHTS = "not_permitted"
     APPROVAL = "awaiting_approval"
     NOT_OPEN = "not_open"
     TAKEN = "taken_by_others"
@@ -68,6 +69,7 @@ _REMEDIES = {
     Reason.BUILDING: "submit it with a ready image by digest, or set 'building: allow' in node.yaml",
     Reason.PRIVATE: "submit it with the bytes under data, as the sample that their owner registered",
     Reason.ABSENT: "add the sample again: 'node-runtime data add FOLDER', or cancel the task; a model is made again",
+    Reason.RIGHTS: "ask the owner to register another copy with that right; permissions never change",
     Reason.APPROVAL: "'node-runtime approve {task}'",
     Reason.NOT_OPEN: WAIT,
     Reason.TAKEN: WAIT,

@@ -13,10 +13,12 @@ import structlog
 from node_runtime.domain.admission import Admitted, admit, admitted_document
 from node_runtime.domain.clock import time_left
 from node_runtime.domain.document import Document
-from node_runtime.domain.task import Assignment, AssignmentState, Spec, Task, TaskId
+from node_runtime.domain.permissions import Right
+from node_runtime.domain.task import Assignment, AssignmentState, TaskId
 from node_runtime.domain.units import amount
 from node_runtime.errors import ChainError, FailureCategory, HostError, NodeRuntimeError, TaskFailed
 from node_runtime.kinds import can_run
+from node_runtime.ports.chain import TaskRecord
 from node_runtime.runner.workspace import AttemptId, Workspaces
 from node_runtime.stores.tree.folders import MONTH, prune
 
@@ -27,6 +29,7 @@ from .outbox import Delivery, Outbox, is_of
 from .packaging import pack_failure
 from .plans import remove_ended, settle_turns
 from .resources import Attempt, Insufficient, demand_of, report_time
+from .rights import Kept
 from .selection import TaskSelector
 from .state_dir import ChainFiles
 from .withholding import PRIVATE
@@ -204,9 +207,11 @@ def resume_attempt(assignment: Assignment, node: Node, selector: TaskSelector) -
     refusal = selector.forbids(task)  # works without storage too
     if refusal is None:
         try:
-            document, admitted = _document(assignment, task, spec, node)
+            document, admitted = _document(assignment, record, node)
         except TaskFailed as error:
-            pack_failure(assignment, task, error, node, private=True)  # its inputs are unknown
+            logs = not (record.rights.is_public(Right.LOGS) and node.share_private_logs)  # its inputs are unknown
+            kept = Kept(outputs=True, models=True, logs=logs, live_logs=True)
+            pack_failure(assignment, task, error, node, kept=kept)
             return None
         refusal = selector.forbids_document(task, spec, document)
     if refusal is not None:
@@ -264,17 +269,17 @@ def _attempt_of(assignment: Assignment) -> AttemptId:
     return AttemptId(task=assignment.task, epoch=assignment.epoch)
 
 
-def _document(assignment: Assignment, task: Task, spec: Spec, node: Node) -> tuple[Document, Admitted]:
+def _document(assignment: Assignment, record: TaskRecord, node: Node) -> tuple[Document, Admitted]:
     """Read and check the document and its inputs as before a claim.
 
     Raises `TaskFailed` for an invalid one, or once it is too late to read it; `NotYet` while it can't be read.
     """
     try:
-        document = admitted_document(task, spec, node.store)
+        document = admitted_document(record.task, record.spec, node.store)
         if not can_run(document):
             message = f"this version doesn't run {document.kind} with layout {document.layout}"
             raise TaskFailed(FailureCategory.NODE_ERROR, message, remedy="run the version that claimed it")
-        return document, admit(document, spec, node.chain)
+        return document, admit(document, record, node.chain)
     except (TaskFailed, ChainError):
         raise
     except Exception as error:

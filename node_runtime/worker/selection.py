@@ -21,7 +21,7 @@ from node_runtime.errors import (
     TaskFailed,
 )
 from node_runtime.kinds import can_run
-from node_runtime.ports.chain import ChainReads
+from node_runtime.ports.chain import ChainReads, TaskRecord
 from node_runtime.ports.engine import ContainerEngine
 from node_runtime.ports.store import AssetStore
 from node_runtime.stores.cache import Cache
@@ -32,6 +32,7 @@ from .logging import error_fields
 from .metrics import Metrics
 from .policy import Policy, refuse_document, refuse_history, refuse_offer, refuse_terms
 from .reasons import Reason, Refusal, remedy_of
+from .rights import refuse_rights
 from .status_file import Refused
 from .times import DEFAULTS, Times
 
@@ -218,14 +219,14 @@ class TaskSelector:
         record = self._chain.record(number)
         if record is None:
             return None
-        task, spec = record.task, record.spec
+        task = record.task
         me, now = self._chain.account, time_before(task.terms.deadline, estimate=self._time.now(), head=head)
         refusal = refuse_terms(self._policy, task, account=me, now=now, minimum_time=self._minimum_time)
         refusal = refusal or self._refuse_history(record.assignment, task, now=now)
         if refusal:
             return refusal
         try:
-            return self._check_document(task, spec, seen=seen)
+            return self._check_document(record, seen=seen)
         except TaskFailed as error:
             reason = Reason.PRIVATE if error.category is FailureCategory.POLICY else Reason.MISMATCH
             damaged = isinstance(error.__cause__, AssetMismatch)  # in storage, where it may be repaired
@@ -238,7 +239,8 @@ class TaskSelector:
             return None
         return refuse_history(last, task, now=now, max_hand_backs=self._chain.bounds().max_hand_backs)
 
-    def _check_document(self, task: Task, spec: Spec, *, seen: float) -> Candidate | Refusal:
+    def _check_document(self, record: TaskRecord, *, seen: float) -> Candidate | Refusal:
+        task, spec = record.task, record.spec
         document = admitted_document(task, spec, self._store)
         if not can_run(document):
             message = f"this version doesn't run {document.kind} with layout {document.layout}"
@@ -246,8 +248,8 @@ class TaskSelector:
         refusal = refuse_document(self._policy, document, spec, self._approved(task.id))
         if refusal:
             return refusal
-        admitted = admit(document, spec, self._chain)
-        refusal = self._refuse_images(document)
+        admitted = admit(document, record, self._chain)
+        refusal = refuse_rights(record, admitted, self._chain) or self._refuse_images(document)
         if refusal:
             return refusal
         private = private_inputs(document, admitted, private=self._private, chain=self._chain)

@@ -1,9 +1,10 @@
-"""What leaves a node of a task on private data, and what of it is kept here instead.
+"""What leaves a node of a task whose outputs don't all leave, and what of them is kept here instead.
 
 The model and bounded numbers leave, because the operator allowed the algo. Other outputs of the untrusted program
 (predictions, annotations, logs) stay on this node for a limited time, under a salted digest: the program chooses the
-bytes, so a plain digest would tell them to whoever tries all values of a few bits. A model that is declared private
-stays in the node's private store, for later tasks of its worker, in a tree with a salt.
+bytes, so a plain digest would tell them to whoever tries all values of a few bits. A model that is declared private,
+or that not everyone may download, stays in the node's private store, for later tasks of its worker, in a tree with a
+salt.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ import structlog
 
 from node_runtime.domain.assets import Digest
 from node_runtime.domain.document import Document
-from node_runtime.kinds import may_leave, private_outputs
+from node_runtime.kinds import may_leave, models_in, private_outputs
 from node_runtime.kinds.perf import FILE_NAME as PERF
 from node_runtime.kinds.perf import PerfFile, bounded_numbers, declared_numbers, read_perf
 from node_runtime.platform.files import host_errors, write_atomically
@@ -30,9 +31,7 @@ from node_runtime.runner.workspace import Workspace
 from node_runtime.stores.tree.folders import MONTH, Bound, copy_writable, prune, size_on_disk
 from node_runtime.stores.tree.walk import manifest_of
 
-from .inputs import uses_private_data
 from .node import Node
-from .resources import Attempt
 
 log = structlog.get_logger()
 
@@ -55,20 +54,24 @@ class Withheld:
         return tuple(one for one in self.outputs if one.name not in self.stays)
 
 
-def is_private(attempt: Attempt, node: Node) -> bool:
-    """Return whether outputs and logs may contain private data of this node's owner, or a private model they make."""
-    private = uses_private_data(attempt.task, attempt.document, attempt.admitted, node)
-    return private or bool(private_outputs(attempt.document))
-
-
 def withhold(
-    outputs: Sequence[Collected], perf: PerfFile | None, document: Document, workspace: Workspace, node: Node
+    outputs: Sequence[Collected],
+    perf: PerfFile | None,
+    document: Document,
+    workspace: Workspace,
+    node: Node,
+    *,
+    models_too: bool,
 ) -> Withheld:
-    """Keep private outputs on this node, and reduce perf.json to its bounded numbers. Idempotent."""
+    """Keep outputs on this node, and reduce perf.json to its bounded numbers. Idempotent.
+
+    ``models_too``: keep the models as well that aren't declared as private.
+    """
     if perf is not None:
         made, perf = _numbers_alone(perf, workspace)
         outputs = [made if one.name == PERF else one for one in outputs]
-    leaving, models = may_leave(document), private_outputs(document)
+    models = models_in(document) if models_too else private_outputs(document)
+    leaving = may_leave(document) - models
     outputs = [_keep_model(one, workspace, node) if one.name in models else one for one in outputs]
     stays = tuple(one.name for one in outputs if one.name not in leaving)
     salted = {*stays} - models

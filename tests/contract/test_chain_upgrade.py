@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from node_runtime.domain.assets import Account
+from node_runtime.domain.permissions import PUBLIC
 from node_runtime.domain.task import PlanId, TaskId
 from node_runtime.spec.bounds import packaged_bounds
 from node_runtime.substrate import current_codec
@@ -60,6 +61,15 @@ def test_bounds_that_an_earlier_runtime_does_not_name_are_the_packaged_ones(old_
         assert bob.bounds().max_hand_backs == packaged_bounds().max_hand_backs
         upgrade(old_devnet.url)
         assert bob.bounds() == packaged_bounds()
+
+
+def test_everyone_has_all_rights_under_a_runtime_that_knows_no_permissions(
+    old_devnet: LaterDevnet, stored: Stored
+) -> None:
+    with closing(connect(old_devnet.url, "//Alice")) as alice:
+        record = alice.record(TaskId(stored.story["open"]))
+        assert record is not None
+        assert {record.rights, *map(alice.permissions, record.spec.assets)} == {PUBLIC}
 
 
 def test_calls_that_are_under_way_while_the_runtime_changes_all_happen_once(old_devnet: LaterDevnet) -> None:

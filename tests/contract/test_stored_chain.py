@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,10 @@ from node_runtime.devnet.state.state import keys_under
 from node_runtime.devnet.state.store import Store
 from node_runtime.devnet.upgrade import follow_package
 from node_runtime.devnet.wasm.compiled import default_cache
-from node_runtime.domain.assets import Digest, SubmissionId
+from node_runtime.domain.assets import Digest, ObjectiveId, SubmissionId, Visibility
+from node_runtime.domain.permissions import OWNER_ONLY, PUBLIC
 from node_runtime.domain.task import AssignmentState, Output, Result, SubmissionState, TaskId, TaskState
+from node_runtime.errors import ChainRefused
 from node_runtime.substrate.client import SubstrateChain, connect
 from tests.chain_rules.schema import schema_of
 from tests.chain_rules.state import State
@@ -202,3 +204,22 @@ def test_scores_and_tolerances_are_in_units_of_eighteen_digits(stored: Stored) -
     reviewed = after.tasks("Submissions")[(story["score_reviewed"], story["score_reviewed_submission"])]
     assert [perf.value for perf in reviewed.perfs] == [812_500 * 10**12]
     assert (story["model"], 0) in after.registry("Models")
+
+
+def test_assets_and_tasks_from_before_permissions_are_everyones_and_stay_so(upgraded: Upgraded) -> None:
+    assets = [one for chain in (upgraded.alice, upgraded.bob) for one in chain.assets_of(chain.account)]
+    (private,) = (one for one in assets if one.visibility is Visibility.PRIVATE)
+    assert {upgraded.charlie.permissions(one.ref) for one in assets} == {PUBLIC}
+    records = upgraded.charlie.records(upgraded.charlie.every_task())
+    assert {one.rights for one in records} == {PUBLIC}
+    assert upgraded.charlie.admits(ObjectiveId(upgraded.story["objective"])) is None
+
+    upgraded.bob.register_assets([private])  # it is registered for everyone
+    with pytest.raises(ChainRefused, match="PermissionsFixed"):
+        upgraded.bob.register_assets([private], OWNER_ONLY)
+    (trained,) = (one for one in records if one.task.id == upgraded.task("open"))
+    spec = replace(trained.spec, assets=(*trained.spec.assets, private.ref))
+    terms = replace(trained.task.terms, deadline=upgraded.alice.now() + DAY)
+    task = upgraded.alice.task(upgraded.alice.create_task(terms, spec))
+    assert task is not None
+    assert task.terms.assignee == upgraded.bob.account

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from node_runtime.domain.assets import Account, Asset, AssetKind, AssetRef, Digest, Label, Visibility
+from node_runtime.domain.assets import Account, Asset, AssetKind, AssetRef, Digest, Label, SubmissionId, Visibility
 from node_runtime.domain.document import FILE_NAME, Document, Image, Limits, ModelOf
+from node_runtime.domain.permissions import PUBLIC, Permissions
 from node_runtime.domain.task import (
     UNIT,
     Assignment,
@@ -69,6 +70,7 @@ class World:
     assignee: Account | None = None
     plan: PlanId | None = None  # of the next tasks
     local: int | None = 8 * MIB  # the plan's local folder; None without one
+    permissions: Permissions = PUBLIC  # of the next samples
     _made: int = field(default=0)
 
     def train(
@@ -78,10 +80,11 @@ class World:
         dockerfile: str = DOCKERFILE,
         before_submitting: Callable[[Asset], None] | None = None,
         sample: Asset | None = None,
+        model: SubmissionId | None = None,
     ) -> TaskId:
         """Submit a training whose container runs `script`, or the script in a node's private ``sample``.
 
-        ``before_submitting`` is called with its data sample.
+        ``before_submitting`` is called with its data sample, ``model`` is the result whose model it takes.
         """
         algo = self._image(AssetKind.ALGO, "script.sh", dockerfile)
         data = sample or self._sample({"script.sh": script})
@@ -91,6 +94,7 @@ class World:
             name="training",
             algo=Image(source=str(algo.ref)),
             data=(str(data.ref),),
+            models=(ModelOf(submission=model),) if model is not None else (),
             limits=self._limits(),
         )
         return self._submit(document, algo, data)
@@ -193,7 +197,9 @@ class World:
         return Limits(cpus=0.5, memory=64 * MIB, timeout=self.timeout, outputs=8 * MIB, local=local)
 
     def _submit(self, document: Document, *assets: Asset) -> TaskId:
-        self.chain.register_assets([asset for asset in assets if asset.ref.owner == self.chain.account])
+        own = [asset for asset in assets if asset.ref.owner == self.chain.account]
+        self.chain.register_assets([asset for asset in own if asset.label is None])
+        self.chain.register_assets([asset for asset in own if asset.label is not None], self.permissions)
         file = self.folder / FILE_NAME
         file.write_bytes(document.encode())
         digest = self.store.put(file)
@@ -215,7 +221,7 @@ class World:
             digest=digest,
             uri=self.store.uri(digest),
             assets=references,
-            models=(),
+            models=document.recorded_models(),
             parents=(),
             objectives=(),
             roles=document.task_roles(),

@@ -45,11 +45,10 @@ def scored(desk: Desk, scoring: TaskId, value: str) -> Submission:
 
 def document_of(desk: Desk, number: TaskId) -> Document:
     """Read the task's document as a node does, with all checks."""
-    task, spec = desk.worker.task(number), desk.worker.spec(number)
-    assert task is not None
-    assert spec is not None
-    document = admitted_document(task, spec, desk.store)
-    admit(document, spec, desk.worker)
+    record = desk.worker.record(number)
+    assert record is not None
+    document = admitted_document(record.task, record.spec, desk.store)
+    admit(document, record, desk.worker)
     return document
 
 

@@ -11,8 +11,9 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from node_runtime.creator.kept import LOGS
 from node_runtime.creator.log_files import last_lines, log_names
-from node_runtime.creator.results import LOGS, numbers_beside, staying
+from node_runtime.creator.results import numbers_beside, staying
 from node_runtime.creator.review import check_reason
 from node_runtime.domain.units import plain, size
 from node_runtime.errors import InputError
@@ -138,7 +139,7 @@ def describe(received: Received) -> Iterator[str]:
         yield f"  {agreed.measure} with submission {agreed.other}: {agreed.score:.3f}"
     yield from (f"  wrong: {mistake}" for mistake in received.mistakes.splitlines())
     for name in staying(document):
-        yield f"  {name!r} stayed with its worker, whose own data the task used"
+        yield f"  {name!r} stayed with its worker; 'node-runtime results {one.task}' says why"
     for output in document.outputs:
         yield from _files(received.folder / output, received.folder)
     yield from _log_ends(received)

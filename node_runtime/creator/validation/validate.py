@@ -13,7 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from node_runtime.creator.agreement_report import Agreed, Annotators, open_annotators
-from node_runtime.creator.results import MOST_READ, fetch_result, read_document, staying, uses_private_data
+from node_runtime.creator.kept import models_may_stay, why_outputs_stay
+from node_runtime.creator.results import MOST_READ, fetch_result, read_document, staying
 from node_runtime.creator.tasks import TaskView, view_task
 from node_runtime.domain.assets import Account, Digest, SubmissionId
 from node_runtime.domain.document import Limits
@@ -209,10 +210,11 @@ def _told(submission: Submission, outcome: Outcome, reason: str = "") -> Validat
 @contextmanager
 def _received(desk: Desk, view: TaskView, submission: Submission, annotators: Annotators | None) -> Iterator[Received]:
     """Yield the result, downloaded and verified, within the size limits of its task."""
-    document = read_document(submission, desk.store)
-    if document.outputs_stay and not uses_private_data(desk.chain, submission.task):
-        kept = ", ".join(document.outputs_stay)
-        raise Undecided(f"its worker keeps {kept}, although the task uses no private data; reject it")
+    kept = models_may_stay(desk.chain, submission.task)
+    document = read_document(submission, desk.store, models_stay=kept)
+    if document.outputs_stay and not why_outputs_stay(desk.chain, submission.task):
+        kept_back = ", ".join(document.outputs_stay)
+        raise Undecided(f"its worker keeps {kept_back}, although the task uses no private data; reject it")
     _check_size(desk.store, view, submission, document)
     with scratch_folder() as scratch:
         folder = (desk.folder or scratch) / f"submission-{submission.id}"

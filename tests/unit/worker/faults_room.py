@@ -15,6 +15,7 @@ from node_runtime.config import NodeConfig, load_config
 from node_runtime.domain.assets import Account, Asset, AssetKind, AssetRef, Digest, Label, Visibility
 from node_runtime.domain.clock import ChainTime, Clock
 from node_runtime.domain.document import FILE_NAME, Image, Limits
+from node_runtime.domain.permissions import PUBLIC, Permissions
 from node_runtime.domain.task import UNIT, Assignment, AssignmentState, Kind, Review, Spec, TaskId, Terms
 from node_runtime.engines import open_engine
 from node_runtime.engines.memory import Inside, MemoryHost, MemorySettings
@@ -176,10 +177,12 @@ class Room:
     def account(self) -> Account:
         return self.network.connect(self.key).account
 
-    def task(self, *, exits: int = 0, window: int = 0, private: bool = False) -> TaskId:
+    def task(
+        self, *, exits: int = 0, window: int = 0, private: bool = False, permissions: Permissions = PUBLIC
+    ) -> TaskId:
         """Create a training task assigned to this node; its program waits for the gate, then exits with ``exits``.
 
-        With ``private`` its sample is this node's private data.
+        With ``private`` its sample is this node's private data. ``permissions`` are those of its sample.
         """
 
         def program(inside: Inside) -> int:
@@ -191,9 +194,11 @@ class Room:
             return exits
 
         algo = self._asset(AssetKind.ALGO, "algo")
-        sample = self._private_sample() if private else self._asset(AssetKind.DATA_SAMPLE, "sample")
+        name = "sample" if permissions == PUBLIC else f"sample for {permissions}"[:99].replace("/", " ")
+        sample = self._private_sample(permissions) if private else self._asset(AssetKind.DATA_SAMPLE, name)
         self.host.add(f"memory:{algo.ref.digest}", program, source=algo.ref.digest)
-        self.creator.register_assets([algo, *([] if private else [sample])])
+        self.creator.register_assets([algo])
+        self.creator.register_assets([] if private else [sample], permissions)
         limits = Limits(cpus=0.1, memory=16 * MIB, timeout=600, outputs=MIB)
         document = TrainingDocument(
             name="training",
@@ -227,7 +232,7 @@ class Room:
         label = Label.TRAIN if kind is AssetKind.DATA_SAMPLE else None
         return Asset(ref=ref, kind=kind, label=label, visibility=Visibility.SHARED, uri="memory:")
 
-    def _private_sample(self) -> Asset:
+    def _private_sample(self, permissions: Permissions) -> Asset:
         (self.folder / "own").write_text(f"own of {self.folder}")
         digest = private_store(self.config).put(self.folder / "own")
         self.secrets.append(digest)
@@ -235,7 +240,7 @@ class Room:
         sample = Asset(
             ref=ref, kind=AssetKind.DATA_SAMPLE, label=Label.TRAIN, visibility=Visibility.PRIVATE, uri="private:"
         )
-        self.network.connect(self.key).register_assets([sample])
+        self.network.connect(self.key).register_assets([sample], permissions)
         return sample
 
     @property

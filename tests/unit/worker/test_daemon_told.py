@@ -53,7 +53,7 @@ def test_a_plans_local_folder_whose_state_is_unreadable_may_have_private_data(ro
         record = node.chain.record(number)
         assert record is not None
         document = admitted_document(record.task, record.spec, node.store)
-        admitted = admit(document, record.spec, node.chain)
+        admitted = admit(document, record, node.chain)
         document = document.model_copy(update={"limits": document.limits.model_copy(update={"local": 1 << 20})})
         task = replace(record.task, terms=replace(record.task.terms, plan=PlanId(7)))
         key = PlanKey(creator=task.creator, plan=PlanId(7))

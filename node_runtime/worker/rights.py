@@ -1,0 +1,78 @@
+"""The rights on a task's inputs and outputs, as the node keeps them: what it refuses, and what stays here.
+
+Whoever can read the storage reads all of it: what not everyone may download, and logs that not everyone may read,
+aren't uploaded.
+"""
+
+from dataclasses import dataclass, replace
+
+from node_runtime.domain.admission import Admitted
+from node_runtime.domain.assets import Visibility
+from node_runtime.domain.document import Document
+from node_runtime.domain.permissions import OWNER_ONLY, Permissions, Right
+from node_runtime.domain.permitted import lacking, unpermitted_program
+from node_runtime.domain.task import Task
+from node_runtime.errors import HostError
+from node_runtime.kinds import private_outputs
+from node_runtime.ports.chain import ChainReads, TaskRecord
+
+from .inputs import plan_of, uses_private_data
+from .node import Node
+from .reasons import Reason, Refusal
+from .resources import Attempt
+
+
+def refuse_rights(record: TaskRecord, admitted: Admitted, chain: ChainReads) -> Refusal | None:
+    """Check that this account may process all inputs and, of its private samples, that creator and programs may.
+
+    The chain has checked the same; a node doesn't rely on it for data that it alone has.
+    """
+    spec, lack = record.spec, None
+    if not record.rights.allows(Right.PROCESS, chain.account):
+        lack = lacking(chain, spec, Right.PROCESS, chain.account) or (f"{chain.account} may not process its inputs", "")
+    elif any(asset.visibility is Visibility.PRIVATE for asset in admitted.assets.values()):
+        lack = lacking(chain, spec, Right.PROCESS, record.task.creator) or unpermitted_program(chain, spec)
+    return None if lack is None else Refusal(reason=Reason.RIGHTS, message=lack[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What of an attempt stays on this node.
+
+    ``outputs``: all but models and bounded numbers; ``models``: these too; ``logs``: those of containers and builds,
+    and why it failed; ``live_logs``: what the live channel shows of them.
+    """
+
+    outputs: bool
+    models: bool
+    logs: bool
+    live_logs: bool
+
+
+def kept_here(attempt: Attempt, node: Node) -> Kept:
+    """Decide by private data of this node's owner, private models, and the rights of what the task makes."""
+    private = uses_private_data(attempt.task, attempt.document, attempt.admitted, node)
+    private = private or bool(private_outputs(attempt.document))
+    rights = rights_on_outputs(attempt.task, attempt.document, attempt.admitted, node)
+    models, logs = not rights.is_public(Right.DOWNLOAD), not rights.is_public(Right.LOGS)
+    return Kept(
+        outputs=private or models,
+        models=models,
+        logs=logs or (private and not node.share_private_logs),
+        live_logs=logs or private,
+    )
+
+
+def rights_on_outputs(task: Task, document: Document, admitted: Admitted, node: Node) -> Permissions:
+    """Return the rights that all give that the task sees: its inputs, models kept here, its plan's local folder."""
+    rights = admitted.rights
+    if any(node.private.has(digest) for digest in admitted.own - admitted.private):
+        rights = replace(rights, download=OWNER_ONLY.download)
+    plan = plan_of(task, document)
+    try:
+        state = node.workspaces.plans.state(plan) if plan is not None else None
+    except HostError:
+        return OWNER_ONLY
+    for writer in node.chain.records(tuple(state.tasks)) if state is not None else ():
+        rights = rights.both(writer.rights)
+    return rights
