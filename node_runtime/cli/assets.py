@@ -28,6 +28,7 @@ from node_runtime.ports.chain import ChainReads
 
 from .lazy_group import HelpedCommand, example
 from .output import counted, line, one_of, print_json, render, require_consent, table
+from .permissions import DownloadOption, ForOption, LogsOption, read_permissions
 from .reading import print_asset
 
 LARGE = 1 << 30  # bytes, from which on a fetch is confirmed
@@ -43,14 +44,26 @@ def asset_add(
     path: Annotated[Path, typer.Argument(help="A file or folder.")],
     kind: Annotated[AssetKind, typer.Option(metavar="KIND", help=f"Its permanent kind: {one_of(AssetKind)}.")],
     label: Annotated[Label | None, typer.Option(help="The permanent label of a data sample.")] = None,
+    process: ForOption = None,
+    download: DownloadOption = None,
+    logs: LogsOption = None,
+    algo: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DIGEST", help="Of a data sample: a program of others that may run with it. Repeatable."),
+    ] = None,
     as_json: JsonOption = False,
     chain: ChainOption = None,
     key: KeyOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Store a file or folder and register it on chain."""
+    """Store a file or folder and register it on chain, for everyone unless options say otherwise, for ever.
+
+    Whoever can read the storage reads its bytes, whatever --download says:
+    that keeps models made from it on the nodes.
+    """
+    permissions = read_permissions(process, download, logs, algo, unsaid=None)
     session = open_storing_session(chain, key, storage)
-    added = add_asset(path, kind, label, session.chain, session.store, say=lambda _: None)
+    added = add_asset(path, kind, label, session.chain, session.store, permissions=permissions, say=lambda _: None)
     if as_json:
         print_json(added)
     else:

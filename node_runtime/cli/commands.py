@@ -294,7 +294,7 @@ OPERATORS = (
         "data",
         "data:data",
         "This node's private samples and models.",
-        example="data add samples/ward-3 --label train",
+        example="data add samples/ward-3 --label train --for 5Grw…utQY",
     ),
 )
 COMMANDS = {"Anyone": ANYONE, "Creators": CREATORS, "Contributors": CONTRIBUTORS, "Operators": OPERATORS}

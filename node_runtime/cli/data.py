@@ -18,7 +18,8 @@ from node_runtime.stores import open_store
 
 from .lazy_group import HelpedCommand, example
 from .operator import DEFAULT_CONFIG, ConfigOption
-from .output import line, paragraph, print_json, require_consent, warn
+from .output import facts, line, paragraph, print_json, require_consent, warn
+from .permissions import DownloadOption, ForOption, LogsOption, described, read_permissions, summary
 
 if TYPE_CHECKING:
     from node_runtime.config import NodeConfig
@@ -33,20 +34,35 @@ WHAT_FOLLOWS = (
 )
 
 
-@data.command("add", cls=HelpedCommand, epilog=example("data add samples/ward-3 --label train"))
+@data.command("add", cls=HelpedCommand, epilog=example("data add samples/ward-3 --label train --for 5Grw…utQY"))
 def data_add(
     folder: Annotated[Path, typer.Argument(help="A folder; it is one data sample.")],
     label: Annotated[Label, typer.Option(help="What the sample is for; it never changes.")],
+    process: ForOption = None,
+    download: DownloadOption = None,
+    logs: LogsOption = None,
+    algo: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DIGEST", help="A program that may run with it (default: any)."),
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Register a private data sample: digest and label go on chain, the bytes stay on this node."""
+    """Register a private data sample: digest, label and permissions go on chain, the bytes stay on this node.
+
+    --for says whose tasks may use it: an account, repeated for several,
+    'public', or 'me' for your own tasks alone. What isn't granted is denied:
+    without --download no model made from it leaves this node. All of it is
+    for ever.
+    """
     from node_runtime.worker.private_data import add_sample
 
     if not folder.exists():
         raise InputError(f"{folder} doesn't exist", remedy="name the folder of one data sample")
+    permissions = read_permissions(process, download, logs, algo, unsaid=())
     with _node(config) as (settings, chain):
-        added = add_sample(settings, chain, folder, label)
+        added = add_sample(settings, chain, folder, label, permissions)
     line(f"private sample {added.asset.ref}")
+    facts(tuple(described(added.permissions, own=added.asset.ref.owner)))
     line("name it under 'data' in a task; only this node can run that task")
     for reason in added.public:
         warn(f"{reason}. {WHAT_FOLLOWS}")
@@ -65,11 +81,13 @@ def data_list(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False
         print_json(samples)
         return
     if not samples:
-        line("no private samples; add one with 'node-runtime data add FOLDER --label train'")
+        line("no private samples; add one with 'node-runtime data add FOLDER --label train --for ACCOUNT'")
         return
     for one, used in zip(samples, uses, strict=True):
         line(one.ref.digest)  # on a line of its own, to be copied whole
         paragraph(used, first="  ", rest="  ")
+        if one.permissions is not None:
+            paragraph(summary(one.permissions, own=one.ref.owner), first="  ", rest="  ")
     line(f"a sample's key is {samples[0].ref.owner}/DIGEST", style="dim")
 
 

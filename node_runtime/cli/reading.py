@@ -8,6 +8,7 @@ from node_runtime.domain.units import size
 from node_runtime.platform.printable import many_lines
 
 from .output import counted, facts, line, quoted, render, table
+from .permissions import described
 
 _LISTED = 20  # files of an asset
 
@@ -24,7 +25,8 @@ def print_asset(view: AssetView) -> None:
         ("visibility", str(asset.visibility)),
         ("uri", asset.uri),
         ("storage", _stored(view)),
-        ("who may", _who_may(view, private=private)),
+        *described(view.permissions, own=asset.ref.owner),
+        ("bytes", _who_reads(view, private=private)),
     )
     facts(told)
     files = view.files or ()
@@ -44,12 +46,12 @@ def _stored(view: AssetView) -> str:
     return f"{size(view.size)} in {counted(len(view.files), 'file')}"
 
 
-def _who_may(view: AssetView, *, private: bool) -> str:
+def _who_reads(view: AssetView, *, private: bool) -> str:
     if private and view.files is None:
-        return "run tasks on it: its owner's node alone; read it: nobody else"
+        return "on its owner's node, where alone tasks on it run; nobody else reads them"
     if private:
-        return "run tasks on it: its owner's node alone; read it: whoever reads this storage, where these bytes are too"
-    return "run tasks on it and read it: whoever reads the storage"
+        return "on its owner's node, where alone tasks on it run; whoever reads this storage finds them here too"
+    return "in the storage; whoever can read that reads them"
 
 
 def print_code(every: Iterable[Code]) -> None:

@@ -5,7 +5,7 @@ with the same values, checks and messages. Where the YAML refers to another docu
 that document, a task on chain, or an asset. Classes are made from the registry of kinds on first access, by `kinds`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from inspect import Parameter, Signature
 from pathlib import Path
@@ -15,10 +15,14 @@ from typing import Any, Literal
 from pydantic import PrivateAttr, ValidationError
 from pydantic.fields import FieldInfo
 
+from node_runtime.creator.permissions import permissions_of
+from node_runtime.domain.assets import Digest
+from node_runtime.domain.permissions import Permissions
 from node_runtime.errors import InputError, SpecError
 from node_runtime.spec.bounds import packaged_bounds
 from node_runtime.spec.entries import AnySpec, SpecEntry
 from node_runtime.spec.fields import Part
+from node_runtime.spec.permissions import SampleRightsSpec
 from node_runtime.spec.read import AMOUNTS, MAX_DOCUMENTS, SpecFile, check_entries, yaml_models
 from node_runtime.spec.schema import MEANING
 from node_runtime.spec.yaml_source import explain
@@ -81,6 +85,20 @@ def _parameter(key: str, field: FieldInfo) -> Parameter:
     """Return the parameter as a notebook shows it; what it is by default stands in the documents of the YAML."""
     required = field.is_required() and key != "kind"
     return Parameter(key, Parameter.KEYWORD_ONLY, default=Parameter.empty if required else ...)
+
+
+def permissions_in(given: Mapping[str, object]) -> Permissions:
+    """Read an asset's permissions; programs are named by digest, key or asset. Raises `SpecError`."""
+    arguments = Arguments(made="permissions", value=plain_value(given), folder=Path.cwd())
+    try:
+        read = SampleRightsSpec.model_validate(arguments.value, context=arguments.folder)
+    except ValidationError as error:
+        raise SpecError("\n".join(explain(error, arguments, SampleRightsSpec))) from None
+    return permissions_of(read, _no_path)
+
+
+def _no_path(program: Path) -> Digest:
+    raise SpecError(f"permissions.algos: {program} is a path; name a program by its digest, or by the asset")
 
 
 def class_name(kind: str) -> str:

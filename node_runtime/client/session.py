@@ -1,7 +1,7 @@
 """A connection for notebooks: an account on a chain, and a storage."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,7 @@ from node_runtime.spec.messages import nearest
 from node_runtime.stores import open_store
 from node_runtime.substrate.client import connect as connect_chain
 
-from .documents import Document, spec_file
+from .documents import Document, permissions_in, spec_file
 from .handles import PlanHandle, TaskHandle
 from .messages import in_python, print_wrapped
 
@@ -114,11 +114,30 @@ class Client:
         return PlanHandle(self, tasks, PlanId(number))
 
     @in_python
-    def add_asset(self, path: str | Path, kind: AssetKind | str, label: Label | str | None = None) -> Asset:
-        """Store a file or folder and register it; a data sample has a label, train or test, for ever."""
+    def add_asset(
+        self,
+        path: str | Path,
+        kind: AssetKind | str,
+        label: Label | str | None = None,
+        *,
+        permissions: Mapping[str, object] | None = None,
+    ) -> Asset:
+        """Store a file or folder and register it; a data sample has a label, train or test, for ever.
+
+        ``permissions`` are as in the YAML, e.g. ``{"process": ["5Grw…"], "logs": []}``; without them everyone has all
+        rights. They never change either.
+        """
         labelled = _chosen(Label, label) if label is not None else None
-        place = Path(path).expanduser()
-        return add_asset(place, _chosen(AssetKind, kind), labelled, self.chain, self.store, say=self.say)
+        permitted = permissions_in(permissions) if permissions is not None else None
+        return add_asset(
+            Path(path).expanduser(),
+            _chosen(AssetKind, kind),
+            labelled,
+            self.chain,
+            self.store,
+            permissions=permitted,
+            say=self.say,
+        )
 
     @in_python
     def assets(self, owner: str | None = None) -> tuple[Asset, ...]:

@@ -21,6 +21,7 @@ from node_runtime.domain.assets import (
     Visibility,
 )
 from node_runtime.domain.permissions import Admits, Permissions, by_permissions
+from node_runtime.domain.permitted import check_permissions
 from node_runtime.errors import ChainRefused, InputError, SpecError
 from node_runtime.platform.archive import ArchiveRefused
 from node_runtime.platform.printable import Say
@@ -31,7 +32,7 @@ from node_runtime.spec.fields import Source, check_image
 from node_runtime.spec.function_file import read_signature
 from node_runtime.spec.objective import ObjectiveSpec
 from node_runtime.spec.own_files import IMAGES, image_folder, included_in, own_files
-from node_runtime.spec.permissions import stated_in
+from node_runtime.spec.permission_checks import stated_in
 from node_runtime.spec.read import SpecFile
 from node_runtime.stores.tree.walk import manifest_of
 
@@ -217,22 +218,40 @@ def as_what(asset: AssetSpec | Asset) -> str:
 
 
 def add_asset(
-    path: Path, kind: AssetKind, label: Label | None, chain: CreatorCalls, store: AssetStore, *, say: Say
+    path: Path,
+    kind: AssetKind,
+    label: Label | None,
+    chain: CreatorCalls,
+    store: AssetStore,
+    *,
+    permissions: Permissions | None = None,
+    say: Say,
 ) -> Asset:
-    """Store a file or folder and register it. Raises `InputError`, and `ChainRefused` for another kind or label."""
+    """Store a file or folder and register it, for everyone without permissions.
+
+    Raises `InputError`, also for other permissions than it is registered with, and `ChainRefused` for another kind or
+    label.
+    """
     if (kind is AssetKind.DATA_SAMPLE) != (label is not None):
         raise InputError(
             "a data sample has a label, other assets have none",
             remedy="add --label train or --label test" if label is None else f"leave --label out for a {kind}",
         )
+    if permissions is not None and permissions.algos is not None and kind is not AssetKind.DATA_SAMPLE:
+        told = f"programs are permitted to run with data samples, not with {kind.replace('_', ' ')}s"
+        raise InputError(told, remedy="leave --algo out")
     if not path.exists():
         raise InputError(f"{path} doesn't exist", remedy="name a file or folder")
     if kind in IMAGES:
         _check_image(path, kind)
     ref = AssetRef(owner=chain.account, digest=put_own_files(path, kind, store))
     say(f"stored {path} as {ref.digest}")
+    if permissions is not None and chain.asset(ref) is not None:
+        check_permissions(ref, permissions, chain)
     uploaded = Uploaded()
     uploaded.add(path, ref, AssetSpec(source=path, kind=kind, label=label))
+    if permissions is not None:
+        uploaded.permit(path, permissions)
     register(uploaded, chain, store)
     asset = chain.asset(ref)
     assert asset is not None  # its block is finalised

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from node_runtime.config import NodeConfig
 from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, Label, ModelId, ObjectiveId, Visibility
-from node_runtime.domain.permissions import PUBLIC, Permissions
+from node_runtime.domain.permissions import Permissions, Right
+from node_runtime.domain.permitted import check_permissions
 from node_runtime.domain.task import Spec, TaskId
 from node_runtime.errors import ConfigError, HostError, InputError, StorageError
 from node_runtime.ports.chain import Chain, ChainReads, TaskRecord
@@ -28,7 +29,8 @@ class Made:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A private sample or model. ``size`` is None without its bytes, ``asset`` None where it isn't registered.
+    """A private sample or model. ``size`` is None without its bytes, ``asset`` and ``permissions`` where it isn't
+    registered.
 
     ``made`` is None for a sample. ``tasks`` are the tasks that this account took or is offered and that use it,
     ``live`` those that aren't final; ``objectives`` are measured by it.
@@ -37,6 +39,7 @@ class Sample:
     ref: AssetRef
     size: int | None
     asset: Asset | None
+    permissions: Permissions | None = None
     made: Made | None = None
     tasks: tuple[TaskId, ...] = ()
     live: tuple[TaskId, ...] = ()
@@ -45,22 +48,25 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Added:
-    """A sample that was added, and why its bytes are known to others already; empty if they aren't."""
+    """A sample that was added, its permissions, and why its bytes are known to others already; empty if they aren't."""
 
     asset: Asset
+    permissions: Permissions
     public: tuple[str, ...]
 
 
 def add_sample(
-    config: NodeConfig, chain: Chain, folder: Path, label: Label, permissions: Permissions = PUBLIC
+    config: NodeConfig, chain: Chain, folder: Path, label: Label, permissions: Permissions | None = None
 ) -> Added:
     """Store the sample's bytes on this node and register their digest, label and permissions. Idempotent.
 
-    Without permissions the chain admits everyone's tasks, and the node's policy alone decides.
+    Permissions are needed for a new one: who may use it is never taken for granted, and never changes. Raises
+    `InputError` without them, and for others than it is registered with.
     """
     digest = manifest_of(folder).digest
     ref = AssetRef(owner=chain.account, digest=digest)
     known = chain.asset(ref)
+    kept = _permitted(chain, ref, permissions, registered=known is not None)
     if known is not None and known.visibility is Visibility.SHARED:
         raise InputError(
             f"{ref} is registered as a shared asset of this account, which stays so",
@@ -68,8 +74,23 @@ def add_sample(
         )
     private_store(config).put(folder)
     asset = Asset(ref=ref, kind=AssetKind.DATA_SAMPLE, label=label, visibility=Visibility.PRIVATE, uri=PRIVATE_URI)
-    chain.register_assets([asset], permissions)
-    return Added(asset=asset, public=(*_public(config, digest), *_known_to_others(chain, digest)))
+    chain.register_assets([asset], kept)
+    return Added(asset=asset, permissions=kept, public=(*_public(config, digest), *_known_to_others(chain, digest)))
+
+
+def _permitted(chain: ChainReads, ref: AssetRef, wanted: Permissions | None, *, registered: bool) -> Permissions:
+    """Return the permissions that the sample has, or is to have."""
+    if not registered:
+        if wanted is None:
+            raise InputError(
+                "whose tasks may use this sample has to be said: it never changes, and nobody's may unless you say so",
+                remedy="add --for ACCOUNT for each creator, --for public for everyone (what earlier releases took for "
+                "granted), or --for me for your own tasks alone; --download public lets models made from it leave",
+            )
+        return wanted.of(ref.owner)
+    if wanted is not None:
+        check_permissions(ref, wanted, chain)
+    return chain.permissions(ref)
 
 
 def _public(config: NodeConfig, digest: Digest) -> Iterator[str]:
@@ -105,6 +126,7 @@ def list_samples(config: NodeConfig, chain: ChainReads) -> tuple[Sample, ...]:
             ref=AssetRef(owner=chain.account, digest=digest),
             size=store.size(digest) if store.has(digest) else None,
             asset=registered.get(digest),
+            permissions=chain.permissions(registered[digest].ref) if digest in registered else None,
             made=made.get(digest),
             tasks=tuple(task for task, (digests, _) in used.items() if digest in digests),
             live=tuple(task for task, (digests, final) in used.items() if digest in digests and not final),
@@ -136,11 +158,13 @@ def _records(chain: ChainReads) -> tuple[TaskRecord, ...]:
 
 
 def _private_models(records: Sequence[TaskRecord], chain: ChainReads) -> dict[Digest, Made]:
-    """Return the private models that this account made, by their digests."""
+    """Return the models that this account made and that stay here, by their digests."""
     found = {}
     for record in records:
         declared = record.spec.roles.outputs if record.spec.roles is not None else ()
-        kept = [(place, one.name) for place, one in enumerate(declared) if one.private]
+        stays = not record.rights.is_public(Right.DOWNLOAD)
+        kept = [(place, one.name) for place, one in enumerate(declared) if one.private or stays]
+        kept += [(0, "model")] if stays and not declared else []
         for submission in chain.submissions(record.task.id) if kept else ():
             for place, name in kept if submission.worker == chain.account else ():
                 digest = submission.result.output(name)
@@ -152,7 +176,8 @@ def _private_models(records: Sequence[TaskRecord], chain: ChainReads) -> dict[Di
 
 def _named(spec: Spec, made: Mapping[Digest, Made]) -> frozenset[Digest]:
     """Return the digests of the assets that a task names, and of the private models that it takes."""
-    takes = {(take.parent, take.output) for take in spec.roles.takes} if spec.roles is not None else set()
+    undeclared = {(parent, 0) for parent in spec.parents}
+    takes = {(take.parent, take.output) for take in spec.roles.takes} if spec.roles is not None else undeclared
     models = (
         digest for digest, one in made.items() if one.model in spec.models or (one.task, one.model.output) in takes
     )

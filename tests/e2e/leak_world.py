@@ -21,6 +21,7 @@ from node_runtime.config import load_config
 from node_runtime.creator.results import fetch_result, read_document, staying
 from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Label, Visibility
 from node_runtime.domain.document import Document, Image, ModelOf
+from node_runtime.domain.permissions import PUBLIC
 from node_runtime.domain.task import Assignment, AssignmentState, Submission, TaskId
 from node_runtime.kinds.scoring import ScoringDocument
 from node_runtime.kinds.training import TrainingDocument
@@ -248,7 +249,7 @@ def open_leak_world(folder: Path, engine: DockerHost, *, through: Relay | None =
             sample, file = folder / name, f"secret-{secrets.token_hex(12)}"
             sample.mkdir()
             (sample / file).write_bytes(content := os.urandom(1024))
-            asset = add_sample(config, owner, sample, Label.TRAIN).asset
+            asset = add_sample(config, owner, sample, Label.TRAIN, PUBLIC).asset
             return Secret(name=file, content=content, asset=asset)
 
         programs = {"Dockerfile": DOCKERFILE, "entry.sh": ENTRY}

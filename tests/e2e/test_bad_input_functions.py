@@ -136,7 +136,7 @@ def private(daemon: DaemonProcess, folder: Path, rows: str) -> tuple[AssetRef, P
     """Add a private sample; return its key and where its node keeps it."""
     folder.mkdir()
     (folder / "rows.txt").write_text(rows)
-    added = daemon.command("data", "add", str(folder), "--label", "train")
+    added = daemon.command("data", "add", str(folder), "--label", "train", "--for", "public", "--download", "public")
     assert added.returncode == 0, added.stderr
     digest = Digest(added.stdout.splitlines()[0].rpartition("/")[2])
     return AssetRef(owner=daemon.account, digest=digest), kept(daemon, digest)

@@ -33,7 +33,9 @@ def private_sample(world: World, daemon: DaemonProcess, folder: Path, script: st
     folder.mkdir()
     for name, text in {"script": script, **files}.items():
         (folder / f"{name}.sh").write_text(f"{text}\n")
-    added = daemon.command("data", "add", str(folder), "--label", "train")
+    added = daemon.command(
+        "data", "add", str(folder), "--label", "train", "--for", "public", "--download", "public", "--logs", "public"
+    )
     assert added.returncode == 0, added.stderr
     found = re.search(r"/([0-9a-f]{64})", added.stdout)
     assert found is not None

@@ -147,7 +147,9 @@ def test_private_bytes_are_not_given_to_who_registers_their_digest_as_a_model(
     sample = tmp_path / "sample"
     sample.mkdir()
     (sample / "secret.txt").write_text("a secret\n")
-    added = daemon.command("data", "add", str(sample), "--label", "train")
+    added = daemon.command(
+        "data", "add", str(sample), "--label", "train", "--for", "public", "--download", "public", "--logs", "public"
+    )
     found = re.search(r"/([0-9a-f]{64})", added.stdout)
     assert found is not None, added.stderr
     algo = image(world, AssetKind.ALGO, "cat /sandbox/model/* > /sandbox/model/model\n")

@@ -1,16 +1,19 @@
 """Permissions in a submitted file: kept on the chain, enforced there, and never changed."""
 
 import secrets
+import subprocess
 
 import pytest
 
 from node_runtime.creator.submit import create_objective, submit
 from node_runtime.creator.upload import digest_of_own_files
-from node_runtime.domain.assets import AssetKind, AssetRef, Digest, ModelId
-from node_runtime.domain.permissions import Admits, Permissions
+from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, Label, ModelId, Visibility
+from node_runtime.domain.permissions import OWNER_ONLY, Admits, Permissions
 from node_runtime.domain.task import Output, Result, TaskId
 from node_runtime.errors import ChainRefused, SpecError
-from tests.scenarios.conftest import Desk
+from node_runtime.substrate import encode
+from node_runtime.substrate.codec import Call
+from tests.scenarios.conftest import Desk, Nrt
 
 TRAINING = """\
 kind: training
@@ -44,6 +47,11 @@ def refusal(desk: Desk, text: str, *, worker: bool = False) -> str:
     with pytest.raises(ChainRefused) as caught:
         by_worker(desk, text) if worker else desk.submit(text)
     return str(caught.value)
+
+
+def told(ended: subprocess.CompletedProcess[str]) -> str:
+    """Return a command's error and remedy in one line."""
+    return " ".join(ended.stderr.replace("\ntry: ", "; ").split()).replace(" ;", ";")
 
 
 def naming(text: str, data: AssetRef) -> str:
@@ -108,6 +116,16 @@ def test_who_may_not_process_a_sample_creates_no_task_on_it(desk: Desk) -> None:
     )
 
 
+def test_the_refusal_of_a_plan_names_what_its_creator_may_not_process(desk: Desk) -> None:
+    desk.submit(with_permissions("data: {process: []}"))
+    ref = key(desk, "train-0")
+    other = TRAINING.replace("train-0", "train-1").replace("round-1", "round-2")
+    assert refusal(desk, f"{other}---\n{naming(TRAINING, ref)}", worker=True).startswith(
+        f"the chain refuses the task: {desk.worker.account} hasn't the right 'process' on the data sample {ref.digest} "
+        f"of {ref.owner} [CreatorNotPermitted]; "
+    )
+
+
 def test_who_may_not_process_a_sample_works_on_no_task_with_it(desk: Desk) -> None:
     (task,) = desk.submit(with_permissions("data: {process: []}")).tasks
     ref = key(desk, "train-0")
@@ -166,3 +184,76 @@ def clean(desk: Desk, task: TaskId) -> tuple[int, ...]:
     model = desk.chain.model(ModelId(submission=sent))
     assert model is not None
     return model.clean_for
+
+
+def test_a_private_sample_registered_without_permissions_is_for_its_owners_tasks_alone(desk: Desk) -> None:
+    ref = AssetRef(owner=desk.worker.account, digest=Digest(secrets.token_hex(32)))
+    asset = Asset(ref=ref, kind=AssetKind.DATA_SAMPLE, label=Label.TRAIN, visibility=Visibility.PRIVATE, uri="private:")
+    call = Call(pallet="Registry", function="register_asset", arguments=encode.asset(asset))
+    desk.worker._sender.send(call, "register it as a client that knows no permissions does")
+    assert desk.chain.permissions(ref) == OWNER_ONLY.of(ref.owner)
+    assert refusal(desk, naming(TRAINING, ref)) == (
+        f"the chain refuses the task: {desk.chain.account} hasn't the right 'process' on the data sample {ref.digest} "
+        f"of {ref.owner} [CreatorNotPermitted]; ask {ref.owner} to register it with that right for "
+        f"{desk.chain.account}, or leave it out"
+    )
+    by_worker(desk, naming(TRAINING, ref))
+
+
+def test_permissions_given_on_the_command_line_are_shown_and_never_change(desk: Desk, nrt: Nrt) -> None:
+    other, program = desk.worker.account, "c" * 64
+    options = ("--for", other, "--for", "me", "--logs", "me", "--algo", program)
+    add = ("asset", "add", "train-0", "--kind", "data_sample", "--label", "train")
+    added = nrt(*add, *options)
+    assert (added.returncode, added.stderr.splitlines()[:-1]) == (0, [])
+    assert nrt(*add, *options).returncode == 0
+    assert nrt(*add).returncode == 0
+    shown = [
+        " ".join(line.split()) for line in nrt("asset", "show", added.stdout.strip(), COLUMNS="120").stdout.splitlines()
+    ]
+    assert {f"process {other}", "download public", "logs its owner alone", f"algos {program}"} <= {*shown}
+    refused = nrt(*add, "--for", "public")
+    assert refused.returncode == 2
+    assert (
+        f"is registered with other permissions, which never change: 'process' is public here, {other}, "
+        f"{desk.chain.account} there; 'logs' is public here, {desk.chain.account} there; 'algos' is any here, "
+        f"{program} there; say the same or nothing of them, or change a byte of it to make another asset"
+    ) in told(refused)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--for", "5Grw"), "--for: '5Grw' is not an account's address, or has a slip in it; copy it again, whole"),
+        (("--for", "public", "--for", "me"), "--for public stands for everyone already; leave the accounts out"),
+        (("--algo", "abc"), "--algo: 'abc' is neither a digest of 64 hexadecimal digits nor an asset's key"),
+    ],
+)
+def test_mistakes_in_permissions_are_told_with_a_remedy(nrt: Nrt, options: tuple[str, ...], reason: str) -> None:
+    ended = nrt("asset", "add", "train-0", "--kind", "data_sample", "--label", "train", *options)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert reason in told(ended)
+
+
+def test_programs_are_permitted_of_data_samples_alone(nrt: Nrt) -> None:
+    ended = nrt("asset", "add", "algo", "--kind", "algo", "--algo", "c" * 64)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "programs are permitted to run with data samples, not with algos; leave --algo out" in told(ended)
+
+
+def test_bytes_that_an_account_may_not_download_are_not_handed_out(desk: Desk, nrt: Nrt) -> None:
+    (desk.folder / "algo" / "fresh").write_text(secrets.token_hex(8))
+    (task,) = desk.submit(with_permissions("algo: {download: []}")).tasks
+    algo = key(desk, "algo", AssetKind.ALGO)
+    lack = f"{desk.worker.account} hasn't the right 'download' on the algo {algo.digest} of {algo.owner}"
+    fetched = nrt("asset", "fetch", str(algo), "here", NODE_RUNTIME_KEY="//Bob")
+    assert fetched.returncode == 2
+    assert f"{lack}; ask {algo.owner} for it" in told(fetched)
+    assert not (desk.folder / "here").exists()
+    shown = nrt("show", str(task.id), "--code", NODE_RUNTIME_KEY="//Bob", COLUMNS="400")
+    assert f"can't be shown: {lack}" in shown.stdout
+    assert "can't be shown" not in nrt("show", str(task.id), "--code").stdout
+    (desk.folder / "task.yaml").write_text(TRAINING.replace("algo/", str(algo)))
+    faked = nrt("run", "task.yaml", "--fake", "3", NODE_RUNTIME_KEY="//Bob")
+    assert faked.returncode == 2
+    assert f"task.yaml:3:7: {lack}; a local run needs its bytes" in told(faked)

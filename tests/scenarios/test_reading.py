@@ -39,7 +39,10 @@ def test_an_asset_is_shown_with_who_may_read_it(desk: Desk, nrt: Nrt, key: str) 
         "visibility shared",
         "uri cas:",
         f"storage {size + 4} B in 2 files",
-        "who may run tasks on it and read it: whoever reads the storage",
+        "process public",
+        "download public",
+        "logs public",
+        "bytes in the storage; whoever can read that reads them",
         "",
         "size file",
         f"{size} B a.csv",
@@ -92,10 +95,9 @@ def test_a_private_asset_of_another_node_is_shown_and_not_fetched(desk: Desk, nr
     elsewhere = partial(nrt, NODE_RUNTIME_STORAGE=str(desk.folder.parent / "other"), COLUMNS="120")
     shown = plain(elsewhere("asset", "show", str(ref)).stdout)
     assert "storage not in this storage" in shown
-    assert "who may run tasks on it: its owner's node alone; read it: nobody else" in shown
-    assert (
-        "whoever reads this storage, where these bytes are too" in nrt("asset", "show", str(ref), COLUMNS="160").stdout
-    )
+    assert {"process public", "download public", "logs public"} <= {*shown}
+    assert "bytes on its owner's node, where alone tasks on it run; nobody else reads them" in shown
+    assert "whoever reads this storage finds them here too" in nrt("asset", "show", str(ref), COLUMNS="160").stdout
     fetched = elsewhere("asset", "fetch", str(ref), "here")
     assert (fetched.returncode, fetched.stdout) == (2, "")
     assert "is private: its bytes are on its owner's node" in fetched.stderr
@@ -167,8 +169,14 @@ def test_private_samples_are_listed_with_what_uses_them_and_removed(
     desk: Desk, node_of: Callable[[str], Command]
 ) -> None:
     node = node_of("//Eve")  # no other test's account: samples stay registered
-    assert node("list")[1] == "no private samples; add one with 'node-runtime data add FOLDER --label train'\n"
+    assert (
+        node("list")[1]
+        == "no private samples; add one with 'node-runtime data add FOLDER --label train --for ACCOUNT'\n"
+    )
     code, told, warned = node("add", "train-0", "--label", "train")
+    assert (code, told) == (2, "")
+    assert "whose tasks may use this sample has to be said" in plain(warned)
+    code, told, warned = node("add", "train-0", "--label", "train", "--for", desk.chain.account)
     assert (code, warned) == (0, "")
     key = told.splitlines()[0].removeprefix("private sample ")
     digest = key.split("/")[1]
@@ -189,7 +197,7 @@ def test_private_samples_are_listed_with_what_uses_them_and_removed(
 
 
 def test_private_bytes_that_are_public_already_are_warned_of(desk: Desk, node: Command, key: str) -> None:
-    code, told, warned = node("add", "train-0", "--label", "train")
+    code, told, warned = node("add", "train-0", "--label", "train", "--for", "public")
     assert (code, told.splitlines()[0]) == (0, f"private sample {desk.worker.account}/{key.split('/')[1]}")
     assert warned == (
         f"warning: the storage {desk.folder.parent / 'store'} has these bytes already, so whoever reads it has them. "

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from node_runtime.config import NodeConfig, load_config
 from node_runtime.domain.assets import AssetKind, AssetRef, Direction, Label, Visibility
+from node_runtime.domain.permissions import PUBLIC
 from node_runtime.domain.task import UNIT
 from node_runtime.engines.docker.settings import EngineSettings
 from node_runtime.engines.memory import MemoryEngine, MemoryHost, MemorySettings
@@ -145,7 +146,7 @@ def test_a_storage_that_is_not_there_is_not_begun(room: Room) -> None:
 def test_a_private_sample_is_kept_here_and_registered(room: Room) -> None:
     (room.folder / "sample").write_text("own")
     chain = room.network.connect(room.key)
-    added = add_sample(configured(room), chain, room.folder / "sample", Label.TRAIN)
+    added = add_sample(configured(room), chain, room.folder / "sample", Label.TRAIN, PUBLIC)
     known = room.creator.asset(AssetRef(owner=room.account, digest=added.asset.ref.digest))
     assert known is not None
     assert known.visibility is Visibility.PRIVATE
@@ -170,7 +171,7 @@ def test_private_bytes_that_another_account_registered_are_told_as_far_as_the_ch
         tolerance=Decimal(0),
         samples=[digest],
     )
-    assert add_sample(configured(room), own, room.folder / "sample", Label.TRAIN).public == (
+    assert add_sample(configured(room), own, room.folder / "sample", Label.TRAIN, PUBLIC).public == (
         f"the chain knows these bytes as a model of {other.account}, so others may have them",
         f"objective {objective} of {creator.account} tests models by the same bytes, so others may have them, and no "
         "model that was trained on them is certified for it",
