@@ -43,17 +43,17 @@ TRAININGS = {
     "writes no model": Bad(script="true", category=FailureCategory.OUTPUT_INVALID, said="model"),
 }
 METRICS = {
-    "nothing after predict forged it": Bad(script="true", category=FailureCategory.OUTPUT_INVALID, said="perf.json"),
-    "NaN": Bad(
-        script="""echo '{"all": NaN}' > /sandbox/pred/perf.json""",
+    name: Bad(
+        script=script,
         category=FailureCategory.OUTPUT_INVALID,
-        said="perf.json",
-    ),
-    "no number for all": Bad(
-        script="""echo '{"all": "high"}' > /sandbox/pred/perf.json""",
-        category=FailureCategory.OUTPUT_INVALID,
-        said="perf.json",
-    ),
+        said=f"stage metrics: perf.json can't be used: {reason}; let the metrics write ",
+    )
+    for name, script, reason in (
+        ("nothing after predict forged it", "true", "it was not written"),
+        ("NaN", """echo '{"all": NaN}' > /sandbox/pred/perf.json""", "NaN is not a finite number"),
+        ("a text", """echo '{"all": "high"}' > /sandbox/pred/perf.json""", """'all' is \\"high\\", not a number"""),
+        ("another key", """echo '{"f1": 1}' > /sandbox/pred/perf.json""", "the key 'all' is missing"),
+    )
 }
 
 
