@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from node_runtime.domain.assets import Digest, ModelId, SubmissionId
 from node_runtime.domain.document import Document
@@ -16,10 +17,12 @@ from node_runtime.errors import HostError, StorageError
 from node_runtime.ports.chain import ChainReads, TaskRecord
 from node_runtime.ports.store import AssetStore
 from node_runtime.spec.common import ModelSpec, TakenSpec
-from node_runtime.spec.read import SpecFile, refuse
 
 from .plans import PlanReader, PlanView
 from .tasks import stored_document
+
+if TYPE_CHECKING:
+    from node_runtime.spec.read import SpecFile
 
 MODEL = "model"  # the output of a task that declares none
 PAUSE = 60.0  # seconds between two looks on the way
@@ -107,8 +110,10 @@ def dropped_models(number: TaskId, chain: ChainReads, store: AssetStore) -> dict
     return {place: name for (place, name), digest in digests.items() if digest is not None and not store.has(digest)}
 
 
-def refuse_dropped(file: SpecFile, chain: ChainReads, store: AssetStore) -> None:
+def refuse_dropped(file: "SpecFile", chain: ChainReads, store: AssetStore) -> None:
     """Raise `SpecError` with the place of each model that the file takes and that was dropped."""
+    from node_runtime.spec.read import refuse  # slow to import, and most commands read no YAML
+
     named = file.extends.tasks if file.extends is not None else {}
     earlier = {**named, **{spec.name: None for _, spec in file.tasks}}
     mistakes = list[str]()
