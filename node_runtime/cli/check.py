@@ -15,7 +15,7 @@ from node_runtime.domain.price import Bounds
 from node_runtime.domain.units import amount, number
 from node_runtime.kinds import TaskSpec
 from node_runtime.spec.bounds import packaged_bounds
-from node_runtime.spec.plan import ExtendedPlan
+from node_runtime.spec.plan import ExtendedPlan, taking_turns
 from node_runtime.spec.read import SpecFile, read_specs
 from node_runtime.spec.schema import task_schema
 
@@ -56,6 +56,8 @@ def check(file: FileArgument, as_json: JsonOption = False) -> None:
     bounds = packaged_bounds()
     read = read_warned(file, bounds=bounds)
     specs = [spec for _, spec in read.tasks]
+    if read.is_plan and (turns := taking_turns(specs)):
+        _warn_of_turns(read, turns)
     escrows = [escrow_of(spec, bounds) for spec in specs]
     if as_json:
         print_json(_as_json(read, specs, escrows))
@@ -80,6 +82,16 @@ def read_warned(file: Path, *, bounds: Bounds | None = None, extends: ExtendedPl
     for warning in read.warnings:
         warn(warning)
     return read
+
+
+def _warn_of_turns(read: SpecFile, turns: Sequence[TaskSpec]) -> None:
+    first, second, *more = turns
+    place = next(entry.place() for entry, spec in read.tasks if spec is first)
+    beside = f" and {counted(len(more), 'more task')}" if more else ""
+    warn(
+        f"{place}: {first.name}, {second.name}{beside} don't need each other but take turns on a node, since each may "
+        "write the plan's local folder; write limits: {local: 0MiB} in tasks that don't use it"
+    )
 
 
 def _as_json(read: SpecFile, specs: Sequence[TaskSpec], escrows: Sequence[Escrow]) -> dict[str, object]:

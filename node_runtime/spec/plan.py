@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from node_runtime.domain.task import PlanId, TaskId
-from node_runtime.kinds import TaskSpec
+from node_runtime.kinds import TaskSpec, kind_of
 
 from .common import AssetSpec, Conflicts
 from .fields import Name, Part
@@ -53,6 +53,21 @@ def ranks_of(specs: Sequence[TaskSpec], *, extends: ExtendedPlan | None = None) 
         parents = (ranks[model.task] for model in spec.needed_models if model.task in ranks)
         ranks[spec.name] = 1 + max(parents, default=-1)
     return {spec.name: ranks[spec.name] for spec in specs}
+
+
+def taking_turns(specs: Sequence[TaskSpec]) -> tuple[TaskSpec, ...]:
+    """Return tasks of a plan that don't need each other but take turns on a node; those of the lowest rank.
+
+    All may write the plan's local folder by default: their limits don't name it, as those of a bundle never do.
+    """
+    ranks = ranks_of(specs)
+    able = [one for one in specs if kind_of(one).writes_local and getattr(one, "bundle", None) is None]
+    writers = [one for one in able if "local" not in one.limits.model_fields_set]
+    for rank in sorted(set(ranks.values())):
+        found = tuple(one for one in writers if ranks[one.name] == rank)
+        if len(found) > 1:
+            return found
+    return ()
 
 
 def rank_conflicts(spec: TaskSpec, specs: Sequence[TaskSpec], *, extends: ExtendedPlan | None) -> Conflicts:

@@ -103,6 +103,18 @@ def test_a_plan_is_watched_on_a_screen_that_is_lower_than_it(
     assert "these" not in last
 
 
+@pytest.mark.parametrize("local", ["", "limits: {local: 0MiB}\n", "limits: {local: 8MiB}\n"])
+def test_check_tells_of_branches_that_take_turns_on_a_node_unless_they_say_so(local: str, desk: Desk, nrt: Nrt) -> None:
+    other = TRAINING.replace("round-1", "other").replace("train-0, ", "")
+    (desk.folder / "task.yaml").write_text(f"{TRAINING}{local}---\n{other}---\n{SECOND}")
+    told = nrt("check", "task.yaml").stderr
+    expected = (
+        "warning: task.yaml:1:1: round-1, other don't need each other but take turns on a node, since each may write "
+        "the plan's local folder; write limits: {local: 0MiB} in tasks that don't use it\n"
+    )
+    assert told == ("" if local else expected)
+
+
 def test_performances_have_the_columns_of_substras_table(desk: Desk, nrt: Nrt) -> None:
     _, done = named_plan(desk)
     plan = str(plan_of(done))
