@@ -1,13 +1,13 @@
 """Command compare: the numbers of results, side by side."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated
 
 import typer
 
 from node_runtime.cli.session import ChainOption, CsvOption, JsonOption, KeyOption, StorageOption, open_session
-from node_runtime.creator.comparison import Measured, measure, number_names
+from node_runtime.creator.comparison import COLUMNS, Measured, comparison_rows, measure, number_names
 from node_runtime.creator.results import read_result
 from node_runtime.creator.tasks import chosen_result, view_task
 from node_runtime.domain.assets import short
@@ -17,8 +17,6 @@ from .reports.pictures import result_panels, save
 from .scores import note_rounding, told_number
 from .session import PlotOption, check_formats, read_which
 from .tables import counts_as
-
-_CSV_COLUMNS = ("task", "submission", "name", "worker", "standing", "voucher")
 
 
 def compare(
@@ -53,16 +51,9 @@ def compare(
     if as_json:
         print_json(every)
     elif as_csv:
-        print_csv((*_CSV_COLUMNS, *number_names(every)), _csv_rows(every))
+        print_csv((*COLUMNS, *number_names(every)), comparison_rows(every))
     else:
         _print(every)
-
-
-def _csv_rows(every: Sequence[Measured]) -> Iterator[tuple[object, ...]]:
-    for one in every:
-        decided = (one.score.standing, one.score.voucher) if one.score is not None else (None, None)
-        numbers = (one.numbers.get(name) for name in number_names(every))
-        yield (one.task, one.submission, one.name, one.worker, *decided, *numbers)
 
 
 def _print(every: Sequence[Measured]) -> None:

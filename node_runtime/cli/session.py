@@ -3,11 +3,9 @@
 import atexit
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,15 +15,12 @@ from node_runtime.domain.task import PlanId, TaskId
 from node_runtime.domain.units import at_most
 from node_runtime.errors import InputError, StorageError
 from node_runtime.localnet.record import NetworkFile
-from node_runtime.platform.printable import Say
 from node_runtime.ports.chain import Chain
 from node_runtime.ports.store import AssetStore
 from node_runtime.spec.fields import read_account, read_asset
 from node_runtime.stores import existing_store, open_store
 
 if TYPE_CHECKING:
-    from node_runtime.creator.fake_data import FakeData
-    from node_runtime.creator.local_run import Bench
     from node_runtime.substrate.sender import TellFee
 
 ChainOption = Annotated[
@@ -62,7 +57,6 @@ PlotOption = Annotated[
 ]
 OwnerOption = Annotated[str | None, typer.Option(help="Another account's (default: yours)")]
 _NAME = re.compile(r"[A-Za-z]+")
-_CACHE = 20 << 30  # bytes of inputs that `run` keeps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,32 +111,6 @@ def open_chain(url: str, key: str, *, priced: bool = False) -> Chain:
             remedy=f"the development account of that name is //{key.capitalize()}",
         )
     return connect(url, key, tell_fee=None if priced else _fees_told())
-
-
-@contextmanager
-def open_bench(
-    target: Path,
-    *,
-    say: Say,
-    aliases: Mapping[str, str | Path] = MappingProxyType({}),
-    fake: "FakeData | None" = None,
-) -> Iterator["Bench"]:
-    """Yield the dependencies of a local run; only the cache and `target` persist. Builds the user's own Dockerfiles."""
-    # the command `run` alone needs an engine
-    from node_runtime.creator.local_run import Bench
-    from node_runtime.engines.session import ephemeral_session, sessions_folder
-    from node_runtime.runner.workspace import Workspaces
-    from node_runtime.stores.cache import Cache
-
-    with ExitStack() as stack:
-        session = stack.enter_context(ephemeral_session("run", say=say, aliases=aliases))
-        cache = Cache(sessions_folder() / "cache", limit=_CACHE)
-        stack.callback(cache.close)
-        workspaces = Workspaces(session.folder / "attempts", engine=session.engine, node=session.name)
-        store = open_store(session.folder / "store")
-        yield Bench(
-            engine=session.engine, workspaces=workspaces, store=store, cache=cache, target=target, say=say, fake=fake
-        )
 
 
 class Fees:

@@ -51,10 +51,9 @@ def run(
     With --fake they may name private data, and assets and objectives that
     are in the storage and on the chain.
     """
-    from node_runtime.cli.session import open_bench
     from node_runtime.creator.declarations import with_declarations
     from node_runtime.creator.fake_data import FakeData, asks_elsewhere, fake_data
-    from node_runtime.creator.local_run import run_locally
+    from node_runtime.creator.local_run import open_bench, run_locally
     from node_runtime.platform.signals import interrupt_on_signals
 
     read = read_warned(file)

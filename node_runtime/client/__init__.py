@@ -10,6 +10,7 @@ from . import kinds
 from .documents import Document, check
 from .following import NotDone, TimedOut
 from .handles import PlanHandle, Row, TaskHandle
+from .local_run import run
 from .session import Client, connect
 from .yaml_file import read_yaml, write_yaml
 
@@ -27,6 +28,7 @@ __all__ = [
     "check",
     "connect",
     "read_yaml",
+    "run",
     "write_yaml",
 ]
 

@@ -23,6 +23,7 @@ from node_runtime.spec.bounds import packaged_bounds
 from node_runtime.spec.entries import AnySpec, SpecEntry
 from node_runtime.spec.fields import Part
 from node_runtime.spec.permissions import SampleRightsSpec
+from node_runtime.spec.plan import ExtendedPlan
 from node_runtime.spec.read import AMOUNTS, MAX_DOCUMENTS, SpecFile, check_entries, yaml_models
 from node_runtime.spec.schema import MEANING
 from node_runtime.spec.yaml_source import explain
@@ -123,8 +124,11 @@ def document_in(folder: Path, kind: str, arguments: dict[str, Any]) -> Document:
     return document
 
 
-def spec_file(documents: Sequence[object]) -> SpecFile:
-    """Check documents that belong together, as those of a file, in this order. Raises `SpecError`, `InputError`."""
+def spec_file(documents: Sequence[object], *, extends: ExtendedPlan | None = None) -> SpecFile:
+    """Check documents that belong together, as those of a file, in this order; their tasks may extend a plan.
+
+    Raises `SpecError`, `InputError`.
+    """
     checked = list[Document]()
     for one in documents:
         if not isinstance(one, Document):  # a notebook has no type checker
@@ -133,7 +137,7 @@ def spec_file(documents: Sequence[object]) -> SpecFile:
         checked.append(one)
     if len(checked) > MAX_DOCUMENTS:
         raise SpecError(f"{checked[MAX_DOCUMENTS].arguments.at(())}: more than {MAX_DOCUMENTS} documents at once")
-    return check_entries([SpecEntry(spec=_spec(one), document=one.arguments) for one in checked])
+    return check_entries([SpecEntry(spec=_spec(one), document=one.arguments) for one in checked], extends=extends)
 
 
 def _spec(document: Document) -> AnySpec:

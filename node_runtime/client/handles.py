@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Generator, Iterator, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, overload
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypedDict, overload
 from pydantic import JsonValue
 
 from node_runtime.creator.mentions import Mentions
+from node_runtime.creator.plans import PlanView
 from node_runtime.creator.results import Log, LogTrouble, fetch_result, logs_of, read_document
 from node_runtime.creator.review import accept, reject
 from node_runtime.creator.tasks import TaskView, chosen_result, view_task
-from node_runtime.creator.transient import dropped_models
+from node_runtime.creator.transient import Transient, dropped_models, prune
 from node_runtime.creator.waiting import why_it_waits
 from node_runtime.domain.assets import Objective, SubmissionId
 from node_runtime.domain.clock import current_time
@@ -30,10 +32,19 @@ if TYPE_CHECKING:
 
 
 class Row(TypedDict):
-    """A result as a row of a table, one for each number of its perf.json; a result without one has one row."""
+    """A result as a row of a table, one for each number of its perf.json; a result without one has one row.
+
+    ``tag``, ``plan_state``, ``start`` and ``end`` are the plan's, ``rank`` and ``round`` the task's in it.
+    """
 
     plan: int | None
+    tag: str | None
+    plan_state: str | None
+    start: datetime | None
+    end: datetime | None
     task: int
+    rank: int | None
+    round: int | None
     name: str
     kind: str
     state: str
@@ -108,7 +119,8 @@ class TaskHandle(OnChain):
 
     def results(self) -> list[Row]:
         """Return the results as rows of a table, e.g. for ``pandas.DataFrame``."""
-        return list(_rows(self.view))
+        view = self.view
+        return list(_rows(view, self._client.read_plan(view.task.terms.plan)))
 
     @in_python
     def download(self, folder: str | Path, submission: int | None = None) -> Path:
@@ -207,7 +219,14 @@ class PlanHandle(Sequence[TaskHandle]):
 
     def results(self) -> list[Row]:
         """Return the results of all tasks as rows of a table, e.g. for ``pandas.DataFrame``."""
-        return [row for task in self for row in task.results()]
+        plan = self._client.read_plan(self.number)
+        return [row for task in self for row in _rows(task.view, plan)]
+
+    @in_python
+    def prune(self) -> tuple[Transient, ...]:
+        """Drop the models of the plan's tasks with ``keep=False`` that no task needs any more; say why others stay."""
+        plan = self._client.read_plan(self.number)
+        return tuple(prune(plan, self._client.chain, self._client.store)) if plan is not None else ()
 
     @in_python
     def cancel(self, *, abort: bool = False) -> tuple[TaskState, ...]:
@@ -230,14 +249,21 @@ async def _awaited(client: "Client", task: TaskHandle) -> TaskState:
     return (await _all_awaited(client, [task]))[0]
 
 
-def _rows(view: TaskView) -> Iterator[Row]:
+def _rows(view: TaskView, plan: PlanView | None) -> Iterator[Row]:
     terms = view.task.terms
+    place = next((one for one in plan.tasks if one.task.id == view.task.id), None) if plan is not None else None
     for one in view.submissions:
         numbers: dict[str | None, float | None] = {perf.name: float(perf.value) for perf in one.result.perfs}
         for name, value in (numbers or {None: None}).items():
             yield Row(
                 plan=terms.plan,
+                tag=plan.name if plan is not None else None,
+                plan_state=plan.state.value if plan is not None else None,
+                start=_moment(plan.start) if plan is not None else None,
+                end=_moment(plan.end) if plan is not None else None,
                 task=view.task.id,
+                rank=place.rank if place is not None else None,
+                round=place.round if place is not None else None,
                 name=view.name,
                 kind=terms.kind.value,
                 state=view.task.state.value,
@@ -249,3 +275,7 @@ def _rows(view: TaskView) -> Iterator[Row]:
                 identifier=name,
                 performance=value,
             )
+
+
+def _moment(moment: int | None) -> datetime | None:
+    return datetime.fromtimestamp(moment / 1000, UTC) if moment is not None else None

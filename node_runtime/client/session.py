@@ -2,18 +2,22 @@
 
 import os
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from node_runtime.creator.comparison import COLUMNS, comparison_rows, measure, number_names
 from node_runtime.creator.leaderboard import Board, find_objective, read_board
+from node_runtime.creator.plans import PlanReader, PlanView, plan_to_extend
 from node_runtime.creator.reading import AssetView, fetch_asset, view_asset
+from node_runtime.creator.results import read_result
 from node_runtime.creator.submit import SubmitJournal, submit
-from node_runtime.creator.tasks import AccountRole, TaskFilter, TaskView, list_tasks, view_task
+from node_runtime.creator.tasks import AccountRole, TaskFilter, TaskView, chosen_result, list_tasks, view_task
 from node_runtime.creator.upload import add_asset
-from node_runtime.domain.assets import Account, Asset, AssetKind, AssetRef, Label, Objective, ObjectiveId
-from node_runtime.domain.task import Balance, Kind, PlanId, TaskId, TaskState
+from node_runtime.domain.assets import Account, Asset, AssetKind, AssetRef, Label, Objective, ObjectiveId, SubmissionId
+from node_runtime.domain.task import Balance, Kind, PlanId, Submission, TaskId, TaskState
 from node_runtime.errors import InputError
 from node_runtime.localnet.record import NetworkFile
 from node_runtime.platform.printable import Say
@@ -27,6 +31,9 @@ from node_runtime.substrate.client import connect as connect_chain
 from .documents import Document, permissions_in, spec_file
 from .handles import PlanHandle, TaskHandle
 from .messages import in_python, print_wrapped
+
+if TYPE_CHECKING:
+    from node_runtime.creator.federation import Federated
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Read = TypeVar("Read")
@@ -66,13 +73,15 @@ class Client:
         return self.chain.balance(self._account(account))
 
     @in_python
-    def submit(self, *documents: Document) -> PlanHandle:
+    def submit(self, *documents: Document, plan: PlanHandle | int | None = None) -> PlanHandle:
         """Store, register and create what the documents describe; the rewards are held from then on.
 
         A document that others refer to comes before them. The same again makes new tasks; after an interruption it goes
-        on instead. Raises `SpecError` naming every wrong argument before anything is stored or paid.
+        on instead. Tasks that extend a ``plan`` may name its tasks. Raises `SpecError` naming every wrong argument
+        before anything is stored or paid.
         """
-        file = spec_file(documents)
+        extends = plan_to_extend(_plan_number(plan), self.chain, self.store) if plan is not None else None
+        file = spec_file(documents, extends=extends)
         for warning in file.warnings:
             self.say(f"warning: {warning}")
         journal = SubmitJournal.of(self.url, self.account)
@@ -112,6 +121,31 @@ class Client:
         if not tasks:
             raise InputError(f"no task of yours is of a plan {number}", remedy="see 'node-runtime list'")
         return PlanHandle(self, tasks, PlanId(number))
+
+    @in_python
+    def compare(self, *results: TaskHandle | Submission | int) -> list[dict[str, Any]]:
+        """Return a row for each result with the numbers of its perf.json, ``all`` first, e.g. for ``pandas.DataFrame``.
+
+        A task stands for its newest result that stands. Raises `InputError` for one that scores nothing.
+        """
+        every = []
+        for number, submission in map(_which, results):
+            view = view_task(self.chain, self.store, number)
+            every.append(measure(view, read_result(chosen_result(view, submission), self.store)))
+        names = number_names(every)
+        rows = [[float(one) if isinstance(one, Decimal) else one for one in row] for row in comparison_rows(every)]
+        return [dict(zip((*COLUMNS, *names), row, strict=True)) for row in rows]
+
+    @in_python
+    def federate(self, *results: TaskHandle | Submission | int, out: str | Path) -> "Federated":
+        """Write the average of the results' models, weighted by the examples they were trained on, to a new folder.
+
+        A task stands for all its accepted results. Models of different structures are refused, naming the layer.
+        """
+        from node_runtime.creator.federation import Chosen, federate  # numpy is slow to import
+
+        chosen = [Chosen(task=number, submission=submission) for number, submission in map(_which, results)]
+        return federate(chosen, self.chain, self.store, Path(out))
 
     @in_python
     def add_asset(
@@ -172,6 +206,10 @@ class Client:
         found = which if isinstance(which, Objective) else self.objective(which)
         return read_board(found, self.chain, self.store)
 
+    def read_plan(self, number: PlanId | None) -> PlanView | None:
+        """Return all of a plan, as 'plan show' tells it; None of none."""
+        return PlanReader(chain=self.chain, store=self.store, number=number).read() if number is not None else None
+
     def _handle(self, view: TaskView) -> TaskHandle:
         return TaskHandle(self, view.task.id, view.name)
 
@@ -213,6 +251,22 @@ def connect(
     store = open_store(Path(str(given["storage"])).expanduser())
     opened = connect_chain(str(given["chain"]), str(given["key"]), password_file=password)
     return Client(str(given["chain"]), opened, store, say, opened.close)
+
+
+def _plan_number(plan: PlanHandle | int) -> PlanId:
+    number = plan.number if isinstance(plan, PlanHandle) else PlanId(plan)
+    if number is None:
+        raise InputError("a task alone is no plan to extend", remedy="submit it with a client.Plan(name=…) before it")
+    return number
+
+
+def _which(result: TaskHandle | Submission | int) -> tuple[TaskId, SubmissionId | None]:
+    match result:
+        case Submission():
+            return result.task, result.id
+        case TaskHandle():
+            return TaskId(result.id), None
+    return TaskId(result), None
 
 
 def _chosen(choices: type[Choice], given: str) -> Choice:

@@ -1,6 +1,6 @@
 """Comparison of scored results by the numbers of their perf.json."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,6 +10,8 @@ from node_runtime.errors import InputError
 
 from .results import TaskResult, numbers_beside
 from .tasks import TaskView
+
+COLUMNS = ("task", "submission", "name", "worker", "standing", "voucher")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,3 +56,11 @@ def measure(view: TaskView, result: TaskResult) -> Measured:
 def number_names(every: Sequence[Measured]) -> tuple[str, ...]:
     """Return the names of all numbers, each once, in the order in which they come."""
     return tuple(dict.fromkeys(name for one in every for name in one.numbers))
+
+
+def comparison_rows(every: Sequence[Measured]) -> Iterator[tuple[object, ...]]:
+    """Yield a row for each result: `COLUMNS`, then the `number_names`, None where it has no such number."""
+    for one in every:
+        decided = (one.score.standing, one.score.voucher) if one.score is not None else (None, None)
+        numbers = (one.numbers.get(name) for name in number_names(every))
+        yield (one.task, one.submission, one.name, one.worker, *decided, *numbers)

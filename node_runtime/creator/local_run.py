@@ -2,16 +2,18 @@
 
 import shutil
 import threading
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from node_runtime.creator.fake_data import FakeData, check_opener, source_of, without_data
 from node_runtime.creator.upload import Uploaded, upload
 from node_runtime.domain.assets import Account, Digest, Objective
 from node_runtime.domain.document import Document, ModelOf
 from node_runtime.domain.task import PlanId, TaskId
+from node_runtime.engines.session import ephemeral_session, sessions_folder
 from node_runtime.errors import SpecError, TaskFailed
 from node_runtime.kinds import (
     Inputs,
@@ -37,12 +39,14 @@ from node_runtime.spec.common import ModelSpec, TakenSpec
 from node_runtime.spec.folders import sources_in
 from node_runtime.spec.plan import ranks_of
 from node_runtime.spec.read import SpecFile
+from node_runtime.stores import open_store
 from node_runtime.stores.cache import Cache
 from node_runtime.stores.tree.folders import copy_writable, remove_tree
 
 NOBODY = Account("5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM")  # the all-zero account id
 PLAN = PlanKey(creator=NOBODY, plan=PlanId(1))
 LOG_TAIL = 15  # lines shown of what a container printed
+_CACHE = 20 << 30  # bytes of inputs that are kept
 LONGEST_LINE = 240  # characters shown of each
 
 
@@ -70,6 +74,26 @@ class Bench:
     target: Path
     say: Say
     fake: FakeData | None = None
+
+
+@contextmanager
+def open_bench(
+    target: Path,
+    *,
+    say: Say,
+    aliases: Mapping[str, str | Path] = MappingProxyType({}),
+    fake: FakeData | None = None,
+) -> Iterator[Bench]:
+    """Yield the dependencies of a local run; only the cache and `target` persist. Builds the user's own Dockerfiles."""
+    with ExitStack() as stack:
+        session = stack.enter_context(ephemeral_session("run", say=say, aliases=aliases))
+        cache = Cache(sessions_folder() / "cache", limit=_CACHE)
+        stack.callback(cache.close)
+        workspaces = Workspaces(session.folder / "attempts", engine=session.engine, node=session.name)
+        store = open_store(session.folder / "store")
+        yield Bench(
+            engine=session.engine, workspaces=workspaces, store=store, cache=cache, target=target, say=say, fake=fake
+        )
 
 
 def run_locally(file: SpecFile, bench: Bench) -> tuple[LocalResult, ...]:

@@ -92,13 +92,18 @@ def write_function(folder: Path, signature: Mapping[str, Any], program: str) -> 
     (folder / "function.yaml").write_text(json.dumps(signature))
 
 
-@pytest.fixture
-def desk(world: World) -> Desk:
-    folder = world.folder / "desk"
+def write_functions(folder: Path) -> None:
+    """Write the functions, their opener and samples into the folder."""
     for name, (signature, program) in FUNCTIONS.items():
         write_function(folder / name, signature, program)
     for name, rows in (("a", "1\n2\n"), ("b", "4\n"), ("test", "5\n6\n")):
         (folder / name).mkdir()
         (folder / name / "rows.txt").write_text(rows)
     (folder / "opener.py").write_text("")
+
+
+@pytest.fixture
+def desk(world: World) -> Desk:
+    folder = world.folder / "desk"
+    write_functions(folder)
     return Desk(world, folder)

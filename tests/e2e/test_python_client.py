@@ -5,6 +5,7 @@ import re
 import runpy
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from node_runtime.domain.task import TaskId, TaskState
 from node_runtime.errors import InputError, NoSuchTask, SpecError
 from node_runtime.platform.paths import network_folder
 from node_runtime.substrate.keys import create_key
+from tests.e2e.function_desk import write_functions
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.usefixtures("local_network", "iris")]
 
@@ -49,10 +51,28 @@ def test_the_example_trains_scores_and_fetches_the_best_model(iris: Path, capsys
     assert made["plan"]["score-1"].score == made["plan"]["score-1"].result().result.perfs[0].value
 
 
+def documented(number: int) -> dict[str, Any]:
+    """Run an example of the documentation; return its names."""
+    names = dict[str, Any]()
+    exec(re.findall(r"^```python\n(.*?)^```$", DOCUMENTATION.read_text(), re.DOTALL | re.MULTILINE)[number], names)
+    return names
+
+
 def test_the_documentation_s_example_runs(iris: Path) -> None:
-    (example,) = re.findall(r"^```python\n(.*?)^```$", DOCUMENTATION.read_text(), re.DOTALL | re.MULTILINE)
-    exec(example, {})
+    documented(0)
     assert (iris / "model" / "model").exists()
+
+
+def test_the_documentation_s_example_of_functions_runs(iris: Path) -> None:
+    write_functions(iris)
+    names = documented(1)
+    further = names["later"]["train-again"]
+    model = further.download("model") / "shared" / "shared.model"
+    assert float(model.read_text()) == 3 + 3 + 4, "rows of a, and those of a and b in what was merged"
+    merged = names["plan"]["merged"].download("merged")
+    assert {row["task"] for row in names["plan"].results()} == {task.id for task in names["plan"]}
+    assert not (names["plan"]["train-a"].download("dropped") / "shared").exists()
+    assert (merged / "shared").exists(), "what is kept stays"
 
 
 def test_a_task_is_awaited_while_other_coroutines_go_on() -> None:

@@ -3,10 +3,13 @@
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from node_runtime import client
 from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, Direction, Label, Visibility
+from node_runtime.errors import InputError, SpecError
 from tests.docker_engine import DockerHost, docker_engine
 from tests.scenarios.conftest import Desk, Nrt
 
@@ -105,6 +108,34 @@ def test_a_plan_on_private_data_runs_on_what_its_opener_makes_up(
     made_up = "  without data: its opener makes up 5 samples\n"
     assert f"{made_up}  train | train --rank 0 --fake-data --n-fake-samples 5" in ended.stdout
     assert "score 1; see" in ended.stdout
+
+
+@pytest.mark.docker
+def test_documents_run_in_python_without_a_chain_and_on_what_is_registered_elsewhere(
+    desk: Desk, docker_engine: DockerHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs(desk, program=PROGRAM)
+    monkeypatch.chdir(desk.folder)
+    monkeypatch.setenv("DOCKER_HOST", docker_engine.url)
+    limits = {"cpus": 1, "memory": "128MiB", "timeout": "5m", "outputs": "8MiB"}
+    given: dict[str, Any] = {"algo": "program", "data": ["train-0"], "limits": limits, "reward": 1}
+    here = client.Training(name="here", opener="theirs.py", **given)
+    (result,) = client.run(here, output="runs", fake=5, say=desk.said.append)
+    assert (result.name, (result.folder / "model").read_text()) == ("here", "10")
+    assert "  without data: its opener makes up 5 samples" in desk.said
+    opener = shared(desk, desk.folder / "theirs.py", AssetKind.OPENER)
+    elsewhere = client.Training(name="elsewhere", opener=opener, **given)
+    with pytest.raises(SpecError, match=r"Training\('elsewhere'\)\.opener: a local run can't fetch .*: fake=N$"):
+        client.run(elsewhere)
+    with pytest.raises(InputError, match=r"name a connection: network=client\.connect\(\)"):
+        client.run(elsewhere, fake=5)
+    with pytest.raises(InputError, match="from 1 to 1,000,000 samples"):
+        client.run(here, fake=0)
+    with pytest.raises(InputError, match="aliases: 'no image' is neither an image"):
+        client.run(here, fake=5, aliases={"python:3.11-slim": "no image"})
+    network = client.Client("ws://desk", desk.chain, desk.store, desk.said.append, desk.chain.close)
+    (result,) = client.run(elsewhere, fake=3, network=network, say=desk.said.append)
+    assert (desk.folder / "runs" / "elsewhere" / "model").read_text() == "3"
 
 
 FUNCTION = """\

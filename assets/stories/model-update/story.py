@@ -17,9 +17,8 @@ from examples.story import Stage, balances, on_stage, wait_for_results
 from node_runtime import creator
 from node_runtime.cli.listing import Table
 from node_runtime.cli.output import line, render, styled, table
-from node_runtime.cli.session import open_bench
 from node_runtime.creator.federation import Chosen, federate
-from node_runtime.creator.local_run import run_locally
+from node_runtime.creator.local_run import open_bench, run_locally
 from node_runtime.creator.results import fetch_result
 from node_runtime.creator.submit import submit
 from node_runtime.domain.task import Submission, TaskId

@@ -25,6 +25,8 @@ from node_runtime.errors import HostError, InputError
         ("add --label train or --label test", "add label='train' or label='test'"),
         ("leave --label out for a algo", "leave label out for a algo"),
         ("no task 'a' in this file; name one", "no task 'a' among these documents; name one"),
+        ("is cancelled; submit the file without --plan", "is cancelled; submit without plan="),
+        ("its opener makes up: --fake N", "its opener makes up: fake=N"),
         ("start one with 'node-runtime up'", "start one with 'node-runtime up'"),
     ],
 )
