@@ -8,7 +8,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from node_runtime.domain.assets import Digest, ModelId, SubmissionId
 from node_runtime.domain.document import Document
@@ -16,13 +15,9 @@ from node_runtime.domain.task import OutputKind, PlanId, Spec, Submission, Submi
 from node_runtime.errors import HostError, StorageError
 from node_runtime.ports.chain import ChainReads, TaskRecord
 from node_runtime.ports.store import AssetStore
-from node_runtime.spec.common import ModelSpec, TakenSpec
 
 from .plans import PlanReader, PlanView
 from .tasks import stored_document
-
-if TYPE_CHECKING:
-    from node_runtime.spec.read import SpecFile
 
 MODEL = "model"  # the output of a task that declares none
 PAUSE = 60.0  # seconds between two looks on the way
@@ -47,7 +42,7 @@ def prune(view: PlanView, chain: ChainReads, store: AssetStore, *, untaken: bool
 
     ``untaken``: of a plan that is over, also those that no task took.
     """
-    uses = _Uses(view, chain, untaken=untaken)
+    uses = _Uses(view, chain, store, untaken=untaken)
     for one in view.tasks:
         accepted = _accepted(one.submissions)
         if accepted is None or not is_transient(one.document):
@@ -110,42 +105,6 @@ def dropped_models(number: TaskId, chain: ChainReads, store: AssetStore) -> dict
     return {place: name for (place, name), digest in digests.items() if digest is not None and not store.has(digest)}
 
 
-def refuse_dropped(file: "SpecFile", chain: ChainReads, store: AssetStore) -> None:
-    """Raise `SpecError` with the place of each model that the file takes and that was dropped."""
-    from node_runtime.spec.read import refuse  # slow to import, and most commands read no YAML
-
-    named = file.extends.tasks if file.extends is not None else {}
-    earlier = {**named, **{spec.name: None for _, spec in file.tasks}}
-    mistakes = list[str]()
-    for entry, spec in file.tasks:
-        for index, model in enumerate(spec.needed_models):
-            number = earlier[model.task] if isinstance(model.task, str) else model.task
-            if model.submission is not None:
-                number = _task_of_missing(model, chain, store)
-            if number is not None and _is_dropped(model, TaskId(number), chain, store):
-                reason = f"the model of task {number} was transient (keep: false) and is dropped; train it again"
-                mistakes.append(f"{entry.place(*spec.model_location(index))}: {reason}")
-    refuse(mistakes, file.path)
-
-
-def _is_dropped(model: ModelSpec, task: TaskId, chain: ChainReads, store: AssetStore) -> bool:
-    """Return whether the model that is taken of the task was dropped; one that is named no closer is its only one."""
-    dropped = dropped_models(task, chain, store)
-    output = model.output if isinstance(model, TakenSpec) else None
-    return bool(dropped) if output is None else output in dropped or output in dropped.values()
-
-
-def _task_of_missing(model: ModelSpec, chain: ChainReads, store: AssetStore) -> TaskId | None:
-    """Return the account's task that made a submission's model, where the model's bytes are not in storage."""
-    assert model.submission is not None
-    output = model.output if isinstance(model, TakenSpec) and isinstance(model.output, int) else 0
-    made = chain.model(ModelId(submission=SubmissionId(model.submission), output=output))
-    if made is None or store.has(made.digest):
-        return None
-    tasks = sorted(chain.tasks_of(chain.account), reverse=True)
-    return next((one for one in tasks if any(each.id == model.submission for each in chain.submissions(one))), None)
-
-
 def model_outputs(spec: Spec) -> tuple[tuple[int, str], ...]:
     """Return the places and names of a task's models that are put into storage."""
     if spec.roles is None or not spec.roles.outputs:
@@ -165,34 +124,37 @@ def _accepted(submissions: Iterable[Submission]) -> Submission | None:
 class _Uses:
     """Who needs the bytes of models, whoever it is, as far as the chain knows: read once for all of them."""
 
-    def __init__(self, view: PlanView, chain: ChainReads, *, untaken: bool) -> None:
-        self._over = all(one.task.state.final for one in view.tasks)
+    def __init__(self, view: PlanView, chain: ChainReads, store: AssetStore, *, untaken: bool) -> None:
+        self._account, self._store = chain.account, store
         self._untaken = untaken
-        self._transient = {one.task.id for one in view.tasks if is_transient(one.document)}
-        own = {each.id for one in view.tasks if one.task.id in self._transient for each in one.submissions}
+        self._plan = view.plan.id
+        self._transient = {one.task.id: is_transient(one.document) for one in view.tasks}
         self._records = {record.task.id: record for record in chain.records(chain.every_task())}
+        every = self._records.values()
+        self._going_on = {one.task.terms.plan for one in every if not one.task.state.final}
+        self._taken = {each for one in every for each in _taken(one.spec)}
         self._assets = chain.asset_digests()
-        self._models = defaultdict[Digest, set[ModelId]](set)
         self._kept = set[Digest]()
+        self._makers = defaultdict[Digest, set[Take]](set)
+        noted = {submission for record in every for submission in self._noted(record, chain)}
+        self._models = defaultdict[Digest, set[ModelId]](set)
         for model in chain.every_model():
             self._models[model.digest].add(model.id)
-            if model.id.submission not in own:
+            if model.id.submission not in noted:  # its task is purged
                 self._kept.add(model.digest)
-        self._makers = defaultdict[Digest, set[Take]](set)
-        for record in self._records.values():
-            counters = record.task.counters
-            brought = counters.submitted or counters.accepted or counters.rejected
-            for submission in chain.submissions(record.task.id) if brought else ():
-                self._note(submission, record)
 
-    def _note(self, submission: Submission, record: TaskRecord) -> None:
-        """Note the outputs of a submission: which of them are models that may be dropped, and which are kept."""
+    def _noted(self, record: TaskRecord, chain: ChainReads) -> Iterator[SubmissionId]:
+        """Note the outputs of a task's results: its models, and others, which are never dropped."""
         places = {name: place for place, name in model_outputs(record.spec)}
-        for output in submission.result.outputs:
-            if record.task.id in self._transient and output.name in places:
-                self._makers[output.digest].add(Take(parent=record.task.id, output=places[output.name]))
-            else:
-                self._kept.add(output.digest)
+        counters = record.task.counters
+        brought = counters.submitted or counters.accepted or counters.rejected
+        for submission in chain.submissions(record.task.id) if brought else ():
+            yield submission.id
+            for output in submission.result.outputs:
+                if output.name in places:
+                    self._makers[output.digest].add(Take(parent=record.task.id, output=places[output.name]))
+                else:
+                    self._kept.add(output.digest)
 
     def models_of(self, task: TaskId) -> tuple[tuple[int, str], ...]:
         record = self._records.get(task)
@@ -203,18 +165,26 @@ class _Uses:
         makers = self._makers[digest] | {made}
         if digest in self._assets:
             return "an asset has the same bytes"
-        if digest in self._kept:
+        if digest in self._kept or not all(map(self._may_drop, makers)):
             return "another task's result has the same bytes"
         takers = [record for record in self._records.values() if self._takes(record, makers, digest)]
         waiting = next((record.task.id for record in takers if not record.task.state.final), None)
         if waiting is not None:
             return f"task {waiting} takes it"
-        if not self._over and (not takers or len(makers) > 1):
+        if self._plan in self._going_on and (not takers or (makers - {made}) - self._taken):
             return "the plan goes on, and a task may still take it"
         if not self._untaken and not takers:
             return "no task took it"
         twin = next((number for number in self._records if self._may_make(number, made.parent)), None)
         return f"task {twin} may make the same bytes" if twin is not None else ""
+
+    def _may_drop(self, made: Take) -> bool:
+        """Return whether this model is transient: of this plan, or of one that is over, where a task took it."""
+        if made.parent in self._transient:
+            return self._transient[made.parent]
+        record = self._records[made.parent]
+        ended = record.task.creator == self._account and record.task.terms.plan not in self._going_on
+        return ended and made in self._taken and is_transient(stored_document(record.spec, self._store))
 
     def _takes(self, record: TaskRecord, makers: Set[Take], digest: Digest) -> bool:
         spec = record.spec

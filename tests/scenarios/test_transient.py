@@ -86,6 +86,17 @@ def test_bytes_that_another_task_keeps_stay(desk: Desk) -> None:
     assert desk.store.has(digest)
 
 
+def test_a_plan_that_is_repeated_drops_the_same_bytes_again_once_both_are_over(desk: Desk) -> None:
+    (first, then), (again, last) = ([task.id for task in desk.submit(CHAINED).tasks] for _ in range(2))
+    digests = {submitted_model(desk, task, "repeated weights") for task in (first, again)}
+    submitted_model(desk, then, "last weights")
+    assert stays(desk, first) == "another task's result has the same bytes"
+    assert stays(desk, again) == f"task {last} takes it"
+    desk.chain.cancel_task(last, abort=False)
+    assert [stays(desk, task) for task in (first, again)] == ["", ""]
+    assert not any(map(desk.store.has, digests))
+
+
 def test_bytes_that_a_task_at_work_may_make_stay(desk: Desk) -> None:
     """Its node may find them stored, and not store them itself, before its result is on chain."""
     first, second = (task.id for task in desk.submit(CHAINED).tasks)
