@@ -81,7 +81,7 @@ def check_for_people(document: Document, number: TaskId) -> None:
 def check_sharable(chain: ChainReads, record: TaskRecord) -> None:
     """Raise `InputError` for a task whose outputs or logs aren't everyone's: those of people are stored."""
     for right in (Right.DOWNLOAD, Right.LOGS):
-        if not record.rights.is_public(right):
+        if not record.output_rights.is_public(right):
             why = keeping(chain, record.spec, right) or f"not everyone has the right '{right}' on what it makes"
             raise InputError(
                 f"task {record.task.id} isn't for people: {why}, and a person's result goes into the storage",

@@ -72,7 +72,7 @@ def admit(document: Document, record: TaskRecord, chain: ChainReads) -> Admitted
         models=models,
         private=frozenset(private),
         own=frozenset(own),
-        rights=record.rights,
+        rights=record.output_rights,
     )
 
 

@@ -43,20 +43,30 @@ class Permissions:
     def accounts(self, right: Right) -> tuple[Account, ...] | None:
         return {Right.PROCESS: self.process, Right.DOWNLOAD: self.download, Right.LOGS: self.logs}[right]
 
+    def narrowed(self, by: "Permissions") -> "Permissions":
+        """Return the rights that both give; those of programs stay."""
+        return Permissions(
+            process=_shared(self.process, by.process),
+            download=_shared(self.download, by.download),
+            logs=_shared(self.logs, by.logs),
+            algos=self.algos,
+        )
+
+    def or_else(self, other: "Permissions") -> "Permissions":
+        """Return these, with the other's accounts for each right that everyone has."""
+        return Permissions(
+            process=other.process if self.process is None else self.process,
+            download=other.download if self.download is None else self.download,
+            logs=other.logs if self.logs is None else self.logs,
+            algos=self.algos,
+        )
+
     def allows(self, right: Right, account: Account) -> bool:
         accounts = self.accounts(right)
         return accounts is None or account in accounts
 
     def is_public(self, right: Right) -> bool:
         return self.accounts(right) is None
-
-    def both(self, other: "Permissions") -> "Permissions":
-        """Return the rights that both give, of any programs."""
-        return Permissions(
-            process=_both(self.process, other.process),
-            download=_both(self.download, other.download),
-            logs=_both(self.logs, other.logs),
-        )
 
     def same_as(self, other: "Permissions") -> bool:
         """Return whether they permit the same, in whatever order they name accounts and programs."""
@@ -66,12 +76,6 @@ class Permissions:
 
     def allows_program(self, program: Digest) -> bool:
         return self.algos is None or program in self.algos
-
-
-def _both(one: tuple[Account, ...] | None, other: tuple[Account, ...] | None) -> tuple[Account, ...] | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return tuple(account for account in one if account in other)
 
 
 def describe(permissions: Permissions) -> Iterator[tuple[str, str]]:
@@ -90,6 +94,12 @@ def differences(here: Permissions, known: Permissions) -> Iterator[str]:
         one, other = wanted.get(name, ANY), found.get(name, ANY)
         if {*one.split(", ")} != {*other.split(", ")}:
             yield f"'{name}' is {one} here, {other} there"
+
+
+def _shared(accounts: tuple[Account, ...] | None, others: tuple[Account, ...] | None) -> tuple[Account, ...] | None:
+    if accounts is None or others is None:
+        return others if accounts is None else accounts
+    return tuple(account for account in accounts if account in others)
 
 
 PUBLIC = Permissions()

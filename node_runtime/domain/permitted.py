@@ -8,7 +8,7 @@ from node_runtime.ports.chain import ChainReads
 
 from .assets import Account, Asset, AssetKind, AssetRef, Model, ModelId
 from .permissions import Permissions, Right, differences
-from .task import Spec, Take
+from .task import Spec, Take, TaskId
 
 _DATA = (AssetKind.DATA_SAMPLE, AssetKind.MODEL)
 
@@ -54,7 +54,7 @@ def check_permissions(ref: AssetRef, wanted: Permissions, chain: ChainReads) -> 
 
 
 def permitted_inputs(chain: ChainReads, spec: Spec) -> Iterator[PermittedInput]:
-    """Yield the assets and models that a task takes, those of accepted results of its parents included."""
+    """Yield the assets and models that a task takes, those of its parents included, accepted or awaited."""
     named = chain.named_by(spec)
     for ref in spec.assets:
         yield permitted_asset(chain, ref, named.assets.get(ref))
@@ -62,6 +62,14 @@ def permitted_inputs(chain: ChainReads, spec: Spec) -> Iterator[PermittedInput]:
     accepted = [(named.accepted[take.parent].id, take.output) for take in takes if take.parent in named.accepted]
     for model in (*spec.models, *(ModelId(submission=submission, output=output) for submission, output in accepted)):
         yield permitted_model(chain, model, named.models.get(model) or chain.model(model))
+    for parent in dict.fromkeys(take.parent for take in takes if take.parent not in named.accepted):
+        yield _awaited(chain, parent)
+
+
+def _awaited(chain: ChainReads, parent: TaskId) -> PermittedInput:
+    task = chain.task(parent)
+    owner = "the owners of its inputs" if task is None else task.creator
+    return PermittedInput(name=f"what task {parent} makes", owner=owner, permissions=chain.task_rights(parent))
 
 
 def lacking(chain: ChainReads, spec: Spec, right: Right, account: Account) -> tuple[str, str] | None:

@@ -12,6 +12,7 @@ from typing import NewType
 from node_runtime.errors import ErrorType, FailureCategory
 
 from .assets import Account, AssetRef, Digest, ModelId, ObjectiveId, SubmissionId
+from .permissions import PUBLIC, Permissions
 
 UNIT = 10**12
 
@@ -88,7 +89,8 @@ class Roles:
 class Spec:
     """The immutable part of a task: the digest of its document in storage, and the inputs it may use.
 
-    Without ``roles`` a task makes its kind's one output and takes the first model of each parent.
+    Without ``roles`` a task makes its kind's one output and takes the first model of each parent. ``rights`` are
+    those that its creator gives on what it makes: they narrow what the inputs give, never who may work on it.
     """
 
     digest: Digest
@@ -98,6 +100,7 @@ class Spec:
     parents: tuple[TaskId, ...]
     objectives: tuple[ObjectiveId, ...]
     roles: Roles | None = None
+    rights: Permissions = PUBLIC
 
     def output(self, index: int) -> OutputRole | None:
         """Return the declared output at this index."""

@@ -41,13 +41,18 @@ from node_runtime.errors import FailureCategory
 class TaskRecord:
     """A task as one block shows it, with its spec and the reading account's latest attempt.
 
-    ``rights`` are those on what it makes, which all its inputs give.
+    ``rights`` are those that all its inputs give.
     """
 
     task: Task
     spec: Spec
     assignment: Assignment | None
     rights: Permissions
+
+    @property
+    def output_rights(self) -> Permissions:
+        """The rights on what it makes: those that its inputs and its creator give."""
+        return self.rights.narrowed(self.spec.rights)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +118,10 @@ class ChainReads(Protocol):
 
     def permissions(self, of: AssetRef | ModelId) -> Permissions:
         """Who may do what with an asset or a model; public of one that is unknown."""
+        ...
+
+    def task_rights(self, task: TaskId) -> Permissions:
+        """Who may do what with the models of a task, and read its logs: what its inputs and its creator give."""
         ...
 
     def admits(self, objective: ObjectiveId) -> Admits | None:
@@ -237,11 +246,17 @@ class CreatorCalls(ChainReads, Protocol):
         """No claims of its tasks any more. What is at work goes on, or with ``abort`` ends, paid by the time held."""
         ...
 
-    def create_task(self, terms: Terms, spec: Spec) -> TaskId: ...
+    def create_task(self, terms: Terms, spec: Spec) -> TaskId:
+        """Create a task. ``spec.rights`` are given on its models, this account always among those who have them.
+
+        Raises `ChainRefused`, which names the asset, its owner and the right where one is missing.
+        """
+        ...
+
     def create_tasks(self, tasks: Sequence[tuple[Terms, Spec]]) -> tuple[TaskId, ...]:
         """Create all of the tasks or none, in one transaction, in their order.
 
-        Raises `ChainRefused` for the first that breaks a rule, or where all of them are too much for a block.
+        Raises `ChainRefused` as `create_task` does for the first that breaks a rule, or where a block can't hold them.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ from .convert import camel, digest_bytes, text_bytes
 from .current_codec import CurrentCodec
 from .errors import dispatch_refusal
 from .keys import load_key
-from .permission_errors import WORKER_NOT_PERMITTED, explain_permissions, private_inputs_differ
+from .permission_errors import explain_claim, explain_creation
+from .permissions import known_assets, rights_of_inputs
 from .reads import DIGEST, SubstrateReads, assignment_in
 from .sender import FinalisedCall, Sender, TellFee, batched
 
@@ -95,7 +97,9 @@ class SubstrateChain(SubstrateReads):
     def price(self, draft: Draft) -> Price:
         from .price import price_of  # imports every kind of task, which few commands need
 
-        new = [asset for asset, known in self._known(draft.assets) if known is None]
+        snapshot, assets = self._snapshot(), {asset.ref: asset for asset in draft.assets}
+        known = known_assets(snapshot, {*assets, *(ref for _, spec in draft.tasks for ref in spec.assets)})
+        new = [asset for ref, asset in assets.items() if ref not in known]
         calls = [
             _register_all(chunk, permissions.of(self._account))
             for permissions, some in by_permissions(new, draft.permissions)
@@ -105,7 +109,11 @@ class SubstrateChain(SubstrateReads):
         calls += [_CREATE_PLAN] if draft.plan else []
         calls += [_create_task(terms, spec) for terms, spec in draft.tasks]
         codec = self._codec.get()
-        return price_of(draft, new, calls, payer=self._account, codec=codec, fee=self._sender.most_fee)
+        tasks = [(terms, replace(spec, rights=spec.rights.of(self._account))) for terms, spec in draft.tasks]
+        known |= {ref: permissions.of(ref.owner) for ref, permissions in draft.permissions.items() if ref not in known}
+        rights = [rights_of_inputs(snapshot, spec, known) for _, spec in tasks]
+        draft = replace(draft, tasks=tuple(tasks))
+        return price_of(draft, new, calls, rights, payer=self._account, codec=codec, fee=self._sender.most_fee)
 
     def pay(self, account: Account, amount: int) -> None:
         arguments = {"dest": {"Id": account}, "value": amount}
@@ -167,9 +175,7 @@ class SubstrateChain(SubstrateReads):
         try:
             outcome = self._sender.send(_create_task(terms, spec), f"create the {terms.kind} task")
         except ChainRefused as refused:
-            if refused.rule == "PrivateInputsDiffer":
-                raise private_inputs_differ(self, terms, spec) from None
-            raise explain_permissions(self, refused, spec, worker=terms.assignee) from None
+            raise explain_creation(self, refused, [(terms, spec)]) from None
         return TaskId(outcome.field("Tasks", "TaskCreated", "task"))
 
     def create_tasks(self, tasks: Sequence[tuple[Terms, Spec]]) -> tuple[TaskId, ...]:
@@ -177,11 +183,7 @@ class SubstrateChain(SubstrateReads):
         try:
             outcome = self._sender.send(batched(calls, function="batch_all"), f"create {len(tasks)} tasks")
         except ChainRefused as refused:
-            for terms, spec in tasks:  # the refusal doesn't say which of them it is about
-                explained = explain_permissions(self, refused, spec, worker=terms.assignee)
-                if explained is not refused:
-                    raise explained from None
-            raise
+            raise explain_creation(self, refused, tasks) from None
         return tuple(map(TaskId, outcome.fields("Tasks", "TaskCreated", "task")))
 
     def cancel_task(self, task: TaskId, *, abort: bool) -> None:
@@ -197,8 +199,7 @@ class SubstrateChain(SubstrateReads):
         try:
             outcome = self._tasks("assign_task", {"task": task}, f"take task {task}")
         except ChainRefused as refused:
-            spec = self.spec(task) if refused.rule == WORKER_NOT_PERMITTED else None
-            raise explain_permissions(self, refused, spec, worker=self._account) from None
+            raise explain_claim(self, refused, task) from None
         assignment = assignment_in(self._snapshot(outcome.block.hash), self._account, task)
         assert assignment is not None  # the block of the successful call contains it
         return assignment
@@ -288,8 +289,12 @@ def _create_objective(objective: Objective, admits: Admits | None = None) -> Cal
 
 
 def _create_task(terms: Terms, spec: Spec) -> Call:
-    arguments = {"terms": encode.terms(terms), "spec": encode.spec(spec)}
-    if spec.roles is None:
+    arguments: dict[str, Any] = {"terms": encode.terms(terms), "spec": encode.spec(spec)}
+    roles = None if spec.roles is None else encode.roles(spec.roles)
+    if spec.rights != PUBLIC:
+        arguments |= {"roles": roles, "rights": encode.rights(spec.rights)}
+        return Call(pallet="Tasks", function="create_task_with_rights", arguments=arguments)
+    if roles is None:
         return Call(pallet="Tasks", function="create_task", arguments=arguments)
-    arguments["roles"] = encode.roles(spec.roles)
+    arguments["roles"] = roles
     return Call(pallet="Tasks", function="create_task_with_roles", arguments=arguments)

@@ -1,6 +1,5 @@
 """Conversion between decoded chain records, in the metadata's shapes, and the types of `domain`."""
 
-from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -22,7 +21,6 @@ from node_runtime.domain.assets import (
     SubmissionId,
     Visibility,
 )
-from node_runtime.domain.permissions import Admits, Permissions
 from node_runtime.domain.task import (
     Assignment,
     AssignmentState,
@@ -102,29 +100,6 @@ def asset(ref: AssetRef, value: Any) -> Asset:
     label = word(Label, data) if name == "DataSample" else None
     visibility = word(Visibility, value["visibility"])
     return Asset(ref=ref, kind=word(AssetKind, name), label=label, visibility=visibility, uri=value["uri"])
-
-
-def permissions(value: Any) -> Permissions:
-    """Convert an asset's permissions."""
-    _, algos = variant(value["algos"])
-    given = rights(value["rights"])
-    return given if algos is None else replace(given, algos=tuple(digest(each) for each in algos))
-
-
-def rights(value: Any) -> Permissions:
-    """Convert a model's rights."""
-    return Permissions(
-        process=_accounts(value["process"]), download=_accounts(value["download"]), logs=_accounts(value["logs"])
-    )
-
-
-def _accounts(access: Any) -> tuple[Account, ...] | None:
-    _, listed = variant(access)
-    return None if listed is None else tuple(map(Account, listed))
-
-
-def admits(value: Any) -> Admits:
-    return Admits(owners=tuple(map(Account, value["owners"])), algos=tuple(digest(each) for each in value["algos"]))
 
 
 def objective(id_: ObjectiveId, value: Any) -> Objective:

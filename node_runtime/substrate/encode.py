@@ -21,13 +21,16 @@ def asset(value: Asset) -> dict[str, Any]:
 
 
 def permissions(value: Permissions) -> dict[str, Any]:
-    rights = {"process": value.process, "download": value.download, "logs": value.logs}
     return {
-        "rights": {
-            name: "Public" if accounts is None else {"Accounts": list(accounts)} for name, accounts in rights.items()
-        },
+        "rights": rights(value),
         "algos": "Any" if value.algos is None else {"Digests": [digest_bytes(each) for each in value.algos]},
     }
+
+
+def rights(value: Permissions) -> dict[str, Any]:
+    """Encode the rights of accounts, without those of programs."""
+    given = {"process": value.process, "download": value.download, "logs": value.logs}
+    return {name: "Public" if accounts is None else {"Accounts": list(accounts)} for name, accounts in given.items()}
 
 
 def admits(value: Admits) -> dict[str, Any]:

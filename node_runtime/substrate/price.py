@@ -1,6 +1,6 @@
 """Price of a draft by the chain's constants: rewards, rejections, storage deposits and fees."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from node_runtime.domain.assets import Account, Asset, Objective
 from node_runtime.domain.permissions import PUBLIC, Admits, Permissions
@@ -19,19 +19,25 @@ def price_of(
     draft: Draft,
     new: Sequence[Asset],
     calls: Sequence[Call],
+    rights: Sequence[Permissions],
     *,
     payer: Account,
     codec: Codec,
     fee: Callable[[Call], int],
 ) -> Price:
-    """Price a draft. ``new`` are its assets not yet on chain, ``calls`` the calls that ``payer`` sends."""
+    """Price a draft. ``new`` are its assets not yet on chain, ``calls`` the calls that ``payer`` sends.
+
+    ``rights`` are, for each task, those that its inputs on chain give.
+    """
+    inputs = _with_parents(draft, rights)
     byte, percent = codec.constants("Registry")["ByteFee"], codec.constants("Tasks")["RejectFee"]
     paid = [_asset(one, draft.permissions.get(one.ref, PUBLIC), codec) for one in new]
     paid += [_objective(one, draft.admits.get(one.name), codec) for one in draft.objectives]
     if draft.plan:
         paid.append(_plan(payer, codec))
-    specs = [_spec(spec, codec) for _, spec in draft.tasks]
-    records = [terms.slots * _record(terms, spec, codec) for terms, spec in draft.tasks]
+    tasks = [(*task, each) for task, each in zip(draft.tasks, inputs, strict=True)]
+    specs = [_spec(spec, each, codec) for _, spec, each in tasks]
+    records = [terms.slots * _record(terms, spec, each, codec) for terms, spec, each in tasks]
     return Price(
         rewards=sum(terms.slots * terms.reward for terms, _ in draft.tasks),
         rejections=sum(_rejections(terms, percent) for terms, _ in draft.tasks),
@@ -48,12 +54,32 @@ def _rejections(terms: Terms, percent: int) -> int:
     return terms.max_rejects * -(-terms.reward * percent // 100)
 
 
-def _record(terms: Terms, spec: Spec, codec: Codec) -> int:
+def _with_parents(draft: Draft, rights: Sequence[Permissions]) -> list[Permissions]:
+    """Return the rights that all inputs of each task give; of one with parents in the draft at least as long ones."""
+    given = [*rights, *(spec.rights for _, spec in draft.tasks)]
+
+    def longest(listed: Iterable[tuple[Account, ...] | None]) -> tuple[Account, ...] | None:
+        return max((accounts for accounts in listed if accounts is not None), key=len, default=None)
+
+    most = Permissions(
+        process=longest(each.process for each in given),
+        download=longest(each.download for each in given),
+        logs=longest(each.logs for each in given),
+    )
+    tasks = zip(draft.tasks, rights, strict=True)
+    return [each.or_else(most) if spec.parents else each for (_, spec), each in tasks]
+
+
+def _rights(rights: Permissions, codec: Codec) -> int:
+    return 0 if rights == PUBLIC else codec.size("Tasks", "TaskRights", encode.rights(rights))
+
+
+def _record(terms: Terms, spec: Spec, rights: Permissions, codec: Codec) -> int:
     """Return the maximum size in bytes of the permanent records of an accepted result."""
     known = codec.constants("Registry")
     if models := _models(terms.kind, spec):
         prediction = known["MaxPredictionRecord"] if terms.kind is Kind.FUNCTION else 0
-        return models * (known["MaxModelRecord"] + prediction)
+        return models * (known["MaxModelRecord"] + prediction + _rights(rights.narrowed(spec.rights), codec))
     if terms.kind not in (Kind.SCORING, Kind.FUNCTION) or not spec.objectives:
         return 0
     payer = terms.review.judge  # any account: the record's length is constant
@@ -68,9 +94,12 @@ def _models(kind: Kind, spec: Spec) -> int:
     return int(makes_model(kind))
 
 
-def _spec(spec: Spec, codec: Codec) -> int:
+def _spec(spec: Spec, rights: Permissions, codec: Codec) -> int:
+    """Return the bytes of a spec, its roles, the rights that its inputs give and those that its creator gives."""
     roles = 0 if spec.roles is None else codec.size("Tasks", "TaskRoles", encode.roles(spec.roles))
-    return codec.size("Tasks", "Specs", encode.spec(spec)) + roles
+    return (
+        codec.size("Tasks", "Specs", encode.spec(spec)) + roles + _rights(rights, codec) + _rights(spec.rights, codec)
+    )
 
 
 def _asset(asset: Asset, permissions: Permissions, codec: Codec) -> int:

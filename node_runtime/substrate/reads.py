@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
@@ -16,7 +17,7 @@ from node_runtime.domain.assets import (
     ObjectiveId,
     SubmissionId,
 )
-from node_runtime.domain.permissions import PUBLIC, Admits, Permissions
+from node_runtime.domain.permissions import Admits, Permissions
 from node_runtime.domain.price import Bounds
 from node_runtime.domain.task import (
     Assignment,
@@ -34,7 +35,7 @@ from node_runtime.domain.task import (
 from node_runtime.ports.chain import KnownBytes, Named, TaskRecord
 from node_runtime.spec.bounds import bounds_of
 
-from . import convert
+from . import convert, permissions
 from .blocks import U64, FinalisedBlocks, Snapshot, StorageItem, number
 from .connection import RETRY_TIMEOUT, Requests
 from .convert import camel, digest_bytes
@@ -115,20 +116,13 @@ class SubstrateReads:
         )
 
     def permissions(self, of: AssetRef | ModelId) -> Permissions:
-        if isinstance(of, AssetRef):
-            found = self._optional("AssetPermissions", of.owner, digest_bytes(of.digest))
-            return PUBLIC if found is None else convert.permissions(found)
-        found = self._optional("ModelRights", of.submission, of.output)
-        return PUBLIC if found is None else convert.rights(found)
+        return permissions.permissions_of(self._snapshot(), of)
+
+    def task_rights(self, task: TaskId) -> Permissions:
+        return permissions.task_rights(self._snapshot(), task)
 
     def admits(self, objective: ObjectiveId) -> Admits | None:
-        found = self._optional("ObjectiveAdmits", objective)
-        return None if found is None else convert.admits(found)
-
-    def _optional(self, item: str, *params: object) -> Any:
-        """Return a value of the registry's, None under a runtime that doesn't know it."""
-        snapshot = self._snapshot()
-        return snapshot.value("Registry", item, *params) if snapshot.codec.knows("Registry", item) else None
+        return permissions.admits(self._snapshot(), objective)
 
     def assets_of(self, owner: Account) -> tuple[Asset, ...]:
         found = self._snapshot().entries("Registry", "Assets", owner, size=DIGEST)
@@ -171,8 +165,8 @@ class SubstrateReads:
 
     def spec(self, task: TaskId) -> Spec | None:
         snapshot = self._snapshot()
-        found, *roles = snapshot.values_of(_spec_items(snapshot, task))
-        return None if found is None else convert.spec(found, *roles)
+        found, *more = snapshot.values_of(_spec_items(snapshot, task))
+        return None if found is None else _spec(found, *more)
 
     def record(self, task: TaskId) -> TaskRecord | None:
         return next(iter(self.records((task,))), None)
@@ -182,7 +176,8 @@ class SubstrateReads:
         wanted = [self._record_items(snapshot, task) for task in tasks]
         values = iter(snapshot.values_of(list(chain.from_iterable(wanted))))
         found = (
-            self._record(number, list(islice(values, len(items)))) for number, items in zip(tasks, wanted, strict=True)
+            self._record(number, list(islice(values, len(items))), rights=snapshot.codec.knows("Tasks", "TaskRights"))
+            for number, items in zip(tasks, wanted, strict=True)
         )
         return tuple(record for record in found if record is not None)
 
@@ -191,19 +186,20 @@ class SubstrateReads:
         items: list[StorageItem] = [("Tasks", "Tasks", (task,)), ("Tasks", "Assignments", (self._account, task))]
         rights: list[StorageItem] = [("Tasks", "TaskRights", (task,))]
         known = snapshot.codec.knows("Tasks", "TaskRights")
-        return [*items, *_spec_items(snapshot, task), *(rights if known else [])]
+        return [*items, *(rights if known else []), *_spec_items(snapshot, task)]
 
-    def _record(self, number: TaskId, values: Sequence[Any]) -> TaskRecord | None:
-        """Build the record of the values of `_record_items`."""
-        task, hold, spec, *more = values
+    def _record(self, number: TaskId, values: Sequence[Any], *, rights: bool) -> TaskRecord | None:
+        """Build the record of the values of `_record_items`; ``rights``: whether those of the inputs are among them."""
+        task, hold, *more = values
+        given = more.pop(0) if rights else None
+        spec, *rest = more
         if task is None or spec is None:
             return None
-        roles, rights = more[:1], more[1:]
         return TaskRecord(
             task=convert.task(number, task),
-            spec=convert.spec(spec, *roles),
+            spec=_spec(spec, *rest),
             assignment=None if hold is None else convert.assignment(self._account, number, hold),
-            rights=convert.rights(rights[0]) if rights and rights[0] is not None else PUBLIC,
+            rights=permissions.rights(given),
         )
 
     def plan(self, plan: PlanId) -> Plan | None:
@@ -267,9 +263,13 @@ class SubstrateReads:
 
 
 def _spec_items(snapshot: Snapshot, task: TaskId) -> list[StorageItem]:
-    """Return the storage items of a task's spec, and of its roles where the runtime knows them."""
-    names = [name for name in ("Specs", "TaskRoles") if snapshot.codec.knows("Tasks", name)]
+    """Return the storage items of a task's spec, and of its roles and rights where the runtime knows them."""
+    names = [name for name in ("Specs", "TaskRoles", "OutputRights") if snapshot.codec.knows("Tasks", name)]
     return [("Tasks", name, (task,)) for name in names]
+
+
+def _spec(value: Any, roles: Any = None, rights: Any = None) -> Spec:
+    return replace(convert.spec(value, roles), rights=permissions.rights(rights))
 
 
 def _models(snapshot: Snapshot, models: Sequence[ModelId]) -> tuple[Model, ...]:

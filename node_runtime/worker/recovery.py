@@ -209,7 +209,9 @@ def resume_attempt(assignment: Assignment, node: Node, selector: TaskSelector) -
         try:
             document, admitted = _document(assignment, record, node)
         except TaskFailed as error:
-            logs = not (record.rights.is_public(Right.LOGS) and node.share_private_logs)  # its inputs are unknown
+            logs = not (
+                record.output_rights.is_public(Right.LOGS) and node.share_private_logs
+            )  # its inputs are unknown
             kept = Kept(outputs=True, models=True, logs=logs, live_logs=True)
             pack_failure(assignment, task, error, node, kept=kept)
             return None

@@ -74,5 +74,5 @@ def rights_on_outputs(task: Task, document: Document, admitted: Admitted, node: 
     except HostError:
         return OWNER_ONLY
     for writer in node.chain.records(tuple(state.tasks)) if state is not None else ():
-        rights = rights.both(writer.rights)
+        rights = rights.narrowed(writer.output_rights)
     return rights

@@ -143,9 +143,13 @@ def register_permitted(
     return Call("Registry", "register_asset_with_permissions", (*plain, permissions or Permissions()))
 
 
+def only(*accounts: bytes) -> Case:
+    return Case.of("Accounts", accounts)
+
+
 def processed_by(*accounts: bytes) -> Permissions:
     """For these accounts and the owner to process, for everyone to download."""
-    return Permissions(rights=Rights(process=Case.of("Accounts", accounts)))
+    return Permissions(rights=Rights(process=only(*accounts)))
 
 
 def move_asset(digest: bytes, uri: bytes) -> Call:
@@ -175,6 +179,10 @@ def create_task(terms: Terms, spec: Spec) -> Call:
 
 def create_task_with_roles(terms: Terms, spec: Spec, roles: Roles) -> Call:
     return Call("Tasks", "create_task_with_roles", (terms, spec, roles))
+
+
+def create_task_with_rights(terms: Terms, spec: Spec, rights: Rights, roles: Roles | None = None) -> Call:
+    return Call("Tasks", "create_task_with_rights", (terms, spec, roles, rights))
 
 
 def cancel_task(task: int, *, abort: bool) -> Call:

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from tests.chain_rules.codec import name_of
+from tests.chain_rules.rights import check_rights
 from tests.chain_rules.state import State
 from tests.chain_rules.world import TREASURY
 
@@ -17,6 +18,7 @@ def check_state(state: State, now: int, reject_share: int) -> None:
     check_counters(state)
     check_lists(state, now)
     check_agenda(state, now)
+    check_rights(state)
 
 
 def is_final(task: Any) -> bool:

@@ -19,7 +19,7 @@ BLOCKS = int(os.environ.get("WALK_BLOCKS", "180"))
 SEEDS = range(6, int(os.environ.get("WALK_SEEDS", "4")) + 6)
 USUAL = {
     *("register_asset", "create_task", "assign_task", "send_task_result", "report_failure", "hand_back"),
-    *("cancel_task", "poke"),
+    *("cancel_task", "poke", "create_task_with_roles", "create_task_with_rights"),
 }
 """Calls that every walk makes with success, or it has not walked far."""
 JUDGED = {"accept_task_results", "reject_task_results"}

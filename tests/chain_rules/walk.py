@@ -6,13 +6,14 @@ from random import Random
 from typing import Any
 
 from tests.chain_rules import calls
-from tests.chain_rules.calls import DAY, HOUR, SECOND, TEST_SAMPLE, TRAIN_SAMPLE, UNIT, Output, Review, Terms
+from tests.chain_rules.calls import DAY, HOUR, SECOND, TEST_SAMPLE, TRAIN_SAMPLE, UNIT, Output
 from tests.chain_rules.codec import name_of
+from tests.chain_rules.offers import choose_task
+from tests.chain_rules.roles import choose_rights, declared_result
 from tests.chain_rules.schema import Call
-from tests.chain_rules.specs import DIGESTS, choose_spec
+from tests.chain_rules.specs import DIGESTS
 from tests.chain_rules.world import World
 
-_KINDS = ("Annotation", "Training", "Training", "Training", "Restructuring", "Scoring", "Scoring", "Aggregation")
 _ASSET_KINDS = (TRAIN_SAMPLE, TRAIN_SAMPLE, TEST_SAMPLE, TEST_SAMPLE, "Opener", "Metric", "Algo", "Bundle", "Model")
 _CATEGORIES = (
     "TaskError",
@@ -122,8 +123,11 @@ class Walk:
                 return choice
 
     def _register(self) -> Choice:
-        visibility = "Private" if self._rarely() else "Shared"
-        return self._anyone(), calls.register_asset(self._digest(), self.random.choice(_ASSET_KINDS), visibility)
+        owner, kind = self._anyone(), self.random.choice(_ASSET_KINDS)
+        if self.random.random() < 0.3:
+            permissions = calls.Permissions(rights=choose_rights(self.random, self.world.accounts))
+            return owner, calls.register_permitted(self._digest(), kind, "Shared", permissions)
+        return owner, calls.register_asset(self._digest(), kind, "Private" if self._rarely() else "Shared")
 
     def _objective(self) -> Choice | None:
         owner = self._anyone()
@@ -154,29 +158,7 @@ class Walk:
 
     def _create(self) -> Choice:
         creator = self._anyone()
-        kind = self.random.choice(_KINDS)
-        spec = choose_spec(self.world.state, self.random, creator, kind)
-        return creator, calls.create_task(self._terms(creator, kind), spec)
-
-    def _terms(self, creator: bytes, kind: str) -> Terms:
-        assignee = self._anyone() if self.random.random() < 0.2 else None
-        plans = [plan for plan, record in self.world.state.tasks("Plans").items() if record.creator == creator]
-        return Terms(
-            kind=kind,
-            reward=self.random.randint(UNIT, 40 * UNIT),
-            bond=self.random.randint(4 * UNIT, 9 * UNIT),
-            slots=1 if assignee else self.random.choice((1, 1, 2, 3)),
-            max_rejects=self.random.randint(0, 2),
-            max_failures=self.random.randint(1, 2),
-            review=Review(
-                judge=self._anyone() if self._evenly() else creator,
-                window=self.random.choice((0, 2 * SECOND, 20 * SECOND, HOUR, HOUR)),
-            ),
-            deadline=self.world.now + self.random.choice((5 * SECOND, 60 * SECOND, HOUR, 3 * DAY, 3 * DAY)),
-            timeout=self.random.choice((2 * SECOND, 20 * SECOND, HOUR)),
-            plan=self._one_of(plans) if self.random.random() < 0.4 else None,
-            assignee=assignee,
-        )
+        return creator, choose_task(self.world, self.random, creator)
 
     def _claim(self) -> Choice | None:
         state = self.world.state
@@ -205,6 +187,9 @@ class Walk:
         if found is None:
             return None
         worker, task, epoch = found
+        if (declared := declared_result(self.world.state, self.random, task)) is not None:
+            outputs, perfs = declared
+            return worker, calls.send_result(task, epoch, outputs=outputs, perfs=perfs)
         kind = self.world.state.tasks("Tasks")[task].terms.kind
         model = Output(name=b"model", digest=self._digest())
         outputs = () if kind in ("Annotation", "Scoring") or self._rarely() else (model,)

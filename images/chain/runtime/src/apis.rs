@@ -22,10 +22,19 @@ use {
 	alloc::string::String,
 	frame_benchmarking::{BenchmarkBatch, BenchmarkConfig, BenchmarkList},
 	frame_support::traits::{StorageInfo, StorageInfoTrait, WhitelistedStorageKeys},
+	pallet_tasks::benchmarking::{results, settling},
 };
 
+// The pallet's benchmarks are in three modules; each runs as an instance of it.
 #[cfg(feature = "runtime-benchmarks")]
-frame_benchmarking::define_benchmarks!([pallet_registry, Registry][pallet_tasks, Tasks]);
+type Results = results::Pallet<Runtime>;
+#[cfg(feature = "runtime-benchmarks")]
+type Settling = settling::Pallet<Runtime>;
+
+#[cfg(feature = "runtime-benchmarks")]
+frame_benchmarking::define_benchmarks!(
+	[pallet_registry, Registry][pallet_tasks, Tasks][pallet_tasks, Results][pallet_tasks, Settling]
+);
 
 impl_runtime_apis! {
 	impl sp_api::Core<Block> for Runtime {

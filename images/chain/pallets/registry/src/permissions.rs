@@ -71,7 +71,8 @@ impl<AccountId: Clone + PartialEq> Rights<AccountId> {
 		[&self.process, &self.download, &self.logs].iter().all(|access| **access == Access::Public)
 	}
 
-	fn of(self, owner: &AccountId) -> Option<Self> {
+	/// With the owner among its accounts; nothing where there are too many.
+	pub fn of(self, owner: &AccountId) -> Option<Self> {
 		let Rights { process, download, logs } = self;
 		Some(Rights { process: process.of(owner)?, download: download.of(owner)?, logs: logs.of(owner)? })
 	}

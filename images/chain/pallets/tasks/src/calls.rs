@@ -33,7 +33,7 @@ mod calls {
 		pub fn create_task(origin: OriginFor<T>, terms: TermsOf<T>, spec: SpecOf<T>) -> DispatchResultWithPostInfo {
 			let creator = ensure_signed(origin)?;
 			let weighed = create_task::<T>(&spec);
-			Self::do_create_task(creator, terms, spec, None)?;
+			Self::do_create_task(creator, terms, spec, Declared::default())?;
 			let used = weighed.saturating_sub(task_unneeded::<T>(NextTask::<T>::get()));
 			Ok(Some(used).into())
 		}
@@ -204,7 +204,26 @@ mod calls {
 		) -> DispatchResultWithPostInfo {
 			let creator = ensure_signed(origin)?;
 			let weighed = create_task_with_roles::<T>(&spec);
-			Self::do_create_task(creator, terms, spec, Some(roles))?;
+			Self::do_create_task(creator, terms, spec, Declared { roles: Some(roles), rights: None })?;
+			let used = weighed.saturating_sub(task_unneeded::<T>(NextTask::<T>::get()));
+			Ok(Some(used).into())
+		}
+
+		/// Offers work as `create_task` or `create_task_with_roles` does, and narrows the rights on the models that it makes:
+		/// an account has those which every input gives it and these rights as well. Who may work on the task stays as its
+		/// inputs say.
+		#[pallet::call_index(17)]
+		#[pallet::weight(create_task_with_rights::<T>(spec))]
+		pub fn create_task_with_rights(
+			origin: OriginFor<T>,
+			terms: TermsOf<T>,
+			spec: SpecOf<T>,
+			roles: Option<Roles>,
+			rights: RightsOf<T>,
+		) -> DispatchResultWithPostInfo {
+			let creator = ensure_signed(origin)?;
+			let weighed = create_task_with_rights::<T>(&spec);
+			Self::do_create_task(creator, terms, spec, Declared { roles, rights: Some(rights) })?;
 			let used = weighed.saturating_sub(task_unneeded::<T>(NextTask::<T>::get()));
 			Ok(Some(used).into())
 		}

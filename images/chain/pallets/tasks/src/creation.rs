@@ -3,46 +3,48 @@
 use crate::{inputs::Examined, types::Task, *};
 use alloc::collections::BTreeSet;
 use frame_support::pallet_prelude::*;
+use pallet_registry::{Moment, Rights};
+
+/// What a creator declares of a task beside its spec.
+pub(crate) struct Declared<AccountId> {
+	pub roles: Option<Roles>,
+	/// Those on its models.
+	pub rights: Option<Rights<AccountId>>,
+}
+
+pub(crate) type DeclaredOf<T> = Declared<<T as frame_system::Config>::AccountId>;
+
+impl<AccountId> Default for Declared<AccountId> {
+	fn default() -> Self {
+		Declared { roles: None, rights: None }
+	}
+}
 
 impl<T: Config> Pallet<T> {
 	pub(crate) fn do_create_task(
 		creator: T::AccountId,
 		mut terms: TermsOf<T>,
 		spec: SpecOf<T>,
-		declared: Option<Roles>,
+		mut declared: DeclaredOf<T>,
 	) -> DispatchResult {
 		let now = Self::now();
 		Self::check_amounts(&terms)?;
 		Self::check_times(&terms, now)?;
 		Self::check_plan(&creator, &terms)?;
-		Self::check_declared(terms.kind, declared.as_ref())?;
-		let roles = Roles::of(terms.kind, &spec.parents, declared.clone());
+		Self::check_declared(terms.kind, declared.roles.as_ref())?;
+		let roles = Roles::of(terms.kind, &spec.parents, declared.roles.clone());
+		declared.rights = Self::check_given(&creator, &roles, declared.rights.take())?;
 		Self::check_parents(&creator, &spec)?;
 		Self::check_takes(terms.kind, &spec, &roles)?;
-		let Examined { clean_for, private_to, one_holder, rights } =
-			Self::examine_inputs(&creator, &terms, &spec, &roles)?;
-		Self::offer_to_owner(&mut terms, private_to)?;
-		// One account delivers one result, so a second slot would stay empty.
-		let for_one = terms.assignee.is_some() || one_holder;
-		ensure!(!for_one || terms.slots == 1, Error::<T>::OneSlotOnly);
-		Self::check_assignee(&creator, &terms)?;
-		let may = terms.assignee.as_ref().is_none_or(|assignee| rights.process.allows(assignee));
-		ensure!(may, Error::<T>::WorkerNotPermitted);
+		let examined = Self::examine_inputs(&creator, &terms, &spec, &roles)?;
+		Self::check_workers(&creator, &mut terms, &examined)?;
 		let held = Self::escrow_of(&terms)?;
 		Self::hold(HoldReason::Escrow, &creator, held)?;
-		let bytes = Self::hold_bytes(&creator, &terms, &spec, declared.as_ref())?;
+		let Examined { clean_for, rights, .. } = examined;
+		let bytes = Self::hold_bytes(&creator, &terms, &spec, &declared, &rights)?;
 
 		let id = NextTask::<T>::mutate(Self::count);
-		if let Some(plan) = terms.plan {
-			PlanTasks::<T>::insert(plan, id, ());
-			Self::touch_plan(plan, now);
-		}
-		for parent in &spec.parents {
-			Children::<T>::insert(parent, id, ());
-			if Tasks::<T>::get(parent).is_some_and(|parent| !parent.is_final()) {
-				Awaiting::<T>::insert(parent, id, ());
-			}
-		}
+		Self::link(id, &terms, &spec, now);
 		let status = if spec.parents.is_empty() { TaskStatus::Open } else { TaskStatus::Waiting };
 		let task = Task {
 			creator: creator.clone(),
@@ -61,12 +63,43 @@ impl<T: Config> Pallet<T> {
 		};
 		Tasks::<T>::insert(id, task);
 		Specs::<T>::insert(id, spec);
-		TaskRoles::<T>::set(id, declared);
+		TaskRoles::<T>::set(id, declared.roles);
 		Self::keep_rights(id, rights);
+		OutputRights::<T>::set(id, declared.rights);
 		TasksOf::<T>::insert(&creator, id, ());
 		Self::deposit_event(Event::TaskCreated { task: id, creator });
 		// Lists it, sets its alarm, and opens it where its parents are done.
 		Self::with_task(id, |_, _| Ok(()))
+	}
+
+	/// Lists the task with its plan and its parents.
+	fn link(id: TaskId, terms: &TermsOf<T>, spec: &SpecOf<T>, now: Moment) {
+		if let Some(plan) = terms.plan {
+			PlanTasks::<T>::insert(plan, id, ());
+			Self::touch_plan(plan, now);
+		}
+		for parent in &spec.parents {
+			Children::<T>::insert(parent, id, ());
+			if Tasks::<T>::get(parent).is_some_and(|parent| !parent.is_final()) {
+				Awaiting::<T>::insert(parent, id, ());
+			}
+		}
+	}
+
+	/// Offers a task on private inputs to their owner, and checks that whom it is offered to may take it.
+	fn check_workers(
+		creator: &T::AccountId,
+		terms: &mut TermsOf<T>,
+		examined: &Examined<T::AccountId>,
+	) -> DispatchResult {
+		Self::offer_to_owner(terms, examined.private_to.clone())?;
+		// One account delivers one result, so a second slot would stay empty.
+		let for_one = terms.assignee.is_some() || examined.one_holder;
+		ensure!(!for_one || terms.slots == 1, Error::<T>::OneSlotOnly);
+		Self::check_assignee(creator, terms)?;
+		let may = terms.assignee.as_ref().is_none_or(|assignee| examined.rights.process.allows(assignee));
+		ensure!(may, Error::<T>::WorkerNotPermitted);
+		Ok(())
 	}
 
 	fn check_plan(creator: &T::AccountId, terms: &TermsOf<T>) -> DispatchResult {

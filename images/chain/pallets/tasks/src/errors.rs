@@ -148,5 +148,9 @@ mod errors {
 		WorkerNotPermitted,
 		/// A sample's owner doesn't permit one of the programs. Use a permitted one, or the owner's own.
 		ProgramNotPermitted,
+		/// The task makes no model on which rights could be given. Create it without rights.
+		RightsMisplaced,
+		/// A right names 32 accounts and not the creator, which is added. Name fewer.
+		TooManyAccounts,
 	}
 }

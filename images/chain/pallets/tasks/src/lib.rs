@@ -24,6 +24,7 @@
 //! - `create_plan`, `cancel_plan`, `purge_plan`: opens a plan; cancels its tasks; removes its record.
 //! - `create_task`: offers a task, and holds its rewards, the fees of its rejections and the price of its bytes.
 //! - `create_task_with_roles`: the same of a task that declares its outputs, or which outputs of its parents it takes.
+//! - `create_task_with_rights`: the same of a task whose models fewer accounts may use than its inputs let.
 //! - `cancel_task`: ends claims; with `abort` it ends live attempts too, which are paid by their time.
 //! - `resume_task`: opens a task again that failures paused.
 //! - `confirm_failure`: grants an account's reports of failure, whose fees are returned.
@@ -65,7 +66,7 @@ mod agenda;
 mod assignment;
 mod attempts;
 #[cfg(feature = "runtime-benchmarks")]
-mod benchmarking;
+pub mod benchmarking;
 mod bounds;
 mod calls;
 mod causes;
@@ -109,7 +110,7 @@ pub use weights::WeightInfo;
 #[import_section(calls::calls)]
 #[frame_support::pallet]
 pub mod pallet {
-	use super::{assignment::SentResult, types::Task, weighing::*, *};
+	use super::{assignment::SentResult, creation::Declared, types::Task, weighing::*, *};
 	use frame_support::{pallet_prelude::*, traits::fungible::MutateHold};
 	use frame_system::pallet_prelude::*;
 	use pallet_registry::{Balance, Digest, Moment, Rights, Uri};
@@ -135,6 +136,7 @@ pub mod pallet {
 	pub type TaskOf<T> = Task<<T as frame_system::Config>::AccountId>;
 	pub type TermsOf<T> = Terms<<T as frame_system::Config>::AccountId>;
 	pub type SpecOf<T> = Spec<<T as frame_system::Config>::AccountId>;
+	pub type RightsOf<T> = Rights<<T as frame_system::Config>::AccountId>;
 	pub type SubmissionOf<T> = Submission<<T as frame_system::Config>::AccountId>;
 	pub type ObjectOf<T> = Object<<T as frame_system::Config>::AccountId>;
 

@@ -125,6 +125,7 @@ impl<T: Config> Pallet<T> {
 		let ancestry = Self::ancestry(&spec, &roles, task.clean_for.clone(), now, |_| true);
 		let function = task.terms.kind == TaskKind::Function;
 		let prediction = function.then(|| Self::prediction(&spec, &roles, now)).flatten();
+		let rights = Some(Self::rights_on_models(id)).filter(|rights| !rights.is_public());
 		for (output, role) in roles.models() {
 			let Some(digest) = Self::output_named(&accepted.outputs, &role.name) else { continue };
 			let model = ModelId { submission, output };
@@ -134,9 +135,7 @@ impl<T: Config> Pallet<T> {
 			if let Some(prediction) = &prediction {
 				Predictions::<T>::insert(submission, output, prediction);
 			}
-			if let Some(rights) = TaskRights::<T>::get(id) {
-				ModelRights::<T>::insert(submission, output, rights);
-			}
+			ModelRights::<T>::set(submission, output, rights.clone());
 			Self::record_model(task, accepted, model, digest, &ancestry, now);
 		}
 		let is_model = |output: &&Output| roles.models().any(|(_, role)| role.name == output.name);

@@ -1,4 +1,7 @@
 //! Permissions of a task's inputs: who may create it and work on it, which programs may run, and the rights on its models.
+//!
+//! The inputs' rights and what the creator gives are kept apart: the inputs' owners decide who may work on the task and set the
+//! limit of what its models allow, the creator narrows the rights on its models and on nothing else.
 
 use crate::{inputs::Known, *};
 use frame_support::pallet_prelude::*;
@@ -6,13 +9,12 @@ use pallet_registry::{
 	Algos, AssetKind, AssetPermissions, AssetRef, ModelId, ModelRights, Objective, ObjectiveAdmits, ObjectiveId, Rights,
 };
 
-pub(crate) type RightsOf<T> = Rights<<T as frame_system::Config>::AccountId>;
-
 impl<T: Config> Pallet<T> {
 	/// Checks that the creator and every program may process the inputs, and tells what rights these give.
 	pub(crate) fn permitted(
 		creator: &T::AccountId,
 		spec: &SpecOf<T>,
+		roles: &Roles,
 		assets: &Known<T>,
 	) -> Result<RightsOf<T>, DispatchError> {
 		let mut rights = Rights::public();
@@ -31,6 +33,8 @@ impl<T: Config> Pallet<T> {
 			Input::Asset(_) => None,
 		});
 		rights = Self::with_models(rights, models);
+		let awaited = roles.takes.iter().map(|take| Self::rights_on_models(take.parent));
+		rights = awaited.fold(rights, |rights, more| rights.and(&more));
 		ensure!(rights.process.allows(creator), Error::<T>::CreatorNotPermitted);
 		Ok(rights)
 	}
@@ -40,12 +44,31 @@ impl<T: Config> Pallet<T> {
 		given.fold(rights, |rights, more| rights.and(&more))
 	}
 
-	/// Keeps the rights on what a task makes, unless everyone has all.
+	/// What the creator gives on the models of a task, with itself among the accounts; nothing where that is all for everyone.
+	pub(crate) fn check_given(
+		creator: &T::AccountId,
+		roles: &Roles,
+		given: Option<RightsOf<T>>,
+	) -> Result<Option<RightsOf<T>>, DispatchError> {
+		let Some(given) = given else { return Ok(None) };
+		ensure!(roles.models().next().is_some(), Error::<T>::RightsMisplaced);
+		let given = given.of(creator).ok_or(Error::<T>::TooManyAccounts)?;
+		Ok(Some(given).filter(|given| !given.is_public()))
+	}
+
+	/// The rights on what a task makes: those that all its inputs give and its creator gives as well.
+	pub(crate) fn rights_on_models(id: TaskId) -> RightsOf<T> {
+		let given = [TaskRights::<T>::get(id), OutputRights::<T>::get(id)];
+		given.iter().flatten().fold(Rights::public(), |rights, more| rights.and(more))
+	}
+
+	/// Keeps the rights that the inputs give, unless everyone has all.
 	pub(crate) fn keep_rights(id: TaskId, rights: RightsOf<T>) {
 		TaskRights::<T>::set(id, Some(rights).filter(|rights| !rights.is_public()));
 	}
 
-	/// Once all parents have models, the task has only the rights on these. False where its only worker lacks them.
+	/// Once all parents have models, the task has only the rights on these: known since its creation, but for tasks of
+	/// runtime 4 and their children. False where its only worker lacks them.
 	pub(crate) fn inherit_rights(id: TaskId, task: &TaskOf<T>, roles: &Roles) -> bool {
 		let known = TaskRights::<T>::get(id).unwrap_or_else(Rights::public);
 		let rights = Self::with_models(known, roles.takes.iter().filter_map(Self::taken_model));

@@ -41,6 +41,7 @@ impl<T: Config> Pallet<T> {
 			Specs::<T>::remove(id);
 			TaskRoles::<T>::remove(id);
 			TaskRights::<T>::remove(id);
+			OutputRights::<T>::remove(id);
 			TasksOf::<T>::remove(&task.creator, id);
 			Self::deposit_event(Event::TaskPurged { task: id });
 		}

@@ -1,30 +1,49 @@
 //! The price of stored bytes: a task's creator pays for its spec and for the records of its results.
 
-use crate::*;
+use crate::{creation::DeclaredOf, *};
 use frame_support::pallet_prelude::*;
 use pallet_registry::{CertifiedScore, Model, ModelRights, Models, Prediction, Predictions, Scores};
 
 impl<T: Config> Pallet<T> {
-	/// Holds the price of the bytes of the spec and of declared roles, and of as many records as results can be accepted.
+	/// Holds the price of the bytes of the spec, of declared roles and of rights, and of as many records as results can be
+	/// accepted.
 	pub(crate) fn hold_bytes(
 		creator: &T::AccountId,
 		terms: &TermsOf<T>,
 		spec: &SpecOf<T>,
-		declared: Option<&Roles>,
+		declared: &DeclaredOf<T>,
+		rights: &RightsOf<T>,
 	) -> Result<Bytes, DispatchError> {
 		let price = pallet_registry::Pallet::<T>::price_of_bytes;
-		let roles = Roles::of(terms.kind, &spec.parents, declared.cloned());
-		let record = Self::largest_record(terms.kind, spec, &roles);
-		let kept = spec.encoded_size() + declared.map_or(0, Encode::encoded_size);
+		let roles = Roles::of(terms.kind, &spec.parents, declared.roles.clone());
+		let record = Self::largest_record(terms.kind, spec, &roles, rights, declared.rights.as_ref());
+		let roles = declared.roles.as_ref().map_or(0, Encode::encoded_size);
+		let given = declared.rights.as_ref().map_or(0, Self::size_of_rights);
+		let kept = spec.encoded_size() + roles + Self::size_of_rights(rights) + given;
 		let bytes = Bytes { spec: price(kept), records: price(record).saturating_mul(terms.slots.into()) };
 		Self::hold(HoldReason::Bytes, creator, bytes.spec.saturating_add(bytes.records))?;
 		Ok(bytes)
 	}
 
+	/// The bytes of rights: none are kept where everyone has all.
+	fn size_of_rights(rights: &RightsOf<T>) -> usize {
+		if rights.is_public() {
+			return 0;
+		}
+		rights.encoded_size()
+	}
+
 	/// The largest size of the permanent records of an accepted result.
-	fn largest_record(kind: TaskKind, spec: &SpecOf<T>, roles: &Roles) -> usize {
-		let (model, score) =
-			(Model::<T::AccountId>::max_encoded_len(), CertifiedScore::<T::AccountId>::max_encoded_len());
+	fn largest_record(
+		kind: TaskKind,
+		spec: &SpecOf<T>,
+		roles: &Roles,
+		rights: &RightsOf<T>,
+		given: Option<&RightsOf<T>>,
+	) -> usize {
+		let rights = given.into_iter().fold(rights.clone(), |rights, given| rights.and(given));
+		let model = Model::<T::AccountId>::max_encoded_len() + Self::size_of_rights(&rights);
+		let score = CertifiedScore::<T::AccountId>::max_encoded_len();
 		match (kind, roles.models().count()) {
 			(TaskKind::Scoring | TaskKind::Function, 0) if !spec.objectives.is_empty() => score,
 			(TaskKind::Function, models) => models * (model + Prediction::max_encoded_len()),
@@ -59,7 +78,7 @@ impl<T: Config> Pallet<T> {
 		Self::release(HoldReason::Bytes, &task.creator, records)
 	}
 
-	/// Returns the price of the spec's bytes, which are removed.
+	/// Returns the price of the bytes of the spec and of what is kept beside it, which are removed.
 	pub(crate) fn return_spec(task: &TaskOf<T>) -> DispatchResult {
 		Self::release(HoldReason::Bytes, &task.creator, task.bytes.spec)
 	}

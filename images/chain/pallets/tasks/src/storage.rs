@@ -14,9 +14,15 @@ mod storage {
 	#[pallet::storage]
 	pub type TaskRoles<T: Config> = StorageMap<_, Blake2_128Concat, TaskId, Roles>;
 
-	/// The rights on what those tasks make whose inputs do not give all to everyone.
+	/// The rights that the inputs of a task give, where these are not all for everyone: who may work on it, and at most the
+	/// rights on what it makes.
 	#[pallet::storage]
-	pub type TaskRights<T: Config> = StorageMap<_, Blake2_128Concat, TaskId, Rights<T::AccountId>>;
+	pub type TaskRights<T: Config> = StorageMap<_, Blake2_128Concat, TaskId, RightsOf<T>>;
+
+	/// The rights that a task's creator gives on what it makes, where these are not all for everyone. They decide nothing
+	/// about who may work on the task.
+	#[pallet::storage]
+	pub type OutputRights<T: Config> = StorageMap<_, Blake2_128Concat, TaskId, RightsOf<T>>;
 
 	/// The latest attempt of each account at each task; a worker's are found by prefix.
 	#[pallet::storage]

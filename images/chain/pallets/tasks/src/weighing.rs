@@ -66,6 +66,12 @@ pub(crate) fn create_task_with_roles<T: Config>(spec: &SpecOf<T>) -> Weight {
 	touch::<T>(examined.max(<T as Config>::WeightInfo::create_performance(inputs)))
 }
 
+/// The same with rights on its models, for which it makes some.
+pub(crate) fn create_task_with_rights<T: Config>(spec: &SpecOf<T>) -> Weight {
+	let (inputs, parents) = (spec.inputs.len() as u32, spec.parents.len() as u32);
+	touch::<T>(<T as Config>::WeightInfo::create_task_with_rights(inputs, parents).saturating_add(compared::<T>(spec)))
+}
+
 fn compared<T: Config>(spec: &SpecOf<T>) -> Weight {
 	let looks = (spec.inputs.len() + 1) * spec.objectives.len();
 	<T as pallet_registry::Config>::WeightInfo::look_up_tests(looks as u32)

@@ -1,6 +1,7 @@
 //! Helpers of the tests: terms, specs and calls of accounts.
 
 use super::*;
+use pallet_registry::{Access, Algos, AssetPermissions, Permissions, Rights};
 
 pub fn digest(number: u8) -> Digest {
 	[number; 32]
@@ -21,6 +22,11 @@ pub fn terms() -> TermsOf<World> {
 		plan: None,
 		assignee: None,
 	}
+}
+
+/// The same of this kind.
+pub fn of(kind: TaskKind) -> TermsOf<World> {
+	Terms { kind, ..terms() }
 }
 
 /// The same with a judge who has a window.
@@ -69,6 +75,33 @@ pub fn create_with(
 	let spec = runnable(terms.kind, spec);
 	call(CREATOR, Call::create_task_with_roles { terms, spec, roles: roles(outputs, takes) })?;
 	Ok(NextTask::<World>::get())
+}
+
+/// Creates a task of the creator's with rights on its models.
+pub fn create_giving(
+	terms: TermsOf<World>,
+	spec: SpecOf<World>,
+	roles: Option<Roles>,
+	rights: Rights<Account>,
+) -> Result<TaskId, DispatchError> {
+	let spec = runnable(terms.kind, spec);
+	call(CREATOR, Call::create_task_with_rights { terms, spec, roles, rights })?;
+	Ok(NextTask::<World>::get())
+}
+
+pub fn only(accounts: &[Account]) -> Access<Account> {
+	Access::Accounts(accounts.to_vec().try_into().unwrap())
+}
+
+pub fn processed_by(accounts: &[Account]) -> Rights<Account> {
+	Rights { process: only(accounts), ..Rights::public() }
+}
+
+/// An asset that these accounts may process.
+pub fn for_some(owner: Account, number: u8, kind: AssetKind, accounts: &[Account]) -> Input<Account> {
+	let permissions = Permissions { rights: processed_by(accounts), algos: Algos::Any };
+	AssetPermissions::<World>::insert(owner, digest(number), permissions);
+	asset(owner, number, kind)
 }
 
 pub fn roles(outputs: &[OutputRole], takes: &[(TaskId, u8)]) -> Roles {

@@ -24,6 +24,7 @@ mod plans;
 mod purge;
 mod records;
 mod results;
+mod rights;
 mod roles;
 mod scores;
 mod scorings;
@@ -32,6 +33,7 @@ mod tables;
 mod unsettled;
 mod walk;
 mod weights;
+mod witness;
 
 use crate::{types::Task, *};
 pub use acts::*;

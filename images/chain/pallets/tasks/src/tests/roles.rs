@@ -1,7 +1,7 @@
-//! The part of the random walk that declares roles: functions, predictions and their scores, composites.
+//! The part of the random walk that declares roles and rights: functions, predictions and their scores, composites.
 
 use super::{chance::Chance, *};
-use pallet_registry::{Models, ObjectiveIds, Objectives, Predictions, PrivateModels};
+use pallet_registry::{Access, Models, ObjectiveIds, Objectives, Predictions, PrivateModels, Rights};
 
 type Action = (Account, crate::Call<World>);
 
@@ -16,6 +16,25 @@ impl Chance {
 			4..=7 => self.claim_of_roles(),
 			_ => self.result_of_roles(),
 		}
+	}
+
+	/// The same task with rights on its models for some, where the call creates one.
+	pub fn giving_rights(&mut self, action: crate::Call<World>) -> crate::Call<World> {
+		let (terms, spec, roles) = match action {
+			Call::create_task { terms, spec } => (terms, spec, None),
+			Call::create_task_with_roles { terms, spec, roles } => (terms, spec, Some(roles)),
+			other => return other,
+		};
+		let mut some = || {
+			let accounts = PEOPLE.into_iter().filter(|_| !self.one_in(4)).collect::<Vec<_>>();
+			if self.one_in(2) {
+				Access::Public
+			} else {
+				only(&accounts)
+			}
+		};
+		let rights = Rights { process: some(), download: some(), logs: some() };
+		Call::create_task_with_rights { terms, spec, roles, rights }
 	}
 
 	fn with(&mut self, kind: TaskKind, spec: SpecOf<World>, roles: Roles) -> Option<Action> {

@@ -58,7 +58,7 @@ pub struct Counters {
 	Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
 pub struct Bytes {
-	/// For the spec; it comes back when the task is purged.
+	/// For the spec, the roles and the rights; it comes back when the task is purged.
 	pub spec: Balance,
 	/// For the records that its accepted results will leave; what they don't need comes back when the task is final.
 	pub records: Balance,
