@@ -62,7 +62,7 @@ class Aggregation(Document):
         deadline: str = ...,
         limits: LimitsSpec = ...,
         parameters: Mapping[str, JsonValue] | None = ...,
-        permissions: PermissionsSpec | None = ...,
+        permissions: TaskPermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
         models: Sequence[Place | ModelSpec | Document | TaskHandle | Submission],
         keep: bool = ...,
@@ -113,7 +113,7 @@ class Annotation(Document):
         deadline: str = ...,
         limits: LimitsSpec = ...,
         parameters: Mapping[str, JsonValue] | None = ...,
-        permissions: PermissionsSpec | None = ...,
+        permissions: TaskPermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
         bundle: Place,
         algo: Place | ImageSpec | None = ...,
@@ -179,7 +179,7 @@ class Function(Document):
         deadline: str = ...,
         limits: LimitsSpec = ...,
         parameters: Mapping[str, JsonValue] | None = ...,
-        permissions: PermissionsSpec | None = ...,
+        permissions: TaskPermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
         layout: Literal["substra"] = ...,
         function: Place | FunctionSource,
@@ -315,7 +315,7 @@ class Restructuring(Document):
         deadline: str = ...,
         limits: LimitsSpec = ...,
         parameters: Mapping[str, JsonValue] | None = ...,
-        permissions: PermissionsSpec | None = ...,
+        permissions: TaskPermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
         models: Sequence[Place | ModelSpec | Document | TaskHandle | Submission] = ...,
         keep: bool = ...,
@@ -380,7 +380,7 @@ class Scoring(Document):
         deadline: str = ...,
         limits: LimitsSpec = ...,
         parameters: Mapping[str, JsonValue] | None = ...,
-        permissions: PermissionsSpec | None = ...,
+        permissions: TaskPermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
         model: Place | ModelSpec | Document | TaskHandle | Submission | None = ...,
         composite: Mapping[str, Place | ModelSpec | Document | TaskHandle | Submission] | None = ...,
@@ -397,6 +397,20 @@ class TakenSpec(TypedDict, total=False):
     submission: int | None
     source: Place | None
     output: Named | None
+
+class TaskPermissionsSpec(TypedDict, total=False):
+    algo: RightsSpec | None
+    bundle: RightsSpec | None
+    data: SampleRightsSpec | None
+    function: RightsSpec | None
+    inputs: RightsSpec | None
+    metric: RightsSpec | None
+    metrics: RightsSpec | None
+    model: RightsSpec | None
+    models: RightsSpec | None
+    opener: RightsSpec | None
+    samples: SampleRightsSpec | None
+    outputs: RightsSpec | None
 
 class Training(Document):
     """A document of kind training.
@@ -443,7 +457,7 @@ class Training(Document):
         deadline: str = ...,
         limits: LimitsSpec = ...,
         parameters: Mapping[str, JsonValue] | None = ...,
-        permissions: PermissionsSpec | None = ...,
+        permissions: TaskPermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
         models: Sequence[Place | ModelSpec | Document | TaskHandle | Submission] = ...,
         keep: bool = ...,

@@ -30,8 +30,9 @@ from node_runtime.spec.read import SpecFile
 
 from .declarations import with_declarations
 from .dropped import refuse_dropped
+from .existing import created_since
 from .references import Known, Places, look_up, own_objectives, places_in
-from .task_creation import Creation, PreparedTasks, SubmittedTask, created_since
+from .task_creation import Creation, PreparedTasks, SubmittedTask
 
 AGAIN = "submit the same file again: that goes on where this one stopped, and creates nothing twice"
 

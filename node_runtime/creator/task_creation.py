@@ -3,16 +3,17 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from node_runtime.creator.terms import chain_spec, escrow, terms_of
 from node_runtime.creator.upload import Uploaded
-from node_runtime.domain.assets import Digest, Objective
+from node_runtime.domain.assets import Account, Digest, Objective
 from node_runtime.domain.clock import ChainTime
 from node_runtime.domain.document import FILE_NAME, Document, ModelOf
+from node_runtime.domain.permissions import PUBLIC
 from node_runtime.domain.price import Bounds, Draft
-from node_runtime.domain.task import Kind, Plan, PlanId, Spec, Task, TaskId, Terms
+from node_runtime.domain.task import Kind, PlanId, Spec, TaskId, Terms
 from node_runtime.domain.units import amount
 from node_runtime.errors import BLOCK_FULL, ChainRefused
 from node_runtime.kinds import Resolved, TaskSpec, document_of, models_made
@@ -21,10 +22,11 @@ from node_runtime.platform.printable import Say
 from node_runtime.ports.chain import ChainReads, CreatorCalls
 from node_runtime.ports.store import AssetStore
 from node_runtime.spec.common import ModelSpec, TakenSpec
+from node_runtime.spec.permission_checks import stated_of_outputs
 from node_runtime.spec.plan import ExtendedPlan, ranks_of
 
+from .existing import Existing, is_over
 from .references import Known, Places, output_of
-from .tasks import IN_VAIN
 
 BATCH = 50  # tasks that one transaction creates: about what a block has room for
 
@@ -104,6 +106,10 @@ class PreparedTasks:
     def named(self, spec: TaskSpec) -> tuple[Objective, ...]:
         return tuple(self.objectives[name] for name in spec.recorded_objectives)
 
+    def on_chain(self, spec: TaskSpec, document: Document, digest: Digest, uri: str, creator: Account) -> Spec:
+        named, rights = tuple(one.id for one in self.named(spec)), stated_of_outputs(spec).of(creator)
+        return chain_spec(document, digest, uri, objectives=named, rights=rights)
+
     def draft(self, objectives: Sequence[Objective], chain: ChainReads, store: AssetStore) -> Draft:
         """Return the transactions to price. ``objectives`` are those to create; nothing is stored."""
         numbers = self.earlier | {spec.name: TaskId(0) for spec in self.specs}
@@ -112,9 +118,8 @@ class PreparedTasks:
         for spec in self.specs:
             document = self.document(spec, numbers)
             digest = Digest(hashlib.sha256(document.encode()).hexdigest())
-            named = tuple(one.id for one in self.named(spec))
             terms = terms_of(spec, creator=chain.account, now=0, plan=plan)
-            tasks.append((terms, chain_spec(document, digest, store.uri(digest), objectives=named)))
+            tasks.append((terms, self.on_chain(spec, document, digest, store.uri(digest), chain.account)))
         assets = self.uploaded.assets(lambda ref: store.uri(ref.digest))
         new_plan = self.in_plan and self.extends is None
         return Draft(
@@ -134,55 +139,9 @@ class PreparedTasks:
         for spec in self.specs:
             hashed.update(repr(terms_of(spec, creator=chain.account, now=0, plan=plan)).encode())
             hashed.update(self.document(spec, numbers).encode())
+            if (rights := stated_of_outputs(spec)) != PUBLIC:
+                hashed.update(repr(rights).encode())
         return hashed.hexdigest()[:32]
-
-
-@dataclass(frozen=True)
-class Identity:
-    """By what a task on chain is recognised as one of a file: all but its deadline and who may take it.
-
-    The chain itself offers a task on private data to their owner.
-    """
-
-    terms: Terms
-    spec: Spec
-
-    @classmethod
-    def of(cls, terms: Terms, spec: Spec) -> "Identity":
-        return cls(replace(terms, deadline=0, assignee=None), spec)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Existing:
-    """The account's tasks on chain that may be of this file, created by an interrupted submission."""
-
-    tasks: Mapping[Identity, Task]
-
-    def find(self, terms: Terms, spec: Spec) -> TaskId | None:
-        task = self.tasks.get(Identity.of(terms, spec))
-        return task.id if task is not None and terms.assignee in (None, task.terms.assignee) else None
-
-    def plan_of(self, terms: Terms, spec: Spec) -> PlanId | None:
-        """Return the plan of the task with these terms, in whatever plan it is."""
-        plans = {task.terms.plan for task in self.tasks.values()} - {None}
-        return next((plan for plan in plans if self.find(replace(terms, plan=plan), spec) is not None), None)
-
-
-def created_since(newest: TaskId | None, chain: ChainReads) -> Existing:
-    """Return the account's tasks created after ``newest`` that can still bring a result, in no cancelled plan."""
-    if newest is None:
-        return Existing(tasks={})
-    numbers = [number for number in sorted(chain.tasks_of(chain.account), reverse=True) if number > newest]
-    known = [one for one in chain.records(numbers) if one.task.state not in IN_VAIN]
-    plans = {one.task.terms.plan for one in known} - {None}
-    over = {plan for plan in plans if plan is not None and is_over(chain.plan(plan))}
-    going_on = (one for one in known if one.task.terms.plan not in over)
-    return Existing(tasks={Identity.of(one.task.terms, one.spec): one.task for one in going_on})
-
-
-def is_over(plan: Plan | None) -> bool:
-    """Return whether a plan takes no tasks any more."""
-    return plan is None or plan.cancelled is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,9 +248,8 @@ class Creation:
         """Store the task's document; return its terms and spec for the chain."""
         document = self.prepared.document(spec, numbers)
         digest = _store_document(document, self.store)
-        objectives = tuple(one.id for one in self.prepared.named(spec))
         terms = terms_of(spec, creator=self.chain.account, now=self.time.now(), plan=plan)
-        return terms, chain_spec(document, digest, self.store.uri(digest), objectives=objectives)
+        return terms, self.prepared.on_chain(spec, document, digest, self.store.uri(digest), self.chain.account)
 
 
 def _store_document(document: Document, store: AssetStore) -> Digest:

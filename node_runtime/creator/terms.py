@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from node_runtime.domain.assets import Account, Digest, ObjectiveId
 from node_runtime.domain.document import Document, asset_ref
+from node_runtime.domain.permissions import PUBLIC, Permissions
 from node_runtime.domain.price import Bounds, Price
 from node_runtime.domain.task import UNIT, Kind, PlanId, Review, Spec, TaskId, Terms
 from node_runtime.domain.units import amount, at_most
@@ -31,8 +32,18 @@ def terms_of(spec: TaskSpec, *, creator: Account, now: int, plan: PlanId | None)
     )
 
 
-def chain_spec(document: Document, digest: Digest, uri: str, *, objectives: tuple[ObjectiveId, ...]) -> Spec:
-    """Return the on-chain spec: exactly the assets, models and tasks that the document names."""
+def chain_spec(
+    document: Document,
+    digest: Digest,
+    uri: str,
+    *,
+    objectives: tuple[ObjectiveId, ...],
+    rights: Permissions = PUBLIC,
+) -> Spec:
+    """Return the on-chain spec: exactly the assets, models and tasks that the document names.
+
+    ``rights`` are given on what the task makes.
+    """
     parents = [model.task for model in document.models if model.task is not None]
     return Spec(
         digest=digest,
@@ -42,6 +53,7 @@ def chain_spec(document: Document, digest: Digest, uri: str, *, objectives: tupl
         parents=tuple(map(TaskId, dict.fromkeys(parents))),
         objectives=objectives,
         roles=document.task_roles(),
+        rights=rights,
     )
 
 

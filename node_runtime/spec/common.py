@@ -38,7 +38,7 @@ from .fields import (
     Sweep,
 )
 from .messages import Location
-from .permissions import PermissionsSpec
+from .permissions import TaskPermissionsSpec
 
 DAY = 86_400_000  # ms
 MIB = 1 << 20
@@ -225,7 +225,7 @@ class TaskPart(Part):
     deadline: Annotated[Duration, Field(ge=10_000)] = DAY
     limits: LimitsSpec = LimitsSpec()
     parameters: Parameters | None = None
-    permissions: PermissionsSpec | None = None
+    permissions: TaskPermissionsSpec | None = None
     sweep: Sweep | None = None
 
     @property

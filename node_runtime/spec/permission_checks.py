@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from node_runtime.domain.assets import AssetKind
+from node_runtime.domain.permissions import PUBLIC, Permissions
 
 from .folders import sources_in
 from .messages import Location
-from .permissions import KEY, PermissionsSpec, RightsSpec
+from .permissions import KEY, OUTPUTS, PermissionsSpec, RightsSpec
 
 _PROGRAMS = (AssetKind.ALGO, AssetKind.BUNDLE, AssetKind.FUNCTION, AssetKind.METRIC, AssetKind.OPENER)
 
@@ -26,6 +27,12 @@ class Stated:
     location: Location
     path: Path
     rights: RightsSpec
+
+
+def stated_of_outputs(spec: BaseModel) -> Permissions:
+    """Return the rights that a task's document gives on what the task makes."""
+    stated = getattr(getattr(spec, KEY, None), OUTPUTS, None)
+    return stated.rights() if isinstance(stated, RightsSpec) else PUBLIC
 
 
 def stated_in(spec: BaseModel) -> Iterator[Stated]:
@@ -63,5 +70,5 @@ def _given(spec: BaseModel) -> Iterator[tuple[str, RightsSpec]]:
     permissions = getattr(spec, KEY, None)
     for key in type(permissions).model_fields if isinstance(permissions, PermissionsSpec) else ():
         rights = getattr(permissions, key)
-        if rights is not None:
+        if rights is not None and key != OUTPUTS:
             yield key, rights

@@ -15,7 +15,7 @@ from node_runtime.domain.permissions import ANY, EVERYONE, MOST_ACCOUNTS, MOST_P
 
 from .fields import AccountAddress, Part, source
 
-KEY = "permissions"
+KEY, OUTPUTS = "permissions", "outputs"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -109,6 +109,12 @@ class PermissionsSpec(Part):
     models: RightsSpec | None = None
     opener: RightsSpec | None = None
     samples: SampleRightsSpec | None = None
+
+
+class TaskPermissionsSpec(PermissionsSpec):
+    """``outputs`` are the rights on what the task makes: they narrow those that its inputs give."""
+
+    outputs: RightsSpec | None = None
 
 
 class AdmitsSpec(Part):

@@ -15,7 +15,7 @@ from node_runtime.domain.assets import AssetKind
 from node_runtime.domain.price import Bounds
 from node_runtime.domain.task import Kind
 from node_runtime.errors import InputError, SpecError
-from node_runtime.kinds import KINDS, TaskSpec
+from node_runtime.kinds import KINDS, TaskSpec, models_made
 
 from .common import Conflicts
 from .entries import AnySpec, SpecEntry, reference_conflicts
@@ -24,6 +24,7 @@ from .folders import folder_warnings
 from .messages import nearest
 from .objective import ObjectiveSpec
 from .permission_checks import permission_conflicts, permission_faults
+from .permissions import KEY, OUTPUTS
 from .plan import ExtendedPlan, PlanSpec
 from .programs import faults_in_folders, program_faults, program_file_warnings
 from .sweep import SweepRefused, Variant, variant_of, variants_of
@@ -222,6 +223,8 @@ def _conflicts(entry: SpecEntry) -> Conflicts:
     task = entry.task
     if task is not None:
         yield from task_conflicts(task)
+        if task.permissions is not None and task.permissions.outputs is not None and not models_made(task):
+            yield (KEY, OUTPUTS), f"a task of kind '{task.kind_name}' makes no model here; leave it out"
     yield from entry.spec.conflicts()
     yield from permission_conflicts(entry.spec)
     yield from program_faults(entry.spec, entry.spec.assets())

@@ -257,3 +257,19 @@ def test_bytes_that_an_account_may_not_download_are_not_handed_out(desk: Desk, n
     faked = nrt("run", "task.yaml", "--fake", "3", NODE_RUNTIME_KEY="//Bob")
     assert faked.returncode == 2
     assert f"task.yaml:3:7: {lack}; a local run needs its bytes" in told(faked)
+
+
+def test_outputs_of_a_task_are_for_those_whom_its_inputs_and_its_creator_name(desk: Desk) -> None:
+    me, other = desk.chain.account, desk.worker.account
+    text = with_permissions(f"data: {{process: [{other}]}}", "outputs: {process: [], download: []}")
+    (task,) = desk.submit(text).tasks
+    assert desk.worker.task_rights(task.id) == Permissions(process=(me,), download=(me,))
+    hold = desk.worker.assign_task(task.id)  # who works on it is for its inputs to say
+    digest = Digest(secrets.token_hex(32))
+    result = Result(digest=digest, outputs=(Output(name="model", digest=digest),), uri="cas:")
+    model = ModelId(submission=desk.worker.send_task_result(task.id, hold.epoch, result))
+    assert desk.worker.permissions(model) == Permissions(process=(me,), download=(me,))
+    heir = TRAINING.replace("round-1", "round-2").replace("data: [train-0]", "data: [train-1]")
+    refused = refusal(desk, heir + f"models: [{{submission: {model.submission}}}]\nassign_to: {other}\n")
+    for word in (other, str(model), me, "'process'"):
+        assert word in refused
