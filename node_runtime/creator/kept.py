@@ -35,7 +35,7 @@ def stayed(chain: ChainReads, task: TaskId, names: Sequence[str]) -> str:
 def models_may_stay(chain: ChainReads, task: TaskId) -> bool:
     """Return whether the task's models stay with its worker: not everyone may download them."""
     record = chain.record(task)
-    return record is not None and not record.rights.is_public(Right.DOWNLOAD)
+    return record is not None and not record.output_rights.is_public(Right.DOWNLOAD)
 
 
 def _why(chain: ChainReads, task: TaskId, right: Right) -> str:
@@ -44,7 +44,7 @@ def _why(chain: ChainReads, task: TaskId, right: Right) -> str:
         return ""
     if _is_private(chain, record.spec):
         return OWN_DATA
-    if record.rights.is_public(right):
+    if record.output_rights.is_public(right):
         return ""
     return keeping(chain, record.spec, right) or f"not everyone has the right '{right}' on what the task makes"
 

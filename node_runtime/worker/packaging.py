@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import structlog
@@ -9,6 +10,7 @@ import structlog
 from node_runtime.domain.task import Assignment, Kind, Task
 from node_runtime.errors import FailureCategory, TaskFailed
 from node_runtime.kinds import Inputs, Stage, check_outputs
+from node_runtime.kinds.perf import PerfFile
 from node_runtime.platform.files import host_errors, write_atomically
 from node_runtime.platform.paths import without_places
 from node_runtime.ports.engine import ContainerRun, ReadyImage
@@ -57,11 +59,7 @@ def pack_result(
     """
     started = time.monotonic()
     assignment, stages = attempt.assignment, [stage for stage, _ in runs]
-    perf = perf_of(stages, workspace)
-    if perf is not None and perf.vanished:
-        log.warning("numbers_round_to_zero", task=assignment.task, epoch=assignment.epoch, names=perf.vanished)
-    outputs = collect(stages, workspace, stop=attempt.cancellation.over)
-    check_outputs(attempt.document, inputs, [one.source for one in outputs])
+    perf, outputs = _collected(attempt, inputs, stages, workspace)
     seconds = _step_seconds(steps, runs, outputs=time.monotonic() - started)
     made = Withheld(outputs=outputs, perf=perf, stays=())
     kept = kept_here(attempt, node)
@@ -86,18 +84,24 @@ def pack_result(
         steps=seconds,
     )
     written = write_result(document, workspace)
-    delivery = Delivery(
-        task=assignment.task,
-        epoch=assignment.epoch,
-        worker=assignment.worker,
-        due=assignment.due,
-        reward=attempt.task.terms.reward,
-        log=logs.digest,
-        uploads=uploads_of([written, *made.leaving, *shared]),
+    delivery = replace(
+        _delivery(assignment, attempt.task, logs, uploads=[written, *made.leaving, *shared]),
         result=result_of(written, made.outputs, uri=node.store.uri(written.digest), perf=made.perf),
     )
     node.outbox.pack(delivery)
     return delivery
+
+
+def _collected(
+    attempt: Attempt, inputs: Inputs, stages: Sequence[Stage], workspace: Workspace
+) -> tuple[PerfFile | None, tuple[Collected, ...]]:
+    """Return the numbers and the checked outputs of the stages."""
+    perf = perf_of(stages, workspace)
+    if perf is not None and perf.vanished:
+        log.warning("numbers_round_to_zero", task=attempt.id.task, epoch=attempt.id.epoch, names=perf.vanished)
+    outputs = collect(stages, workspace, stop=attempt.cancellation.over)
+    check_outputs(attempt.document, inputs, [one.source for one in outputs])
+    return perf, outputs
 
 
 def _step_seconds(
@@ -150,19 +154,24 @@ def pack_failure(
         told = coarse_steps(reached) if kept.outputs else reached
         write_atomically(workspace.logs / STEPS_FILE, told.model_dump_json(exclude_none=True).encode())
     logs, shared = packed_logs(workspace, node, keeps=kept.logs)
-    delivery = Delivery(
+    delivery = replace(
+        _delivery(assignment, task, logs, uploads=shared), category=failure.category, message=str(failure)
+    )
+    node.outbox.pack(delivery)
+    return delivery
+
+
+def _delivery(assignment: Assignment, task: Task, logs: Collected, *, uploads: Sequence[Collected]) -> Delivery:
+    """Build what the deliveries of results and failures have in common."""
+    return Delivery(
         task=assignment.task,
         epoch=assignment.epoch,
         worker=assignment.worker,
         due=assignment.due,
         reward=task.terms.reward,
         log=logs.digest,
-        uploads=uploads_of(shared),
-        category=failure.category,
-        message=str(failure),
+        uploads=uploads_of(uploads),
     )
-    node.outbox.pack(delivery)
-    return delivery
 
 
 def packed_logs(workspace: Workspace, node: Node, *, keeps: bool) -> tuple[Collected, tuple[Collected, ...]]:

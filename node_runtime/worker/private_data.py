@@ -162,7 +162,7 @@ def _private_models(records: Sequence[TaskRecord], chain: ChainReads) -> dict[Di
     found = {}
     for record in records:
         declared = record.spec.roles.outputs if record.spec.roles is not None else ()
-        stays = not record.rights.is_public(Right.DOWNLOAD)
+        stays = not record.output_rights.is_public(Right.DOWNLOAD)
         kept = [(place, one.name) for place, one in enumerate(declared) if one.private or stays]
         kept += [(0, "model")] if stays and not declared else []
         for submission in chain.submissions(record.task.id) if kept else ():

@@ -71,6 +71,7 @@ class World:
     plan: PlanId | None = None  # of the next tasks
     local: int | None = 8 * MIB  # the plan's local folder; None without one
     permissions: Permissions = PUBLIC  # of the next samples
+    rights: Permissions = PUBLIC  # given on what the next tasks make
     _made: int = field(default=0)
 
     def train(
@@ -225,6 +226,7 @@ class World:
             parents=(),
             objectives=(),
             roles=document.task_roles(),
+            rights=self.rights,
         )
         return self.chain.create_task(terms, spec)
 

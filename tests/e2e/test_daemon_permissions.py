@@ -79,6 +79,23 @@ def test_models_and_logs_that_are_not_everyones_stay_on_their_node_and_are_used_
     kept_by(world, daemon, world.submission(again))
 
 
+def test_a_creator_keeps_what_a_task_makes_on_its_node(world: World, start_daemon: StartDaemon, tmp_path: Path) -> None:
+    daemon = start_daemon()
+    world.rights = Permissions(download=(), logs=())
+    task = world.train()
+    submission = world.submission(task)
+    kept_by(world, daemon, submission)
+    here = ("--chain", world.devnet.url, "--key", "//Alice", "--storage", str(world.storage))
+    for command, rights in (("results", ("download", "logs")), ("logs", ("logs",))):
+        told = run_command(command, str(task), *here, home=tmp_path / "home")
+        assert told.returncode == 0, told.stderr
+        for right in rights:
+            assert f"not everyone has the right '{right}' on what the task makes" in " ".join(told.stdout.split())
+        assert "reject" not in told.stdout
+    listed = " ".join(daemon.command("data", "list").stdout.split())
+    assert f"{submission.result.output('model')} model" in listed
+
+
 def test_the_log_of_a_failure_stays_where_logs_are_not_everyones(world: World, start_daemon: StartDaemon) -> None:
     daemon = start_daemon()
     world.permissions = Permissions(logs=())
