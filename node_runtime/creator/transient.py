@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from node_runtime.domain.assets import Digest, ModelId, SubmissionId
 from node_runtime.domain.document import Document
+from node_runtime.domain.permissions import Right
 from node_runtime.domain.task import OutputKind, PlanId, Spec, Submission, SubmissionState, Take, TaskId
 from node_runtime.errors import HostError, StorageError
 from node_runtime.ports.chain import ChainReads, TaskRecord
@@ -52,6 +53,8 @@ def prune(view: PlanView, chain: ChainReads, store: AssetStore, *, untaken: bool
             if digest is None:
                 continue
             needed = uses.reason(Take(parent=one.task.id, output=place), digest)
+            if not needed and not uses.is_current():
+                needed = "a task was created meanwhile, which may take it"
             if not needed:
                 store.remove(digest)
             yield Transient(task=one.task.id, name=one.name, output=output, digest=digest, needed=needed)
@@ -101,6 +104,8 @@ def dropped_models(number: TaskId, chain: ChainReads, store: AssetStore) -> dict
     accepted = _accepted(chain.submissions(number))
     if spec is None or accepted is None or not is_transient(stored_document(spec, store)):
         return {}
+    if not chain.task_rights(number).is_public(Right.DOWNLOAD):  # its models were never in storage
+        return {}
     digests = {(place, name): accepted.result.output(name) for place, name in model_outputs(spec)}
     return {place: name for (place, name), digest in digests.items() if digest is not None and not store.has(digest)}
 
@@ -125,7 +130,7 @@ class _Uses:
     """Who needs the bytes of models, whoever it is, as far as the chain knows: read once for all of them."""
 
     def __init__(self, view: PlanView, chain: ChainReads, store: AssetStore, *, untaken: bool) -> None:
-        self._account, self._store = chain.account, store
+        self._chain, self._account, self._store = chain, chain.account, store
         self._untaken = untaken
         self._plan = view.plan.id
         self._transient = {one.task.id: is_transient(one.document) for one in view.tasks}
@@ -157,8 +162,14 @@ class _Uses:
                     self._kept.add(output.digest)
 
     def models_of(self, task: TaskId) -> tuple[tuple[int, str], ...]:
+        """Return the models of a task that its node puts into storage: those that everyone may download."""
         record = self._records.get(task)
-        return model_outputs(record.spec) if record is not None else ()
+        stays = record is None or not record.output_rights.is_public(Right.DOWNLOAD)
+        return () if record is None or stays else model_outputs(record.spec)
+
+    def is_current(self) -> bool:
+        """Return whether no task was created since the chain was read."""
+        return max(self._chain.every_task(), default=0) == max(self._records, default=0)
 
     def reason(self, made: Take, digest: Digest) -> str:
         """Return why the bytes of this output stay; empty if nothing needs them."""

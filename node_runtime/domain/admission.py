@@ -63,7 +63,7 @@ def admit(document: Document, record: TaskRecord, chain: ChainReads) -> Admitted
     if check_admitted is not None:
         check_admitted(document, named)
     recorded = [_recorded(model, named, chain) for model in document.models]
-    models = tuple(_model_digest(model, one, named) for model, one in zip(document.models, recorded, strict=True))
+    models = tuple(_model_digest(model, one) for model, one in zip(document.models, recorded, strict=True))
     private = (one.digest for one in recorded if one is not None and one.private and one.trainer == chain.account)
     makers = [_maker(model, one, named) for model, one in zip(document.models, recorded, strict=True)]
     own = (digest for digest, maker in zip(models, makers, strict=True) if maker == chain.account)
@@ -108,13 +108,13 @@ def _read(spec: Spec, store: AssetStore) -> Document:
 
 
 def _recorded(model: ModelOf, named: Named, chain: ChainReads) -> Model | None:
-    """Return the chain's record of a model by its place among the outputs; None where only a kind's one output is."""
+    """Return the chain's record of a model by its place among the outputs, of which the first is taken where none is
+    named; None of an imported one.
+    """
     if model.submission is not None:
         return named.models.get(ModelId(submission=SubmissionId(model.submission), output=model.output or 0))
     accepted = named.accepted.get(TaskId(model.task)) if model.task is not None else None
-    if accepted is None or model.output is None:
-        return None
-    return chain.model(ModelId(submission=accepted.id, output=model.output))
+    return None if accepted is None else chain.model(ModelId(submission=accepted.id, output=model.output or 0))
 
 
 def _maker(model: ModelOf, recorded: Model | None, named: Named) -> Account | None:
@@ -125,7 +125,7 @@ def _maker(model: ModelOf, recorded: Model | None, named: Named) -> Account | No
     return accepted.worker if accepted is not None else None
 
 
-def _model_digest(model: ModelOf, recorded: Model | None, named: Named) -> Digest:
+def _model_digest(model: ModelOf, recorded: Model | None) -> Digest:
     if model.asset is not None:
         return asset_ref(model.asset).digest
     if recorded is not None:
@@ -134,11 +134,7 @@ def _model_digest(model: ModelOf, recorded: Model | None, named: Named) -> Diges
         raise _no_model(f"submission {model.submission} has no such model on chain")
     if model.task is None:
         raise _no_model("the task document names a model without saying which")
-    accepted = named.accepted.get(TaskId(model.task))
-    digest = accepted.result.output("model") if accepted is not None and model.output is None else None
-    if digest is None:
-        raise _no_model(f"task {model.task} has no accepted model")
-    return digest
+    raise _no_model(f"task {model.task} has no accepted model")
 
 
 def _no_model(message: str) -> TaskFailed:

@@ -71,6 +71,11 @@ class Image(DocumentPart):
     image: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@sha256:[0-9a-f]{64}$")] | None = None
     entrypoint: tuple[str, ...] | None = None
 
+    @property
+    def ready(self) -> Digest:
+        """The digest of the prebuilt image; empty without one."""
+        return Digest((self.image or "").rpartition(":")[2])
+
 
 class ModelOf(DocumentPart):
     """An input model: of an accepted submission, of an earlier task of the same creator, or an imported asset.
@@ -170,6 +175,10 @@ class Document(DocumentPart):
     def programs(self) -> tuple[AssetKey, ...]:
         """The assets that are executed or loaded by executed code: all but data and models."""
         return tuple(one.key for one in self.roles() if one.kind not in (AssetKind.DATA_SAMPLE, AssetKind.MODEL))
+
+    def samples(self) -> tuple[AssetRef, ...]:
+        """The data samples that it names."""
+        return tuple(asset_ref(one.key) for one in self.roles() if one.kind is AssetKind.DATA_SAMPLE)
 
     def asset_of(self, kind: AssetKind) -> AssetKey | None:
         """The first asset in a role of this kind."""

@@ -165,6 +165,8 @@ class FunctionSpec(TaskSpec):
             yield ("keep",), "the function makes no model; leave it out"
         if brought and signature.performances and self.parameters is not None:
             yield ("parameters",), "a certified score is the objective's alone; leave them out"
+        if brought and signature.performances and self.function.image is not None:
+            yield ("function", "image"), "an objective's metric runs as it is registered; leave the image out"
         samples = None if brought else len(self.data)
         models = [name for name, _ in self.taken]
         yield from misfits(signature, opener=brought or self.opener is not None, samples=samples, models=models)
@@ -185,6 +187,9 @@ class FunctionDocument(Document):
     def _fits(self) -> Self:
         if len(self.takes) != len(self.models):
             raise ValueError(f"{len(self.models)} models, but the inputs of {len(self.takes)}")
+        scores = self.objective is not None and bool(self.signature.performances)
+        if scores and self.algo is not None and (self.algo.image or self.algo.entrypoint is not None):
+            raise ValueError("an objective's metric runs as it is registered, without image or entrypoint")
         opener = self.opener is not None
         for _, reason in misfits(self.signature, opener=opener, samples=len(self.data), models=self.takes):
             raise ValueError(reason)

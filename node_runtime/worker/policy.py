@@ -181,7 +181,7 @@ def _refuse_code(algos: AllowList, document: Document) -> Refusal | None:
     if any(image.entrypoint is not None for image in images):
         message = "it overrides the entrypoint, which only policy.algos 'any' allows"
         return Refusal(reason=Reason.OVERRIDE, message=message)
-    ready = [image.image.rpartition(":")[2] for image in images if image.image]
+    ready = [image.ready for image in images if image.image]
     programs = [_digest(key) for key in document.programs()]
     for digest in (*programs, *ready):
         if not algos.allows(digest):

@@ -22,17 +22,41 @@ from .reasons import Reason, Refusal
 from .resources import Attempt
 
 
-def refuse_rights(record: TaskRecord, admitted: Admitted, chain: ChainReads) -> Refusal | None:
+def refuse_rights(record: TaskRecord, document: Document, admitted: Admitted, chain: ChainReads) -> Refusal | None:
     """Check that this account may process all inputs and, of its private samples, that creator and programs may.
 
-    The chain has checked the same; a node doesn't rely on it for data that it alone has.
+    The chain has checked the same, but for what the document puts in the place of a program; a node doesn't rely on it
+    for data that it alone has.
     """
     spec, lack = record.spec, None
     if not record.rights.allows(Right.PROCESS, chain.account):
         lack = lacking(chain, spec, Right.PROCESS, chain.account) or (f"{chain.account} may not process its inputs", "")
     elif any(asset.visibility is Visibility.PRIVATE for asset in admitted.assets.values()):
         lack = lacking(chain, spec, Right.PROCESS, record.task.creator) or unpermitted_program(chain, spec)
+    lack = lack or _replaced_program(record.task, document, chain)
     return None if lack is None else Refusal(reason=Reason.RIGHTS, message=lack[0])
+
+
+def _replaced_program(task: Task, document: Document, chain: ChainReads) -> tuple[str, str] | None:
+    """Return what the creator runs in the place of a program that a sample's owner permits, and the remedy.
+
+    The owner names programs by their digests, and an entrypoint or a ready image runs something else.
+    """
+    replaced = [image for _, image in document.images() if image.image or image.entrypoint is not None]
+    for sample in document.samples() if replaced else ():
+        permitted = chain.permissions(sample)
+        if sample.owner == task.creator or permitted.algos is None:
+            continue
+        for image in replaced:
+            what = "an entrypoint" if image.entrypoint is not None else f"the ready image {image.image}"
+            if image.entrypoint is None and permitted.allows_program(image.ready):
+                continue
+            permitted_program = f"the program {image.source} that {sample.owner} permits on the sample {sample.digest}"
+            return (
+                f"{what} replaces {permitted_program}",
+                f"leave it out, or ask {sample.owner} to permit the image's digest",
+            )
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -249,7 +249,7 @@ class TaskSelector:
         if refusal:
             return refusal
         admitted = admit(document, record, self._chain)
-        refusal = refuse_rights(record, admitted, self._chain) or self._refuse_images(document)
+        refusal = refuse_rights(record, document, admitted, self._chain) or self._refuse_images(document)
         if refusal:
             return refusal
         private = private_inputs(document, admitted, private=self._private, chain=self._chain)

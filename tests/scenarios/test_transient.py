@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from node_runtime.client import Client
+from node_runtime.creator import transient
 from node_runtime.creator.plans import PlanReader
-from node_runtime.creator.transient import Pruning, prune
+from node_runtime.creator.transient import Pruning, dropped_models, prune
 from node_runtime.domain.assets import Asset, AssetKind, AssetRef, Digest, Visibility
-from node_runtime.domain.task import Assignment, Output, Perf, PlanId, Result, TaskId
+from node_runtime.domain.task import Assignment, Output, Perf, PlanId, Result, Take, TaskId
 from node_runtime.errors import HostError, SpecError
 from node_runtime.stores.local import LocalStore
 from tests.scenarios.conftest import Desk, Nrt
@@ -106,6 +107,34 @@ def test_bytes_that_a_task_at_work_may_make_stay(desk: Desk) -> None:
     assert stays(desk, first) == f"task {twin} may make the same bytes"
     desk.chain.cancel_task(twin, abort=False)
     assert stays(desk, first) == ""
+
+
+def test_a_model_that_stays_on_its_node_is_neither_dropped_nor_told_as_dropped(desk: Desk) -> None:
+    rights = "permissions: {outputs: {download: []}}\n"
+    first, second = (task.id for task in desk.submit(f"{TRAINING}keep: false\n{rights}---\n{SECOND}").tasks)
+    desk.store.remove(submitted_model(desk, first, "weights that stay"))
+    submitted_model(desk, second, "weights 6")
+    assert stays(desk, first) is None
+    assert dropped_models(first, desk.chain, desk.store) == {}
+
+
+def test_a_task_that_is_created_while_a_prune_looks_keeps_the_model(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (task.id for task in desk.submit(CHAINED).tasks)
+    digest = submitted_model(desk, first, "weights 7")
+    submitted_model(desk, second, "weights 8")
+    look = transient._Uses.reason
+
+    def meanwhile(self: transient._Uses, made: Take, of: Digest) -> str:
+        needed = look(self, made, of)
+        desk.submit(TRAINING.replace("round-1", "meanwhile"))
+        return needed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(transient._Uses, "reason", meanwhile)
+        assert stays(desk, first) == "a task was created meanwhile, which may take it"
+    assert desk.store.has(digest)
 
 
 def test_what_is_dropped_is_told_by_fetch_and_by_a_file_that_names_it(desk: Desk, nrt: Nrt, tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from node_runtime.domain.assets import AssetKind
 from node_runtime.domain.document import AssetKey, Document, Question, Role, single_role
@@ -59,6 +59,13 @@ class AnnotationDocument(Document):
     bundle: AssetKey
     annotation: Annotation
 
+    @model_validator(mode="after")
+    def _takes_no_model(self) -> Self:
+        """Refuse models: the chain doesn't record that an annotation takes them, so their rights would not count."""
+        if self.models:
+            raise ValueError("an annotation takes no models")
+        return self
+
     @property
     def asked(self) -> str:
         return self.annotation.question
@@ -96,7 +103,6 @@ def _compose(spec: AnnotationSpec, resolved: Resolved) -> AnnotationDocument:
         bundle=resolved.key(spec.bundle),
         annotation=asked,
         person=spec.person,
-        models=tuple(resolved.models),
         limits=limits_of(spec.limits),
     )
 

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from skimage import io
 
+from node_runtime.domain.document import Image, Limits, ModelOf
 from node_runtime.errors import FailureCategory, TaskFailed
+from node_runtime.kinds import read_document
+from node_runtime.kinds.annotation import AnnotationDocument
 from node_runtime.kinds.annotation.definition import Annotation, AnnotationType, unfit_files
 from node_runtime.kinds.annotation.outputs import MAX_ANNOTATIONS, MAX_BYTES, MAX_TOTAL, check_annotations, output_name
 
@@ -273,3 +276,13 @@ def test_files_that_cannot_be_annotated_are_the_creators_fault(
     with pytest.raises(TaskFailed, match=says.replace("(", r"\(")) as failed:
         check_annotations(outputs, tmp_path, asked(wanted))
     assert failed.value.category is FailureCategory.INPUT_MISMATCH
+
+
+def test_an_annotation_that_takes_a_model_is_refused() -> None:
+    key, question = f"{'5' * 48}/{'b' * 64}", asked(AnnotationType.TEXT_SPAN)
+    stored = AnnotationDocument(
+        name="x", layout="bundle", algo=Image(source=key), bundle=key, annotation=question, limits=Limits()
+    )
+    assert read_document(stored.encode()) == stored
+    with pytest.raises(ValueError, match="an annotation takes no models"):
+        AnnotationDocument(**(dict(stored) | {"models": (ModelOf(task=1),)}))

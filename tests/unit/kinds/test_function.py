@@ -256,3 +256,12 @@ def test_a_stored_document_with_an_unsound_signature_is_refused(tmp_path: Path) 
         read_document(stored.replace(b'"id":"local"', b'"id":"logs"'))
     with pytest.raises(ValueError, match=r"should match pattern"):
         read_document(stored.replace(b'"id":"local"', b'"id":"../x"'))
+
+
+@pytest.mark.parametrize("replaced", [{"image": f"other@sha256:{'e' * 64}"}, {"entrypoint": ("sh", "-c", "true")}])
+def test_a_metric_that_certifies_runs_as_it_is_registered(replaced: dict[str, Any], tmp_path: Path) -> None:
+    algo = Image(source=key(tree("algo")), **replaced)
+    one = {"algo": algo, "data": (key(DATA[0]),)}
+    assert document(TEST, tmp_path, ("local",), **one)
+    with pytest.raises(ValidationError, match="runs as it is registered, without image or entrypoint"):
+        document(TEST, tmp_path, ("local",), **one, objective=1)

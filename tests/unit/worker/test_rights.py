@@ -9,7 +9,7 @@ from node_runtime.domain.admission import admit, admitted_document
 from node_runtime.domain.assets import Digest
 from node_runtime.domain.document import Document
 from node_runtime.domain.permissions import OWNER_ONLY, PUBLIC, Permissions, Right
-from node_runtime.domain.task import AssignmentState, PlanId, Task, TaskId
+from node_runtime.domain.task import AssignmentState, PlanId, Spec, Task, TaskId
 from node_runtime.ports.chain import TaskRecord
 from node_runtime.runner.plan_folders import PlanKey
 from node_runtime.runner.workspace import AttemptId
@@ -108,9 +108,11 @@ def test_a_node_looks_again_who_may_use_its_private_samples_and_with_what(room: 
         record = read(node, number)
         document = admitted_document(record.task, record.spec, node.store)
         admitted = admit(document, record, node.chain)
-        assert refuse_rights(record, admitted, node.chain) is None
+        assert refuse_rights(record, document, admitted, node.chain) is None
         stranger = room.network.connect("//Ferdie").account
-        refusal = refuse_rights(replace(record, task=replace(record.task, creator=stranger)), admitted, node.chain)
+        refusal = refuse_rights(
+            replace(record, task=replace(record.task, creator=stranger)), document, admitted, node.chain
+        )
         assert refusal is not None
         assert refusal.reason is Reason.RIGHTS
         sample = record.spec.assets[1]
@@ -118,6 +120,37 @@ def test_a_node_looks_again_who_may_use_its_private_samples_and_with_what(room: 
             f"{stranger} hasn't the right 'process' on the data sample {sample.digest} of {sample.owner}"
         )
         other = replace(record, rights=Permissions(process=(stranger,)))
-        refusal = refuse_rights(other, admitted, node.chain)
+        refusal = refuse_rights(other, document, admitted, node.chain)
         assert refusal is not None
         assert refusal.message == f"{node.chain.account} may not process its inputs"
+
+
+@pytest.mark.parametrize(
+    ("image", "entrypoint", "lack"),
+    [
+        (None, ("sh", "-c", "cp -r /sandbox/data /sandbox/model"), "an entrypoint replaces the program"),
+        (f"evil@sha256:{'e' * 64}", None, f"the ready image evil@sha256:{'e' * 64} replaces the program"),
+        (f"good@sha256:{'c' * 64}", None, ""),
+    ],
+)
+def test_a_permitted_program_is_not_replaced_by_an_image_or_an_entrypoint(
+    room: Room, image: str | None, entrypoint: tuple[str, ...] | None, lack: str
+) -> None:
+    (algo,) = (asset for asset in read_spec(room, room.task()).assets[:1])
+    number = room.task(private=True, permissions=Permissions(algos=(algo.digest, Digest("c" * 64))))
+    with room.node() as (node, _):
+        record = read(node, number)
+        document = admitted_document(record.task, record.spec, node.store)
+        admitted = admit(document, record, node.chain)
+        assert refuse_rights(record, document, admitted, node.chain) is None
+        assert document.algo is not None
+        algo_image = document.algo.model_copy(update={"image": image, "entrypoint": entrypoint})
+        refusal = refuse_rights(record, document.model_copy(update={"algo": algo_image}), admitted, node.chain)
+        assert (refusal.message if refusal is not None else "").startswith(lack)
+        assert (refusal is None) is (lack == "")
+
+
+def read_spec(room: Room, number: TaskId) -> Spec:
+    spec = room.creator.spec(number)
+    assert spec is not None
+    return spec
