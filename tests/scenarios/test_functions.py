@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from node_runtime.creator.submit import create_objective
+from node_runtime.domain.admission import admit, admitted_document
 from node_runtime.domain.assets import AssetRef
+from node_runtime.domain.document import ModelOf
 from node_runtime.domain.task import TaskId
 from node_runtime.errors import ChainRefused
 from tests.scenarios.conftest import Desk
+from tests.scenarios.test_transient import brought
 
 DATA = [{"id": "opener", "kind": "data_manager"}, {"id": "datasamples", "kind": "data_sample", "multiple": True}]
 SHARED, PREDICTIONS = ({"id": one, "kind": "model"} for one in ("shared", "predictions"))
@@ -56,3 +59,21 @@ def test_a_metric_of_another_account_is_named_by_a_folder_of_its_bytes(desk: Des
     assert {asset.owner for asset in spec.assets} == {desk.worker.account}
     with pytest.raises(ChainRefused, match="NotTheObjectives"):
         plan(desk, objective.id, "other-score")
+
+
+def test_the_first_output_is_taken_where_a_document_names_none_whatever_the_others_are_called(desk: Desk) -> None:
+    (desk.folder / "function" / "function.yaml").write_text(
+        "inputs:\n  - {id: opener, kind: data_manager}\n  - {id: datasamples, kind: data_sample}\n"
+        "  - {id: before, kind: model, optional: true}\n"
+        "outputs:\n  - {id: first, kind: model}\n  - {id: model, kind: model, private: true}\n"
+    )
+    common = "kind: function\nfunction: function/\nopener: opener.py\ndata: [train-0]\nreward: 1\n"
+    taken = f"name: child\n{common}inputs: {{before: {{task: parent, output: first}}}}\n"
+    parent, child = (task.id for task in desk.submit(f"name: parent\n{common}---\n{taken}").tasks)
+    made = brought(desk, parent, {"first": "everyone's", "model": ""})
+    record = desk.worker.record(child)
+    assert record is not None
+    document = admitted_document(record.task, record.spec, desk.store)
+    unnamed = document.model_copy(update={"models": (ModelOf(task=parent),)})
+    assert unnamed.task_roles() == record.spec.roles
+    assert admit(unnamed, record, desk.worker).models == (made["first"],)
