@@ -12,24 +12,31 @@ left no trace, after it all of it. What else is in the folder was left by a kill
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from node_runtime.domain.assets import Account
 from node_runtime.domain.task import PlanId, TaskId
 from node_runtime.errors import HostError
 from node_runtime.platform.files import host_errors, private_folder, write_private
-from node_runtime.platform.stored_format import StoredFormat, decode_document, encode_document, unversioned
+from node_runtime.platform.stored_format import Content, StoredFormat, decode_document, encode_document, unversioned
 from node_runtime.stores.tree.folders import copy_writable, make_read_only, remove_tree
 
 from .attempt_id import AttemptId
+from .stays import EVERYTHING, NOTHING, Stays
+
+
+def _with_rights(content: Content) -> Content:
+    """Migrate to version 2: nobody noted the rights of the tasks that wrote, nor the kept models they took."""
+    return {**content, **asdict(EVERYTHING)}
+
 
 FORMAT = StoredFormat(
     name="the state of a plan's local folder",
     remedy="run that release again, or remove the folder: the plan goes on with an empty one",
-    steps=(unversioned,),
+    steps=(unversioned, _with_rights),
 )
 _NAME = re.compile(r"([1-9A-HJ-NP-Za-km-z]{40,60})-plan-(\d+)")
 _STATE = "plan.json"
@@ -49,13 +56,13 @@ class PlanFolderState:
     """``good`` is the attempt that left the good content, ``writer`` the one that has the turn.
 
     ``tasks`` are those that had the turn, with the moment of their creation: a chain that was reset has others.
-    ``private``: whether one of them saw private data of this node.
+    ``stays`` is what has to stay on this node of what later tasks make of the content, once any of them wrote it.
     """
 
     tasks: dict[TaskId, int] = field(default_factory=dict)
     good: AttemptId | None = None
     writer: AttemptId | None = None
-    private: bool = False
+    stays: Stays = NOTHING
 
 
 class PlanFolders:
@@ -81,7 +88,7 @@ class PlanFolders:
                 tasks={TaskId(int(task)): int(created) for task, created in content["tasks"].items()},
                 good=_attempt(content["good"]),
                 writer=_attempt(content["writer"]),
-                private=bool(content["private"]),
+                stays=Stays.of(content),
             )
         except FileNotFoundError:
             return None
@@ -89,31 +96,34 @@ class PlanFolders:
             told = f"{path} can't be read: {error}"
             raise HostError(told, remedy="remove its folder: the plan goes on with an empty one") from error
 
-    def take_turn(self, key: PlanKey, attempt: AttemptId, *, created: int, private: bool = False) -> bool:
+    def take_turn(self, key: PlanKey, attempt: AttemptId, *, created: int, stays: Stays = NOTHING) -> bool:
         """Give the attempt the turn to write, which it may have already; return False while another one has it.
 
-        ``created`` is the moment of its task's creation, ``private`` whether it sees private data.
+        ``created`` is the moment of its task's creation; ``stays`` is what has to stay of what it leaves.
         """
         with self._changing(key):
             state = self.state(key) or PlanFolderState()
             if state.writer not in (None, attempt):
                 return False
             tasks = {**state.tasks, attempt.task: created}
-            self._save(key, replace(state, writer=attempt, tasks=tasks, private=state.private or private))
+            self._save(key, replace(state, writer=attempt, tasks=tasks, stays=state.stays | stays))
             return True
 
-    def snapshot(self, key: PlanKey, target: Path) -> None:
-        """Make `target` the good content as it is now, read-only and without a copy; an existing one stays."""
+    def snapshot(self, key: PlanKey, target: Path, *, note: Callable[[Stays], None] = lambda _: None) -> None:
+        """Make `target` the good content as it is now, read-only and without a copy; an existing one stays.
+
+        ``note`` is called first, with what has to stay of what is made of it.
+        """
         with self._changing(key):
             if target.exists():
                 return
             part = target.with_name(f"{target.name}.part")
             remove_tree(part)
-            state = self.state(key)
-            source = self._folder(key) / str(state.good) if state is not None and state.good is not None else None
+            state = self.state(key) or PlanFolderState()
+            note(state.stays)
             part.mkdir()
-            if source is not None:
-                _link_tree(source, part)
+            if state.good is not None:
+                _link_tree(self._folder(key) / str(state.good), part)
             make_read_only(part)
             part.rename(target)
 
@@ -164,7 +174,7 @@ class PlanFolders:
             "tasks": {str(task): created for task, created in state.tasks.items()},
             "good": None if state.good is None else str(state.good),
             "writer": None if state.writer is None else str(state.writer),
-            "private": state.private,
+            **asdict(state.stays),
         }
         write_private(folder / _STATE, encode_document(content, FORMAT))
         needed = (_STATE, str(state.good), str(state.writer))

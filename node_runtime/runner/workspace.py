@@ -6,6 +6,7 @@
         logs/train.log
         given/parameters.json               a file of the task document, mounted read-only
         empty/                              mounted read-only where a layout's folder has no content
+        stays.json                          what has to stay on this node, see `stays`
         local/                              the plan's local folder as it was, see `PlanFolders`
         stages/train/local/                 a copy of it, where the stage writes it
 
@@ -30,6 +31,7 @@ from node_runtime.stores.tree.manifest import TreeTooLarge
 from .attempt_id import PATTERN
 from .attempt_id import AttemptId as AttemptId
 from .plan_folders import PlanFolders
+from .stays import Stays, note_stays, read_stays
 from .untrusted import check_entry, check_tree
 
 _STAGES, _LOGS, _GIVEN, _EMPTY, _LOCAL = "stages", "logs", "given", "empty", "local"
@@ -64,6 +66,10 @@ class Workspaces:
         """Return the attempts that have a workspace here, of this or an earlier process."""
         names = (entry.name for entry in self._root.iterdir())
         return tuple(sorted(AttemptId.parse(name) for name in names if re.fullmatch(PATTERN, name)))
+
+    def stays(self, attempt: AttemptId) -> Stays:
+        """Return what is noted in the attempt's workspace, if it has one."""
+        return read_stays(self._workspace(attempt).folder)
 
     def remove_containers(self, attempt: AttemptId) -> None:
         """Remove the attempt's containers and keep what they wrote. Idempotent."""
@@ -115,6 +121,10 @@ class Workspace:
     def local(self) -> Path:
         """The snapshot of the plan's local folder that the attempt begins with."""
         return self.folder / _LOCAL
+
+    def note(self, stays: Stays) -> None:
+        """Note what has to stay on this node of what the attempt leaves. Idempotent."""
+        note_stays(self.folder, stays, seen=self.local.exists())
 
     def written_local(self, stage: Stage) -> Path | None:
         """Return the plan's local folder as the stage, which has ended, left it. Raises `TaskFailed` output_invalid."""

@@ -102,9 +102,11 @@ def uses_private_data(task: Task, document: Document, admitted: Admitted, node: 
 def names_private_data(document: Document, admitted: Admitted, node: Node) -> bool:
     """Return whether any input is private by the chain's record, or in this node's private store in whatever role.
 
+    So is a model that was kept here, whatever the chain's rights on it: it may be of private data in a local folder.
     The record holds when the bytes are removed while the task runs.
     """
-    here = any(node.private.has(asset_ref(key).digest) for key in document.asset_keys())
+    digests = {*(asset_ref(key).digest for key in document.asset_keys()), *admitted.own}
+    here = any(map(node.private.has, digests))
     named = any(asset.visibility is Visibility.PRIVATE for asset in admitted.assets.values())
     return here or named or bool(admitted.private)
 
@@ -116,7 +118,7 @@ def _sees_private_leftovers(task: Task, document: Document, node: Node) -> bool:
         state = node.workspaces.plans.state(plan) if plan is not None else None
     except HostError:
         return True
-    return state is not None and state.private
+    return state is not None and state.stays.private
 
 
 def plan_of(task: Task, document: Document) -> PlanKey | None:

@@ -40,7 +40,7 @@ from .outbox import Delivery, Step, is_of
 from .packaging import RUN, pack_failure, pack_result
 from .plans import begin_in_plan, hand_in_local
 from .resources import Attempt, Stopped, StopReason
-from .rights import kept_here
+from .rights import kept_here, stays_by_inputs
 from .times import backoff
 
 log = structlog.get_logger()
@@ -118,10 +118,11 @@ def journey(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery:
     node.live.begin(attempt.id, shows_logs=lambda: not kept_here(attempt, node).live_logs)
     with ExitStack() as held:
         publish_stage(INPUTS, attempt, node)
+        workspace = node.workspaces.open(attempt.id)
+        workspace.note(stays_by_inputs(attempt, node))
         with watch.step("fetch_inputs"):
             inputs = fetch_inputs(attempt, node, held)
         with watch.step("open_workspace"):
-            workspace = node.workspaces.open(attempt.id)
             if begin_in_plan(attempt, workspace, node):
                 inputs = replace(inputs, local=workspace.local)
         stages = stages_of(attempt.document, inputs)

@@ -84,15 +84,17 @@ class _Stage:
 
 @dataclass(kw_only=True)
 class _Attempt:
-    """``stages``: the begun stages that aren't published to their end. ``shows_logs`` is called once, by the thread.
+    """``stages``: the begun stages that aren't published to their end. ``numbers`` counts the attempt's chunks.
 
-    ``shown`` is its result; ``numbers`` counts the attempt's chunks.
+    ``shows_logs`` is called once, by the thread, for the first stage that has a log: ``shown`` is its result.
+    ``cleared``: the chunks of an earlier process are removed.
     """
 
     id: AttemptId
     shows_logs: Callable[[], bool]
     stages: list[_Stage] = field(default_factory=list)
     shown: bool | None = None
+    cleared: bool = False
     numbers: int = 0
 
     def next_number(self) -> int:
@@ -119,7 +121,10 @@ class LiveChannel:
         self._throttle = ErrorThrottle("live_channel_unavailable")
 
     def begin(self, attempt: AttemptId, *, shows_logs: Callable[[], bool]) -> None:
-        """Publish this attempt from now on. Idempotent. ``shows_logs`` returns whether its logs may leave the node."""
+        """Publish this attempt from now on. Idempotent.
+
+        ``shows_logs`` returns whether its logs may leave the node, once it is to have a log.
+        """
         with self._guard:
             self._ended.discard(attempt)
             self._attempts.setdefault(attempt, _Attempt(id=attempt, shows_logs=shows_logs))
@@ -209,9 +214,9 @@ class LiveChannel:
             self._area.delete(name)
 
     def _publish(self, attempt: _Attempt) -> None:
-        if attempt.shown is None:
-            attempt.shown = attempt.shows_logs()
-            self._delete_all(attempt.id)  # chunks of an earlier process: the logs are published anew
+        if not attempt.cleared:
+            self._delete_all(attempt.id)  # the logs are published anew
+            attempt.cleared = True
         while attempt.stages:
             stage, over = attempt.stages[0], len(attempt.stages) > 1
             self._publish_stage(stage, attempt, over=over)
@@ -220,6 +225,8 @@ class LiveChannel:
             del attempt.stages[0]
 
     def _publish_stage(self, stage: _Stage, attempt: _Attempt, *, over: bool) -> None:
+        if stage.tail is not None and attempt.shown is None:
+            attempt.shown = attempt.shows_logs()
         if attempt.shown:
             stage.read_log()
         if over and stage.number is None and not stage.pending:

@@ -7,15 +7,16 @@ import structlog
 from node_runtime.domain.document import Document
 from node_runtime.domain.task import AssignmentState, Task, TaskState
 from node_runtime.errors import HostError
-from node_runtime.kinds import Stage, kind_of, private_outputs
+from node_runtime.kinds import Stage, kind_of
 from node_runtime.ports.chain import ChainReads
 from node_runtime.runner.attempt_id import AttemptId
 from node_runtime.runner.plan_folders import PlanFolderState, PlanKey
 from node_runtime.runner.workspace import Workspace
 
-from .inputs import names_private_data, plan_of
+from .inputs import plan_of
 from .node import Node
 from .resources import Attempt
+from .rights import stays_by_inputs
 
 log = structlog.get_logger()
 
@@ -30,7 +31,8 @@ def written_plan(task: Task, document: Document) -> PlanKey | None:
 def begin_in_plan(attempt: Attempt, workspace: Workspace, node: Node) -> bool:
     """Put the content of its plan's local folder into the workspace; return False for a task that sees none.
 
-    An attempt that writes it waits for its turn. Raises as `Cancellation.check` does.
+    An attempt that writes it waits for its turn. What has to stay of the content is noted in the workspace. Raises as
+    `Cancellation.check` does.
     """
     key = plan_of(attempt.task, attempt.document)
     if key is None:
@@ -41,12 +43,11 @@ def begin_in_plan(attempt: Attempt, workspace: Workspace, node: Node) -> bool:
         log.info("plan_folder_removed", plan=str(key), reason="it is of a chain that was reset")
         plans.remove(key)
     if kind_of(attempt.document).writes_local:
-        named = names_private_data(attempt.document, attempt.admitted, node)
-        private = named or bool(private_outputs(attempt.document))
-        while not plans.take_turn(key, attempt.id, created=attempt.task.created, private=private):
+        stays = stays_by_inputs(attempt, node) | node.workspaces.stays(attempt.id)
+        while not plans.take_turn(key, attempt.id, created=attempt.task.created, stays=stays):
             attempt.cancellation.check(missing="it was its turn to write its plan's local folder")
             attempt.cancellation.event.wait(_TURN_INTERVAL)
-    plans.snapshot(key, workspace.local)
+    plans.snapshot(key, workspace.local, note=workspace.note)
     return True
 
 
@@ -72,12 +73,15 @@ def settle_turns(node: Node, keep: Set[AttemptId]) -> None:
 
 
 def remove_ended(node: Node, keys: Iterable[PlanKey]) -> int:
-    """Remove the folders of plans that have ended, or are of a chain that was reset; return their number."""
+    """Remove the folders of plans that have ended, or are of a chain that was reset; return their number.
+
+    That of a plan with a workspace stays.
+    """
     removed = 0
     for key in keys:
         try:
             state = node.workspaces.plans.state(key)
-            if state is None or state.writer is not None or not _has_ended(state, key, node):
+            if state is None or state.writer is not None or _is_at_work(key, node) or not _has_ended(state, key, node):
                 continue
             log.info("plan_folder_removed", plan=str(key), reason="the plan has ended")
             node.workspaces.plans.remove(key)
@@ -88,13 +92,19 @@ def remove_ended(node: Node, keys: Iterable[PlanKey]) -> int:
 
 
 def _is_of_chain(state: PlanFolderState, key: PlanKey, chain: ChainReads) -> bool:
-    """Return whether the chain knows a task that wrote the folder, as it was then."""
-    tasks = (chain.task(number) for number in state.tasks)
+    """Return whether the chain knows a task that wrote the folder, as it was then, or has purged them all."""
+    known = [task for task in map(chain.task, state.tasks) if task is not None]
+    if not known:  # a chain that was reset hasn't come to these numbers
+        return max(chain.tasks_of(key.creator), default=-1) > min(state.tasks, default=0)
     return any(
-        task is not None
-        and (task.creator, task.terms.plan, task.created) == (key.creator, key.plan, state.tasks[task.id])
-        for task in tasks
+        (task.creator, task.terms.plan, task.created) == (key.creator, key.plan, state.tasks[task.id]) for task in known
     )
+
+
+def _is_at_work(key: PlanKey, node: Node) -> bool:
+    """Return whether an attempt of the plan has a workspace here, or one whose task the chain doesn't know."""
+    tasks = (node.chain.task(attempt.task) for attempt in node.workspaces.attempts())
+    return any(task is None or (task.creator, task.terms.plan) == (key.creator, key.plan) for task in tasks)
 
 
 def _has_ended(state: PlanFolderState, key: PlanKey, node: Node) -> bool:

@@ -13,7 +13,6 @@ import structlog
 from node_runtime.domain.admission import Admitted, admit, admitted_document
 from node_runtime.domain.clock import time_left
 from node_runtime.domain.document import Document
-from node_runtime.domain.permissions import Right
 from node_runtime.domain.task import Assignment, AssignmentState, TaskId
 from node_runtime.domain.units import amount
 from node_runtime.errors import ChainError, FailureCategory, HostError, NodeRuntimeError, TaskFailed
@@ -209,17 +208,15 @@ def resume_attempt(assignment: Assignment, node: Node, selector: TaskSelector) -
         try:
             document, admitted = _document(assignment, record, node)
         except TaskFailed as error:
-            logs = not (
-                record.output_rights.is_public(Right.LOGS) and node.share_private_logs
-            )  # its inputs are unknown
-            kept = Kept(outputs=True, models=True, logs=logs, live_logs=True)
+            kept = Kept(outputs=True, models=True, logs=True, live_logs=True)  # what it saw is unknown
             pack_failure(assignment, task, error, node, kept=kept)
             return None
         refusal = selector.forbids_document(task, spec, document)
     if refusal is not None:
         hand_back(assignment, node, refusal.message)
         return None
-    private = uses_private_data(task, document, admitted, node)
+    noted = node.workspaces.stays(_attempt_of(assignment)).private
+    private = noted or uses_private_data(task, document, admitted, node)
     room = node.pool.admit(demand_of(document), slot=_slot(assignment, node), private=private)
     if isinstance(room, Insufficient):
         if not room.lasting and not _is_over(assignment, node):

@@ -5,6 +5,7 @@ aren't uploaded.
 """
 
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from node_runtime.domain.admission import Admitted
 from node_runtime.domain.assets import Visibility
@@ -15,8 +16,9 @@ from node_runtime.domain.task import Task
 from node_runtime.errors import HostError
 from node_runtime.kinds import private_outputs
 from node_runtime.ports.chain import ChainReads, TaskRecord
+from node_runtime.runner.stays import Stays
 
-from .inputs import plan_of, uses_private_data
+from .inputs import names_private_data, plan_of, uses_private_data
 from .node import Node
 from .reasons import Reason, Refusal
 from .resources import Attempt
@@ -74,29 +76,58 @@ class Kept:
 
 
 def kept_here(attempt: Attempt, node: Node) -> Kept:
-    """Decide by private data of this node's owner, private models, and the rights of what the task makes."""
-    private = uses_private_data(attempt.task, attempt.document, attempt.admitted, node)
-    private = private or bool(private_outputs(attempt.document))
+    """Decide by private data of this node's owner, private models, and the rights of what the task makes.
+
+    What its workspace notes counts as well: what it saw may be forgotten by now.
+    """
     rights = rights_on_outputs(attempt.task, attempt.document, attempt.admitted, node)
-    models, logs = not rights.is_public(Right.DOWNLOAD), not rights.is_public(Right.LOGS)
+    stays = node.workspaces.stays(attempt.id) | _stays(attempt, rights, node)
+    if uses_private_data(attempt.task, attempt.document, attempt.admitted, node):
+        stays = replace(stays, private=True)
     return Kept(
-        outputs=private or models,
-        models=models,
-        logs=logs or (private and not node.share_private_logs),
-        live_logs=logs or private,
+        outputs=stays.private or stays.models,
+        models=stays.models,
+        logs=stays.logs or (stays.private and not node.share_private_logs),
+        live_logs=stays.logs or stays.private,
     )
+
+
+def stays_by_inputs(attempt: Attempt, node: Node) -> Stays:
+    """Return what stays by the attempt's inputs and what it makes, whatever is in its plan's local folder."""
+    return _stays(attempt, _rights_by_inputs(attempt.admitted, node), node)
+
+
+def _stays(attempt: Attempt, rights: Permissions, node: Node) -> Stays:
+    private = names_private_data(attempt.document, attempt.admitted, node) or private_outputs(attempt.document)
+    models, logs = not rights.is_public(Right.DOWNLOAD), not rights.is_public(Right.LOGS)
+    return Stays(private=bool(private), models=models, logs=logs)
 
 
 def rights_on_outputs(task: Task, document: Document, admitted: Admitted, node: Node) -> Permissions:
     """Return the rights that all give that the task sees: its inputs, models kept here, its plan's local folder."""
-    rights = admitted.rights
-    if any(node.private.has(digest) for digest in admitted.own - admitted.private):
-        rights = replace(rights, download=OWNER_ONLY.download)
+    rights = _rights_by_inputs(admitted, node)
     plan = plan_of(task, document)
     try:
         state = node.workspaces.plans.state(plan) if plan is not None else None
     except HostError:
         return OWNER_ONLY
-    for writer in node.chain.records(tuple(state.tasks)) if state is not None else ():
-        rights = rights.narrowed(writer.output_rights)
-    return rights
+    if state is None:
+        return rights
+    writers = node.chain.records(tuple(state.tasks))
+    if len(writers) != len(state.tasks):  # the chain has forgotten some
+        return OWNER_ONLY
+    return reduce(Permissions.narrowed, (writer.output_rights for writer in writers), _narrowed(rights, state.stays))
+
+
+def _rights_by_inputs(admitted: Admitted, node: Node) -> Permissions:
+    """Return the rights that the inputs give; a model kept here is of data whose rights the chain may not know."""
+    kept = any(map(node.private.has, admitted.own - admitted.private))
+    return _narrowed(admitted.rights, Stays(models=kept, logs=kept))
+
+
+def _narrowed(rights: Permissions, stays: Stays) -> Permissions:
+    return replace(
+        rights,
+        download=OWNER_ONLY.download if stays.models else rights.download,
+        logs=OWNER_ONLY.logs if stays.logs else rights.logs,
+    )

@@ -11,6 +11,7 @@ from node_runtime.domain.task import PlanId, TaskId
 from node_runtime.errors import HostError
 from node_runtime.runner.attempt_id import AttemptId
 from node_runtime.runner.plan_folders import PlanFolders, PlanKey
+from node_runtime.runner.stays import EVERYTHING, NOTHING, Stays, note_stays, read_stays
 
 CREATOR = Account("5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY")
 PLAN = PlanKey(creator=CREATOR, plan=PlanId(7))
@@ -154,13 +155,20 @@ def test_a_kill_after_the_commit_leaves_what_the_next_change_removes(
     assert seen(later, tmp_path / "after") == "two"
 
 
-def test_private_data_taints_a_plan_for_good(plans: PlanFolders, tmp_path: Path) -> None:
-    plans.take_turn(PLAN, FIRST, created=9, private=True)
+def test_what_stays_of_a_plan_stays_for_good_and_is_noted_before_a_reader_sees_it(
+    plans: PlanFolders, tmp_path: Path
+) -> None:
+    plans.take_turn(PLAN, FIRST, created=9, stays=Stays(private=True))
+    plans.end_turn(FIRST, commit=False)
+    plans.take_turn(PLAN, FIRST, created=9, stays=Stays(logs=True))
     plans.end_turn(FIRST, commit=False)
     write(plans, SECOND, "two", tmp_path)
+    noted = []
+    plans.snapshot(PLAN, tmp_path / "seen", note=lambda stays: noted.append((stays, (tmp_path / "seen").exists())))
+    assert noted == [(Stays(private=True, logs=True), False)]
     state = plans.state(PLAN)
     assert state is not None
-    assert state.private
+    assert state.stays == noted[0][0]
     assert state.tasks == {FIRST.task: 9, SECOND.task: 12}
 
 
@@ -182,7 +190,7 @@ def test_an_unreadable_state_fails_its_own_plan_only(text: str, plans: PlanFolde
 def test_a_state_of_a_newer_release_is_refused(plans: PlanFolders, tmp_path: Path, root: Path) -> None:
     write(plans, FIRST, "one", tmp_path)
     path = root / str(PLAN) / "plan.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "version": 2}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "version": 3}))
     with pytest.raises(HostError, match="a newer release wrote"):
         plans.state(PLAN)
 
@@ -190,9 +198,44 @@ def test_a_state_of_a_newer_release_is_refused(plans: PlanFolders, tmp_path: Pat
 def test_what_is_stored_says_its_version(plans: PlanFolders, tmp_path: Path, root: Path) -> None:
     write(plans, FIRST, "one", tmp_path)
     assert json.loads((root / str(PLAN) / "plan.json").read_text()) == {
-        "version": 1,
+        "version": 2,
         "tasks": {"9": 9},
         "good": str(FIRST),
         "writer": None,
         "private": False,
+        "models": False,
+        "logs": False,
     }
+
+
+@pytest.mark.parametrize("version", [{}, {"version": 1}])
+def test_of_what_an_earlier_release_left_all_stays(
+    version: dict[str, int], plans: PlanFolders, tmp_path: Path, root: Path
+) -> None:
+    write(plans, FIRST, "one", tmp_path)
+    before = {**version, "tasks": {"9": 9}, "good": str(FIRST), "writer": None, "private": False}
+    (root / str(PLAN) / "plan.json").write_text(json.dumps(before))
+    state = plans.state(PLAN)
+    assert state is not None
+    assert (state.tasks, state.good, state.stays) == ({FIRST.task: 9}, FIRST, EVERYTHING)
+    write(plans, SECOND, "two", tmp_path)
+    later = plans.state(PLAN)
+    assert later is not None
+    assert later.stays == EVERYTHING
+
+
+def test_a_note_is_widened_and_one_that_is_missing_or_unreadable_keeps_all(tmp_path: Path) -> None:
+    folder = tmp_path / "task-9-epoch-1"
+    assert read_stays(folder) == NOTHING, "without a workspace"
+    folder.mkdir()
+    assert read_stays(folder) == EVERYTHING
+    note_stays(folder, Stays(models=True), seen=False)
+    note_stays(folder, Stays(private=True), seen=True)
+    assert read_stays(folder) == Stays(models=True, private=True)
+    (file,) = folder.iterdir()
+    assert json.loads(file.read_text()) == {"version": 1, "private": True, "models": True, "logs": False}
+    file.write_text("{")
+    assert read_stays(folder) == EVERYTHING
+    file.unlink()
+    note_stays(folder, NOTHING, seen=True)  # an earlier release noted nothing
+    assert read_stays(folder) == EVERYTHING

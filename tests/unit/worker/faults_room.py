@@ -16,7 +16,7 @@ from node_runtime.domain.assets import Account, Asset, AssetKind, AssetRef, Dige
 from node_runtime.domain.clock import ChainTime, Clock
 from node_runtime.domain.document import FILE_NAME, Image, Limits
 from node_runtime.domain.permissions import PUBLIC, Permissions
-from node_runtime.domain.task import UNIT, Assignment, AssignmentState, Kind, Review, Spec, TaskId, Terms
+from node_runtime.domain.task import UNIT, Assignment, AssignmentState, Kind, PlanId, Review, Spec, TaskId, Terms
 from node_runtime.engines import open_engine
 from node_runtime.engines.memory import Inside, MemoryHost, MemorySettings
 from node_runtime.errors import (
@@ -178,11 +178,18 @@ class Room:
         return self.network.connect(self.key).account
 
     def task(
-        self, *, exits: int = 0, window: int = 0, private: bool = False, permissions: Permissions = PUBLIC
+        self,
+        *,
+        exits: int = 0,
+        window: int = 0,
+        private: bool = False,
+        permissions: Permissions = PUBLIC,
+        plan: PlanId | None = None,
     ) -> TaskId:
         """Create a training task assigned to this node; its program waits for the gate, then exits with ``exits``.
 
         With ``private`` its sample is this node's private data. ``permissions`` are those of its sample.
+        A task of a ``plan`` writes the plan's local folder.
         """
 
         def program(inside: Inside) -> int:
@@ -199,7 +206,8 @@ class Room:
         self.host.add(f"memory:{algo.ref.digest}", program, source=algo.ref.digest)
         self.creator.register_assets([algo])
         self.creator.register_assets([] if private else [sample], permissions)
-        limits = Limits(cpus=0.1, memory=16 * MIB, timeout=600, outputs=MIB)
+        local = None if plan is None else MIB
+        limits = Limits(cpus=0.1, memory=16 * MIB, timeout=600, outputs=MIB, local=local)
         document = TrainingDocument(
             name="training",
             algo=Image(source=str(algo.ref)),
@@ -209,7 +217,7 @@ class Room:
         (self.folder / FILE_NAME).write_bytes(document.encode())
         digest = self.store.put(self.folder / FILE_NAME)
         spec = Spec(digest=digest, uri="memory:", assets=(algo.ref, sample.ref), models=(), parents=(), objectives=())
-        return self.creator.create_task(self._terms(window), spec)
+        return self.creator.create_task(replace(self._terms(window), plan=plan), spec)
 
     def _terms(self, window: int) -> Terms:
         return Terms(

@@ -141,6 +141,18 @@ def test_of_private_data_the_stage_is_told_and_no_text(desk: Desk) -> None:
     assert not any(b"secret" in content for content in desk.area._objects.values())
 
 
+def test_whether_logs_may_leave_is_asked_when_there_is_one(desk: Desk) -> None:
+    public = [True]
+    desk.channel.begin(ATTEMPT, shows_logs=lambda: public[0])
+    desk.channel.stage(ATTEMPT, "inputs", began=SINCE)
+    desk.channel.publish()
+    public[0] = False  # what it saw since is private
+    desk.stage("train").write_text("a secret\n")
+    desk.channel.publish()
+    assert desk.told()[-1] == ("train", "")
+    assert not any(b"secret" in content for content in desk.area._objects.values())
+
+
 def test_whether_a_log_may_leave_is_asked_again_where_the_answer_failed(desk: Desk) -> None:
     answers: Iterator[Callable[[], bool]] = iter([lambda: 1 // 0 == 0, lambda: False])
     desk.channel.begin(ATTEMPT, shows_logs=lambda: next(answers)())
