@@ -5,7 +5,6 @@ aren't uploaded.
 """
 
 from dataclasses import dataclass, replace
-from functools import reduce
 
 from node_runtime.domain.admission import Admitted
 from node_runtime.domain.assets import Visibility
@@ -104,19 +103,17 @@ def _stays(attempt: Attempt, rights: Permissions, node: Node) -> Stays:
 
 
 def rights_on_outputs(task: Task, document: Document, admitted: Admitted, node: Node) -> Permissions:
-    """Return the rights that all give that the task sees: its inputs, models kept here, its plan's local folder."""
+    """Return the rights that all give that the task sees: its inputs, models kept here, its plan's local folder.
+
+    The folder's state has what its writers' inputs gave: the chain needn't answer, and may have forgotten them.
+    """
     rights = _rights_by_inputs(admitted, node)
     plan = plan_of(task, document)
     try:
         state = node.workspaces.plans.state(plan) if plan is not None else None
     except HostError:
         return OWNER_ONLY
-    if state is None:
-        return rights
-    writers = node.chain.records(tuple(state.tasks))
-    if len(writers) != len(state.tasks):  # the chain has forgotten some
-        return OWNER_ONLY
-    return reduce(Permissions.narrowed, (writer.output_rights for writer in writers), _narrowed(rights, state.stays))
+    return rights if state is None else _narrowed(rights, state.stays)
 
 
 def _rights_by_inputs(admitted: Admitted, node: Node) -> Permissions:

@@ -12,6 +12,7 @@ from node_runtime.domain.permissions import OWNER_ONLY, PUBLIC, Permissions, Rig
 from node_runtime.domain.task import AssignmentState, PlanId, Spec, Task, TaskId
 from node_runtime.ports.chain import TaskRecord
 from node_runtime.runner.plan_folders import PlanKey
+from node_runtime.runner.stays import Stays
 from node_runtime.runner.workspace import AttemptId
 from node_runtime.worker.node import Node
 from node_runtime.worker.reasons import Reason
@@ -75,14 +76,14 @@ def read(node: Node, number: TaskId) -> TaskRecord:
 
 
 def test_what_is_left_in_a_plans_local_folder_keeps_the_rights_of_its_writers(room: Room) -> None:
-    writer, reader = room.task(permissions=Permissions(download=())), room.task()
+    writer, reader = room.task(), room.task()
     with room.node() as (node, _):
         record = read(node, reader)
         task, document = in_plan(record, node)
         admitted = admit(document, record, node.chain)
         assert rights_on_outputs(task, document, admitted, node) == PUBLIC
         key = PlanKey(creator=task.creator, plan=PlanId(7))
-        node.workspaces.plans.take_turn(key, AttemptId(task=writer, epoch=1), created=1)
+        node.workspaces.plans.take_turn(key, AttemptId(task=writer, epoch=1), created=1, stays=Stays(models=True))
         given = rights_on_outputs(task, document, admitted, node)
         assert (given.is_public(Right.DOWNLOAD), given.is_public(Right.LOGS)) == (False, True)
         (state,) = node.work.rglob("plan.json")

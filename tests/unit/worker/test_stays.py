@@ -11,7 +11,7 @@ from node_runtime.devnet.sealing import wall_clock
 from node_runtime.domain.admission import admit, admitted_document
 from node_runtime.domain.assets import Digest
 from node_runtime.domain.document import FILE_NAME
-from node_runtime.domain.permissions import PUBLIC, Right
+from node_runtime.domain.permissions import Right
 from node_runtime.domain.task import AssignmentState, TaskId
 from node_runtime.runner.plan_folders import PlanKey
 from node_runtime.runner.result_document import FILE_NAME as RESULT
@@ -152,17 +152,17 @@ def test_a_snapshot_stays_private_when_the_plans_folder_is_gone(later: Later) ->
         assert kept_here(attempt, node) == Kept(outputs=True, models=False, logs=True, live_logs=True)
 
 
-def test_a_writer_that_the_chain_has_forgotten_gave_no_rights(later: Later) -> None:
+@pytest.mark.parametrize("stays", [NOTHING, Stays(models=True)])
+def test_what_a_writer_gave_holds_when_the_chain_has_forgotten_it(later: Later, stays: Stays) -> None:
+    """A creator can purge tasks, and must not make an honest worker keep what everyone may have by that."""
     reader = later.room.task(plan=later.plan)
     with later.room.node() as (node, _):
-        later.wrote(node, NOTHING)
+        later.wrote(node, stays)
         attempt = attempt_of(node, reader)
-        seen = (attempt.task, attempt.document, attempt.admitted, node)
-        assert rights_on_outputs(*seen) == PUBLIC
         assert begin_in_plan(attempt, opened(attempt, node), node)
-        assert rights_on_outputs(*seen) == PUBLIC
         later.purge()
-        assert not rights_on_outputs(*seen).is_public(Right.DOWNLOAD)
+        given = rights_on_outputs(attempt.task, attempt.document, attempt.admitted, node)
+        assert given.is_public(Right.DOWNLOAD) is not stays.models
 
 
 def test_a_task_on_a_model_that_was_kept_here_marks_its_plans_folder(later: Later) -> None:
