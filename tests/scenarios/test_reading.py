@@ -175,7 +175,7 @@ def test_private_samples_are_listed_with_what_uses_them_and_removed(
     )
     code, told, warned = node("add", "train-0", "--label", "train")
     assert (code, told) == (2, "")
-    assert "whose tasks may use this sample has to be said" in plain(warned)
+    assert "whose tasks may use this sample has to be said" in " ".join(plain(warned))
     code, told, warned = node("add", "train-0", "--label", "train", "--for", desk.chain.account)
     assert (code, warned) == (0, "")
     key = told.splitlines()[0].removeprefix("private sample ")
