@@ -51,6 +51,10 @@ class FinalisedBlocks:
                 self._head = self._block(newest)
             return self._head
 
+    def recent(self) -> Block:
+        """Return a finalised block that was the head when it was fetched; ask the node only where there is none yet."""
+        return self._head or self.head()
+
     def head_hash(self) -> str:
         """Return the hash of the finalised head without fetching its block."""
         with self._lock:

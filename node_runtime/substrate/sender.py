@@ -130,9 +130,9 @@ class Sender:
 
     def most_fee(self, call: Call) -> int:
         """Return the maximum fee of this call at the chain's current rate; 0 where the chain can't decode the call."""
-        head, codec = self._blocks.head(), self._codec.get()
+        block, codec = self._blocks.recent(), self._codec.get()  # any block: the signature is not checked
         encoded = codec.call(call)
-        signed = sign(codec, self._key, encoded, nonce=_LARGEST_NONCE, block=head.number, block_hash=head.hash)
+        signed = sign(codec, self._key, encoded, nonce=_LARGEST_NONCE, block=block.number, block_hash=block.hash)
         return self._most_fee(signed) or 0
 
     def catch_up(self) -> None:
