@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from node_runtime.domain.assets import Account
 from node_runtime.domain.document import Document
+from node_runtime.domain.parameters import ROUND
 from node_runtime.domain.task import (
     Assignment,
     AssignmentState,
@@ -27,8 +28,6 @@ from node_runtime.spec.plan import ExtendedPlan
 
 from .live import AttemptProgress, progress_of
 from .tasks import IN_VAIN, AbortPrice, abort_price, stored_document
-
-ROUND = "round"  # the parameter that says of which round a task is
 
 
 class PlanState(StrEnum):

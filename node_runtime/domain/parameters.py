@@ -12,6 +12,7 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, JsonValue
 
 FILE_NAME = "parameters.json"
+ROUND = "round"  # says of which round a task is; tables of performances have it
 MOST_BYTES = 64 << 10  # of the canonical JSON
 MOST_DEPTH = 16  # nested objects and lists, the parameters themselves included
 _MOST_TOLD = 300  # characters

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_
 from node_runtime.domain.assets import AssetKind, AssetRef, Label, Objective
 from node_runtime.domain.document import AssetKey, Document, Image, Number, Role, asset_ref, single_role
 from node_runtime.domain.function import Identifier, Signature, misfits, sound
+from node_runtime.domain.parameters import ROUND
 from node_runtime.domain.task import OutputRole
 from node_runtime.errors import InputError
 from node_runtime.kinds.base import (
@@ -163,13 +164,22 @@ class FunctionSpec(TaskSpec):
         brought = self.objective is not None
         if not self.keep and not signature.models:
             yield ("keep",), "the function makes no model; leave it out"
-        if brought and signature.performances and self.parameters is not None:
-            yield ("parameters",), "a certified score is the objective's alone; leave them out"
+        if brought and signature.performances and (unseen := self._unseen_parameters()):
+            yield (
+                ("parameters",),
+                f"a certified score is the objective's alone, whose metric is given no parameters: leave out {unseen}; "
+                f"only '{ROUND}' may stand here, for tables of performances",
+            )
         if brought and signature.performances and self.function.image is not None:
             yield ("function", "image"), "an objective's metric runs as it is registered; leave the image out"
         samples = None if brought else len(self.data)
         models = [name for name, _ in self.taken]
         yield from misfits(signature, opener=brought or self.opener is not None, samples=samples, models=models)
+
+    def _unseen_parameters(self) -> str:
+        """Return the parameters that a program which is given none would miss."""
+        own = (self.parameters or {}).keys() - self._inherited - {ROUND}
+        return ", ".join(f"'{one}'" for one in sorted(own))
 
 
 class FunctionDocument(Document):

@@ -5,13 +5,14 @@ by the packaged runtime's bounds.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from collections.abc import Iterator, Sequence, Set
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    PrivateAttr,
     StringConstraints,
     model_validator,
 )
@@ -227,6 +228,14 @@ class TaskPart(Part):
     parameters: Parameters | None = None
     permissions: TaskPermissionsSpec | None = None
     sweep: Sweep | None = None
+
+    _inherited: frozenset[str] = PrivateAttr(default=frozenset())
+
+    def inheriting(self, names: Set[str]) -> Self:
+        """Return the task with these of its parameters known as those of a swept task that it refers to."""
+        made = self.model_copy()
+        made._inherited = frozenset(names)
+        return made
 
     @property
     def failures(self) -> int:

@@ -89,7 +89,8 @@ def variant_of(task: TaskT, variant: Variant) -> TaskT:
         raise SweepRefused(("sweep",), str(error)) from None
     changed = {key: renamed(getattr(task, key)) for key in type(task).model_fields if key != "parameters"}
     changed |= {"name": variant.name(task.name), "parameters": parameters, "sweep": None}
-    return task.model_copy(update=changed)
+    own = task.sweep or {}
+    return task.model_copy(update=changed).inheriting(variant.values.keys() - own.keys())
 
 
 def _joined(origins: Sequence[str], swept: Swept) -> list[Variant]:

@@ -1,17 +1,21 @@
-"""Functions that are measured by an objective of another account."""
+"""Functions that are measured by an objective: of another account, in a round, and by their outputs."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from node_runtime.creator.plans import PlanReader
 from node_runtime.creator.submit import create_objective
 from node_runtime.domain.admission import admit, admitted_document
 from node_runtime.domain.assets import AssetRef
 from node_runtime.domain.document import ModelOf
-from node_runtime.domain.task import TaskId
+from node_runtime.domain.task import Perf, Result, TaskId
 from node_runtime.errors import ChainRefused
 from tests.scenarios.conftest import Desk
+from tests.scenarios.test_results import stored
+from tests.scenarios.test_submit import fresh_name
 from tests.scenarios.test_transient import brought
 
 DATA = [{"id": "opener", "kind": "data_manager"}, {"id": "datasamples", "kind": "data_sample", "multiple": True}]
@@ -59,6 +63,28 @@ def test_a_metric_of_another_account_is_named_by_a_folder_of_its_bytes(desk: Des
     assert {asset.owner for asset in spec.assets} == {desk.worker.account}
     with pytest.raises(ChainRefused, match="NotTheObjectives"):
         plan(desk, objective.id, "other-score")
+
+
+def test_a_certified_score_says_of_which_round_it_is_and_its_metric_is_given_no_parameters(desk: Desk) -> None:
+    written(desk)
+    name = fresh_name()
+    documents = (
+        OBJECTIVE.format(name=name),
+        task("trained", "train", opener="opener.py", data=["train-0"], objectives=[name]),
+        task("predicted", "predict", objective=name, inputs={"shared": {"task": "trained"}}),
+        task("scored", "score", objective=name, inputs={"predictions": {"task": "predicted"}}, parameters={"round": 3}),
+    )
+    done = desk.submit("\n---\n".join(documents))
+    trained, predicted, scored = (one.id for one in done.tasks)
+    brought(desk, trained, {"shared": "model"})
+    brought(desk, predicted, {"predictions": "numbers"})
+    perfs = (Perf(name="accuracy", value=Decimal("0.75")),)
+    result = Result(digest=stored(desk, "perf", {"result.json": "{}"}), outputs=(), uri="cas:", perfs=perfs)
+    desk.worker.send_task_result(scored, desk.worker.assign_task(scored).epoch, result)
+    assert done.plan is not None
+    view = PlanReader(chain=desk.chain, store=desk.store, number=done.plan).read()
+    found = [(one.task_key, one.round, one.performance) for one in view.performances()]
+    assert found == [(scored, 3, Decimal("0.75"))]
 
 
 def test_the_first_output_is_taken_where_a_document_names_none_whatever_the_others_are_called(desk: Desk) -> None:
