@@ -6,7 +6,7 @@ whole, even if a line is then longer than the terminal.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.cells import cell_len
@@ -22,11 +22,15 @@ _PART = re.compile(r".+?(?:(?<=[^\W\d])[-_/](?=\w)|(?<=\w)[-_/](?=[^\W\d])|$)")
 
 @dataclass(kw_only=True)
 class Table:
-    """Rows of cells without markup. Columns in ``right`` have numbers, those in ``whole`` are never broken."""
+    """Rows of cells without markup. Columns in ``right`` have numbers, those in ``whole`` are never broken.
+
+    ``least`` are widths of columns that are not wide enough by their cells.
+    """
 
     columns: tuple[str, ...]
     right: frozenset[str] = frozenset()
     whole: frozenset[str] = frozenset()
+    least: Mapping[str, int] = field(default_factory=dict)
     title: str = ""
     rows: list[tuple[Text, ...]] = field(default_factory=list)
 
@@ -39,6 +43,7 @@ class Table:
             yield Text(one_line(self.title), style="italic")
         rows = [tuple(Text(one_line(name), style="bold") for name in self.columns), *self.rows]
         widths = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
+        widths = [max(width, self.least.get(name, 0)) for name, width in zip(self.columns, widths, strict=True)]
         if width is not None:
             widths = self._fitted(widths, rows, width - _GAP * (len(widths) - 1))
         for row in rows:

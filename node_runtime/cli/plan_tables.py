@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from node_runtime.creator.news import doing as what_it_does
 from node_runtime.creator.plans import Performance, PlanState, PlanTask, PlanView
 from node_runtime.domain.assets import short
 from node_runtime.domain.task import TaskState
@@ -22,6 +23,9 @@ STYLES = {
     PlanState.CANCELLED: "dim",
 }
 
+STEADY = {"status": len("aggregate image"), "node": len(short("5" * 48)), "time": len("59m 59s")}
+"""Widths in columns that what changes while a plan goes on doesn't exceed."""
+
 
 def doing(one: PlanTask) -> str:
     """Return the task's state without times, and whose attempt is at work."""
@@ -29,8 +33,11 @@ def doing(one: PlanTask) -> str:
     return _state(one) + (f", {short(doer.worker)}" if doer is not None else "")
 
 
-def print_plan(view: PlanView, *, now: int, most: int | None = None) -> None:
-    """Print the plan's head and a line for each task, of ``most`` of them those about the first that isn't done."""
+def print_plan(view: PlanView, *, now: int, most: int | None = None, steady: bool = False) -> None:
+    """Print the plan's head and a line for each task, of ``most`` of them those about the first that isn't done.
+
+    ``steady``: the columns keep their widths while tasks go on.
+    """
     render(styled((f"plan {view.plan.id}", "bold"), f"  {view.name}  ", (view.state, STYLES[view.state])))
     line(", ".join(describe_plan(view, now)), style="dim")
     if not view.tasks:
@@ -41,7 +48,7 @@ def print_plan(view: PlanView, *, now: int, most: int | None = None) -> None:
     left += [f"{counted(len(view.tasks) - 1 - last, 'task')} after these"] if shown[-1] is not view.tasks[-1] else []
     if left:
         line(", ".join(left), style="dim")
-    render(tasks_table(shown, now=now))
+    render(tasks_table(shown, now=now, steady=steady))
     note_rounding(scores_of(one for task in shown for one in task.submissions))
 
 
@@ -62,22 +69,30 @@ def _window(tasks: Sequence[PlanTask], most: int) -> slice:
     return slice(begin, begin + max(1, most))
 
 
-def tasks_table(tasks: Sequence[PlanTask], *, now: int) -> Table:
-    """Return a row for each task, with the graph of these tasks in a column without a name."""
+def tasks_table(tasks: Sequence[PlanTask], *, now: int, steady: bool = False) -> Table:
+    """Return a row for each task, with the graph of these tasks in a column without a name.
+
+    ``steady``: status, node and time have the widths that they can get; a longer stage, which a worker names as it
+    likes, is cut.
+    """
     parents = {one.task.id: [each for each in one.parents if each >= tasks[0].task.id] for one in tasks}
     graph = draw(parents)
     scored = any(one.submissions and one.submissions[0].result.perfs for one in tasks)
     drawn = ("",) if graph is not None else ("rank", "after")
     columns = (*drawn, "task", "name", "status", "node", "time", *("score",) * scored)
     made = table(*columns, right=("task",), whole=("", "status", "node", "time"))
+    if steady:
+        made.least = STEADY
     for place, one in enumerate(tasks):
         doer = one.doer
-        after = ", ".join(map(str, one.parents))
+        after, state = ", ".join(map(str, one.parents)), _coloured_state(one)
+        if steady:
+            state.truncate(STEADY["status"], overflow="ellipsis")
         made.add_row(
             *((graph[place],) if graph is not None else (str(one.rank), after)),
             str(one.task.id),
             one.name,
-            _coloured_state(one),
+            state,
             short(doer.worker) if doer is not None else "",
             _time(one, now),
             *(", ".join(rounded(value) for value in scores_of(one.submissions)),) * scored,
@@ -88,7 +103,7 @@ def tasks_table(tasks: Sequence[PlanTask], *, now: int) -> Table:
 def _state(one: PlanTask) -> str:
     counters = one.task.counters
     if one.task.state is TaskState.OPEN and counters.live:
-        return one.progress[0].stage or "at work" if one.progress else "at work"
+        return what_it_does(one.progress[0]) if one.progress else "at work"
     return "review" if one.task.state is TaskState.OPEN and counters.submitted else str(one.task.state)
 
 

@@ -206,7 +206,8 @@ def _watch(reader: PlanReader, pruning: Pruning) -> None:
         while True:
             view = reader.read()
             over = _is_over(view)
-            show(partial(print_plan, view, now=current_time(reader.chain), most=None if over else height() - BESIDE))
+            most = None if over else height() - BESIDE
+            show(partial(print_plan, view, now=current_time(reader.chain), most=most, steady=not over))
             if over:
                 return
             pruning.on_the_way()

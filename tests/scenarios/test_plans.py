@@ -97,7 +97,11 @@ def test_a_plan_is_watched_on_a_screen_that_is_lower_than_it(
         for task in tasks[5:]:
             worked(desk, task)
         assert person.ends() == 0
-    last = person.seen[person.seen.rindex("1049l") :]
+    end = person.seen.rindex("1049l")
+    last = person.seen[end:]
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", person.seen[:end])
+    *heads, _ = re.findall(r"task +name +status +node +time", shown)
+    assert len({*heads}) == 1, "columns keep their widths until all tasks are final"
     assert re.search(r"9 of 9 tasks done, 0 UNIT held, begun \S+ \S+, took [0-9.]+s", last)
     assert [f"round-{turn}  " in last for turn in range(1, 10)] == [True] * 9, "all of it stays on the terminal"
     assert "these" not in last
