@@ -85,6 +85,10 @@ class AssetStore(Protocol):
         """Remove the tree; one that is not stored is success."""
         ...
 
+    def unable(self) -> str | None:
+        """Return why nothing can be read or written here now, without an address or a secret; None if all is well."""
+        ...
+
     @property
     def live(self) -> LiveArea:
         """The live area: stages and logs of running attempts."""

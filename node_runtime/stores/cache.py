@@ -42,6 +42,7 @@ class Cache:
         self._limit = limit
         self._process = this_process()
         self._pins: Counter[tuple[Digest, str]] = Counter()
+        self._uses: Counter[bool] = Counter()  # by whether the tree had to be fetched
         self._crowded = False
         self._guard = threading.Lock()
         with host_errors(root):
@@ -86,6 +87,21 @@ class Cache:
         """Total size of all trees in bytes."""
         return self._index.total()
 
+    @property
+    def limit(self) -> int:
+        """The size in bytes above which unpinned trees are evicted."""
+        return self._limit
+
+    @property
+    def hits(self) -> int:
+        """How many pins of this process found their tree here."""
+        return self._uses[False]
+
+    @property
+    def misses(self) -> int:
+        """How many pins of this process had to fetch their tree."""
+        return self._uses[True]
+
     def shrink(self, limit: int) -> None:
         """Evict the least recently used unpinned trees until the rest fits into `limit` bytes."""
         for digest in self._index.forget_oldest(limit):
@@ -105,6 +121,7 @@ class Cache:
     def _folder(
         self, digest: Digest, known: Fingerprint | None, store: AssetStore, stop: threading.Event | None
     ) -> Path:
+        fetched = False
         if not self._matches(digest, known):
             with self._locked(digest, stop):
                 fetched = not (self._matches(digest, self._index.find(digest)) or self._content_matches(digest))
@@ -112,6 +129,8 @@ class Cache:
                     self._fetch(digest, store, stop)
             if fetched:
                 self._make_room()
+        with self._guard:
+            self._uses[fetched] += 1
         return self._trees / digest
 
     def _make_room(self) -> None:

@@ -161,6 +161,11 @@ class LocalStore:
                 raise TreeTooLarge(f"tree {digest} is larger than {limit} bytes", remedy="store a smaller one")
             return b"".join(contents(stream, found))
 
+    def unable(self) -> str | None:
+        if not self._trees.is_dir():
+            return "its folder isn't there"
+        return None if os.access(self._incoming, os.W_OK | os.X_OK) else "its folder can't be written to"
+
     @property
     def live(self) -> LiveFolder:
         return self._live

@@ -82,6 +82,9 @@ class MemoryStore:
     def remove(self, digest: Digest) -> None:
         self._trees.pop(check_digest(digest), None)
 
+    def unable(self) -> str | None:
+        return None
+
     @property
     def live(self) -> "MemoryLive":
         return self._live

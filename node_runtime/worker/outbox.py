@@ -219,6 +219,12 @@ class Outbox:
         """Return the submitted results whose review isn't known to have ended."""
         return self._read("WHERE step = ? ORDER BY task, epoch", Step.SENT)
 
+    def counts(self) -> dict[Step, int]:
+        """Return how many deliveries are at each step."""
+        with self._open():
+            rows = self._database.execute("SELECT step, COUNT(*) FROM parcels GROUP BY step").fetchall()
+        return {step: dict(rows).get(step, 0) for step in Step}
+
     def close(self) -> None:
         self._database.close()
 

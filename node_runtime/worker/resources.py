@@ -64,6 +64,18 @@ def demand_of(document: Document) -> ResourceRequest:
     return ResourceRequest(cpus=limits.cpus, memory=limits.memory, disk=disk)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PoolUse:
+    """The pool at one moment: slots and resources, in whole and reserved; ``free_disk`` and ``disk_floor`` in bytes."""
+
+    slots: int
+    slots_used: int
+    room: ResourceRequest
+    reserved: ResourceRequest
+    free_disk: int
+    disk_floor: int
+
+
 class ResourcePool:
     """Admits requests one by one. Thread-safe.
 
@@ -82,6 +94,7 @@ class ResourcePool:
         free_disk: Callable[[], int],
         private_alone: bool = True,
     ) -> None:
+        self._slots = slots
         self._free_slots = list(range(slots))
         self._room = room
         self._disk_floor = disk_floor
@@ -94,6 +107,18 @@ class ResourcePool:
     @property
     def has_free_slot(self) -> bool:
         return bool(self._free_slots)
+
+    def use(self) -> PoolUse:
+        """Return what is reserved now."""
+        with self._guard:
+            return PoolUse(
+                slots=self._slots,
+                slots_used=len(self._taken),
+                room=self._room,
+                reserved=self._reserved(),
+                free_disk=self._free_disk(),
+                disk_floor=self._disk_floor,
+            )
 
     def admit(
         self, demand: ResourceRequest, *, slot: int | None = None, private: bool = False
@@ -117,6 +142,13 @@ class ResourcePool:
                 self._taken = [taken for taken in self._taken if taken is not reservation]
                 self._free_slots = sorted([*self._free_slots, reservation.slot])
 
+    def _reserved(self) -> ResourceRequest:
+        return ResourceRequest(
+            cpus=sum(taken.demand.cpus for taken in self._taken),
+            memory=sum(taken.demand.memory for taken in self._taken),
+            disk=sum(taken.demand.disk for taken in self._taken),
+        )
+
     def _never(self, demand: ResourceRequest) -> Insufficient | None:
         beyond = demand.beyond(self._room, "the whole pool has {}")
         return Insufficient(message=beyond, lasting=True) if beyond else None
@@ -137,11 +169,10 @@ class ResourcePool:
     def _not_now(self, demand: ResourceRequest) -> Insufficient | None:
         if not self._free_slots:
             return Insufficient(message=f"all {len(self._taken)} slots are taken", lasting=False)
-        cpus = self._room.cpus - sum(taken.demand.cpus for taken in self._taken)
-        memory = self._room.memory - sum(taken.demand.memory for taken in self._taken)
-        promised = sum(taken.demand.disk for taken in self._taken)
+        reserved = self._reserved()
+        cpus, memory = self._room.cpus - reserved.cpus, self._room.memory - reserved.memory
         # conservative: bytes that running tasks have already written count twice
-        disk = min(self._room.disk, self._free_disk() - self._disk_floor) - promised
+        disk = min(self._room.disk, self._free_disk() - self._disk_floor) - reserved.disk
         beyond = demand.beyond(ResourceRequest(cpus=cpus, memory=memory, disk=disk), "{} free now")
         if not beyond:
             return None

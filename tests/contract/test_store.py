@@ -53,6 +53,10 @@ def test_a_folder_comes_back_as_it_was_stored(store: AssetStore, tree: Path, tmp
     assert contents(tmp_path / "back") == contents(tree)
 
 
+def test_a_store_in_order_has_no_obstacle(store: AssetStore) -> None:
+    assert store.unable() is None
+
+
 def test_a_trees_files_are_listed_in_the_order_of_its_manifest(store: AssetStore, tree: Path) -> None:
     files = store.files(store.put(tree))
     assert [(one.path, one.size) for one in files] == [

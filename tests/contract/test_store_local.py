@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -282,3 +283,13 @@ def test_a_fetch_that_is_not_wanted_any_more_ends_and_leaves_nothing(root: Path,
     with pytest.raises(AssetUnavailable, match="was cancelled"):
         store.fetch(digest, tmp_path / "fetched" / "tree", stop=stop)
     assert list((tmp_path / "fetched").iterdir()) == []
+
+
+def test_a_folder_that_is_gone_or_read_only_is_told_and_not_named(root: Path) -> None:
+    store = LocalStore(root)
+    root.rename(root.with_name("unmounted"))
+    assert store.unable() == "its folder isn't there"
+    root.with_name("unmounted").rename(root)
+    assert store.unable() is None
+    shutil.rmtree(root / "incoming")
+    assert store.unable() == "its folder can't be written to"

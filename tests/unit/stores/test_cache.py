@@ -41,6 +41,7 @@ def test_the_second_pin_fetches_nothing_not_even_in_another_process_life(
     cache = cache_in(tmp_path)
     touch(cache, trees[0], store)
     assert is_here(cache, trees[0], store)
+    assert (cache.hits, cache.misses) == (1, 1)
     cache.close()
     assert is_here(cache_in(tmp_path), trees[0], store)
 
