@@ -27,8 +27,8 @@ from node_runtime.runner.result_document import FILE_NAME, ResultDocument
 from node_runtime.spec.read import read_specs
 from node_runtime.stores.local import LocalStore
 from node_runtime.substrate.client import SubstrateChain, connect
-from node_runtime.worker.metrics import EXIT_TO_CHAIN, SEEN_TO_STARTED, WHOLE, Timings, TimingsFile
-from node_runtime.worker.metrics import TIMINGS_FILE as TIMINGS
+from node_runtime.worker.timings import EXIT_TO_CHAIN, SEEN_TO_STARTED, WHOLE, Timings, TimingsFile
+from node_runtime.worker.timings import TIMINGS_FILE as TIMINGS
 from tests.background import wait_until
 
 NOOP = Path("assets/noop/train.yaml")

@@ -1,5 +1,6 @@
 """The operator's configuration: reads ``node.yaml`` and the environment into a `NodeConfig`."""
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -120,6 +121,13 @@ def _build_arguments(arguments: dict[str, str]) -> dict[str, str]:
     return arguments
 
 
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(f"'{text[:70]}' is not an IP address, e.g. 127.0.0.1, or 0.0.0.0 for all networks") from None
+
+
 def _target(value: object, info: ValidationInfo) -> Target:
     if not isinstance(value, str):
         raise ValueError("must be text: an image, name:tag or id, or a folder with a Dockerfile, e.g. ./images/tools")
@@ -220,6 +228,7 @@ class NodeConfig(_Section):
     policy: PolicyConfig = Field(default_factory=PolicyConfig)
     sandbox: SandboxConfig = Field(default_factory=SandboxConfig)
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    metrics_address: Annotated[str, AfterValidator(_address)] = "127.0.0.1"
     log_format: Literal["auto", "text", "json"] = "auto"
 
 

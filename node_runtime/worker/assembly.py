@@ -32,14 +32,15 @@ from .audit import Audit
 from .delivery import DeliveryService
 from .live import LiveChannel
 from .logging import ErrorThrottle
-from .metrics import TIMINGS_FILE, Metrics, TimingsFile
 from .node import Node
 from .outbox import Outbox
 from .policy import AllowList, Policy
 from .resources import ResourcePool, ResourceRequest
 from .selection import TaskSelector
 from .state_dir import ChainFiles, engine_name, mark_of, only_daemon, only_daemon_in
+from .telemetry import Telemetry
 from .times import DEFAULTS, Times
+from .timings import TIMINGS_FILE, TimingsFile
 
 log = structlog.get_logger()
 
@@ -50,7 +51,9 @@ AUDIT, PRIVATE = "audit.jsonl", "private"
 
 
 @contextmanager
-def open_node(config: NodeConfig, chain: SubstrateChain, *, file: Path | None = None) -> Iterator[Node]:
+def open_node(
+    config: NodeConfig, chain: SubstrateChain, *, file: Path | None = None, telemetry: Telemetry | None = None
+) -> Iterator[Node]:
     """Open the node under the locks of its account and work folder; on exit close it and `chain`.
 
     ``file`` is its configuration, which a daemon names for `nodes` and `show`.
@@ -63,7 +66,8 @@ def open_node(config: NodeConfig, chain: SubstrateChain, *, file: Path | None = 
         stack.enter_context(only_daemon_in(config.work))
         name = engine_name(config.work, config.node)
         engine = stack.enter_context(closing(open_engine(engine_settings(config, name))))
-        yield stack.enter_context(assembled(config, chain, name=name, engine=engine, store=shared_store(config)))
+        store = shared_store(config)
+        yield stack.enter_context(assembled(config, chain, name=name, engine=engine, store=store, telemetry=telemetry))
 
 
 @contextmanager
@@ -74,10 +78,12 @@ def assembled(
     name: str,
     engine: ContainerEngine,
     store: AssetStore,
+    telemetry: Telemetry | None = None,
     times: Times = DEFAULTS,
 ) -> Iterator[Node]:
     """Build the node over these adapters; ``name`` identifies it on its engine. Close on exit what is opened here."""
     files = ChainFiles(work=config.work, node=name, mark=mark_of(chain.genesis))
+    telemetry = telemetry or Telemetry()
     with ExitStack() as stack:
         outbox, audit = Outbox(files.outbox), Audit(config.work / AUDIT, chain)
         stack.callback(outbox.close)
@@ -106,7 +112,8 @@ def assembled(
             delivery_service=delivery,
             live=live,
             audit=audit,
-            metrics=Metrics(),
+            metrics=telemetry.metrics,
+            health=telemetry.health,
             timings=TimingsFile(config.work / TIMINGS_FILE),
             share_private_logs=config.policy.share_logs,
             log_cap=config.sandbox.log,

@@ -18,7 +18,7 @@ from node_runtime.runner.plan_folders import PlanKey
 
 from .audit import AuditEvent
 from .inputs import uses_private_data
-from .metrics import Metrics
+from .metrics import ClaimOutcome, Metrics
 from .node import Node
 from .plans import written_plan
 from .policy import taken_by_others
@@ -137,15 +137,18 @@ class Claims:
             self._node.time.saw_head(assignment.since)
             self._record(assignment)
         except ChainRefused as error:
+            self._node.metrics.claimed(ClaimOutcome.REFUSED)
             self._node.pool.release(room)
             if not self.pending.is_unconfirmed(task):  # else the refusal concerns a duplicate claim
                 self._node.outbox.unclaim(task)
             self._selector.refuse(task, _refusal_of(error))
             return None
         except BaseException:
+            self._node.metrics.claimed(ClaimOutcome.UNANSWERED)
             self._node.pool.release(room)
             self.pending.mark_unconfirmed(task)
             raise
+        self._node.metrics.claimed(ClaimOutcome.CLAIMED)
         self.pending.forget(task)
         return assignment
 

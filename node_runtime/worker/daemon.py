@@ -82,17 +82,21 @@ class Daemon:
         ready_called = False
         errors = ErrorThrottle()
         while not self._stopping.is_set():
+            self._node.health.turned()
             fault: Exception | None = None
             try:
                 with host_errors(self._node.work):
                     if not ready_called:
                         self._recover()
                         ready()
+                        self._node.health.ready()
                         ready_called = True
                     self._poll()
                 errors.over()
+                self._node.metrics.polled()
             except Exception as error:
                 fault = error
+                self._node.metrics.poll_failed()
                 errors.again(error)
                 self._head = None
             self._wake.wait(_SETTLE)  # an attempt that this poll started goes first
@@ -101,8 +105,9 @@ class Daemon:
 
     def _pause(self, errors: int) -> None:
         """Wait for the poll interval, jittered against lockstep, doubled for each consecutive error up to 30 s."""
-        seconds = min(self._pace.poll * 2 ** min(errors, 10), max(30.0, self._pace.poll))
-        self._wake.wait(seconds * random.uniform(0.8, 1.2))
+        seconds = min(self._pace.poll * 2 ** min(errors, 10), max(30.0, self._pace.poll)) * random.uniform(0.8, 1.2)
+        self._node.health.turned(pause=seconds)
+        self._wake.wait(seconds)
         if not self._stopping.is_set():
             self._wake.clear()
 
@@ -122,6 +127,7 @@ class Daemon:
         self._resume_pending()
         head = self._node.chain.now()
         self._node.time.saw_head(head)
+        self._node.metrics.head(head)
         if head == self._head and time.monotonic() < self._last_full_poll + self._node.times.full_poll:
             return
         self._stop_ended_on_chain()
@@ -139,7 +145,7 @@ class Daemon:
         if ended:
             self._head = None
             self._selector.retry_no_room()
-            self._node.metrics.running(len(self._running))
+            self._note_bonds()
         self._deliverers = {attempt: thread for attempt, thread in self._deliverers.items() if thread.is_alive()}
 
     def _stop_overdue(self) -> None:
@@ -163,6 +169,7 @@ class Daemon:
         for candidate in self._selector.candidates(busy=busy):
             if self._stopping.is_set() or not self._claims.may_claim():
                 return
+            self._node.health.turned()  # each claim waits for finality
             attempt = self._claims.take(candidate, written=self._plans_written())
             if attempt is not None:
                 self._start(attempt)
@@ -175,13 +182,17 @@ class Daemon:
     def _resume_pending(self) -> None:
         busy = {attempt.task for attempt in (*self._attempts_running(), *self._deliverers)}
         for attempt in self._claims.resumed(busy=busy):
+            self._node.health.turned()
             self._start(attempt)
 
     def _start(self, attempt: Attempt) -> None:
         thread = threading.Thread(target=self._run_attempt, args=(attempt,), name=str(attempt.id), daemon=True)
         self._running[attempt] = thread
-        self._node.metrics.running(len(self._running))
+        self._note_bonds()
         thread.start()
+
+    def _note_bonds(self) -> None:
+        self._node.metrics.bonds(sum(attempt.assignment.bond for attempt in self._running))
 
     def _run_attempt(self, attempt: Attempt) -> None:
         with structlog.contextvars.bound_contextvars(task=attempt.task.id, epoch=attempt.assignment.epoch):
@@ -232,6 +243,7 @@ class Daemon:
     def _drain(self, poller: threading.Thread) -> None:
         """Let running attempts finish within the grace period, then hand them back; undelivered results stay queued."""
         log.info("stopping", running=len(self._running), grace_seconds=self._pace.grace)
+        self._node.health.stopping()
         end = time.monotonic() + self._pace.grace
         while any(thread.is_alive() for thread in tuple(self._running.values())) and time.monotonic() < end:
             if self._stop_now.wait(0.05):

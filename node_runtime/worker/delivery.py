@@ -33,7 +33,7 @@ from node_runtime.stores.tree.folders import remove_empty_folders
 from node_runtime.stores.tree.manifest import TreeRefused
 
 from .audit import Audit, AuditEvent
-from .metrics import Metrics
+from .metrics import Metrics, Verdict
 from .outbox import Delivery, Outbox, Step, Upload, is_from
 from .resources import Cancellation
 from .times import DEFAULTS, Backoff, backoff
@@ -224,6 +224,7 @@ class Reviews:
             elif found.state is SubmissionState.ACCEPTED:
                 self._record_payment(delivery)
             else:
+                self._metrics.reviewed(Verdict.REJECTED)
                 detail = f"submission {found.id}: {found.reason}"
                 log.warning("result_rejected", task=delivery.task, epoch=delivery.epoch, reason=found.reason)
                 self._audit.record(AuditEvent.REJECTION, task=delivery.task, epoch=delivery.epoch, detail=detail)
@@ -233,4 +234,5 @@ class Reviews:
         amount = f"{delivery.reward / UNIT:g} UNIT"
         log.info("paid", task=delivery.task, epoch=delivery.epoch, submission=delivery.submission, amount=amount)
         self._audit.record(AuditEvent.PAYMENT, task=delivery.task, epoch=delivery.epoch, detail=amount)
+        self._metrics.reviewed(Verdict.ACCEPTED)
         self._metrics.paid(delivery.reward)

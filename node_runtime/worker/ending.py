@@ -17,11 +17,11 @@ from node_runtime.runner.workspace import AttemptId
 from .audit import AuditEvent
 from .delivery import Undelivered, Unwanted
 from .logging import error_fields
-from .metrics import Stopwatch
 from .node import Node
 from .outbox import Delivery
 from .resources import Attempt, Cancellation, StopReason
 from .times import backoff
+from .timings import Stopwatch
 
 log = structlog.get_logger()
 

@@ -34,7 +34,7 @@ from .delivery import TRANSIENT, Unwanted
 from .ending import deliver, release
 from .inputs import fetch_inputs
 from .logging import build_log, error_fields, logged_steps
-from .metrics import Stopwatch
+from .metrics import DONE, INTERRUPTED, UNWANTED
 from .node import Node
 from .outbox import Delivery, Step, is_of
 from .packaging import RUN, pack_failure, pack_result
@@ -42,6 +42,7 @@ from .plans import begin_in_plan, hand_in_local
 from .resources import Attempt, Stopped, StopReason
 from .rights import kept_here, stays_by_inputs
 from .times import backoff
+from .timings import Stopwatch
 
 log = structlog.get_logger()
 
@@ -56,16 +57,16 @@ def run_task(attempt: Attempt, node: Node) -> None:
     A failure of the task is delivered too. An error raised here leaves the attempt for a later resume.
     """
     watch = Stopwatch(seen=attempt.seen, observe=node.metrics.step, begins=attempt.progress.begin)
-    outcome = "interrupted"
+    outcome: str = INTERRUPTED
     try:
         with host_errors(node.work):
             delivery = deliver(produce_delivery(attempt, node, watch), node, watch, cancellation=attempt.cancellation)
-        outcome = delivery.category or "done"
+        outcome = delivery.category or DONE
     except Stopped as stopped:
         outcome = stopped.reason
         release(attempt, node, stopped.reason)
     except Unwanted as unwanted:
-        outcome = "unwanted"
+        outcome = UNWANTED
         log.warning("result_unwanted", reason=unwanted.message)
         node.workspaces.remove(attempt.id)
         node.live.end(attempt.id)

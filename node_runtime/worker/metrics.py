@@ -1,51 +1,56 @@
-"""Metrics of a node for Prometheus, and the timings of each attempt's steps, one line per attempt in timings.jsonl."""
+"""Metrics of a node for Prometheus: what its attempts, claims and polls count. docs/monitoring.md explains each.
 
-import errno
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from socketserver import ThreadingMixIn
-from typing import TYPE_CHECKING
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+What is read from the node's parts at each scrape is in `gauges`.
+"""
 
-import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
-from pydantic import BaseModel, ConfigDict, ValidationError
+from enum import StrEnum
 
-from node_runtime.domain.task import UNIT
-from node_runtime.errors import ConfigError, HostError
-from node_runtime.platform.files import FILE, private_file, write_atomically
-from node_runtime.platform.stored_format import StoredFormat, decode_document, encode_document, unversioned
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-log = structlog.get_logger()
-
-PATH = "/metrics"
-
-BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
-
-TIMINGS_FILE = "timings.jsonl"
-FORMAT = StoredFormat(
-    name="a line of the timings",
-    remedy="run that release again, or move the file away: a new one is begun",
-    steps=(unversioned,),
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
 )
-CLAIM = "claim"  # seen on chain → this node's finalised assignment, or its resumption
-SEEN_TO_STARTED = "seen_to_started"  # seen on chain → the first container runs
-EXIT_TO_CHAIN = "exit_to_chain"  # the last container ended → the result is finalised
-WHOLE = "whole"  # seen on chain → the attempt ended
+
+from node_runtime import __version__
+from node_runtime.domain.task import UNIT, Balance
+from node_runtime.errors import FailureCategory
+
+from .reasons import Reason
+from .resources import StopReason
+
+BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400)
+
+DONE, FAILED, UNWANTED, INTERRUPTED = "done", "failed", "unwanted", "interrupted"
+OUTCOMES = (DONE, FAILED, UNWANTED, INTERRUPTED, StopReason.ENDED_ON_CHAIN, StopReason.HAND_BACK)
+"""How attempts end; each failed one has a category."""
+
+
+class ClaimOutcome(StrEnum):
+    CLAIMED = "claimed"
+    REFUSED = "refused"  # the chain refused it, e.g. since another node was first
+    UNANSWERED = "unanswered"  # the chain didn't answer: it may still take effect
+
+
+class Verdict(StrEnum):
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
 
 
 class Metrics:
-    """One node's metrics in their own registry, so that a process may run several nodes. Thread-safe."""
+    """One node's metrics in their own registry, so that a process may run several nodes. Thread-safe.
+
+    No label names a task, an account or an asset: every set of labels is bounded.
+    """
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # `resets()` tells what they say
         self.registry = CollectorRegistry()
-        self._app = make_wsgi_app(self.registry)
+        ProcessCollector(registry=self.registry)
+        Info("node_runtime_build", "The release that runs", registry=self.registry).info({"version": __version__})
         self._steps = Histogram(
             "node_runtime_step_seconds",
             "Seconds a step of a task took, spans included",
@@ -53,189 +58,72 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
-        self._attempts = Counter(
-            "node_runtime_attempts", "Attempts by how they ended", ["outcome"], registry=self.registry
-        )
-        self._refusals = Counter("node_runtime_refusals", "Tasks refused by reason", ["reason"], registry=self.registry)
-        self._running = Gauge("node_runtime_running", "Attempts under way", registry=self.registry)
+        self._attempts = self._counter("attempts", "Attempts by how they ended", "outcome", OUTCOMES)
+        self._failures = self._counter("failures", "Failed attempts by category", "category", FailureCategory)
+        self._refusals = self._counter("refusals", "Tasks refused by reason", "reason", Reason)
+        self._claims = self._counter("claims", "Claims by the chain's answer", "outcome", ClaimOutcome)
+        self._reviews = self._counter("reviews", "Submitted results by their review", "verdict", Verdict)
         self._paid = Counter("node_runtime_paid_units", "UNIT paid to this node", registry=self.registry)
-
-        self._skew = Gauge(
-            "node_runtime_clock_skew_seconds",
-            "Seconds this machine's clock is ahead of the chain's, as far as that is certain",
-            registry=self.registry,
+        self._poll_errors = Counter("node_runtime_poll_errors", "Polls that an error ended", registry=self.registry)
+        self._polled = self._gauge("poll_timestamp_seconds", "When a poll of the chain last succeeded")
+        self._head = self._gauge("chain_head_timestamp_seconds", "Timestamp of the newest finalised block")
+        self._skew = self._gauge(
+            "clock_skew_seconds", "Seconds this machine's clock is ahead of the chain's, as far as that is certain"
         )
+        self._free = self._gauge("balance_free_units", "UNIT that the account may spend")
+        self._held = self._gauge("balance_held_units", "UNIT of the account that the chain holds, bonds included")
+        self._bonds = self._gauge("bonds_units", "UNIT of bonds of the attempts under way")
 
     def step(self, name: str, seconds: float) -> None:
         self._steps.labels(name).observe(seconds)
 
     def ended(self, outcome: str) -> None:
-        self._attempts.labels(outcome).inc()
+        """Count an attempt that ended with one of `OUTCOMES`, or failed with this category."""
+        failed = outcome in tuple(FailureCategory)
+        self._attempts.labels(FAILED if failed else outcome).inc()
+        if failed:
+            self._failures.labels(outcome).inc()
 
-    def refused(self, reason: str) -> None:
+    def refused(self, reason: Reason) -> None:
         self._refusals.labels(reason).inc()
 
-    def running(self, count: int) -> None:
-        self._running.set(count)
+    def claimed(self, outcome: ClaimOutcome) -> None:
+        self._claims.labels(outcome).inc()
 
-    def clock_skew(self, seconds: float) -> None:
-        self._skew.set(seconds)
+    def reviewed(self, verdict: Verdict) -> None:
+        self._reviews.labels(verdict).inc()
 
     def paid(self, amount: int) -> None:
         """``amount`` in base units."""
         self._paid.inc(amount / UNIT)
 
-    def serve(self, port: int, address: str = "127.0.0.1") -> None:
-        """Serve ``/metrics`` from a thread until the process ends. Port 0 selects any free port.
+    def polled(self) -> None:
+        self._polled.set_to_current_time()
 
-        Raises `ConfigError` for a port that can't be bound.
-        """
-        try:
-            server = make_server(address, port, self._answer, _Server, _SilentHandler)
-        except OSError as error:
-            raise ConfigError(
-                f"metrics_port: {address}:{port} can't be listened at: {error.strerror}",
-                remedy="name another one, or 0 for any that is free",
-            ) from error
-        threading.Thread(target=server.serve_forever, daemon=True, name="metrics").start()
-        log.info("metrics_served", url=f"http://{address}:{server.server_port}{PATH}")
+    def poll_failed(self) -> None:
+        self._poll_errors.inc()
 
-    def _answer(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer ``/metrics``; nothing else is here."""
-        if environ["PATH_INFO"] != PATH:
-            start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
-            return [f"nothing is here; see {PATH}\n".encode()]
-        answered: Iterable[bytes] = self._app(environ, start_response)
-        return answered
+    def head(self, stamp: int) -> None:
+        """``stamp`` in ms since 1970."""
+        self._head.set(stamp / 1000)
 
+    def clock_skew(self, seconds: float) -> None:
+        self._skew.set(seconds)
 
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
+    def balance(self, balance: Balance) -> None:
+        self._free.set(balance.free / UNIT)
+        self._held.set(balance.held / UNIT)
 
+    def bonds(self, amount: int) -> None:
+        """``amount`` in base units."""
+        self._bonds.set(amount / UNIT)
 
-class _SilentHandler(WSGIRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Log nothing: each scrape would be a line."""
+    def _counter(self, name: str, what: str, label: str, values: "type[StrEnum] | tuple[str, ...]") -> Counter:
+        """Make a counter with each of its series at 0: the rate of one that appears at 1 lacks its first event."""
+        counter = Counter(f"node_runtime_{name}", what, [label], registry=self.registry)
+        for value in values:
+            counter.labels(value)
+        return counter
 
-
-class Timings(BaseModel):
-    """Seconds by step, in order of their start; repetitions of a step are summed."""
-
-    model_config = ConfigDict(frozen=True)
-
-    task: int
-    epoch: int
-    kind: str
-    outcome: str
-    ended: int  # Unix ms
-    steps: dict[str, float]
-
-    def summary(self) -> str:
-        """Return the steps that took a tenth of a second or more, e.g. ``claim 0.6 s, run_train 1.5 s``."""
-        return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.steps.items() if round(seconds, 1))
-
-
-class Stopwatch:
-    """Times the steps of one attempt, in one thread. ``seen`` is `time.monotonic` when the task was seen on chain.
-
-    ``observe`` receives the name and seconds of each step, ``begins`` its name before it starts.
-    """
-
-    def __init__(
-        self,
-        *,
-        seen: float,
-        observe: Callable[[str, float], None],
-        begins: Callable[[str], None] = lambda _: None,
-    ) -> None:
-        self._seen = seen
-        self._observe = observe
-        self._begins = begins
-        self._exit: float | None = None
-        self.steps: dict[str, float] = {}
-        self._note(CLAIM, time.monotonic() - seen)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Time the block, even when it raises."""
-        self._begins(name)
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self._note(name, time.monotonic() - started)
-
-    def meanwhile(self, name: str, seconds: float) -> None:
-        """Record a step that another thread did in parallel."""
-        self._note(name, seconds)
-
-    def container_ended(self, *, seconds: float) -> None:
-        """Record that a container which ran for ``seconds`` has just ended."""
-        now = time.monotonic()
-        if self._exit is None:
-            self._note(SEEN_TO_STARTED, max(0.0, now - seconds - self._seen))
-        self._exit = now
-
-    def on_chain(self) -> None:
-        if self._exit is not None:
-            self._note(EXIT_TO_CHAIN, time.monotonic() - self._exit)
-
-    def done(self, *, task: int, epoch: int, kind: str, outcome: str) -> Timings:
-        self._note(WHOLE, time.monotonic() - self._seen)
-        steps = {name: round(seconds, 6) for name, seconds in self.steps.items()}
-        now = time.time_ns() // 1_000_000
-        return Timings(task=task, epoch=epoch, kind=kind, outcome=outcome, ended=now, steps=steps)
-
-    def _note(self, name: str, seconds: float) -> None:
-        self.steps[name] = self.steps.get(name, 0.0) + seconds
-        self._observe(name, seconds)
-
-
-class TimingsFile:
-    """Appends one line per attempt; drops the older half when the file exceeds ``cap`` bytes. Thread-safe.
-
-    A line that can't be written is lost and logged; it doesn't affect the attempt.
-    """
-
-    def __init__(self, path: Path, *, cap: int = 16 << 20) -> None:
-        self._path = path
-        self._cap = cap
-        self._guard = threading.Lock()
-
-    def append(self, timings: Timings) -> None:
-        try:
-            with self._guard:
-                self._append(encode_document(timings.model_dump(), FORMAT).encode() + b"\n")
-        except (OSError, HostError) as error:
-            log.warning("timings_lost", reason=str(error), remedy="free some disk")
-
-    def read(self) -> tuple[Timings, ...]:
-        """Return every complete line. Raises `HostError` for one that a newer release wrote."""
-        if not self._path.exists():
-            return ()
-        with self._path.open("rb") as file:
-            # a line torn by a power cut has no newline
-            found = [self._decode(number, line) for number, line in enumerate(file, start=1) if line.endswith(b"\n")]
-        return tuple(timings for timings in found if timings is not None)
-
-    def _decode(self, number: int, line: bytes) -> Timings | None:
-        try:
-            return Timings.model_validate(decode_document(line, FORMAT, self._path))
-        except (ValidationError, ValueError):
-            log.warning("timings_damaged", file=str(self._path), line=number, remedy="nothing: the line is left out")
-            return None
-
-    def _append(self, line: bytes) -> None:
-        """Append the whole line or nothing: a partial line would corrupt the next one."""
-        private_file(self._path)
-        with self._path.open("ab", buffering=0) as file:
-            whole = file.tell()
-            if (written := file.write(line)) < len(line):
-                file.truncate(whole)
-                raise OSError(errno.ENOSPC, f"only {written} of {len(line)} bytes of a line were written")
-        if self._path.stat().st_size > self._cap:
-            self._halve()
-
-    def _halve(self) -> None:
-        lines = self._path.read_bytes().splitlines(keepends=True)
-        write_atomically(self._path, b"".join(lines[len(lines) // 2 :]), mode=FILE)
+    def _gauge(self, name: str, what: str) -> Gauge:
+        return Gauge(f"node_runtime_{name}", what, registry=self.registry)

@@ -13,12 +13,14 @@ from node_runtime.stores.cache import Cache
 
 from .audit import Audit
 from .delivery import DeliveryService
+from .health import Health
 from .live import LiveChannel
-from .metrics import Metrics, TimingsFile
+from .metrics import Metrics
 from .outbox import Outbox
 from .resources import ResourcePool
 from .state_dir import ChainFiles
 from .times import DEFAULTS, Times
+from .timings import TimingsFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,7 @@ class Node:
     live: LiveChannel
     audit: Audit
     metrics: Metrics
+    health: Health
     timings: TimingsFile
     share_private_logs: bool = False
     log_cap: int = 1 << 20

@@ -34,6 +34,7 @@ class Times:
     drain_timeout: float = 60.0  # timeout of cancelled attempts at shutdown: to remove containers and hand tasks back
     poll_timeout: float = 20.0  # timeout of a running poll at shutdown: its claim can still be handed back
     plan_rest: float = 600.0
+    check: float = 10.0  # interval of the checks of chain, funds, storage and engine, where the endpoint is served
     live: float = 5.0  # interval at which the logs of running stages are read and published in storage
     log_interval: float = 10.0  # interval of log lines that list the pending threads
 

@@ -18,8 +18,8 @@ from node_runtime.engines.docker.build_environment import build_settings
 from node_runtime.substrate.client import SubstrateChain
 from node_runtime.worker.audit import AuditEntry, AuditEvent
 from node_runtime.worker.audit_check import verified
-from node_runtime.worker.metrics import TIMINGS_FILE, Timings, TimingsFile
 from node_runtime.worker.state_dir import ID, ChainFiles, engine_name, mark_of
+from node_runtime.worker.timings import TIMINGS_FILE, Timings, TimingsFile
 from tests.background import LIMIT
 from tests.docker_engine import DockerHost
 from tests.e2e.daemon_world import wait_for

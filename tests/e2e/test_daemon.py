@@ -13,7 +13,7 @@ import pytest
 from node_runtime.domain.task import UNIT, AssignmentState, SubmissionState, Voucher
 from node_runtime.worker.audit import AuditEvent
 from node_runtime.worker.audit_check import verified
-from node_runtime.worker.metrics import EXIT_TO_CHAIN, SEEN_TO_STARTED, WHOLE
+from node_runtime.worker.timings import EXIT_TO_CHAIN, SEEN_TO_STARTED, WHOLE
 from tests.background import LIMIT
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import REWARD, TRAIN, WAITS, World, wait_for

@@ -132,6 +132,7 @@ def test_metrics_and_the_audit_file_can_be_read(world: World, start_daemon: Star
     world.submission(world.train())
     wait_for(lambda: "node_runtime_paid_units_total 10.0" in told(), "the payment")
     assert 'node_runtime_step_seconds_count{step="run_train"} 1.0' in told()
+    assert 'node_runtime_attempts_total{outcome="done"} 1.0' in told()
 
     checked = daemon.command("audit")
     assert checked.returncode == 0, checked.stderr

@@ -30,6 +30,7 @@ def test_the_minimal_configuration_allows_nothing(tmp_path: Path) -> None:
     config = loaded(tmp_path, LEAST)
     assert config.policy.kinds == config.policy.creators == config.policy.algos == config.policy.datasets == ()
     assert (config.building, config.metrics_port, config.slots) == ("deny", None, 1)
+    assert config.metrics_address == "127.0.0.1"
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
@@ -88,6 +89,8 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
         ("poll: fast\n", "node.yaml:6:7: poll: 'fast' is not a duration; write a whole number with a unit, e.g. 15m, "
                          "2h or 1d"),
         ("building: yes\n", "node.yaml:6:11: building: must be 'allow' or 'deny', not 'yes'"),
+        ("metrics_address: localhost\n", "node.yaml:6:18: metrics_address: 'localhost' is not an IP address, e.g. "
+                                          "127.0.0.1, or 0.0.0.0 for all networks"),
         ("slots: true\n", "node.yaml:6:8: slots: must be a whole number, not true"),
         ("slots: 0\n", "node.yaml:6:8: slots: at least 1, not 0"),
         ("pool: 3\n", "node.yaml:6:7: pool: must be keys with values, e.g. {key: value}, not 3"),

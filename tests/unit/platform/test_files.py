@@ -19,9 +19,9 @@ from node_runtime.platform.files import (
 )
 from node_runtime.stores.cache_index import CacheIndex
 from node_runtime.worker.audit import Audit
-from node_runtime.worker.metrics import Timings, TimingsFile
 from node_runtime.worker.outbox import Outbox
 from node_runtime.worker.state_dir import engine_name, only_daemon_in
+from node_runtime.worker.timings import Timings, TimingsFile
 from tests.node_key import development_key
 from tests.stored import Stored, unpack_stored
 

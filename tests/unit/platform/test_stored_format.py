@@ -25,8 +25,8 @@ from node_runtime.stores.cache import Cache
 from node_runtime.stores.cache_index import CacheIndex
 from node_runtime.stores.local import LocalStore
 from node_runtime.worker import outbox
-from node_runtime.worker.metrics import TimingsFile
 from node_runtime.worker.outbox import Outbox, Step
+from node_runtime.worker.timings import TimingsFile
 from tests.stored import BEGIN, Stored, unpack_stored
 
 DUE = BEGIN + 25 * 86_400_000

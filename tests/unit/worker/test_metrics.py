@@ -1,104 +1,130 @@
-"""Metrics are served at the configured port; timings of every step are recorded, and lost lines do no harm."""
+"""What a daemon does is counted under bounded labels; each metric stands in the operators' table, and no other."""
 
 import re
-import resource
-import signal
-import socket
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from prometheus_client import generate_latest
-from structlog.testing import capture_logs
+from prometheus_client import Metric, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
-from node_runtime.domain.task import UNIT
-from node_runtime.errors import ConfigError
-from node_runtime.worker.metrics import Metrics, Stopwatch, Timings, TimingsFile
+from node_runtime.domain.task import UNIT, AssignmentState, Balance
+from node_runtime.errors import FailureCategory
+from node_runtime.worker.endpoint import Endpoint
+from node_runtime.worker.gauges import observed
+from node_runtime.worker.metrics import Metrics
+from node_runtime.worker.node import Node
+from tests.background import wait_until
+from tests.unit.worker.daemon_room import at_work, daemon_at_work, is_
+from tests.unit.worker.faults_room import Fault, Room
+
+PAGE = Path(__file__).parents[3] / "docs" / "monitoring.md"
+ROW = re.compile(r"^\| `(node_runtime_\w+|process_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
 
 
-def test_a_free_port_is_chosen_logged_and_served() -> None:
+def value(metrics: Metrics, name: str, **labels: str) -> float:
+    found = metrics.registry.get_sample_value(name, labels)
+    assert found is not None, f"{name} {labels} isn't exported"
+    return found
+
+
+def exported(metrics: Metrics) -> dict[str, tuple[str, str]]:
+    """Return type and labels of each metric, by the name that queries use."""
+    return {_queried(metric): (metric.type, _labels(metric)) for metric in metrics.registry.collect()}
+
+
+def _queried(metric: Metric) -> str:
+    return metric.name + {"counter": "_total", "info": "_info"}.get(metric.type, "")
+
+
+def _labels(metric: Metric) -> str:
+    names = {label for sample in metric.samples for label in sample.labels} - {"le"}
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
+
+def test_the_operators_table_has_each_metric_with_its_type_and_labels_and_no_other(room: Room) -> None:
+    with room.node() as (node, _process), observed(node):
+        Endpoint(node.metrics, node.health)
+        node.metrics.step("claim", 0.1)
+        found = exported(node.metrics)
+    assert {name: (kind, labels.strip()) for name, kind, labels in ROW.findall(PAGE.read_text())} == found
+
+
+def test_a_scrape_is_valid_and_each_failure_starts_at_zero() -> None:
     metrics = Metrics()
-    with capture_logs() as events:
-        metrics.serve(0)
-    (line,) = events
-    metrics.paid(3 * UNIT)
-    with urllib.request.urlopen(line["url"], timeout=120) as answer:
-        assert re.search(rb"^node_runtime_paid_units_total 3.0$", answer.read(), re.MULTILINE)
+    families = {one.name: one for one in text_string_to_metric_families(generate_latest(metrics.registry).decode())}
+    failures = {sample.labels["category"]: sample.value for sample in families["node_runtime_failures"].samples}
+    assert failures == dict.fromkeys(FailureCategory, 0.0)
+    assert not [name for name in families if name.endswith("_created")]
 
 
-@pytest.mark.parametrize("path", ["/", "/favicon.ico", "/metrics/more"])
-def test_another_path_than_that_of_the_metrics_is_not_found(path: str) -> None:
-    with capture_logs() as events:
-        Metrics().serve(0)
-    with pytest.raises(urllib.error.HTTPError, match="404") as refused:
-        urllib.request.urlopen(events[0]["url"].removesuffix("/metrics") + path, timeout=120)
-    assert refused.value.read() == b"nothing is here; see /metrics\n"
+@pytest.mark.parametrize(
+    ("outcome", "attempts", "category"),
+    [("done", "done", None), ("timeout", "failed", "timeout"), ("hand_back", "hand_back", None)],
+)
+def test_an_attempt_counts_by_outcome_and_a_failed_one_by_category(
+    outcome: str, attempts: str, category: str | None
+) -> None:
+    metrics = Metrics()
+    metrics.ended(outcome)
+    assert value(metrics, "node_runtime_attempts_total", outcome=attempts) == 1
+    failed = {one: value(metrics, "node_runtime_failures_total", category=one) for one in FailureCategory}
+    assert {one.value: count for one, count in failed.items() if count} == ({category: 1} if category else {})
 
 
-def test_an_attempts_steps_are_one_readable_line() -> None:
-    steps = {"claim": 0.6123, "open_workspace": 0.0021, "run_train": 71.0}
-    timings = Timings(task=1, epoch=1, kind="training", outcome="done", ended=0, steps=steps)
-    assert timings.summary() == "claim 0.6 s, run_train 71.0 s"
+def test_money_is_told_in_units() -> None:
+    metrics = Metrics()
+    metrics.balance(Balance(free=5 * UNIT // 2, held=UNIT))
+    metrics.bonds(3 * UNIT)
+    metrics.paid(UNIT // 4)
+    names = ("balance_free_units", "balance_held_units", "bonds_units", "paid_units_total")
+    assert [value(metrics, f"node_runtime_{name}") for name in names] == [2.5, 1.0, 3.0, 0.25]
 
 
-def test_a_taken_port_is_an_error_with_a_remedy() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(ConfigError, match=f"metrics_port: 127.0.0.1:{port} can't be listened at") as refused:
-            Metrics().serve(port)
-    assert refused.value.remedy == "name another one, or 0 for any that is free"
+def test_a_task_on_its_way_is_seen_in_slots_bonds_cache_outbox_and_counters(room: Room) -> None:
+    task = room.task(window=60_000)
+    with room.node() as (node, _process), observed(node), daemon_at_work(room, node):
+        metrics = node.metrics
+        wait_until(lambda: bool(room.runs), "the program to run")
+        assert [value(metrics, f"node_runtime_{name}") for name in ("slots", "slots_used", "bonds_units")] == [1, 1, 1]
+        assert value(metrics, "node_runtime_cpus_reserved") == 0.1
+        assert value(metrics, "node_runtime_claims_total", outcome="claimed") == 1
+        assert value(metrics, "node_runtime_chain_head_timestamp_seconds") > 0
+        room.gate.set()
+        wait_until(is_(room, task, AssignmentState.SUBMITTED), "the result")
+        wait_until(lambda: value(metrics, "node_runtime_attempts_total", outcome="done") == 1, "the attempt's end")
+        wait_until(lambda: value(metrics, "node_runtime_bonds_units") == 0, "the bond to be counted back")
+        assert value(metrics, "node_runtime_outbox_deliveries", step="sent") == 1
+        assert value(metrics, "node_runtime_cache_requests_total", result="miss") >= 1
+        assert value(metrics, "node_runtime_cache_bytes") > 0
+        assert value(metrics, "node_runtime_poll_timestamp_seconds") > 0
 
 
-def test_every_step_is_in_the_file_and_in_the_metrics_even_when_it_raised(tmp_path: Path) -> None:
-    metrics, file = Metrics(), TimingsFile(tmp_path / "timings.jsonl")
-    watch = Stopwatch(seen=time.monotonic(), observe=metrics.step)
-    with watch.step("fetch_inputs"):
-        pass
-    with pytest.raises(RuntimeError), watch.step("collect"):
-        raise RuntimeError
-    watch.container_ended(seconds=0.0)
-    watch.on_chain()
-    file.append(watch.done(task=7, epoch=1, kind="training", outcome="done"))
-    (timings,) = file.read()
-    assert list(timings.steps) == ["claim", "fetch_inputs", "collect", "seen_to_started", "exit_to_chain", "whole"]
-    assert b'node_runtime_step_seconds_count{step="collect"} 1.0' in generate_latest(metrics.registry)
+def reviewed(node: Node, verdict: str) -> bool:
+    return value(node.metrics, "node_runtime_reviews_total", verdict=verdict) == 1
 
 
-@contextmanager
-def disk_with_room_for(size: int) -> Iterator[None]:
-    """Limit the size of this process's files."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, ignored)
+def test_reviews_count_by_their_verdict(room: Room) -> None:
+    room.gate.set()
+    task = room.task(window=60_000)
+    with at_work(room) as node:
+        wait_until(is_(room, task, AssignmentState.SUBMITTED), "the result")
+        (submission,) = room.creator.submissions(task)
+        room.creator.reject_task_results(task, submission.id, "not what was asked")
+        wait_until(lambda: reviewed(node, "rejected"), "the rejection")
+        room.task()
+        wait_until(lambda: reviewed(node, "accepted"), "the acceptance")
 
 
-def test_a_disk_that_is_full_loses_a_line_and_nothing_else(tmp_path: Path) -> None:
-    file = TimingsFile(tmp_path / "timings.jsonl")
-    timings = Stopwatch(seen=time.monotonic(), observe=lambda _name, _seconds: None)
-    first, lost, last = (timings.done(task=task, epoch=1, kind="training", outcome="done") for task in (1, 2, 3))
-    file.append(first)
-    with capture_logs() as events, disk_with_room_for((tmp_path / "timings.jsonl").stat().st_size + 20):
-        file.append(lost)
-    assert [one["event"] for one in events] == ["timings_lost"]
-    file.append(last)
-    assert [one.task for one in file.read()] == [1, 3]
+def test_a_poll_that_an_error_ends_counts(room: Room) -> None:
+    room.task()
+    room.gate.set()
+    with at_work(room, Fault(call="chain.open_tasks", kind="unavailable")) as node:
+        wait_until(lambda: value(node.metrics, "node_runtime_poll_errors_total") == 1, "the error to count")
 
 
-def test_the_file_keeps_the_newer_half_when_it_outgrows_its_cap(tmp_path: Path) -> None:
-    file = TimingsFile(tmp_path / "timings.jsonl", cap=2_000)
-    for task in range(1, 101):
-        watch = Stopwatch(seen=time.monotonic(), observe=lambda _name, _seconds: None)
-        file.append(watch.done(task=task, epoch=1, kind="training", outcome="done"))
-    kept = [timings.task for timings in file.read()]
-    assert kept[-1] == 100
-    assert kept == list(range(kept[0], 101))
-    assert (tmp_path / "timings.jsonl").stat().st_size <= 2_000
+def test_what_cannot_be_read_is_left_out_of_the_scrape(room: Room) -> None:
+    with room.node(Fault(call="outbox.undecided", kind="defect")) as (node, _process), observed(node):
+        node.cache.close()
+        names = {metric.name for metric in node.metrics.registry.collect()}
+    assert "node_runtime_cache_bytes" not in names
+    assert "node_runtime_slots" in names

@@ -1,0 +1,122 @@
+"""The daemon's HTTP endpoint: /metrics for Prometheus, /healthz and /readyz for whoever supervises it.
+
+It has no password and tells nothing secret; it is bound to this machine unless the operator says otherwise.
+"""
+
+import ipaddress
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import structlog
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from node_runtime.errors import ConfigError
+
+from .gauges import observe_health
+from .health import STATUS_REMEDY, Health
+from .metrics import Metrics
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+log = structlog.get_logger()
+
+METRICS, ALIVE, READY = "/metrics", "/healthz", "/readyz"
+_PLAIN = "text/plain; charset=utf-8"
+_IDLE = 30.0  # seconds after which a client that sends or reads nothing is dropped
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answer:
+    status: str
+    body: bytes
+    content_type: str = _PLAIN
+    allow: str = ""
+
+
+class Endpoint:
+    """Answers from what is known already: no request waits for the chain, the storage or the engine."""
+
+    def __init__(self, metrics: Metrics, health: Health) -> None:
+        """Add the parts' readiness to the metrics."""
+        self._metrics = metrics
+        self._health = health
+        observe_health(metrics, health)
+
+    def serve(self, port: int, address: str = "127.0.0.1") -> None:
+        """Serve from a thread until the process ends. Port 0 selects any free port.
+
+        Raises `ConfigError` for an address or a port that can't be bound.
+        """
+        server_class = _Server6 if ipaddress.ip_address(address).version == 6 else _Server
+        shown = f"[{address}]" if server_class is _Server6 else address
+        try:
+            server = make_server(address, port, self._respond, server_class, _SilentHandler)
+        except OSError as error:
+            raise ConfigError(
+                f"metrics_port: {shown}:{port} can't be listened at: {error.strerror}",
+                remedy="name another one, or 0 for any that is free; metrics_address has to be one of this machine's",
+            ) from error
+        threading.Thread(target=server.serve_forever, daemon=True, name="endpoint").start()
+        log.info("metrics_served", url=f"http://{shown}:{server.server_port}{METRICS}")
+
+    def _respond(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        answer = self._answer(environ)
+        headers = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body)))]
+        headers += [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+        start_response(answer.status, [*headers, *([("Allow", answer.allow)] if answer.allow else [])])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+
+    def _answer(self, environ: "WSGIEnvironment") -> _Answer:
+        answers: dict[str, Callable[[], _Answer]] = {
+            METRICS: self._scraped,
+            ALIVE: self._alive,
+            READY: self._ready,
+        }
+        answer = answers.get(environ["PATH_INFO"])
+        if answer is None:
+            return _Answer(status="404 Not Found", body=f"nothing is here; see {', '.join(answers)}\n".encode())
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return _Answer(status="405 Method Not Allowed", body=b"only GET and HEAD\n", allow="GET, HEAD")
+        return answer()
+
+    def _scraped(self) -> _Answer:
+        body = generate_latest(self._metrics.registry)
+        return _Answer(status="200 OK", body=body, content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    def _alive(self) -> _Answer:
+        stalled = self._health.stalled()
+        if stalled is None:
+            return _Answer(status="200 OK", body=b"alive\n")
+        told = f"the daemon's loop hasn't turned for {stalled:.0f} s; restart the daemon: it resumes its attempts\n"
+        return _Answer(status="503 Service Unavailable", body=told.encode())
+
+    def _ready(self) -> _Answer:
+        obstacles = self._health.obstacles()
+        if not obstacles:
+            return _Answer(status="200 OK", body=b"ready\n")
+        told = "".join(f"{part}: {obstacle}\n" for part, obstacle in obstacles.items())
+        return _Answer(status="503 Service Unavailable", body=f"{told}{STATUS_REMEDY}\n".encode())
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print nothing: clients that break off or stay silent are no errors of the daemon."""
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+class _SilentHandler(WSGIRequestHandler):
+    timeout = _IDLE
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Log nothing: each scrape would be a line."""

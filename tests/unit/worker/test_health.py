@@ -1,0 +1,67 @@
+"""A daemon is alive while its loop turns, and ready while nothing that it needs fails or stays silent."""
+
+from node_runtime.worker.health import OVERDUE, STALLED, Health, Part
+
+
+class Steady:
+    """A steady clock that the test moves on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def healthy(steady: Steady) -> Health:
+    health = Health(steady=steady)
+    for part in Part:
+        health.checked(part, None)
+    return health
+
+
+def test_a_daemon_that_starts_is_alive_and_not_ready() -> None:
+    health = Health()
+    assert health.stalled() is None
+    assert set(health.obstacles()) == set(Part)
+
+
+def test_a_loop_that_does_not_turn_is_stalled_and_one_that_pauses_is_not() -> None:
+    steady = Steady()
+    health = healthy(steady)
+    health.turned()
+    steady.now += STALLED + 1
+    assert health.stalled() == STALLED + 1
+    health.turned(pause=3600)
+    steady.now += 3600
+    assert health.stalled() is None
+    steady.now += STALLED + 1
+    assert health.stalled() == 3600 + STALLED + 1
+
+
+def test_a_daemon_that_stops_is_alive_and_not_ready() -> None:
+    steady = Steady()
+    health = healthy(steady)
+    health.turned()
+    health.stopping()
+    steady.now += 10 * STALLED
+    assert health.stalled() is None
+    assert health.obstacles() == {Part.DAEMON: "it stops"}
+
+
+def test_a_check_that_does_not_end_is_an_obstacle_until_it_does() -> None:
+    steady = Steady()
+    health = healthy(steady)
+    health.begins(Part.STORAGE)
+    assert health.obstacles() == {}
+    steady.now += OVERDUE + 5
+    assert health.obstacles() == {Part.STORAGE: "no answer for 35 s"}
+    health.checked(Part.STORAGE, None)
+    assert health.obstacles() == {}
+
+
+def test_an_obstacle_stays_while_the_next_check_is_under_way() -> None:
+    health = healthy(Steady())
+    health.checked(Part.ENGINE, "it can run nothing")
+    health.begins(Part.ENGINE)
+    assert health.obstacles() == {Part.ENGINE: "it can run nothing"}
