@@ -45,6 +45,7 @@ __all__ = [
     "may_leave",
     "models_in",
     "models_made",
+    "private_models",
     "private_outputs",
     "read_document",
     "register",
@@ -82,6 +83,11 @@ def models_made(spec: TaskSpec) -> Mapping[str, int | None]:
     if kind.declared_models is not None:
         return dict(kind.declared_models(spec))
     return {"model": None} if kind.makes_model else {}
+
+
+def private_models(spec: TaskSpec) -> frozenset[str]:
+    """Return the models that stay on the node that makes them, whatever they are made from."""
+    return frozenset(kind_of(spec).private_models(spec))
 
 
 def leaving_outputs(kind: str) -> frozenset[str]:

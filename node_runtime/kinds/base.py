@@ -163,11 +163,11 @@ class TaskKind(Generic[SpecT, DocumentT]):
     its stages. ``output`` names the output of a bundle's program, ``may_leave_node`` the outputs that may leave a node
     even when made from private data. ``writes_local``: whether its tasks write the local folder of their plan.
     ``declared_models`` returns the models among a task's declared outputs with their places; None for a kind whose only
-    one is ``model``. ``keeps_head``: whether the task's first model is a composite's trunk, which is taken where no
-    output is named. ``check_outputs`` validates an attempt's output folders; None accepts any.
-    ``check_admitted`` compares the document with the chain's records of what it names, in addition to the assets'
-    roles. Both raise `TaskFailed`. ``annotation`` returns the question to annotators, which also determines how their
-    results are compared; None for a kind whose results aren't annotations.
+    one is ``model``. ``private_models``: those of them that stay on the node that makes them. ``keeps_head``: whether
+    the task's first model is a composite's trunk, which is taken where no output is named. ``check_outputs`` validates
+    an attempt's output folders; None accepts any. ``check_admitted`` compares the document with the chain's records of
+    what it names, in addition to the assets' roles. Both raise `TaskFailed`. ``annotation`` returns the question to
+    annotators, which also determines how their results are compared; None for a kind whose results aren't annotations.
     """
 
     name: str
@@ -177,6 +177,7 @@ class TaskKind(Generic[SpecT, DocumentT]):
     layouts: Mapping[str, Callable[[DocumentT, Inputs], tuple[Stage, ...]]]
     makes_model: bool = False
     declared_models: Callable[[SpecT], Mapping[str, int | None]] | None = None
+    private_models: Callable[[SpecT], Set[str]] = lambda _: frozenset()
     keeps_head: Callable[[SpecT], bool] = lambda _: False
     output: str = "model"
     may_leave_node: frozenset[str] = frozenset()

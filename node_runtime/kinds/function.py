@@ -264,6 +264,11 @@ def _declared_models(spec: FunctionSpec) -> dict[str, int]:
     return spec.signature.models if spec.signature is not None else {}
 
 
+def _private_models(spec: FunctionSpec) -> frozenset[str]:
+    outputs = spec.signature.outputs if spec.signature is not None else ()
+    return frozenset(one.id for one in outputs if one.private)
+
+
 def _stages(document: FunctionDocument, inputs: Inputs) -> tuple[Stage, ...]:
     """Return one stage, after a comparison of the document with what the function's folder declares."""
     if inputs.algo is not None:
@@ -286,5 +291,6 @@ KIND = TaskKind(
     layouts={"substra": _stages},
     makes_model=True,
     declared_models=_declared_models,
+    private_models=_private_models,
     may_leave_node=frozenset({PERF}),
 )

@@ -146,6 +146,7 @@ KIND = TaskKind(
     makes_model=True,
     writes_local=True,
     declared_models=_declared_models,
+    private_models=lambda spec: {head_trunk.HEAD} if spec.composite is not None else frozenset(),
     keeps_head=lambda spec: spec.composite is not None,
     may_leave_node=frozenset({"model"}),
 )

@@ -23,6 +23,7 @@ from .feasibility import beyond_bounds, task_conflicts, warnings_in
 from .folders import folder_warnings
 from .messages import nearest
 from .objective import ObjectiveSpec
+from .output_rights import unusable_models
 from .permission_checks import permission_conflicts, permission_faults
 from .permissions import KEY, OUTPUTS
 from .plan import ExtendedPlan, PlanSpec
@@ -76,7 +77,8 @@ class SpecFile:
     def warnings(self) -> tuple[str, ...]:
         """Warnings about valid but probably unintended values, each with its place."""
         found = [(entry, warning) for entry in self.entries for warning in _warnings(entry)]
-        return tuple(dict.fromkeys(f"{entry.place(*location)}: {reason}" for entry, (location, reason) in found))
+        placed = [f"{entry.place(*location)}: {reason}" for entry, (location, reason) in found]
+        return tuple(dict.fromkeys((*placed, *unusable_models(self.entries))))
 
     def beyond(self, bounds: Bounds) -> tuple[str, ...]:
         """Return the terms that exceed the chain's bounds, each with its place."""
