@@ -22,6 +22,7 @@ class TemplateName(StrEnum):
     TRAINING = "training"
     SCORING = "scoring"
     ANNOTATION = "annotation"
+    FUNCTION = "function"
     PLAN = "plan"
 
 
@@ -47,6 +48,11 @@ KNOWN = {
     ),
     TemplateName.ANNOTATION: Template(
         summary="texts whose years are to be marked, and a script that does it", source="years", files=("bundle",)
+    ),
+    TemplateName.FUNCTION: Template(
+        summary="a function in Substra's layout that learns irises, in two tasks",
+        source="iris",
+        files=("function", "function-opener.py", "data/train-0", "data/train-1"),
     ),
     TemplateName.PLAN: Template(
         summary="an objective, a sweep of trainings, and their certified scores",

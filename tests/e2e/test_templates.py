@@ -1,6 +1,7 @@
 """Each template of `node-runtime new` runs as it is: here, and on a node."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,11 @@ def test_it_runs_here(name: TemplateName, docker_engine: DockerHost, tmp_path: P
         case TemplateName.ANNOTATION:
             written = (results["years"].folder / "outputs" / "fisher_annotations.json").read_text()
             assert '"start": 3, "end": 7' in written
+        case TemplateName.FUNCTION:
+            perf = results["iris-second"].perf
+            assert perf is not None
+            assert [one.name for one in perf.numbers] == ["accuracy"]
+            assert perf.numbers[0].value >= Decimal("0.8")
         case TemplateName.PLAN:
             worst, better, best = (results[f"iris-score-rate-{rate}"].perf for rate in ("0.001", "0.03", "1"))
             assert worst is not None
@@ -50,7 +56,7 @@ def test_all_of_them_run_on_a_node_for_one_account(world: World, start_daemon: C
         write_template(name, world.folder / name)
         submitted = submit(read_specs(world.folder / name / TASK), world.chain, world.store, say=print)
         tasks |= {f"{name} {task.name}": task for task in submitted.tasks}
-    assert len(tasks) == 9
+    assert len(tasks) == 11
     for called, task in tasks.items():
         submission = world.submission(task.id)
         judged = SubmissionState.UNDER_REVIEW if called == "annotation years" else SubmissionState.ACCEPTED
