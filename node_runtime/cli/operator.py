@@ -154,34 +154,23 @@ def daemon(
     from node_runtime.config import load_config
     from node_runtime.platform.signals import on_signals
     from node_runtime.worker.assembly import check_before_start, connect_with_retry, open_node, selector_of
-    from node_runtime.worker.checks import checking
     from node_runtime.worker.daemon import Daemon
-    from node_runtime.worker.endpoint import Endpoint
-    from node_runtime.worker.gauges import observed
     from node_runtime.worker.logging import configure
-    from node_runtime.worker.state_dir import only_daemon_in
-    from node_runtime.worker.telemetry import Telemetry
+    from node_runtime.worker.telemetry import open_telemetry, watched
     from node_runtime.worker.times import Pace
 
     settings = load_config(config)
     configure(settings.log_format, verbose=verbose)
     check_before_start(settings, config)
-    telemetry = Telemetry()
-    if settings.metrics_port is not None:
-        with only_daemon_in(settings.work):  # else a second daemon would tell of the port
-            Endpoint(telemetry.metrics, telemetry.health).serve(settings.metrics_port, settings.metrics_address)
-    chain = connect_with_retry(settings)
     # signals are handled until the node is closed, so that they can't interrupt the shutdown
     with (
         ExitStack() as heard,
-        open_node(settings, chain, file=config, telemetry=telemetry) as node,
-        ExitStack() as watched,
+        open_telemetry(settings) as telemetry,
+        open_node(settings, connect_with_retry(settings), file=config, telemetry=telemetry) as node,
+        watched(node, settings),
     ):
         running = Daemon(node, selector_of(node, settings), Pace(poll=settings.poll, grace=settings.grace))
         heard.enter_context(on_signals(ending_signals(), running.stop))
-        if settings.metrics_port is not None:
-            watched.enter_context(observed(node))
-            watched.enter_context(checking(node))
 
         def ready() -> None:
             warn_if_unfunded(node.chain, settings.chain)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import psutil
 from pydantic import (
@@ -128,6 +129,16 @@ def _address(text: str) -> str:
         raise ValueError(f"'{text[:70]}' is not an IP address, e.g. 127.0.0.1, or 0.0.0.0 for all networks") from None
 
 
+def _receiver(text: str) -> str:
+    """Check an OTLP receiver's address; complete one without a path by the protocol's own."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"'{text[:70]}' is not an OTLP receiver's address, e.g. http://127.0.0.1:4318/v1/traces")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("holds a password; set OTEL_EXPORTER_OTLP_HEADERS in the daemon's environment instead")
+    return text if parts.path.strip("/") else f"{text.rstrip('/')}/v1/traces"
+
+
 def _target(value: object, info: ValidationInfo) -> Target:
     if not isinstance(value, str):
         raise ValueError("must be text: an image, name:tag or id, or a folder with a Dockerfile, e.g. ./images/tools")
@@ -229,6 +240,7 @@ class NodeConfig(_Section):
     sandbox: SandboxConfig = Field(default_factory=SandboxConfig)
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
     metrics_address: Annotated[str, AfterValidator(_address)] = "127.0.0.1"
+    traces: Annotated[str, AfterValidator(_receiver)] | None = None
     log_format: Literal["auto", "text", "json"] = "auto"
 
 

@@ -75,6 +75,7 @@ poll: 1s                    # between two looks at the chain
 grace: 10s                  # how long running tasks may go on when the daemon is stopped; then they are handed back
 # metrics_port: 9615        # metrics for Prometheus, /healthz and /readyz: docs/monitoring.md; default: none
 # metrics_address: 127.0.0.1  # where they answer, without a password; 0.0.0.0: on all networks of this machine
+# traces: http://127.0.0.1:4318/v1/traces  # OpenTelemetry traces of tasks' steps, by OTLP over HTTP; default: none
 log_format: auto            # text, json, or auto: text at a terminal, else json
 """
 

@@ -114,6 +114,7 @@ def assembled(
             audit=audit,
             metrics=telemetry.metrics,
             health=telemetry.health,
+            traces=telemetry.traces,
             timings=TimingsFile(config.work / TIMINGS_FILE),
             share_private_logs=config.policy.share_logs,
             log_cap=config.sandbox.log,

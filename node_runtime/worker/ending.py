@@ -22,6 +22,7 @@ from .outbox import Delivery
 from .resources import Attempt, Cancellation, StopReason
 from .times import backoff
 from .timings import Stopwatch
+from .traces import DELIVERY
 
 log = structlog.get_logger()
 
@@ -45,7 +46,7 @@ def deliver(delivery: Delivery, node: Node, watch: Stopwatch, *, cancellation: C
     with watch.step("close_workspace"):
         node.workspaces.remove(delivery.attempt)
     node.live.end(delivery.attempt)
-    watch.meanwhile("remove_containers", removal.seconds)
+    watch.meanwhile("remove_containers", started=removal.started, seconds=removal.seconds)
     return delivery
 
 
@@ -60,20 +61,23 @@ def upload(delivery: Delivery, node: Node, cancellation: Cancellation | None) ->
 
 
 class _Removal(threading.Thread):
-    """Removes an attempt's containers while the submission is finalised. ``seconds`` is the time it took."""
+    """Removes an attempt's containers while the submission is finalised.
+
+    ``started`` is by `time.monotonic`, ``seconds`` the time it took.
+    """
 
     def __init__(self, attempt: AttemptId, node: Node) -> None:
         super().__init__(daemon=True, name=f"remove-{attempt}")
+        self.started = time.monotonic()
         self.seconds = 0.0
         self._attempt = attempt
         self._node = node
         self.start()
 
     def run(self) -> None:
-        started = time.monotonic()
         with suppress(Exception):  # closing the workspace retries and raises the error
             self._node.workspaces.remove_containers(self._attempt)
-        self.seconds = time.monotonic() - started
+        self.seconds = time.monotonic() - self.started
 
 
 def deliver_again(delivery: Delivery, node: Node) -> None:
@@ -93,6 +97,8 @@ def deliver_again(delivery: Delivery, node: Node) -> None:
         except Exception as error:
             remedy = "report this bug of the daemon; it delivers again by itself"
             log.error("delivery_kept", **{"remedy": remedy, **error_fields(error)})
+        finally:
+            node.traces.record(DELIVERY, watch.spans, {"task": delivery.task, "epoch": delivery.epoch})
 
 
 def release(attempt: Attempt, node: Node, reason: StopReason) -> None:

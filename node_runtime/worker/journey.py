@@ -43,6 +43,7 @@ from .resources import Attempt, Stopped, StopReason
 from .rights import kept_here, stays_by_inputs
 from .times import backoff
 from .timings import Stopwatch
+from .traces import ATTEMPT, Attributes
 
 log = structlog.get_logger()
 
@@ -77,6 +78,8 @@ def run_task(attempt: Attempt, node: Node) -> None:
         node.metrics.ended(outcome)
         node.timings.append(timings)
         log.info("attempt_ended", outcome=str(outcome), steps=timings.summary())
+        ended: Attributes = timings.model_dump(include={"task", "epoch", "kind", "outcome"})
+        node.traces.record(ATTEMPT, watch.spans, ended, error="" if outcome == DONE else outcome)
 
 
 def produce_delivery(attempt: Attempt, node: Node, watch: Stopwatch) -> Delivery:

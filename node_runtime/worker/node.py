@@ -21,6 +21,7 @@ from .resources import ResourcePool
 from .state_dir import ChainFiles
 from .times import DEFAULTS, Times
 from .timings import TimingsFile
+from .traces import NoTraces, Traces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,7 @@ class Node:
     metrics: Metrics
     health: Health
     timings: TimingsFile
+    traces: Traces = field(default_factory=NoTraces)
     share_private_logs: bool = False
     log_cap: int = 1 << 20
     times: Times = DEFAULTS

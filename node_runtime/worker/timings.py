@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -45,10 +46,21 @@ class Timings(BaseModel):
         return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.steps.items() if round(seconds, 1))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """One run of a step, ns since 1970. ``error`` is the class of what it raised; empty where it ended well."""
+
+    name: str
+    begin: int
+    end: int
+    error: str = ""
+
+
 class Stopwatch:
     """Times the steps of one attempt, in one thread. ``seen`` is `time.monotonic` when the task was seen on chain.
 
-    ``observe`` receives the name and seconds of each step, ``begins`` its name before it starts.
+    ``observe`` receives the name and seconds of each step, ``begins`` its name before it starts. ``spans`` has each run
+    of a step, ``steps`` also what is counted across steps.
     """
 
     def __init__(
@@ -62,22 +74,28 @@ class Stopwatch:
         self._observe = observe
         self._begins = begins
         self._exit: float | None = None
+        self._wall = time.time_ns() - time.monotonic_ns()  # ns since 1970 at 0 of `time.monotonic`
         self.steps: dict[str, float] = {}
-        self._note(CLAIM, time.monotonic() - seen)
+        self.spans: list[Span] = []
+        self._ran(CLAIM, seen, time.monotonic())
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Time the block, even when it raises."""
         self._begins(name)
         started = time.monotonic()
+        error = ""
         try:
             yield
+        except BaseException as raised:
+            error = type(raised).__name__
+            raise
         finally:
-            self._note(name, time.monotonic() - started)
+            self._ran(name, started, time.monotonic(), error=error)
 
-    def meanwhile(self, name: str, seconds: float) -> None:
-        """Record a step that another thread did in parallel."""
-        self._note(name, seconds)
+    def meanwhile(self, name: str, *, started: float, seconds: float) -> None:
+        """Record a step that another thread began in parallel at ``started``, by `time.monotonic`."""
+        self._ran(name, started, started + seconds)
 
     def container_ended(self, *, seconds: float) -> None:
         """Record that a container which ran for ``seconds`` has just ended."""
@@ -95,6 +113,11 @@ class Stopwatch:
         steps = {name: round(seconds, 6) for name, seconds in self.steps.items()}
         now = time.time_ns() // 1_000_000
         return Timings(task=task, epoch=epoch, kind=kind, outcome=outcome, ended=now, steps=steps)
+
+    def _ran(self, name: str, started: float, ended: float, *, error: str = "") -> None:
+        begin, end = (self._wall + int(moment * 1e9) for moment in (started, ended))
+        self.spans.append(Span(name=name, begin=begin, end=end, error=error))
+        self._note(name, ended - started)
 
     def _note(self, name: str, seconds: float) -> None:
         self.steps[name] = self.steps.get(name, 0.0) + seconds

@@ -50,6 +50,7 @@ class DaemonSettings:
     algos: tuple[str, ...] = ("any",)
     approve: str = "auto"
     metrics_port: int | None = None
+    traces: str | None = None
     machine: str = "home"  # daemons on different machines don't share locks
 
     def text(self, node: str, work: Path) -> str:
@@ -79,6 +80,7 @@ class DaemonSettings:
                     "approve": self.approve,
                 },
                 **({} if self.metrics_port is None else {"metrics_port": self.metrics_port}),
+                **({} if self.traces is None else {"traces": self.traces}),
             }
         )
 

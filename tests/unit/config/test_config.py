@@ -54,6 +54,11 @@ def test_amounts_sizes_and_durations_have_units(tmp_path: Path) -> None:
     assert (policy.minimum_rate, policy.largest_bond, policy.longest) == (2 * UNIT, 5 * UNIT, 7200)
 
 
+def test_an_address_of_traces_without_a_path_gets_the_protocols(tmp_path: Path) -> None:
+    for given, used in (("http://a:4318", "http://a:4318/v1/traces"), ("https://a/otlp/x", "https://a/otlp/x")):
+        assert loaded(tmp_path, LEAST + f"traces: {given}\n").traces == used
+
+
 def test_a_policy_lists_creators_algos_and_datasets(tmp_path: Path) -> None:
     digest = "ab" * 32
     lists = f"  kinds: [training, scoring]\n  creators: [{ALICE}, '^5F.*$']\n  algos: any\n  datasets: {digest}\n"
@@ -91,6 +96,10 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
         ("building: yes\n", "node.yaml:6:11: building: must be 'allow' or 'deny', not 'yes'"),
         ("metrics_address: localhost\n", "node.yaml:6:18: metrics_address: 'localhost' is not an IP address, e.g. "
                                           "127.0.0.1, or 0.0.0.0 for all networks"),
+        ("traces: 127.0.0.1:4318\n", "node.yaml:6:9: traces: '127.0.0.1:4318' is not an OTLP receiver's address, e.g. "
+                                      "http://127.0.0.1:4318/v1/traces"),
+        ("traces: https://me:secret@a.example\n", "node.yaml:6:9: traces: holds a password; set "
+                                                  "OTEL_EXPORTER_OTLP_HEADERS in the daemon's environment instead"),
         ("slots: true\n", "node.yaml:6:8: slots: must be a whole number, not true"),
         ("slots: 0\n", "node.yaml:6:8: slots: at least 1, not 0"),
         ("pool: 3\n", "node.yaml:6:7: pool: must be keys with values, e.g. {key: value}, not 3"),
