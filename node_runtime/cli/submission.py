@@ -122,7 +122,8 @@ def submit_file(
         assert plan is not None
         read = read_warned(file, extends=plan_to_extend(PlanId(plan), session.chain, session.store))
     journal = SubmitJournal.of(session.url, session.chain.account)
-    submitted = submit(read, session.chain, session.store, say=progress(quiet=as_json), journal=journal)
+    told = progress(quiet=as_json)
+    submitted = submit(read, session.chain, session.store, say=told, warn=warn, journal=journal)
     _warn_of_clock(submitted.clock_skew)
     names = {task.id: task.name for task in submitted.tasks} if wait else {}
     ended = follow_tasks(session, names, quiet=as_json, stop=threading.Event()) if wait else ()

@@ -31,6 +31,7 @@ from node_runtime.spec.read import SpecFile
 from .declarations import with_declarations
 from .dropped import refuse_dropped
 from .existing import created_since
+from .output_rights import unusable_by_chain
 from .references import Known, Places, look_up, own_objectives, places_in
 from .task_creation import Creation, PreparedTasks, SubmittedTask
 
@@ -112,10 +113,17 @@ class Submitted:
 
 
 def submit(
-    file: SpecFile, chain: CreatorCalls, store: AssetStore, *, say: Say, journal: SubmitJournal | None = None
+    file: SpecFile,
+    chain: CreatorCalls,
+    store: AssetStore,
+    *,
+    say: Say,
+    warn: Say | None = None,
+    journal: SubmitJournal | None = None,
 ) -> Submitted:
     """Submit a whole file; create its tasks in order. The same file again creates new tasks of the same assets.
 
+    ``warn`` prints what is valid but probably not meant, by what the chain knows; None for ``say``.
     With a ``journal`` an interrupted submission of the same file is resumed and nothing is paid twice.
     Raises `SpecError` for terms and references that the chain would refuse, before anything is stored or paid, and
     `ChainRefused` for violated rules; no task of the file is open to workers then.
@@ -124,6 +132,8 @@ def submit(
     specs, bounds = [spec for _, spec in file.tasks], chain.bounds()
     objectives = look_up(file, chain, bounds)
     refuse_dropped(file, chain, store)
+    for doubt in unusable_by_chain(file, objectives, chain):
+        warn(doubt) if warn is not None else say(f"warning: {doubt}")
     begins = journal is None or journal.empty  # else part of it may be in escrow already; checked below
     free, price = chain.balance(chain.account).free if begins else 0, None
     if begins and free < escrow(specs, bounds):  # checked before anything is uploaded
