@@ -143,8 +143,9 @@ class Claims:
                 self._node.outbox.unclaim(task)
             self._selector.refuse(task, _refusal_of(error))
             return None
-        except BaseException:
-            self._node.metrics.claimed(ClaimOutcome.UNANSWERED)
+        except BaseException as error:
+            if isinstance(error, ChainUnavailable):
+                self._node.metrics.claimed(ClaimOutcome.UNANSWERED)
             self._node.pool.release(room)
             self.pending.mark_unconfirmed(task)
             raise

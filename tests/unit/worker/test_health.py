@@ -1,6 +1,15 @@
 """A daemon is alive while its loop turns, and ready while nothing that it needs fails or stays silent."""
 
+import threading
+from dataclasses import replace
+
+import pytest
+
+from node_runtime.worker.daemon import Daemon
 from node_runtime.worker.health import OVERDUE, STALLED, Health, Part
+from tests.background import LIMIT, wait_until
+from tests.unit.worker.daemon_room import daemon_at_work
+from tests.unit.worker.faults_room import Room
 
 
 class Steady:
@@ -65,3 +74,31 @@ def test_an_obstacle_stays_while_the_next_check_is_under_way() -> None:
     health.checked(Part.ENGINE, "it can run nothing")
     health.begins(Part.ENGINE)
     assert health.obstacles() == {Part.ENGINE: "it can run nothing"}
+
+
+def test_a_poll_that_hangs_stalls_the_daemon_until_it_goes_on(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    steady, polls, goes_on = Steady(), threading.Event(), threading.Event()
+    health = healthy(steady)
+
+    def hang(_daemon: Daemon) -> None:
+        polls.set()
+        goes_on.wait(LIMIT)
+
+    with room.node() as (node, _process), daemon_at_work(room, replace(node, health=health)):
+        with monkeypatch.context() as patched:
+            patched.setattr(Daemon, "_reap", hang)
+            assert polls.wait(LIMIT)
+        steady.now += 2 * STALLED
+        assert health.stalled() == 2 * STALLED
+        goes_on.set()
+        wait_until(lambda: health.stalled() is None, "the next turn")
+
+
+def test_a_daemon_is_ready_once_it_has_recovered_until_it_stops(room: Room) -> None:
+    with room.node() as (node, _process):
+        health = node.health
+        assert health.obstacles()[Part.DAEMON] == "it starts"
+        with daemon_at_work(room, node):
+            wait_until(lambda: Part.DAEMON not in health.obstacles(), "recovery")
+        assert health.obstacles()[Part.DAEMON] == "it stops"
+        assert health.stalled() is None

@@ -11,7 +11,7 @@ from node_runtime.domain.task import UNIT, AssignmentState, Balance
 from node_runtime.errors import FailureCategory
 from node_runtime.worker.endpoint import Endpoint
 from node_runtime.worker.gauges import observed
-from node_runtime.worker.metrics import Metrics
+from node_runtime.worker.metrics import ClaimOutcome, Metrics
 from node_runtime.worker.node import Node
 from tests.background import wait_until
 from tests.unit.worker.daemon_room import at_work, daemon_at_work, is_
@@ -107,6 +107,19 @@ def test_a_task_on_its_way_is_seen_in_slots_bonds_cache_outbox_and_counters(room
         assert value(metrics, "node_runtime_cache_requests_total", result="miss") >= 1
         assert value(metrics, "node_runtime_cache_bytes") > 0
         assert value(metrics, "node_runtime_poll_timestamp_seconds") > 0
+
+
+@pytest.mark.parametrize(("kind", "outcome"), [("refused", "refused"), ("unavailable", "unanswered"), ("defect", None)])
+def test_a_claim_counts_by_the_chains_answer(room: Room, kind: str, outcome: str | None) -> None:
+    task = room.task()
+    room.gate.set()
+    with at_work(room, Fault(call="chain.assign_task", kind=kind)) as node:
+        wait_until(is_(room, task, AssignmentState.SUBMITTED), "the result")
+        counts = {one: value(node.metrics, "node_runtime_claims_total", outcome=one) for one in ClaimOutcome}
+    assert {one.value: count for one, count in counts.items() if count} == {
+        "claimed": 1,
+        **({outcome: 1} if outcome else {}),
+    }
 
 
 def reviewed(node: Node, verdict: str) -> bool:
