@@ -12,7 +12,6 @@ lock.
 
 import os
 import secrets
-import shutil
 import stat
 import threading
 import time
@@ -27,7 +26,8 @@ from node_runtime.platform.files import host_errors
 from node_runtime.platform.locks import try_lock, wait_for_lock
 from node_runtime.ports.store import StoredFile
 from node_runtime.stores.tree.manifest import MAX_MANIFEST, Manifest, TreeTooLarge, check_digest
-from node_runtime.stores.tree.packed import contents, pack, packed_size, read_manifest, stored_files, unpack
+from node_runtime.stores.tree.packed import pack, packed_size, read_manifest, stored_files
+from node_runtime.stores.tree.reading import check_absent, only_file, too_large, write_tree
 from node_runtime.stores.tree.walk import manifest_of
 
 from .live_folder import LiveFolder
@@ -88,26 +88,9 @@ class LocalStore:
         the tree can be stored again), `TreeTooLarge` for more than ``most`` files, before the first is written, or
         `HostError` when the disk has too little space.
         """
-        if os.path.lexists(target):
-            raise StorageError(f"{target} is already there", remedy="name a folder that does not exist yet")
+        check_absent(target)
         with host_errors(target.parent), self._opened(digest) as stream:
-            found = read_manifest(stream, digest)
-            if most is not None and len(found.entries) > most:
-                raise TreeTooLarge(
-                    f"tree {digest} has {len(found.entries):,} files, more than {most:,}",
-                    remedy="skip it, or let its owner pack it into fewer files",
-                )
-            if shutil.disk_usage(target.parent).free < found.size:
-                raise HostError(
-                    f"tree {digest} has {found.size} bytes, more than are free at {target.parent}",
-                    remedy="free disk space there",
-                )
-            beside = target.parent / f".{target.name}.{secrets.token_hex(8)}"
-            try:
-                unpack(stream, found, beside, stop=stop or threading.Event())
-                beside.rename(target)
-            finally:
-                shutil.rmtree(beside, ignore_errors=True)
+            write_tree(stream, read_manifest(stream, digest), target, most=most, stop=stop)
 
     def has(self, digest: Digest) -> bool:
         """Whether the tree is stored with its full length; only `fetch` verifies every byte."""
@@ -153,13 +136,8 @@ class LocalStore:
         """
         with host_errors(self._trees), self._opened(digest) as stream:
             if os.fstat(stream.fileno()).st_size > limit + ONE_ENTRY:
-                raise TreeTooLarge(f"tree {digest} is larger than {limit} bytes", remedy="store a smaller one")
-            found = read_manifest(stream, digest)
-            if not found.is_file(name):
-                raise StorageError(f"tree {digest} has no {name}, or more than that", remedy=f"store {name} alone")
-            if found.size > limit:
-                raise TreeTooLarge(f"tree {digest} is larger than {limit} bytes", remedy="store a smaller one")
-            return b"".join(contents(stream, found))
+                raise too_large(digest, limit)
+            return only_file(stream, read_manifest(stream, digest), name, limit=limit)
 
     def unable(self) -> str | None:
         if not self._trees.is_dir():

@@ -1,19 +1,17 @@
 """An in-memory asset store with the behaviour of `LocalStore`, private to the process."""
 
 import io
-import os
-import secrets
-import shutil
 import threading
 from pathlib import Path
 
 from node_runtime.domain.assets import Digest
 from node_runtime.domain.live import check_live_name, check_live_prefix, check_live_size
-from node_runtime.errors import AssetMismatch, AssetUnavailable, HostError, StorageError
+from node_runtime.errors import AssetMismatch, AssetUnavailable
 from node_runtime.platform.files import host_errors
 from node_runtime.ports.store import StoredFile
-from node_runtime.stores.tree.manifest import TreeTooLarge, check_digest
-from node_runtime.stores.tree.packed import contents, pack, packed_size, read_manifest, stored_files, unpack
+from node_runtime.stores.tree.manifest import check_digest
+from node_runtime.stores.tree.packed import pack, packed_size, read_manifest, stored_files
+from node_runtime.stores.tree.reading import check_absent, only_file, write_tree
 from node_runtime.stores.tree.walk import manifest_of
 
 
@@ -34,24 +32,9 @@ class MemoryStore:
     def fetch(
         self, digest: Digest, target: Path, *, stop: threading.Event | None = None, most: int | None = None
     ) -> None:
-        if os.path.lexists(target):
-            raise StorageError(f"{target} is already there", remedy="name a folder that does not exist yet")
+        check_absent(target)
         stream = self._opened(digest)
-        found = read_manifest(stream, digest)
-        if most is not None and len(found.entries) > most:
-            raise TreeTooLarge(
-                f"tree {digest} has {len(found.entries):,} files, more than {most:,}",
-                remedy="skip it, or let its owner pack it into fewer files",
-            )
-        beside = target.parent / f".{target.name}.{secrets.token_hex(8)}"
-        with host_errors(target.parent):
-            if shutil.disk_usage(target.parent).free < found.size:
-                raise HostError(f"tree {digest} has more bytes than are free at {target.parent}", remedy="free some")
-            try:
-                unpack(stream, found, beside, stop=stop or threading.Event())
-                beside.rename(target)
-            finally:
-                shutil.rmtree(beside, ignore_errors=True)
+        write_tree(stream, read_manifest(stream, digest), target, most=most, stop=stop)
 
     def has(self, digest: Digest) -> bool:
         check_digest(digest)
@@ -72,12 +55,7 @@ class MemoryStore:
 
     def read_file(self, digest: Digest, name: str, *, limit: int) -> bytes:
         stream = self._opened(digest)
-        found = read_manifest(stream, digest)
-        if not found.is_file(name):
-            raise StorageError(f"tree {digest} has no {name}, or more than that", remedy=f"store {name} alone")
-        if found.size > limit:
-            raise TreeTooLarge(f"tree {digest} is larger than {limit} bytes", remedy="store a smaller one")
-        return b"".join(contents(stream, found))
+        return only_file(stream, read_manifest(stream, digest), name, limit=limit)
 
     def remove(self, digest: Digest) -> None:
         self._trees.pop(check_digest(digest), None)

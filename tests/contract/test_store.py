@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,17 +15,16 @@ from node_runtime.domain.assets import Digest
 from node_runtime.errors import AssetUnavailable, StorageError
 from node_runtime.ports.store import AssetStore
 from node_runtime.stores.local import LocalStore
-from node_runtime.stores.memory import MemoryStore
 from node_runtime.stores.tree.walk import manifest_of
 from tests.background import LIMIT, all_at_once
+from tests.contract.stores import ADAPTERS, new_store
 
 NOTHING = Digest("0" * 64)
-ADAPTERS: dict[str, Callable[[Path], AssetStore]] = {"local": LocalStore, "memory": lambda _folder: MemoryStore()}
 
 
-@pytest.fixture(params=["local", pytest.param("memory", marks=pytest.mark.twin)])
+@pytest.fixture(params=ADAPTERS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> AssetStore:
-    return ADAPTERS[request.param](tmp_path / "store")
+    return new_store(request.param, tmp_path / "store", request)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,19 +11,18 @@ from node_runtime.domain.assets import Account
 from node_runtime.domain.live import MOST_BYTES, ChunkName, live_prefix
 from node_runtime.domain.task import TaskId
 from node_runtime.errors import HostError, StorageError
-from node_runtime.ports.store import AssetStore, LiveArea
+from node_runtime.ports.store import LiveArea
 from node_runtime.stores.local import LocalStore
-from node_runtime.stores.memory import MemoryStore
 from tests.background import all_at_once
+from tests.contract.stores import ADAPTERS, new_store
 
 BOB = Account("5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty")
 EVE = Account("5HGjWAeFDfFCWPsjFQdVV2Msvz2XtMktvgocEZcCj68kUMaw")
-ADAPTERS: dict[str, Callable[[Path], AssetStore]] = {"local": LocalStore, "memory": lambda _folder: MemoryStore()}
 
 
-@pytest.fixture(params=["local", pytest.param("memory", marks=pytest.mark.twin)])
+@pytest.fixture(params=ADAPTERS)
 def live(request: pytest.FixtureRequest, tmp_path: Path) -> LiveArea:
-    return ADAPTERS[request.param](tmp_path / "store").live
+    return new_store(request.param, tmp_path / "store", request).live
 
 
 @pytest.fixture

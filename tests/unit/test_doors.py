@@ -35,6 +35,7 @@ def places(adapter: str) -> list[str]:
     [
         ("LocalStore", "stores/__init__.py"),
         ("MemoryStore", "stores/__init__.py"),
+        ("ObjectStore", "stores/__init__.py"),
         ("DockerEngine", "engines/__init__.py"),
         ("MemoryEngine", "engines/__init__.py"),
     ],
@@ -56,8 +57,8 @@ def test_the_worker_imports_no_command_line() -> None:
 
 def test_a_storage_of_an_unknown_kind_is_refused_by_both_doors() -> None:
     for door in (open_store, existing_store):
-        with pytest.raises(InputError, match=r"storage s3://bucket: only folders"):
-            door("s3://bucket")
+        with pytest.raises(InputError, match=r"storage ftp://bucket: nothing is known"):
+            door("ftp://bucket")
 
 
 def test_each_storage_in_memory_is_a_new_one(tmp_path: Path) -> None:

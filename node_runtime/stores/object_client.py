@@ -1,0 +1,208 @@
+"""The client of an object storage, S3, Google Cloud Storage or Azure, by the library obstore; errors with remedies."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from node_runtime.errors import AssetUnavailable, InputError, StorageError
+
+from .access import StorageAccess
+from .pieces import Buffer
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+_PAGE = 1000  # names of one listing's answer
+_RETRIES = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+_TIMEOUT = "120s"  # of one request: a piece at 70 kB/s
+_CONNECT_TIMEOUT = "5s"
+_LOOPBACK = "localhost,127.0.0.0/8,::1"
+_CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>|\(code: ([A-Za-z]{1,60})\)")
+_CONNECTION = "check that it runs, and the address in the storage access file"
+_REFUSALS = {
+    "SignatureDoesNotMatch": "check the secret key in the storage access file",
+    "InvalidAccessKeyId": "check the access key in the storage access file",
+    "RequestTimeTooSkewed": "set this machine's clock",
+    "ExpiredToken": "renew the credentials",
+    "AccessDenied": "give the key its rights by 'node-runtime storage init'",
+}
+_REMEDIES = {**_REFUSALS, "NoSuchBucket": "check the address, or make the bucket by 'node-runtime storage init'"}
+_BUSY = ("ExistingObjectIsDirectory", "OperationAborted")  # said while another request changes a neighbour
+
+
+class Objects:
+    """The objects of a bucket below a prefix, by their names. Safe to share between threads.
+
+    Every method raises `StorageError` where the storage refuses or doesn't answer, for reads `AssetUnavailable`.
+    """
+
+    def __init__(self, url: str, store: "ObjectStore", *, signer: "ObjectStore | None" = None) -> None:
+        self.url = url
+        self._store = store
+        self._signer = signer or store
+
+    def get(self, name: str) -> Buffer:
+        import obstore
+
+        with self._told(AssetUnavailable):
+            return obstore.get(self._store, name).bytes()
+
+    def get_small(self, name: str, *, most: int) -> bytes | None:
+        """Return the object; None where there is none, or one of more than ``most`` bytes."""
+        import obstore
+
+        with self._told(AssetUnavailable):
+            try:
+                found = obstore.get(self._store, name)
+                return bytes(found.bytes()) if found.meta["size"] <= most else None
+            except FileNotFoundError:
+                return None
+
+    def put(self, name: str, content: bytes | bytearray) -> None:
+        """Write the object atomically, in place of an earlier one."""
+        import obstore
+
+        with self._told(StorageError):
+            _WHILE_BUSY(obstore.put, self._store, name, memoryview(content), use_multipart=False)
+
+    def below(self, prefix: str, *, most: int | None = None) -> list[tuple[str, int]]:
+        """Return the names and sizes in bytes of the objects below ``prefix``, at most so many."""
+        import obstore
+
+        with self._told(AssetUnavailable):
+            pages = obstore.list(self._store, prefix, chunk_size=_PAGE)
+            return [(one["path"], one["size"]) for one in islice(chain.from_iterable(pages), most)]
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Remove objects; those that are not there are success."""
+        import obstore
+
+        with self._told(StorageError):
+            try:
+                obstore.delete(self._store, list(names))
+            except FileNotFoundError:  # of one alone; Azure and Google tell it
+                for name in names:
+                    _delete_one(self._store, name)
+
+    def signed(self, names: Sequence[str], seconds: float) -> list[str]:
+        """Return links by which anyone may read the objects for so many seconds."""
+        import obstore
+
+        with self._told(StorageError):
+            return list(obstore.sign(self._signer, "GET", list(names), timedelta(seconds=seconds)))  # type: ignore[call-overload]
+
+    @contextmanager
+    def _told(self, kind: type[StorageError]) -> Iterator[None]:
+        from obstore.exceptions import BaseError
+
+        try:
+            yield
+        except FileNotFoundError as error:
+            told = f"the object or its bucket isn't in {self.url}"
+            raise kind(told, remedy=_remedy(error) or "store it again, or check the address") from error
+        except BaseError as error:
+            reason, remedy = _reason(error), _remedy(error)
+            raise kind(f"the storage {self.url} {reason}", remedy=remedy or _CONNECTION) from error
+
+
+def open_objects(url: str, access: StorageAccess) -> Objects:
+    """Open ``s3://bucket/prefix`` or its like; nothing is sent yet. Raises `InputError` for a bad address."""
+    from obstore.exceptions import BaseError
+
+    address = urlsplit(url)
+    if not address.hostname or address.query or address.fragment or address.username:
+        raise InputError(f"storage {url}: no bucket and prefix", remedy="write e.g. s3://bucket/network")
+    try:
+        store = _store(url, access, access.endpoint)
+        signer = _store(url, access, access.outside) if access.outside else None
+    except (BaseError, ValueError) as error:
+        raise InputError(f"storage {url}: {str(error).splitlines()[0][:200]}", remedy="check its address") from None
+    return Objects(url.rstrip("/"), store, signer=signer)
+
+
+def _store(url: str, access: StorageAccess, endpoint: str | None) -> "ObjectStore":
+    from obstore.store import from_url
+
+    config: dict[str, Any] = {}
+    match urlsplit(url).scheme:
+        case "s3":
+            config = {
+                "access_key_id": access.access_key,
+                "secret_access_key": access.secret_key,
+                "region": access.region,
+            }
+            config |= {"virtual_hosted_style_request": False} if endpoint else {}
+        case "gs":
+            config = {"service_account": str(access.service_account) if access.service_account else None}
+        case "az":
+            config = {"account_name": access.access_key, "account_key": access.secret_key}
+    config["endpoint" if urlsplit(url).scheme != "gs" else "base_url"] = endpoint
+    given = {name: value for name, value in config.items() if value is not None}
+    options: dict[str, Any] = {"timeout": _TIMEOUT, "connect_timeout": _CONNECT_TIMEOUT, **_proxy(endpoint)}
+    if endpoint and endpoint.startswith("http://"):
+        options["allow_http"] = True
+    if access.ca is not None:
+        options["root_certificate"] = access.ca
+    return from_url(url, config=given, client_options=options, retry_config=_RETRIES)  # type: ignore[call-overload,no-any-return]
+
+
+def _proxy(endpoint: str | None) -> dict[str, str]:
+    """Return the options that keep the environment's proxy away from this machine's own addresses."""
+    proxies = getproxies()
+    named = proxies.get(urlsplit(endpoint).scheme if endpoint else "https")
+    if not named:
+        return {}
+    excluded = ",".join(filter(None, (proxies.get("no"), _LOOPBACK)))
+    return {"proxy_url": named if "://" in named else f"http://{named}", "proxy_excludes": excluded}
+
+
+def _delete_one(store: "ObjectStore", name: str) -> None:
+    import obstore
+
+    with suppress(FileNotFoundError):
+        obstore.delete(store, name)
+
+
+def _reason(error: Exception) -> str:
+    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+
+    code = _code(error)
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or code in _REFUSALS:
+        return f"refuses this key{f' ({code})' if code else ''}"
+    if code:
+        return f"answers with {code}"
+    text = str(error)
+    if "UnknownIssuer" in text:
+        return "has a certificate of an unknown authority"
+    return "doesn't answer"
+
+
+def _remedy(error: Exception) -> str:
+    code = _code(error)
+    if code:
+        return _REMEDIES.get(code, "see the server's log")
+    return (
+        "name the authority's certificate as `ca` in the storage access file" if "UnknownIssuer" in str(error) else ""
+    )
+
+
+def _code(error: BaseException) -> str:
+    """Return the code of the server's answer, e.g. ``NoSuchBucket``; empty without one."""
+    found = _CODE.search(str(error))
+    return (found[1] or found[2]) if found else ""
+
+
+_WHILE_BUSY = Retrying(
+    retry=retry_if_exception(lambda error: _code(error) in _BUSY),
+    stop=stop_after_attempt(8),
+    wait=wait_random_exponential(multiplier=0.01, max=0.5),
+    reraise=True,
+)
+"""Repeats a request that the server refuses because of another one at the same moment, which obstore doesn't."""

@@ -1,0 +1,201 @@
+"""What an object storage adds to the contract of `AssetStore`: copies by account, resumption, foreign bytes, errors."""
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import obstore
+import obstore.store
+import pytest
+
+from node_runtime.domain.assets import Account, Digest
+from node_runtime.errors import AssetMismatch, AssetUnavailable, InputError, StorageError
+from node_runtime.ports.store import AssetStore
+from node_runtime.stores import open_store
+from node_runtime.stores.object_client import Objects
+from node_runtime.stores.objects import ObjectStore
+from node_runtime.stores.pieces import PIECE
+from tests.contract.stores import ALICE
+from tests.object_storage import S3Server, free_port
+
+BOB = Account("5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty")
+EVE = Account("5HGjWAeFDfFCWPsjFQdVV2Msvz2XtMktvgocEZcCj68kUMaw")
+
+
+class Counted(Objects):
+    """Objects in memory that tell what was sent; ``broken_after`` so many no more is taken."""
+
+    def __init__(self) -> None:
+        self.memory = obstore.store.MemoryStore()
+        super().__init__("memory:", self.memory)
+        self.sent: list[str] = []
+        self.broken_after: int | None = None
+        self._lock = threading.Lock()
+
+    def put(self, name: str, content: bytes | bytearray) -> None:
+        with self._lock:
+            if self.broken_after is not None and len(self.sent) >= self.broken_after:
+                raise StorageError("the storage is gone")
+            self.sent.append(name)
+        super().put(name, content)
+
+    def names(self) -> list[str]:
+        return sorted(name for name, _ in self.below("trees/"))
+
+
+@pytest.fixture
+def objects() -> Counted:
+    return Counted()
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A tree of six pieces, the last one a part."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    for name in ("one", "two"):
+        (folder / name).write_bytes(os.urandom(5 * PIECE // 2 + 1000))
+    return folder
+
+
+def fetched(store: AssetStore, digest: Digest, target: Path) -> dict[str, bytes]:
+    store.fetch(digest, target)
+    return {path.name: path.read_bytes() for path in target.iterdir()}
+
+
+def test_a_tree_that_was_sent_in_part_is_not_there_and_goes_on(objects: Counted, large: Path, tmp_path: Path) -> None:
+    store = ObjectStore(objects, writer=ALICE)
+    objects.broken_after = 3
+    with pytest.raises(StorageError, match="gone"):
+        store.put(large)
+    objects.broken_after, before = None, list(objects.sent)
+    (digest,) = {Digest(name.split("/")[1]) for name in before}
+    assert not store.has(digest)
+    with pytest.raises(AssetUnavailable, match="nothing is stored under"):
+        store.fetch(digest, tmp_path / "early")
+    assert store.put(large) == digest
+    assert len(objects.sent) == 6
+    assert set(objects.sent[len(before) :]).isdisjoint(before), "nothing is sent twice"
+    assert fetched(store, digest, tmp_path / "back") == {path.name: path.read_bytes() for path in large.iterdir()}
+
+
+def test_what_is_stored_is_not_sent_again(objects: Counted, large: Path) -> None:
+    store = ObjectStore(objects, writer=ALICE)
+    store.put(large)
+    sent = len(objects.sent)
+    store.put(large)
+    assert len(objects.sent) == sent == 6
+
+
+def test_many_small_files_are_few_objects(objects: Counted, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(2000):
+        (folder / f"{number:05}").write_text(str(number))
+    store = ObjectStore(objects, writer=ALICE)
+    digest = store.put(folder)
+    assert len(objects.sent) == 1
+    assert len(store.files(digest)) == 2000
+
+
+def tamper(objects: Counted, account: Account, digest: Digest) -> None:
+    (name,) = [name for name in objects.names() if f"/{digest}/{account}/" in name and name.endswith("/2")]
+    content = bytearray(obstore.get(objects.memory, name).bytes())
+    content[-1] ^= 1
+    obstore.put(objects.memory, name, bytes(content), use_multipart=False)
+
+
+def test_another_accounts_wrong_copy_is_passed_over(objects: Counted, large: Path, tmp_path: Path) -> None:
+    digest = ObjectStore(objects, writer=ALICE).put(large)
+    ObjectStore(objects, writer=BOB).put(large)
+    tamper(objects, BOB, digest)
+    for reader in (None, BOB, EVE):
+        assert len(fetched(ObjectStore(objects, writer=reader), digest, tmp_path / f"by-{reader}")) == 2
+
+
+def test_a_wrong_copy_alone_is_told_with_its_account_and_never_written(
+    objects: Counted, large: Path, tmp_path: Path
+) -> None:
+    digest = ObjectStore(objects, writer=BOB).put(large)
+    tamper(objects, BOB, digest)
+    with pytest.raises(AssetMismatch, match=rf"{digest} that {BOB} stored in memory:.* another sha256"):
+        ObjectStore(objects, writer=EVE).fetch(digest, tmp_path / "back")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["large"]
+
+
+def test_ones_own_damaged_copy_is_removed_so_that_it_can_be_stored_again(
+    objects: Counted, large: Path, tmp_path: Path
+) -> None:
+    store = ObjectStore(objects, writer=ALICE)
+    digest = store.put(large)
+    tamper(objects, ALICE, digest)
+    with pytest.raises(AssetMismatch):
+        store.fetch(digest, tmp_path / "back")
+    assert not store.has(digest)
+    store.put(large)
+    assert len(fetched(store, digest, tmp_path / "back")) == 2
+
+
+def test_only_ones_own_copy_is_removed(objects: Counted, large: Path) -> None:
+    alice, bob = ObjectStore(objects, writer=ALICE), ObjectStore(objects, writer=BOB)
+    digest = alice.put(large)
+    bob.put(large)
+    bob.remove(digest)
+    bob.remove(digest)
+    assert alice.has(digest)
+    assert not any(BOB in name for name in objects.names())
+
+
+@pytest.mark.parametrize(
+    "odd", [f"{ALICE}/12/0/x", f"{ALICE}/012/0", f"{ALICE}/12/00", f"{ALICE}/0/0", "x y/12/0", f"{ALICE}/12", "0"]
+)
+def test_other_names_below_a_tree_are_no_pieces(objects: Counted, odd: str) -> None:
+    digest = Digest("ab" * 32)
+    obstore.put(objects.memory, f"trees/{digest}/{odd}", b"x" * 12)
+    assert not ObjectStore(objects, writer=None).has(digest)
+
+
+def test_a_claim_of_5_tib_reads_nothing(objects: Counted, tmp_path: Path) -> None:
+    digest = Digest("cd" * 32)
+    obstore.put(objects.memory, f"trees/{digest}/{EVE}/{5 << 40}/0", b"[]\n")
+    with pytest.raises(AssetUnavailable, match="nothing is stored under"):
+        ObjectStore(objects, writer=ALICE).fetch(digest, tmp_path / "back")
+
+
+def test_without_an_account_a_store_is_read_only(objects: Counted, large: Path) -> None:
+    store = ObjectStore(objects, writer=None)
+    for change in (lambda: store.put(large), lambda: store.remove(Digest("ab" * 32))):
+        with pytest.raises(StorageError, match="no account is named"):
+            change()
+
+
+@pytest.mark.parametrize("uri", ["s3://", "s3:///network", "s3://key@bucket/x", "s3://bucket/x?y"])
+def test_an_address_without_a_bucket_is_refused(uri: str) -> None:
+    with pytest.raises(InputError, match="no bucket and prefix"):
+        open_store(uri)
+
+
+def refusals(server: S3Server, uri: str) -> Sequence[tuple[AssetStore, str, str]]:
+    wrong = replace(server.access, secret_key="another")
+    unknown = replace(server.access, access_key="nobody")
+    gone = replace(server.access, endpoint=f"http://127.0.0.1:{free_port()}")
+    opened = [open_store(uri, writer=ALICE, access=access) for access in (wrong, unknown, gone)]
+    no_bucket = open_store("s3://nothing-here/x", writer=ALICE, access=server.access)
+    return [
+        (opened[0], r"refuses this key \(SignatureDoesNotMatch\)", "check the secret key"),
+        (opened[1], r"refuses this key \(InvalidAccessKeyId\)", "check the access key"),
+        (opened[2], "doesn't answer", "check that it runs"),
+        (no_bucket, "NoSuchBucket", "storage init"),
+    ]
+
+
+@pytest.mark.peers
+def test_what_the_server_refuses_is_told_with_its_remedy(s3: S3Server, large: Path, tmp_path: Path) -> None:
+    for store, reason, remedy in refusals(s3, s3.new_bucket()):
+        for call in (partial(store.put, large), partial(store.fetch, Digest("ab" * 32), tmp_path / "x")):
+            with pytest.raises(StorageError, match=reason) as told:
+                call()
+            assert remedy in told.value.remedy
