@@ -296,6 +296,12 @@ OPERATORS = (
         "This node's private samples and models.",
         example="data add samples/ward-3 --label train --for 5Grw…utQY",
     ),
+    Listed(
+        "storage",
+        "storage:storage",
+        "Object storage: make bucket and keys, check access.",
+        example="storage check --storage s3://tasks/network",
+    ),
 )
 COMMANDS = {"Anyone": ANYONE, "Creators": CREATORS, "Contributors": CONTRIBUTORS, "Operators": OPERATORS}
 """Commands by their heading in the help."""

@@ -14,7 +14,6 @@ from node_runtime.domain.assets import Label
 from node_runtime.domain.task import TaskId
 from node_runtime.domain.units import size
 from node_runtime.errors import InputError
-from node_runtime.stores import open_store
 
 from .lazy_group import HelpedCommand, example
 from .operator import DEFAULT_CONFIG, ConfigOption
@@ -71,11 +70,12 @@ def data_add(
 @data.command("list", cls=HelpedCommand, epilog=example("data list --config my-node/node.yaml"))
 def data_list(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """List this node's private samples and models: what they are, and which tasks used them."""
+    from node_runtime.worker.assembly import shared_store
     from node_runtime.worker.private_data import list_samples
 
     with _node(config) as (settings, chain):
         samples = list_samples(settings, chain)
-        mentions = Mentions(chain, open_store(settings.storage))
+        mentions = Mentions(chain, shared_store(settings))
         uses = [] if as_json else [_described(one, mentions) for one in samples]
     if as_json:
         print_json(samples)
@@ -98,6 +98,7 @@ def data_remove(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Remove a private sample's or model's bytes from this node. On chain it stays; nothing else can run on it."""
+    from node_runtime.worker.assembly import shared_store
     from node_runtime.worker.private_data import list_samples, remove_sample
 
     with _node(config) as (settings, chain):
@@ -107,7 +108,7 @@ def data_remove(
         sample = next((one for one in samples if one.ref == ref and one.size is not None), None)
         if sample is None:
             raise InputError(f"this node has no private sample or model {ref}", remedy="see 'node-runtime data list'")
-        _tell_uses(sample, Mentions(chain, open_store(settings.storage)))
+        _tell_uses(sample, Mentions(chain, shared_store(settings)))
         _confirm(sample, yes=yes)
         remove_sample(settings, sample)
     line(f"removed {sample.ref.digest}, {size(sample.size or 0)}")

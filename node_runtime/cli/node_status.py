@@ -16,7 +16,6 @@ from node_runtime.domain.task import UNIT, Kind, TaskId
 from node_runtime.domain.units import amount, duration, since, size
 from node_runtime.errors import InputError, NodeRuntimeError
 from node_runtime.localnet.record import NetworkFile
-from node_runtime.stores import existing_store
 
 from .known_nodes import statuses
 from .operator import DEFAULT_CONFIG, ConfigOption
@@ -50,12 +49,13 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 def _names(settings: "NodeConfig", found: "NodeStatus") -> dict[TaskId, str]:
     """Return the names of the tasks in the status, as far as chain and storage tell them."""
     from node_runtime.substrate.client import connect_reader
+    from node_runtime.worker.assembly import shared_store
 
     tasks = {one.task for listed in (found.running, found.outbox, found.refused) for one in listed}
     names: dict[TaskId, str] = {}
     if tasks and found.balance is not None:  # else the chain didn't answer a moment ago
         with suppress(NodeRuntimeError), closing(connect_reader(settings.chain)) as chain:
-            mentions = Mentions(chain, existing_store(settings.storage))
+            mentions = Mentions(chain, shared_store(settings))
             names.update((task, mentions.name(task)) for task in tasks)
     return names
 

@@ -41,7 +41,10 @@ KeyOption = Annotated[
 StorageOption = Annotated[
     str | None,
     typer.Option(
-        "--storage", metavar="FOLDER", envvar="NODE_RUNTIME_STORAGE", help="The storage (default: the local network's)"
+        "--storage",
+        metavar="STORAGE",
+        envvar="NODE_RUNTIME_STORAGE",
+        help="The storage: a folder or s3://BUCKET/PREFIX (default: the local network's)",
     ),
 ]
 JsonOption = Annotated[
@@ -75,10 +78,9 @@ def open_session(chain: str | None, key: str | None, storage: str | None) -> Ses
     """
     network = NetworkFile.load_running() if None in (chain, key, storage) else None
     url = chain or _of(network, "chain")
+    opened = open_chain(url, key or _of(network, "creator"))
     return Session(
-        url=url,
-        chain=open_chain(url, key or _of(network, "creator")),
-        store=existing_store(storage) if storage else _network_store(network),
+        url=url, chain=opened, store=named_store(storage, opened.account) if storage else _network_store(network)
     )
 
 
@@ -89,11 +91,19 @@ def open_storing_session(chain: str | None, key: str | None, storage: str | None
     """
     network = NetworkFile.load_running() if None in (chain, key, storage) else None
     url = chain or _of(network, "chain")
+    opened = open_chain(url, key or _of(network, "creator"), priced=priced)
     return Session(
         url=url,
-        chain=open_chain(url, key or _of(network, "creator"), priced=priced),
-        store=_begun_store(storage) if storage else _network_store(network),
+        chain=opened,
+        store=_begun_store(storage, opened.account) if storage else _network_store(network),
     )
+
+
+def named_store(storage: str, writer: Account | None = None) -> AssetStore:
+    """Open an existing storage by its address; NODE_RUNTIME_STORAGE_ACCESS names the file that gives access to it."""
+    from node_runtime.config.storage_access import storage_access
+
+    return existing_store(storage, writer=writer, access=storage_access())
 
 
 def open_account(chain: str | None, key: str | None) -> Chain:
@@ -144,15 +154,15 @@ def _fees_told() -> "TellFee | None":
     return fees.add
 
 
-def _begun_store(storage: str) -> AssetStore:
+def _begun_store(storage: str, writer: Account) -> AssetStore:
     """Open the storage; warn if it is created, since the path may be mistyped or not mounted."""
     from .output import warn
 
     try:
-        return existing_store(storage)
+        return named_store(storage, writer)
     except StorageError:
         warn(f"there is no storage in {storage} yet: an empty one begins there")
-        return open_store(storage)
+        return open_store(storage)  # a folder: an object storage is opened without a look
 
 
 def _network_store(network: NetworkFile | None) -> AssetStore:

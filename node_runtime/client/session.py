@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from node_runtime.config.storage_access import storage_access
 from node_runtime.creator.comparison import COLUMNS, comparison_rows, measure, number_names
 from node_runtime.creator.leaderboard import Board, find_objective, read_board
 from node_runtime.creator.plans import PlanReader, PlanView, plan_to_extend
@@ -226,11 +227,12 @@ def connect(
     password_file: str | Path | None = None,
     say: Say = print_wrapped,
 ) -> Client:
-    """Connect to a chain (ws://…) and a storage folder with a key, by default those of the running local network.
+    """Connect to a chain (ws://…) and a storage with a key, by default those of the running local network.
 
     ``key`` is a keystore file, or a development account like ``//Alice`` on a development chain. Its password comes
     from ``password_file``, from the file that NODE_RUNTIME_PASSWORD_FILE names, or from a prompt. As on the command
-    line, NODE_RUNTIME_CHAIN, NODE_RUNTIME_KEY and NODE_RUNTIME_STORAGE stand for arguments that are left out.
+    line, NODE_RUNTIME_CHAIN, NODE_RUNTIME_KEY and NODE_RUNTIME_STORAGE stand for arguments that are left out. The
+    storage is a folder or ``s3://bucket/prefix``, which the file NODE_RUNTIME_STORAGE_ACCESS gives access to.
 
     Raises `InputError` where an argument is needed and no local network runs, and `ChainUnavailable`.
     """
@@ -248,8 +250,8 @@ def connect(
         given = {"chain": network.chain, "key": network.creator, **{k: v for k, v in given.items() if v is not None}}
         given["storage"] = folder
     password = Path(password_file).expanduser() if password_file is not None else None
-    store = open_store(Path(str(given["storage"])).expanduser())
     opened = connect_chain(str(given["chain"]), str(given["key"]), password_file=password)
+    store = open_store(str(given["storage"]), writer=opened.account, access=storage_access())
     return Client(str(given["chain"]), opened, store, say, opened.close)
 
 

@@ -35,7 +35,7 @@ GIB = 1 << 30
 MIB = 1 << 20
 MOST_SLOTS = 64
 UID_BASE = 200_000  # above regular users and above the usual first range in /etc/subuid
-_PATHS = (("key",), ("password_file",), ("storage",), ("work",))
+_PATHS = (("key",), ("password_file",), ("storage",), ("storage_access",), ("work",))
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -216,7 +216,8 @@ class SandboxConfig(_Section):
 class NodeConfig(_Section):
     """The whole configuration. Sizes in bytes, durations in seconds, paths absolute.
 
-    ``storage`` is a folder or ``s3://…``, ``key`` a keystore file or on a development chain a key like ``//Alice``.
+    ``storage`` is a folder or ``s3://…``, which the file ``storage_access`` gives access to. ``key`` is a keystore
+    file, or on a development chain a key like ``//Alice``.
     """
 
     node: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
@@ -224,6 +225,7 @@ class NodeConfig(_Section):
     key: Annotated[str, BeforeValidator(_key)]
     password_file: InFolder | None = None
     storage: Annotated[str, BeforeValidator(_storage)]
+    storage_access: InFolder | None = None
     work: InFolder
     cache: Size = 20 * GIB
     slots: int = Field(default=1, ge=1, le=MOST_SLOTS)

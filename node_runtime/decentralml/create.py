@@ -202,7 +202,7 @@ def _create(keys: YamlTask, substrate: Substrate, chain: CreatorCalls, say: Say)
         except SpecError as error:
             raise InputError(_in_parameters(error.message), remedy=error.remedy) from None
         journal = SubmitJournal.of(substrate.url, chain.account)
-        (task,) = submit(read, chain, substrate.store, say=say, journal=journal).tasks
+        (task,) = submit(read, chain, substrate.store_of(chain.account), say=say, journal=journal).tasks
         return task.id
 
 

@@ -105,7 +105,9 @@ def send_task_result(
         logs = scratch / "by-hand.log"
         logs.write_text(f"{BY_HAND}\n{result}\n")
         witnessed = Witnessed(logs=scratch) if result else Witnessed()
-        return send_result(chain, substrate.store, TaskId(number), outputs, witnessed=witnessed, say=say).submission
+        return send_result(
+            chain, substrate.store_of(chain.account), TaskId(number), outputs, witnessed=witnessed, say=say
+        ).submission
 
 
 @python_function

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Self
 
 from substrateinterface import Keypair
 
+from node_runtime.config.storage_access import storage_access
+from node_runtime.domain.assets import Account
 from node_runtime.errors import InputError
 from node_runtime.localnet.record import NetworkFile
 from node_runtime.stores import open_store
@@ -25,9 +27,11 @@ DEVELOPMENT = "//"  # prefix of development accounts
 class Substrate:
     """Connections to a chain, and a storage. A context manager that closes them."""
 
-    def __init__(self, url: str, store: "AssetStore") -> None:
+    def __init__(self, url: str, store: "AssetStore", *, storage: str | Path | None = None) -> None:
+        """``storage`` is the store's address, where an account has to be named for storing."""
         self.url = url
         self.store = store
+        self._storage = storage
         self._accounts: dict[str, SubstrateChain] = {}
         self._reader: SubstrateChain | None = None
 
@@ -62,6 +66,10 @@ class Substrate:
             self._reader = connect_reader(self.url)
         return self._reader
 
+    def store_of(self, account: Account) -> "AssetStore":
+        """Return the store for what this account stores."""
+        return self.store if self._storage is None else _opened_store(self._storage, account)
+
     def close(self) -> None:
         """Close every connection. Idempotent."""
         while self._accounts:
@@ -83,7 +91,9 @@ class Substrate:
 
 
 def connect(url: str | None = None, *, storage: str | Path | None = None) -> Substrate:
-    """Connect to the chain at ``url`` (ws://…) and a storage folder; both default to the local network's.
+    """Connect to the chain at ``url`` (ws://…) and a storage; both default to the local network's.
+
+    The storage is a folder or ``s3://bucket/prefix``, which the file NODE_RUNTIME_STORAGE_ACCESS gives access to.
 
     Raises `InputError` when a default is needed and no local network runs, `StorageError` when its storage folder is
     missing. `ChainUnavailable` is raised by the first call.
@@ -95,7 +105,11 @@ def connect(url: str | None = None, *, storage: str | Path | None = None) -> Sub
         )
     chain = url or (network.chain if network is not None else "")
     folder = storage or (network.storage_folder() if network is not None else "")
-    return Substrate(chain, open_store(Path(folder).expanduser()))
+    return Substrate(chain, _opened_store(folder), storage=folder)
+
+
+def _opened_store(storage: str | Path, writer: Account | None = None) -> "AssetStore":
+    return open_store(storage, writer=writer, access=storage_access())
 
 
 def _from_mnemonic(passphrase: str | None) -> Keypair:

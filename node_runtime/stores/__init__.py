@@ -71,4 +71,4 @@ def is_object_storage(uri: str | Path) -> bool:
 def _folder(uri: str | Path) -> Path:
     if "://" in str(uri):
         raise InputError(f"storage {uri}: nothing is known of that kind", remedy=f"name a folder, or {_KNOWN}")
-    return Path(uri)
+    return Path(uri).expanduser()

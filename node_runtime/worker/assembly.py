@@ -12,6 +12,8 @@ import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from node_runtime.config import NodeConfig
+from node_runtime.config.storage_access import storage_access
+from node_runtime.domain.assets import Account
 from node_runtime.domain.clock import ChainTime, Clock
 from node_runtime.engines import open_engine
 from node_runtime.engines.docker.discovery import require_engine
@@ -66,7 +68,7 @@ def open_node(
         stack.enter_context(only_daemon_in(config.work))
         name = engine_name(config.work, config.node)
         engine = stack.enter_context(closing(open_engine(engine_settings(config, name))))
-        store = shared_store(config)
+        store = shared_store(config, chain.account)
         yield stack.enter_context(assembled(config, chain, name=name, engine=engine, store=store, telemetry=telemetry))
 
 
@@ -151,15 +153,18 @@ def connect_with_retry(config: NodeConfig) -> SubstrateChain:
     return chain
 
 
-def shared_store(config: NodeConfig) -> AssetStore:
-    """Open the shared store. Raises `ConfigError` when its folder is missing: a new one would be empty and unshared."""
+def shared_store(config: NodeConfig, writer: Account | None = None) -> AssetStore:
+    """Open the shared store; an object storage without a ``writer`` for reads only.
+
+    Raises `ConfigError` when its folder is missing: a new one would be empty and unshared.
+    """
     if "://" not in config.storage and not Path(config.storage).is_dir():
         raise ConfigError(
             f"storage: the folder {config.storage} isn't there",
             remedy="mount it, name the one that creators use as `storage:` in the node's configuration, "
             f"or, to begin an empty one, mkdir {shlex.quote(config.storage)}",
         )
-    return open_store(config.storage)
+    return open_store(config.storage, writer=writer, access=storage_access(config.storage_access))
 
 
 def selector_of(node: Node, config: NodeConfig) -> TaskSelector:

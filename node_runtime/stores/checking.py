@@ -1,0 +1,84 @@
+"""Checks of an object storage with the rights of one account: reach, store, others' copies, versioning."""
+
+import secrets
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from node_runtime.domain.assets import Account
+from node_runtime.errors import NodeRuntimeError, StorageError
+
+from .access import StorageAccess
+from .object_client import Objects, open_objects
+from .objects import ObjectStore
+from .provision import administration
+
+_NOBODY = Account("5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM")  # the account of 32 zero bytes
+_INIT = "give the account a key of its own by 'node-runtime storage init'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageFinding:
+    """The outcome of one check, with a remedy if it failed."""
+
+    name: str
+    well: bool
+    seen: str
+    remedy: str = ""
+
+
+def check_storage(url: str, access: StorageAccess, account: Account | None) -> Iterator[StorageFinding]:
+    """Yield a finding for each check; those of an account only where one is named. Leaves nothing behind."""
+    objects = open_objects(url, access)
+    try:
+        objects.below("trees/", most=1)
+    except StorageError as error:
+        yield StorageFinding(name="reading", well=False, seen=error.message, remedy=error.remedy)
+        return
+    yield StorageFinding(name="reading", well=True, seen=f"{url} answers")
+    if account is not None:
+        yield _stored(objects, account)
+        yield _others(objects)
+    if url.startswith("s3://"):
+        yield _versioning(url, access)
+
+
+def _stored(objects: Objects, account: Account) -> StorageFinding:
+    try:
+        store = ObjectStore(objects, writer=account)
+        with tempfile.TemporaryDirectory(prefix="node-runtime-") as folder:
+            file = Path(folder) / "check"
+            file.write_bytes(secrets.token_bytes(32))
+            digest = store.put(file)
+            try:
+                store.fetch(digest, Path(folder) / "back")
+            finally:
+                store.remove(digest)
+    except StorageError as error:
+        return StorageFinding(name="storing", well=False, seen=error.message, remedy=error.remedy)
+    return StorageFinding(name="storing", well=True, seen=f"{account} can store, fetch and remove")
+
+
+def _others(objects: Objects) -> StorageFinding:
+    """Try to write in the place of an account that nobody has."""
+    name, place = "others", f"trees/{'0' * 64}/{_NOBODY}/1/0"
+    try:
+        objects.put(place, b"x")
+    except StorageError:
+        return StorageFinding(name=name, well=True, seen="other accounts' copies can't be written with this key")
+    objects.delete([place])
+    seen = "this key may write other accounts' copies"
+    return StorageFinding(name=name, well=False, seen=seen, remedy=_INIT)
+
+
+def _versioning(url: str, access: StorageAccess) -> StorageFinding:
+    name = "versioning"
+    try:
+        versioned = administration(url, access).versioned()
+    except NodeRuntimeError as error:
+        return StorageFinding(name=name, well=True, seen=f"it can't be told with this access: {error.message}")
+    if versioned:
+        return StorageFinding(name=name, well=True, seen="what is overwritten or removed can be had back")
+    seen, remedy = "it is off: what is overwritten or removed is lost", "switch it on by 'node-runtime storage init'"
+    return StorageFinding(name=name, well=False, seen=seen, remedy=remedy)

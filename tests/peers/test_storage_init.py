@@ -1,0 +1,133 @@
+"""`storage init` and `storage check` on real S3 servers: an account's key stores its own copies and nothing else."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import yaml
+
+from node_runtime.config.storage_access import storage_access
+from node_runtime.domain.assets import Account
+from node_runtime.errors import StorageError
+from node_runtime.stores import open_store
+from node_runtime.stores.object_client import open_objects
+from tests.contract.stores import ALICE
+from tests.object_storage import S3Server, s3_server
+
+pytestmark = pytest.mark.peers
+
+BOB = Account("5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty")
+Storage = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def uri(request: pytest.FixtureRequest) -> str:
+    """A bucket that isn't there yet, of the test's own name."""
+    return f"s3://b{abs(hash(request.node.nodeid)):x}/network"
+
+
+@pytest.fixture
+def s3(tmp_path: Path) -> Iterator[S3Server]:
+    with s3_server(tmp_path / "s3") as server:
+        yield server
+
+
+@pytest.fixture
+def run(s3: S3Server, uri: str, tmp_path: Path) -> Storage:
+    """Run ``node-runtime storage`` with the administrator's access, or that of a file."""
+    access = {"endpoint": f"http://{s3.address}", "access_key": "root", "secret_key": s3.secret}
+    (tmp_path / "root.yaml").write_text(yaml.safe_dump(access))
+
+    def storage(*arguments: str, by: str = "root.yaml") -> subprocess.CompletedProcess[str]:
+        named = {"NODE_RUNTIME_STORAGE": uri, "NODE_RUNTIME_STORAGE_ACCESS": str(tmp_path / by), "COLUMNS": "80"}
+        command = [sys.executable, "-m", "node_runtime", "storage", *arguments]
+        return subprocess.run(
+            command, cwd=tmp_path, env=os.environ | named, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    return storage
+
+
+def test_each_account_stores_its_own_copies_and_nothing_else(run: Storage, uri: str, tmp_path: Path) -> None:
+    done = run("init", "--for", ALICE, "--for", BOB)
+    assert done.returncode == 0, done.stderr
+    assert "is made, with versioning" in done.stdout
+    files = {account: tmp_path / "keys" / f"{account}.yaml" for account in (ALICE, BOB)}
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in files.values())
+    (tmp_path / "model").write_text("a model")
+    alice, bob = (open_store(uri, writer=one, access=storage_access(files[one])) for one in (ALICE, BOB))
+    digest = alice.put(tmp_path / "model")
+    bob.fetch(digest, tmp_path / "back")
+    objects = open_objects(uri, storage_access(files[BOB]))
+    ((name, _),) = objects.below("trees/")
+    for change in (partial(objects.put, name, b"evil"), partial(objects.delete, [name])):
+        with pytest.raises(StorageError, match=r"refuses this key \(AccessDenied\)"):
+            change()
+    alice.fetch(digest, tmp_path / "again")
+    live = f"live/{BOB}/1-1/0"
+    bob.live.put(live, b"x")
+    with pytest.raises(StorageError, match="refuses this key"):
+        alice.live.put(live, b"y")
+    assert alice.live.read(live) == b"x"
+
+
+def test_repeated_it_keeps_the_keys_and_adds_the_missing_one(run: Storage, uri: str, tmp_path: Path) -> None:
+    run("init", "--for", ALICE)
+    file = tmp_path / "keys" / f"{ALICE}.yaml"
+    before = file.read_text()
+    done = run("init", "--for", ALICE, "--for", BOB)
+    assert "is there, with versioning" in done.stdout
+    assert file.read_text() == before
+    for account in (ALICE, BOB):
+        access = storage_access(tmp_path / "keys" / f"{account}.yaml")
+        open_store(uri, writer=account, access=access).put(file)
+
+
+def test_a_check_tells_what_a_key_can_do(run: Storage) -> None:
+    run("init", "--for", ALICE)
+    fine = run("check", "--for", ALICE, by=f"keys/{ALICE}.yaml")
+    assert fine.returncode == 0, fine.stdout + fine.stderr
+    assert "can store, fetch and remove" in fine.stdout
+    wide = run("check", "--for", ALICE)
+    assert wide.returncode == 1
+    assert "this key may write other accounts' copies" in wide.stdout
+    other = run("check", "--for", BOB, by=f"keys/{ALICE}.yaml")
+    assert other.returncode == 1
+    assert "storing    the storage" in other.stdout
+
+
+def test_a_check_before_init_names_the_missing_bucket(run: Storage) -> None:
+    told = run("check")
+    assert told.returncode == 1
+    assert "NoSuchBucket" in told.stdout
+    assert "storage init" in told.stdout
+
+
+def test_versioning_that_is_off_is_told(run: Storage, s3: S3Server, uri: str) -> None:
+    s3.client().make_bucket(uri.split("/")[2])
+    told = run("check")
+    assert told.returncode == 1
+    assert "it is off: what is overwritten or removed is lost" in told.stdout
+    assert run("init").returncode == run("check").returncode == 0
+
+
+def test_another_access_than_the_administrators_makes_nothing(run: Storage, tmp_path: Path) -> None:
+    run("init", "--for", ALICE)
+    told = run("init", "--for", BOB, by=f"keys/{ALICE}.yaml")
+    assert told.returncode == 3
+    assert "use the access of the storage's administrator" in told.stderr
+    assert not (tmp_path / "keys" / f"{BOB}.yaml").exists()
+
+
+def test_a_key_whose_file_is_elsewhere_is_renewed_on_request_only(run: Storage, tmp_path: Path) -> None:
+    run("init", "--for", ALICE)
+    (tmp_path / "keys").rename(tmp_path / "elsewhere")
+    told = run("init", "--for", ALICE)
+    assert told.returncode == 2
+    assert "has a key on this server already" in told.stderr
+    assert run("init", "--for", ALICE, "--renew").returncode == 0
+    assert (tmp_path / "keys" / f"{ALICE}.yaml").exists()
