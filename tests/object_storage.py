@@ -1,4 +1,4 @@
-"""An S3 server of its own for tests: Versity's gateway over a folder, with an account for each user."""
+"""S3 servers of their own for tests: Versity's gateway, and MinIO."""
 
 import secrets
 import socket
@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -15,18 +16,25 @@ from node_runtime.stores.access import StorageAccess
 from tests.background import ended, wait_until
 from tests.go_tools import built
 
-VERSITYGW = ("github.com/versity/versitygw/cmd/versitygw", "v1.8.0")
 ROOT = "root"
+
+
+class S3Kind(StrEnum):
+    VERSITY = "versity"
+    MINIO = "minio"
+
+    def program(self) -> Path:
+        if self is S3Kind.VERSITY:
+            return built("github.com/versity/versitygw/cmd/versitygw", "v1.8.0")
+        return built("github.com/minio/minio", "v0.0.0-20260212201848-7aac2a2c5b7c")
 
 
 @dataclass(frozen=True, kw_only=True)
 class S3Server:
-    """A running server. ``program`` is its binary, ``data`` holds a folder for each bucket."""
+    """A running server. ``secret`` is its administrator's."""
 
-    program: Path
     port: int
     secret: str
-    data: Path
 
     @property
     def address(self) -> str:
@@ -34,11 +42,9 @@ class S3Server:
 
     @property
     def access(self) -> StorageAccess:
-        """Everything is allowed by it."""
-        return self.access_of(ROOT, self.secret)
-
-    def access_of(self, key: str, secret: str) -> StorageAccess:
-        return StorageAccess(endpoint=f"http://{self.address}", region="us-east-1", access_key=key, secret_key=secret)
+        """The administrator's, by which everything is allowed."""
+        endpoint = f"http://{self.address}"
+        return StorageAccess(endpoint=endpoint, region="us-east-1", access_key=ROOT, secret_key=self.secret)
 
     def client(self) -> Minio:
         return Minio(self.address, ROOT, self.secret, secure=False)
@@ -50,33 +56,44 @@ class S3Server:
         return f"s3://{name}/network"
 
 
+@contextmanager
+def s3_server(
+    folder: Path, kind: S3Kind = S3Kind.VERSITY, *, port: int | None = None, secret: str = ""
+) -> Iterator[S3Server]:
+    """Run a server over the folder until the ``with`` ends; a later one over the same folder has the same objects."""
+    server = S3Server(port=port or free_port(), secret=secret or secrets.token_hex(16))
+    command, environment = _command(kind, folder, server)
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        with ended(process):
+            wait_until(lambda: process.poll() is not None or _answers(server), f"the server {kind}")
+            assert process.poll() is None, (folder / "log").read_text()
+            yield server
+            process.kill()
+
+
+def _command(kind: S3Kind, folder: Path, server: S3Server) -> tuple[list[str], dict[str, str]]:
+    places = {name: folder / name for name in ("data", "accounts", "versions")}
+    for place in places.values():
+        place.mkdir(parents=True, exist_ok=True)
+    data, environment = str(places["data"]), {"HOME": str(folder), "PATH": "/usr/bin:/bin"}
+    if kind is S3Kind.MINIO:
+        named = {"MINIO_ROOT_USER": ROOT, "MINIO_ROOT_PASSWORD": server.secret, "MINIO_BROWSER": "off"}
+        return [str(kind.program()), "server", "--quiet", "--address", server.address, data], environment | named
+    named = {"ROOT_ACCESS_KEY": ROOT, "ROOT_SECRET_KEY": server.secret}
+    command = [str(kind.program()), "--port", server.address, "--iam-dir", str(places["accounts"]), "--quiet"]
+    return [*command, "posix", "--versioning-dir", str(places["versions"]), data], environment | named
+
+
 def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
 
 
-@contextmanager
-def s3_server(folder: Path, *, port: int | None = None, secret: str = "") -> Iterator[S3Server]:
-    """Run a server over the folder until the ``with`` ends; a later one over the same folder has the same objects."""
-    program, port, secret = built(*VERSITYGW), port or free_port(), secret or secrets.token_hex(16)
-    places = {name: folder / name for name in ("data", "accounts", "versions")}
-    for place in places.values():
-        place.mkdir(parents=True, exist_ok=True)
-    command = [str(program), "--port", f"127.0.0.1:{port}", "--iam-dir", str(places["accounts"]), "--quiet"]
-    command += ["posix", "--versioning-dir", str(places["versions"]), str(places["data"])]
-    environment = {"ROOT_ACCESS_KEY": ROOT, "ROOT_SECRET_KEY": secret, "HOME": str(folder), "PATH": "/usr/bin:/bin"}
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        with ended(process):
-            wait_until(lambda: process.poll() is not None or _listens(port), "the S3 server")
-            assert process.poll() is None, (folder / "log").read_text()
-            yield S3Server(program=program, port=port, secret=secret, data=places["data"])
-            process.kill()
-
-
-def _listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+def _answers(server: S3Server) -> bool:
+    with suppress(Exception):
+        server.client().list_buckets()
         return True
     return False
 
@@ -84,4 +101,10 @@ def _listens(port: int) -> bool:
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with s3_server(tmp_path_factory.mktemp("minio"), S3Kind.MINIO) as server:
         yield server

@@ -36,6 +36,7 @@ WRITE = ("s3:PutObject", "s3:DeleteObject")
 LARGEST_POLICY = 20 << 10  # bytes of a bucket's policy
 _SECRET = 20  # random bytes of a secret key
 _THERE = 409  # the status for a key that is there already
+_ADMIN_CODE = re.compile(r'"Code": ?"([A-Za-z]{1,60})"')
 _CODE = re.compile(rb"<Code>([A-Za-z]{1,60})</Code>")
 _TIMEOUT = urllib3.Timeout(connect=5, read=30)
 
@@ -265,7 +266,10 @@ def _told() -> Iterator[None]:
         yield
     except S3Error as error:
         raise _refusal(error.code or "an error") from error
-    except (MinioAdminException, InvalidResponseError, ServerError, ValueError) as error:
+    except MinioAdminException as error:
+        code = _ADMIN_CODE.search(str(error))
+        raise _refusal(code[1] if code is not None else "an error") from error
+    except (InvalidResponseError, ServerError, ValueError) as error:
         raise StorageError(f"the storage refuses: {str(error)[:300]}", remedy="see the server's log") from error
     except urllib3.exceptions.HTTPError as error:
         reason = str(error.__cause__ or error)[:200]

@@ -11,9 +11,9 @@ from tests.contract.chain_world import World, open_world
 from tests.contract.engine_world import EngineWorld
 from tests.devnet import start_devnet
 from tests.docker_engine import DockerHost, docker_engine
-from tests.object_storage import s3
+from tests.object_storage import minio, s3
 
-__all__ = ["docker_engine", "engine_world", "s3"]
+__all__ = ["docker_engine", "engine_world", "minio", "s3"]
 
 
 @pytest.fixture

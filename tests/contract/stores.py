@@ -19,7 +19,7 @@ ADAPTERS = [
     "local",
     pytest.param("memory", marks=pytest.mark.twin),
     pytest.param("objects", marks=pytest.mark.twin),
-    pytest.param("s3", marks=pytest.mark.peers),
+    *(pytest.param(server, marks=pytest.mark.peers) for server in ("s3", "minio")),
 ]
 
 
@@ -28,9 +28,8 @@ def new_store(adapter: str, folder: Path, request: pytest.FixtureRequest) -> Ass
         "local": lambda: LocalStore(folder),
         "memory": MemoryStore,
         "objects": lambda: ObjectStore(Objects("memory:", obstore.store.MemoryStore()), writer=ALICE),
-        "s3": lambda: _on_server(request.getfixturevalue("s3")),
     }
-    return opened[adapter]()
+    return opened[adapter]() if adapter in opened else _on_server(request.getfixturevalue(adapter))
 
 
 def _on_server(server: S3Server) -> AssetStore:

@@ -34,7 +34,7 @@ class DaemonSettings:
     """The settings of a daemon that differ between tests."""
 
     chain: str
-    storage: Path
+    storage: Path | str
     engine: DockerHost
     engine_named: bool = True  # in node.yaml
     key: str = "//Bob"
@@ -51,6 +51,7 @@ class DaemonSettings:
     approve: str = "auto"
     metrics_port: int | None = None
     traces: str | None = None
+    storage_access: Path | None = None
     machine: str = "home"  # daemons on different machines don't share locks
 
     def text(self, node: str, work: Path) -> str:
@@ -81,6 +82,7 @@ class DaemonSettings:
                 },
                 **({} if self.metrics_port is None else {"metrics_port": self.metrics_port}),
                 **({} if self.traces is None else {"traces": self.traces}),
+                **({} if self.storage_access is None else {"storage_access": str(self.storage_access)}),
             }
         )
 

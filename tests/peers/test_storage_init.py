@@ -16,7 +16,7 @@ from node_runtime.errors import StorageError
 from node_runtime.stores import open_store
 from node_runtime.stores.object_client import open_objects
 from tests.contract.stores import ALICE
-from tests.object_storage import S3Server, s3_server
+from tests.object_storage import S3Kind, S3Server, s3_server
 
 pytestmark = pytest.mark.peers
 
@@ -30,9 +30,9 @@ def uri(request: pytest.FixtureRequest) -> str:
     return f"s3://b{abs(hash(request.node.nodeid)):x}/network"
 
 
-@pytest.fixture
-def s3(tmp_path: Path) -> Iterator[S3Server]:
-    with s3_server(tmp_path / "s3") as server:
+@pytest.fixture(params=S3Kind)
+def s3(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[S3Server]:
+    with s3_server(tmp_path / "s3", request.param) as server:
         yield server
 
 
