@@ -300,7 +300,7 @@ OPERATORS = (
         "storage",
         "storage:storage",
         "Object storage: make bucket and keys, check access.",
-        example="storage check --storage s3://tasks/network",
+        example="storage check",
     ),
 )
 COMMANDS = {"Anyone": ANYONE, "Creators": CREATORS, "Contributors": CONTRIBUTORS, "Operators": OPERATORS}

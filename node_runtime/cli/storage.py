@@ -25,9 +25,7 @@ VARIABLE = "NODE_RUNTIME_STORAGE"
 storage = typer.Typer(help="Object storage: make bucket and keys, check access.", no_args_is_help=True)
 
 
-@storage.command(
-    "init", cls=HelpedCommand, epilog=example("storage init --storage s3://tasks/network --for 5Grw…utQY --into keys")
-)
+@storage.command("init", cls=HelpedCommand, epilog=example("storage init --for 5Grw…utQY"))
 def storage_init(
     accounts: Annotated[
         list[str] | None, typer.Option("--for", metavar="ACCOUNT", help="An account that gets a key. Repeatable.")
@@ -76,9 +74,7 @@ def _write_access(file: Path, access: "StorageAccess", url: str) -> None:
     write_private(file, f"# the key of {access.access_key} to {url}\n" + yaml.safe_dump(given, sort_keys=False))
 
 
-@storage.command(
-    "check", cls=HelpedCommand, epilog=example("storage check --storage s3://tasks/network --for 5Grw…utQY")
-)
+@storage.command("check", cls=HelpedCommand, epilog=example("storage check --for 5Grw…utQY"))
 def storage_check(
     account: Annotated[str | None, typer.Option("--for", metavar="ACCOUNT", help="The account that stores.")] = None,
     named: StorageOption = None,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from node_runtime.domain.assets import Account
 from node_runtime.errors import NodeRuntimeError, StorageError
+from node_runtime.stores import open_store
 
 from .access import StorageAccess
 from .object_client import Objects, open_objects
-from .objects import ObjectStore
 from .provision import administration
 
 _NOBODY = Account("5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM")  # the account of 32 zero bytes
@@ -38,15 +38,15 @@ def check_storage(url: str, access: StorageAccess, account: Account | None) -> I
         return
     yield StorageFinding(name="reading", well=True, seen=f"{url} answers")
     if account is not None:
-        yield _stored(objects, account)
+        yield _stored(url, access, account)
         yield _others(objects)
     if url.startswith("s3://"):
         yield _versioning(url, access)
 
 
-def _stored(objects: Objects, account: Account) -> StorageFinding:
+def _stored(url: str, access: StorageAccess, account: Account) -> StorageFinding:
     try:
-        store = ObjectStore(objects, writer=account)
+        store = open_store(url, writer=account, access=access)
         with tempfile.TemporaryDirectory(prefix="node-runtime-") as folder:
             file = Path(folder) / "check"
             file.write_bytes(secrets.token_bytes(32))

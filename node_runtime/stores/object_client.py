@@ -105,7 +105,7 @@ class Objects:
         try:
             yield
         except FileNotFoundError as error:
-            told = f"the object or its bucket isn't in {self.url}"
+            told = f"the storage {self.url} has no such object or bucket"
             raise kind(told, remedy=_remedy(error) or "store it again, or check the address") from error
         except BaseError as error:
             reason, remedy = _reason(error), _remedy(error)

@@ -114,6 +114,13 @@ class ObjectStore:
         own = self._own()
         self._delete(digest, [one for one in self._copies(digest) if one.account == own])
 
+    def unable(self) -> str | None:
+        try:
+            self._objects.below("trees/", most=1)
+        except StorageError as error:
+            return f"it {error.message.removeprefix(f'the storage {self._objects.url} ')}"
+        return None
+
     @property
     def live(self) -> LiveObjects:
         return self._live

@@ -128,10 +128,15 @@ class VersityKeys:
         self._sent("update-user", f"access={account}", changed)
 
     def permit(self, accounts: Sequence[Account], place: Place) -> None:
-        statements = [one for one in self._statements(place.bucket) if not set(_principals(one)) & set(accounts)]
-        for account in accounts:
-            principal = {"Principal": {"AWS": [account]}}
-            statements += [place.read_statement(principal), place.write_statement(principal, account)]
+        reading = place.read_statement({})["Resource"]
+        earlier, readers = [], set(accounts)
+        for one in self._statements(place.bucket):
+            if one["Resource"] == reading:
+                readers.update(map(Account, _principals(one)))
+            elif one["Resource"] not in [place.write_statement({}, account)["Resource"] for account in accounts]:
+                earlier.append(one)
+        writing = (place.write_statement(_principal([account]), account) for account in accounts)
+        statements = [*earlier, *writing, place.read_statement(_principal(sorted(readers)))]
         text = json.dumps(_policy(statements))
         if len(text) > LARGEST_POLICY:
             raise StorageError(
@@ -252,6 +257,10 @@ def administration(url: str, access: StorageAccess) -> S3Administration:
 
 def _policy(statements: list[dict[str, Any]]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _principal(accounts: Sequence[Account]) -> dict[str, Any]:
+    return {"Principal": {"AWS": list(accounts)}}
 
 
 def _principals(statement: dict[str, Any]) -> Iterable[str]:
