@@ -131,7 +131,7 @@ def test_an_example_stands_on_one_line(words: tuple[str, str], monkeypatch: pyte
         (("lst",), "no such command 'lst'. Did you mean 'list'?", "see 'node-runtime --help'"),
         (
             ("new", "foo", "x"),
-            "invalid value for 'TEMPLATE': 'foo' is not one of 'training', 'scoring', 'annotation', 'plan'",
+            "invalid value for 'TEMPLATE': 'foo' is not one of 'training', 'scoring', 'annotation', 'function', 'plan'",
             "see 'node-runtime new --help'",
         ),
     ],
