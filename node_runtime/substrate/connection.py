@@ -234,6 +234,7 @@ class Connection:
                 timeout=HANDSHAKE_SECONDS,
                 enable_multithread=False,
                 skip_utf8_validation=True,
+                suppress_origin=True,  # that of web pages: nodes refuse those whose name they don't know
                 **proxy_options(proxy_for(self.url)),
             )
         except ValueError as error:

@@ -8,12 +8,14 @@ import socket
 import struct
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosedOK
 
 from node_runtime.devnet.scale import prefixed
+from node_runtime.substrate.client import connect_reader
 from tests.background import LIMIT, in_time, wait_until
 from tests.devnet import RpcConnection, hexed, running_devnet, start_devnet, unhexed
 from tests.e2e.persons_terminal import at_terminal
@@ -38,6 +40,12 @@ def test_asked_to_end_it_ends_well_and_goes_on_later(tmp_path: Path) -> None:
         final = [rpc.notification()["result"] for _ in range(3)][-1]["finalized"]
     with start_devnet(tmp_path) as url, RpcConnection(url) as rpc:
         assert rpc.result("chain_getFinalizedHead") == final
+
+
+def test_programs_reach_it_by_names_of_which_web_pages_are_refused(tmp_path: Path) -> None:
+    with start_devnet(tmp_path, "--host", "127.0.0.2") as url, closing(connect_reader(url)) as chain:
+        assert url.startswith("ws://127.0.0.2:")
+        assert chain.genesis
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
