@@ -1,10 +1,12 @@
 """A container can't exceed its sandbox's limits."""
 
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from node_runtime.engines.docker.client import connect
 from node_runtime.engines.docker.engine import DockerEngine
 from node_runtime.engines.docker.quota import QuotaMode
 from node_runtime.engines.docker.settings import EngineSettings
@@ -83,6 +85,21 @@ def test_inputs_are_read_only(engine_world: EngineWorld) -> None:
     assert "7" in messages
     assert "refused" in messages
     assert Path(folder, "digit").read_text() == "7"
+
+
+def test_inputs_may_lie_in_a_volume_of_the_engine(engine_world: EngineWorld) -> None:
+    """As the work folder of a daemon in a container does."""
+    with closing(connect(engine_world.host.url)) as client:
+        volume = client.create_volume(f"{engine_world.node}-work")
+        try:
+            folder = Path(volume["Mountpoint"], "sample")
+            folder.mkdir()
+            Path(folder, "digit").write_text("7")
+            mount = Mount(source=folder, target="/data")
+            assert engine_world.says("cat /data/digit; touch /data/x || echo refused", mounts=(mount,)).startswith("7")
+            assert not Path(folder, "x").exists()
+        finally:
+            client.remove_volume(volume["Name"], force=True)
 
 
 def test_targets_appear_on_a_root_that_lacks_them(quota_world: EngineWorld) -> None:

@@ -189,10 +189,9 @@ def _scratch(spec: ContainerSpec) -> str:
 def _bind(mount: Mount) -> BindMount:
     """A bind mount, read-only unless it has a quota, without the host's mounts below its source.
 
-    Engines before API 1.44 leave such inner mounts writable, so they are excluded rather than made read-only.
+    Engines before API 1.44 leave such inner mounts writable, so they are excluded rather than made read-only. The
+    propagation is the engine's default, rprivate: within its own folder, where its volumes are, it takes rslave alone.
     """
-    bind = BindMount(
-        mount.target, str(mount.source), type="bind", read_only=mount.quota is None, propagation="rprivate"
-    )
-    bind["BindOptions"]["NonRecursive"] = True
+    bind = BindMount(mount.target, str(mount.source), type="bind", read_only=mount.quota is None)
+    bind["BindOptions"] = {"NonRecursive": True}
     return bind
