@@ -1,9 +1,10 @@
 # The two commands of the README are `make demo` and `make test`; both set up what is missing and say so.
 PYTHON ?= python3
 BIN := .venv/bin
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 SHELL := /bin/bash
 
-.PHONY: check unit demo story-model-update story-annotation story-substra test test-peers lint format bench bench-staging chain weights lock up clean help
+.PHONY: check unit demo story-model-update story-annotation story-substra images test test-peers lint format bench bench-staging chain weights lock up clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -20,6 +21,9 @@ story-annotation: .venv/local ## pictures annotated, checked, compared and paid 
 
 story-substra: .venv/local ## Substra's layouts: two hospitals' private data, three rounds, leaderboards; then composites
 	@$(BIN)/python -m assets.stories.substra.story
+
+images: .venv/local ## the images of compose.yaml, without an image registry where none answers; NAMES="node tensorflow" only these
+	@$(BIN)/python -m images.build $(NAMES)
 
 check: .venv/dev ## lint, types, unit and contract tests without Docker, root or network, and the daemon's coverage: a minute
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line lint unit
@@ -55,8 +59,10 @@ weights: .venv/dev ## measure the pallets' benchmarks anew and write their weigh
 	@$(BIN)/python images/chain/benchmark.py
 
 lock: .venv/dev ## write the lock files again after a change of pyproject.toml; pins stay where they can
-	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local -o requirements.lock
-	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev -o requirements-dev.lock
+	@$(COMPILE) pyproject.toml --extra local -o requirements.lock
+	@$(COMPILE) pyproject.toml --extra dev -o requirements-dev.lock
+	@$(COMPILE) pyproject.toml images/node/requirements.in -c requirements.lock -o images/node/requirements.lock
+	@$(COMPILE) images/storage/requirements.in -o images/storage/requirements.lock
 
 clean: ## remove the environment and what runs left behind
 	@rm -rf .venv .state assets/digits/data assets/substra/*/data assets/stories/*/shards assets/stories/*/results
