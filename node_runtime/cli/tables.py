@@ -15,7 +15,7 @@ from node_runtime.domain.assets import Account, ModelId, ObjectiveId, Submission
 from node_runtime.domain.document import Document, ModelOf
 from node_runtime.domain.parameters import describe_parameters
 from node_runtime.domain.task import Assignment, Score, Submission, SubmissionState, Task, TaskId, Terms
-from node_runtime.domain.units import amount, duration, moment, number, since, size
+from node_runtime.domain.units import amount, duration, gpus, moment, number, since, size
 from node_runtime.errors import HostError, StorageError
 from node_runtime.ports.store import AssetStore
 from node_runtime.runner.result_document import ResultDocument
@@ -243,6 +243,7 @@ def _inputs(document: Document, mentions: Mentions) -> list[tuple[str, str]]:
         (
             "limits",
             f"{counted_cpus(limits.cpus)}, {size(limits.memory)} memory, "
+            f"{f'{gpus(limits.gpus, limits.gpu_memory)}, ' if limits.gpus else ''}"
             f"{duration(limits.timeout * 1000)} a container, "
             f"{size(limits.outputs)} of outputs, {size(min(limits.scratch, limits.memory))} of scratch",
         ),

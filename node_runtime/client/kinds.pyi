@@ -213,6 +213,8 @@ class LimitsSpec(TypedDict, total=False):
     outputs: str
     scratch: str
     local: str
+    gpus: int
+    gpu_memory: str | None
 
 class ManualSpec(TypedDict, total=False):
     window: str

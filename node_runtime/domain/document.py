@@ -18,6 +18,7 @@ from .task import OutputRole, Roles, Take, TaskId
 
 FILE_NAME = "task.json"
 MOST_BYTES = 1 << 44  # above any machine's capacity, and safe in calculations
+MOST_GPUS = 64
 LONGEST = 30 * 24 * 3600  # seconds
 NUMBERS = 1 << 64  # of submissions, tasks and objectives on chain
 MOST_IN_BUNDLE = 10_000  # files and folders, which are copied for each attempt
@@ -53,7 +54,8 @@ class Limits(DocumentPart):
     """Limits of each container: ``timeout`` in seconds, ``memory``, ``outputs``, ``scratch`` in bytes.
 
     ``scratch`` limits /tmp, whose contents count as memory, and what a bundle writes in its folder besides outputs.
-    ``local`` limits the plan's local folder; None where the task sees none.
+    ``local`` limits the plan's local folder; None where the task sees none. ``gpus`` belong to the attempt alone, each
+    with at least ``gpu_memory`` bytes free when it is claimed; None: no GPU, any memory.
     """
 
     cpus: float = Field(default=1.0, gt=0, le=256)
@@ -62,6 +64,8 @@ class Limits(DocumentPart):
     outputs: int = Field(default=256 << 20, ge=1 << 20, le=MOST_BYTES)
     scratch: int = Field(default=256 << 20, ge=1 << 20, le=MOST_BYTES)
     local: int | None = Field(default=None, ge=1 << 20, le=MOST_BYTES)
+    gpus: int | None = Field(default=None, ge=1, le=MOST_GPUS)
+    gpu_memory: int | None = Field(default=None, ge=1, le=MOST_BYTES)
 
 
 class Image(DocumentPart):

@@ -111,6 +111,12 @@ def size(count: int) -> str:
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
 
 
+def gpus(count: int, memory: int | None = None) -> str:
+    """Format as ``2 GPUs``, or ``1 GPU with 8 GiB`` and ``2 GPUs with 8 GiB each``; ``memory`` in bytes."""
+    told = f"{count} GPU{'s' if count != 1 else ''}"
+    return f"{told} with {size(memory)}{' each' if count != 1 else ''}" if memory else told
+
+
 def duration(milliseconds: int) -> str:
     """Format as ``2h 5m``, the two largest parts; as ``0.4s`` below ten seconds."""
     if milliseconds < 10_000:

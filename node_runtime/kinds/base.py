@@ -199,6 +199,8 @@ def limits_of(spec: LimitsSpec, *, local: bool = False) -> Limits:
         outputs=spec.outputs,
         scratch=spec.scratch,
         local=(spec.local or None) if local else None,
+        gpus=spec.gpus or None,
+        gpu_memory=spec.gpu_memory,
     )
 
 

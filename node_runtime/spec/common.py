@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from node_runtime.domain.assets import AssetKind, Label
-from node_runtime.domain.document import LONGEST, NUMBERS
+from node_runtime.domain.document import LONGEST, MOST_GPUS, NUMBERS
 from node_runtime.domain.function import MOST_OUTPUTS, Identifier
 from node_runtime.domain.parameters import Parameters
 
@@ -90,7 +90,10 @@ class AssetSpec(Part):
 
 
 class LimitsSpec(Part):
-    """Resource limits of each container; scratch counts as memory too, local is of a plan's local folder or 0."""
+    """Resource limits of each container; scratch counts as memory too, local is of a plan's local folder or 0.
+
+    The GPUs are the task's alone while it runs; gpu_memory is what each of them has free at least.
+    """
 
     cpus: Annotated[float, Field(strict=True, gt=0, le=256)] = 1.0
     memory: Annotated[Size, Field(ge=16 * MIB)] = 1024 * MIB
@@ -98,6 +101,8 @@ class LimitsSpec(Part):
     outputs: Annotated[Size, Field(ge=MIB)] = 256 * MIB
     scratch: Annotated[Size, Field(ge=MIB)] = 256 * MIB
     local: Annotated[Size, AfterValidator(_none_or_a_mib)] = 1024 * MIB
+    gpus: Annotated[int, Field(strict=True, ge=0, le=MOST_GPUS)] = 0
+    gpu_memory: Annotated[Size, Field(ge=MIB)] | None = None
 
 
 class ImageSpec(Part):

@@ -20,15 +20,17 @@ from .messages import Location
 
 def errors_in(spec: TaskSpec) -> Conflicts:
     """Yield the requirements that no node can meet, with place and remedy."""
-    for key in ("memory", "outputs", "scratch"):
+    for key in ("memory", "outputs", "scratch", "gpu_memory"):
         given = getattr(spec.limits, key)
-        if given > MOST_BYTES:
+        if given is not None and given > MOST_BYTES:
             yield ("limits", key), f"no node has {size(given)}; at most {size(MOST_BYTES)} can be asked for"
     if "scratch" in spec.limits.model_fields_set and spec.limits.scratch > spec.limits.memory:
         yield (
             ("limits", "scratch"),
             f"scratch counts as memory, of which there is {size(spec.limits.memory)}; raise limits.memory as well",
         )
+    if spec.limits.gpu_memory is not None and not spec.limits.gpus:
+        yield ("limits", "gpu_memory"), "gpu_memory is that of each GPU, and the task has none; add 'gpus: 1', or more"
     if spec.deadline < _containers(spec):
         yield (
             ("deadline",),

@@ -9,6 +9,7 @@ from node_runtime.domain.units import (
     amount,
     at_most,
     duration,
+    gpus,
     number,
     read_amount,
     read_duration,
@@ -89,3 +90,11 @@ def test_upper_bounds_are_rounded_up_to_four_digits() -> None:
         "12.0001 UNIT",
         "1,234.3457 UNIT",
     ]
+
+
+@pytest.mark.parametrize(
+    ("count", "memory", "told"),
+    [(1, None, "1 GPU"), (2, None, "2 GPUs"), (1, 8 << 30, "1 GPU with 8 GiB"), (2, 8 << 30, "2 GPUs with 8 GiB each")],
+)
+def test_gpus_are_told_with_the_memory_of_each(count: int, memory: int | None, told: str) -> None:
+    assert gpus(count, memory) == told

@@ -54,3 +54,15 @@ def test_a_document_read_and_written_keeps_its_digest(tmp_path: Path) -> None:
         for one in kind.values():
             file.write_bytes(read_document(one["document"].encode()).encode())
             assert (file.read_text(), manifest_of(file).digest) == (one["document"], one["digest"])
+
+
+def test_gpus_are_in_the_documents_of_tasks_that_ask_for_them_and_in_no_others(tmp_path: Path) -> None:
+    shutil.copytree(FILES, tmp_path, dirs_exist_ok=True)
+    yaml = (EXAMPLES.parents[2] / "scenarios" / "spec" / "read" / "gpus.yaml").read_text()
+    (tmp_path / "task.yaml").write_text(yaml)
+    asking = json.loads(documents(tmp_path / "task.yaml")["round"]["document"])
+    assert (asking["limits"]["gpus"], asking["limits"]["gpu_memory"]) == (2, 8 << 30)
+    (tmp_path / "task.yaml").write_text(yaml.replace("gpus: 2, gpu_memory: 8GiB", "gpus: 0"))
+    other = documents(tmp_path / "task.yaml")["round"]["document"]
+    assert {"gpus", "gpu_memory"}.isdisjoint(json.loads(other)["limits"])
+    assert read_document(other.encode()).limits.gpus is None
