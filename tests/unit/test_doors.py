@@ -55,6 +55,16 @@ def test_the_worker_imports_no_command_line() -> None:
     assert imports == []
 
 
+def test_gpus_are_looked_for_in_one_place() -> None:
+    imports = [
+        module
+        for module, tree in parsed_modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import) and any(name.name == "pynvml" for name in node.names)
+    ]
+    assert imports == ["platform/gpus.py"]
+
+
 def test_a_storage_of_an_unknown_kind_is_refused_by_both_doors() -> None:
     for door in (open_store, existing_store):
         with pytest.raises(InputError, match=r"storage ftp://bucket: nothing is known"):
