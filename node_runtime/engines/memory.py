@@ -110,7 +110,7 @@ class _ProgramRun(threading.Thread):
 class MemoryHost:
     """The state shared by the engines of one machine: programs by image id, built images by folder digest, containers.
 
-    ``trouble`` is the reason why nothing can be run, else None.
+    ``trouble`` is the reason why nothing can be run, else None; ``gpus`` are the UUIDs of those it can give.
     """
 
     programs: dict[str, Program] = field(default_factory=dict)
@@ -118,6 +118,7 @@ class MemoryHost:
     built: set[str] = field(default_factory=set)
     containers: dict[str, _ProgramRun] = field(default_factory=dict)
     trouble: str | None = None
+    gpus: frozenset[str] = frozenset()
     guard: threading.RLock = field(default_factory=threading.RLock)
 
     def add(self, image: str, program: Program, *, source: Digest | None = None) -> None:
@@ -177,6 +178,16 @@ class MemoryEngine:
     def confinement(self) -> Confinement:
         return Confinement(quotas="counted", build_obstacle="", user=(os.getuid(), os.getgid()), user_per_slot=False)
 
+    def gpu_obstacle(self) -> str:
+        self._check_answers()
+        return "" if self._host.gpus else "the engine has no GPU to give to containers"
+
+    def gpus_in_use(self) -> frozenset[str]:
+        self._check_answers()
+        with self._host.guard:
+            running = tuple(one for one in self._host.containers.values() if one.ended is None)
+        return frozenset(uuid for one in running for uuid in one.spec.gpus)
+
     def can_have_image(self, digest: Digest, ready: str | None) -> bool:
         self._check_answers()
         return ready in self._host.programs or digest in self._host.sources
@@ -222,7 +233,9 @@ class MemoryEngine:
         self._check_answers()
         with self._host.guard:
             return tuple(
-                RunningContainer(name=one.spec.name, labels=one.spec.labels, running=one.ended is None)
+                RunningContainer(
+                    name=one.spec.name, labels=one.spec.labels, running=one.ended is None, gpus=one.spec.gpus
+                )
                 for one in self._host.containers.values()
                 if one.node == self._node
             )
@@ -249,6 +262,8 @@ class MemoryEngine:
         missing = next((mount.source for mount in spec.mounts if not mount.source.exists()), None)
         if missing is not None:
             raise HostError(f"container {spec.name}: {missing} isn't there to be mounted", remedy="repeat")
+        if not self._host.gpus.issuperset(spec.gpus):
+            raise HostError(f"container {spec.name} could not be started: a GPU is missing", remedy="repeat")
         container = _ProgramRun(spec, self._node, program)
         self._host.containers[spec.name] = container
         container.start()

@@ -81,6 +81,7 @@ class ContainerSpec:
     timeout: float  # seconds
     log: Path  # where its capped output is written on the host
     slot: int = 0  # which of the node's slots it runs in
+    gpus: tuple[str, ...] = ()  # UUIDs of the GPUs that it gets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +104,12 @@ class ContainerRun:
 
 @dataclass(frozen=True, kw_only=True)
 class RunningContainer:
+    """A container of this node. ``gpus`` are the UUIDs of its GPUs."""
+
     name: str
     labels: tuple[tuple[str, str], ...] = field(default=())
     running: bool
+    gpus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +147,14 @@ class ContainerEngine(Protocol):
 
     def confinement(self) -> Confinement:
         """How containers are kept within bounds here."""
+        ...
+
+    def gpu_obstacle(self) -> str:
+        """Why containers get no GPUs here; empty where they do, as far as it can be known without a run."""
+        ...
+
+    def gpus_in_use(self) -> frozenset[str]:
+        """The UUIDs of the GPUs that running containers have, those of this machine's other nodes among them."""
         ...
 
     def can_have_image(self, digest: Digest, ready: str | None) -> bool:

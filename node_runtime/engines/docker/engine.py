@@ -1,6 +1,7 @@
 """The port `ContainerEngine` over a Docker Engine: assembly of the parts, and the port's methods."""
 
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,6 +25,7 @@ from .client import connect, engine_trouble, remove_container, shares_mounts, un
 from .control import CONTROL, BuildControl, Controls, any_start
 from .device_scan import DeviceSearch
 from .discovery import answers, require_engine
+from .gpus import HOOK, gpu_driver, gpu_obstacle
 from .host_config import Sandbox, Users
 from .image_config import ImageConfigs
 from .image_removal import remove_built, remove_unfinished
@@ -33,7 +35,7 @@ from .pull import Puller
 from .quota import Folders
 from .run import RunContext, run_container
 from .seccomp import profile
-from .settings import NODE_LABEL, PAUSE_LABEL, EngineSettings, labels_given
+from .settings import GPUS_LABEL, NODE_LABEL, PAUSE_LABEL, EngineSettings, gpus_given, labels_given
 from .supervisor import StopMarkers
 from .tty import PersonsTerminal
 
@@ -72,6 +74,7 @@ class DockerEngine:
             log=settings.log,
             processors=int(info["NCPU"]),
             api_version=self._client.api_version,
+            gpu_driver=gpu_driver(info, settings.gpu_driver, hook=self._has_hook()),
         )
         with engine_trouble(f"the container engine at {url}"):
             limits = self._build_limits(settings, info)
@@ -158,6 +161,20 @@ class DockerEngine:
             return "the container engine doesn't answer"
         return self._controls.unable()
 
+    def gpu_obstacle(self) -> str:
+        with engine_trouble("asking the engine for GPUs"):
+            info = self._client.info()
+        return gpu_obstacle(info, self._run_context.sandbox.gpu_driver, hook=self._has_hook())
+
+    def _has_hook(self) -> bool:
+        return unix_socket(self._url) is not None and shutil.which(HOOK) is not None
+
+    def gpus_in_use(self) -> frozenset[str]:
+        with engine_trouble("listing containers with GPUs"):
+            found = self._client.containers(filters={"label": GPUS_LABEL})
+        runs = (item["Labels"] for item in found if _is_a_runs(item, item["Labels"].get(NODE_LABEL, "")))
+        return frozenset(uuid for labels in runs for uuid in gpus_given(labels))
+
     def can_have_image(self, digest: Digest, ready: str | None) -> bool:
         with engine_trouble(f"image of {digest}"):
             return self._images.can_have(digest, ready)
@@ -196,6 +213,7 @@ class DockerEngine:
                 name=item["Names"][0].removeprefix("/"),
                 labels=labels_given(item["Labels"]),
                 running=item["State"] == "running",
+                gpus=gpus_given(item["Labels"]),
             )
             for item in found
             if _is_a_runs(item, self._node)
@@ -223,7 +241,7 @@ def _is_local(url: str) -> bool:
 
 
 def _is_a_runs(listed: dict[str, Any], node: str) -> bool:
-    """Whether this node started the container for a task. Labels alone prove nothing: images can set them."""
+    """Whether that node started the container for a task. Labels alone prove nothing: images can set them."""
     named = any(name.startswith(f"/{node}-") for name in listed["Names"] or ())
     return named and not listed["Labels"].get(PAUSE_LABEL)
 

@@ -13,8 +13,9 @@ from docker.types import Mount as BindMount
 
 from node_runtime.ports.engine import ContainerSpec, Mount
 
+from .gpus import NVIDIA, device_requests, gpu_environment
 from .pause_container import PauseContainer
-from .settings import JOINED_LABEL, LABEL, NODE_LABEL, PAUSE_LABEL
+from .settings import GPUS_LABEL, JOINED_LABEL, LABEL, NODE_LABEL, PAUSE_LABEL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ class Users:
 class Sandbox:
     """Limits of every container of this node. Sizes are in bytes; ``processors`` is the engine's CPU count.
 
-    ``seccomp`` is the seccomp profile as JSON.
+    ``seccomp`` is the seccomp profile as JSON, ``gpu_driver`` the engine's driver for GPUs.
     """
 
     node: str
@@ -80,6 +81,7 @@ class Sandbox:
     log: int
     processors: int
     api_version: str
+    gpu_driver: str = NVIDIA
 
 
 def container_config(
@@ -103,7 +105,7 @@ def container_config(
         image=spec.image,
         command=list(spec.arguments),
         entrypoint=None if spec.entrypoint is None else list(spec.entrypoint),
-        environment={"HOME": "/tmp", "USER": _NAME, "LOGNAME": _NAME, **dict(spec.environment)},
+        environment=_environment(spec, sandbox),
         user=f"{uid}:{gid}",
         tty=terminal,
         stdin_open=terminal,
@@ -127,7 +129,12 @@ def user_of(spec: ContainerSpec, sandbox: Sandbox) -> tuple[int, int]:
 def labels(spec: ContainerSpec, node: str, pause: PauseContainer) -> dict[str, str]:
     """The container's labels. All of ours are set, since a container inherits unset ones from its image."""
     given = {LABEL + name: value for name, value in spec.labels}
-    return {**given, PAUSE_LABEL: "", NODE_LABEL: node, JOINED_LABEL: pause.id}
+    return {**given, PAUSE_LABEL: "", NODE_LABEL: node, JOINED_LABEL: pause.id, GPUS_LABEL: ",".join(spec.gpus)}
+
+
+def _environment(spec: ContainerSpec, sandbox: Sandbox) -> dict[str, str]:
+    own = {"HOME": "/tmp", "USER": _NAME, "LOGNAME": _NAME}
+    return {**own, **dict(spec.environment), **gpu_environment(spec.gpus, sandbox.gpu_driver)}
 
 
 def _host_config(
@@ -143,6 +150,7 @@ def _host_config(
         security_opt=["no-new-privileges", f"seccomp={sandbox.seccomp}"],
         mem_limit=spec.memory,
         memswap_limit=spec.memory,  # no swap
+        device_requests=device_requests(spec.gpus, sandbox.gpu_driver),
         nano_cpus=int(max(0.01, min(spec.cpus, sandbox.processors)) * 1e9),
         pids_limit=sandbox.pids,
         oom_score_adj=500,  # when the host runs out of memory, tasks are killed before its services

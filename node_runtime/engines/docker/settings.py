@@ -11,11 +11,12 @@ LABEL = "node-runtime."
 NODE_LABEL = f"{LABEL}node"
 PAUSE_LABEL = f"{LABEL}holder"  # the slot, empty for a task's container
 JOINED_LABEL = f"{LABEL}joined"  # on a task's container: the id of its slot's pause container
+GPUS_LABEL = f"{LABEL}gpus"  # on a task's container: the UUIDs of its GPUs, separated by commas
 USER_LABEL = f"{LABEL}user"  # on a pause container: the uid of the slot's containers
 BUILT_LABEL = f"{LABEL}built"  # on an image and its containers: the node that built it
 SOURCE_LABEL = f"{LABEL}source"  # on a built image: its folder and build arguments, see `images.source_of`
 
-_NOT_GIVEN = (NODE_LABEL, PAUSE_LABEL, JOINED_LABEL, BUILT_LABEL, SOURCE_LABEL)
+_NOT_GIVEN = (NODE_LABEL, PAUSE_LABEL, JOINED_LABEL, GPUS_LABEL, BUILT_LABEL, SOURCE_LABEL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,7 @@ class EngineSettings:
     log: int = MIB  # cap of each container's log, half head and half tail
     files: int = 20_000  # entries in a folder with a quota
     mount_quotas: bool = True  # False: folders are watched even where mounting works
+    gpu_driver: str | None = None  # nvidia or cdi; None: what the engine has
     stop_grace: float = 3.0  # between SIGTERM and SIGKILL
 
     # a build runs untrusted code with network access: only where the operator allows it
@@ -75,6 +77,11 @@ def labels_given(written: dict[str, str]) -> tuple[tuple[str, str], ...]:
     """Extract the labels that a container's spec gave from all that were written."""
     ours = (item for item in written.items() if item[0].startswith(LABEL) and item[0] not in _NOT_GIVEN)
     return tuple(sorted((name.removeprefix(LABEL), value) for name, value in ours))
+
+
+def gpus_given(written: Mapping[str, str]) -> tuple[str, ...]:
+    """Extract the UUIDs of a container's GPUs from its labels."""
+    return tuple(filter(None, written.get(GPUS_LABEL, "").split(",")))
 
 
 _MOST_RANGES = 100_000  # among which a new node's is chosen
