@@ -31,12 +31,14 @@ from node_runtime.spec.yaml_source import MarkedDocument, explain_mistake, load_
 PREFIX = "NODE_RUNTIME_"
 NESTED = "__"
 ANY = "any"
+ALL_GPUS, NO_GPUS = "all", "none"
 GIB = 1 << 30
 MIB = 1 << 20
 MOST_SLOTS = 64
 UID_BASE = 200_000  # above regular users and above the usual first range in /etc/subuid
 _PATHS = (("key",), ("password_file",), ("storage",), ("storage_access",), ("work",))
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_GPU = re.compile(r"(GPU|MIG)-[0-9A-Za-z/-]{1,80}")
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -52,6 +54,17 @@ def _amount(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         _refuse(value, "an amount in UNIT, e.g. 0.5")
     return read_amount(str(value))
+
+
+def _gpus(value: object) -> object:
+    return () if value == NO_GPUS else _listed(value)
+
+
+def _known_gpus(gpus: tuple[str, ...]) -> tuple[str, ...]:
+    for gpu in gpus:
+        if gpu != ALL_GPUS and not _GPU.fullmatch(gpu):
+            raise ValueError(f"'{gpu[:70]}' is neither a UUID of 'nvidia-smi -L', nor {ALL_GPUS} or {NO_GPUS}")
+    return tuple(dict.fromkeys(gpus))
 
 
 def _refuse(value: object, wanted: str) -> object:
@@ -164,6 +177,7 @@ Aliases = Annotated[
     dict[Annotated[str, AfterValidator(read_reference)], Annotated[Target, BeforeValidator(_target)]],
     AfterValidator(_aliases),
 ]
+Gpus = Annotated[tuple[str, ...], BeforeValidator(_gpus), AfterValidator(_known_gpus)]
 Kinds = Annotated[tuple[Annotated[Kind, Field(strict=False)], ...], BeforeValidator(_kinds)]
 
 
@@ -172,11 +186,12 @@ class _Section(BaseModel):
 
 
 class PoolConfig(_Section):
-    """Resources for all tasks together. ``memory`` and ``disk`` in bytes."""
+    """Resources for all tasks together. ``memory`` and ``disk`` in bytes, ``gpus`` by their UUIDs or `ALL_GPUS`."""
 
     cpus: float = Field(default_factory=lambda: float(os.cpu_count() or 1), gt=0)
     memory: Size = Field(default_factory=lambda: psutil.virtual_memory().total * 3 // 4)
     disk: Size | None = None  # None: the work folder's whole disk minus `disk_floor`
+    gpus: Gpus = ()
 
 
 class PolicyConfig(_Section):
@@ -207,6 +222,7 @@ class SandboxConfig(_Section):
     log: Size = MIB
     files: int = Field(default=20_000, ge=16)
     stop_grace: Seconds = 3.0
+    gpu_driver: Literal["nvidia", "cdi"] | None = None  # the engine's; None: what it has
     build_memory: Size = 4 * GIB
     build_timeout: Seconds = 1800.0
     build_pids: int = Field(default=1024, ge=16)

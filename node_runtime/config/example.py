@@ -29,6 +29,7 @@ slots: {slots}              # tasks that may run at the same time, 1 to 64
 #   cpus: 2                 # processors; default: all of this machine
 #   memory: 4GiB            # default: three quarters of this machine's
 #   disk: 50GiB             # for their outputs; default: the work folder's whole disk
+#   gpus: all               # NVIDIA GPUs: all, or a list of UUIDs by 'nvidia-smi -L'; default: none
 cache: 20GiB                # for fetched assets; those used longest ago are dropped first
 disk_floor: 5GiB            # stays free on the work folder's disk; with less free nothing is claimed
 
@@ -66,6 +67,7 @@ sandbox:
   # log: 1MiB               # kept of what a container prints; of more its begin and its end
   # files: 20000            # files and folders in an output
   # stop_grace: 3s          # between TERM and KILL, when a container is stopped
+  # gpu_driver: cdi         # how the engine gives GPUs: nvidia or cdi; default: the first that it has
   # build_memory: 4GiB      # memory of one build
   # build_timeout: 30m      # time of one build
   # build_pids: 1024        # processes of one build, where the node can limit them (see 'node-runtime doctor')

@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from node_runtime.contributor.assign import Assigned, bundle_digest
@@ -24,10 +24,12 @@ from node_runtime.kinds import Input, Inputs, Stage, stages_of
 from node_runtime.kinds.layouts.bundle import OUTPUTS, START
 from node_runtime.kinds.stage import input_in
 from node_runtime.platform.files import host_errors, scratch_folder
+from node_runtime.platform.gpus import GpuDriver, Nvml
 from node_runtime.platform.printable import Say
 from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.engine import ContainerEngine, ContainerRun, ContainerSpec
 from node_runtime.ports.store import AssetStore
+from node_runtime.runner.gpus import gpus_for
 from node_runtime.runner.workspace import AttemptId, Workspace, Workspaces
 from node_runtime.stores.tree.folders import remove_tree
 
@@ -57,6 +59,7 @@ class Workbench:
     workspaces: Workspaces
     seat: Seat | None
     say: Say
+    gpus: GpuDriver = field(default_factory=Nvml)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +99,7 @@ def _prepared(
     """Return the container to run, with earlier outputs in it; remove the workspace on failure."""
     try:
         image = bench.engine.image(stage.image, log=bench.say, stop=stop).id
-        container = workspace.prepare(stage, image=image)
+        container = workspace.prepare(stage, image=image, gpus=gpus_for(stage.limits, bench.engine, bench.gpus))
         lay_out(workspace, stage, folder)
     except BaseException:
         workspace.close()

@@ -4,7 +4,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -28,10 +28,12 @@ from node_runtime.kinds import (
 )
 from node_runtime.kinds.perf import PerfFile
 from node_runtime.platform.files import host_errors
+from node_runtime.platform.gpus import GpuDriver, Nvml
 from node_runtime.platform.locks import try_locked
 from node_runtime.platform.printable import Say
 from node_runtime.ports.engine import ContainerEngine, ContainerRun
 from node_runtime.ports.store import AssetStore
+from node_runtime.runner.gpus import gpus_for
 from node_runtime.runner.plan_folders import PlanKey
 from node_runtime.runner.result_document import collect, perf_of
 from node_runtime.runner.workspace import AttemptId, Workspace, Workspaces
@@ -74,6 +76,7 @@ class Bench:
     target: Path
     say: Say
     fake: FakeData | None = None
+    gpus: GpuDriver = field(default_factory=Nvml)
 
 
 @contextmanager
@@ -233,7 +236,8 @@ def _run_stage(stage: Stage, workspace: Workspace, target: Path, bench: Bench) -
         image = bench.engine.image(stage.image, log=lambda line: log.writelines([line.rstrip("\n"), "\n"]))
     for alias, used in image.aliased:
         bench.say(f"  {stage.name} | {alias} is the local image {used.removeprefix('sha256:')[:12]}, by its alias")
-    run = bench.engine.run(workspace.prepare(stage, image=image.id), stop=threading.Event())
+    gpus = gpus_for(stage.limits, bench.engine, bench.gpus)
+    run = bench.engine.run(workspace.prepare(stage, image=image.id, gpus=gpus), stop=threading.Event())
     lines = workspace.log(stage).read_text(errors="replace").splitlines() if workspace.log(stage).exists() else []
     kept = target / "logs" / workspace.log(stage).name
     if len(lines) > LOG_TAIL:

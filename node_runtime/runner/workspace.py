@@ -142,7 +142,7 @@ class Workspace:
         with host_errors(self.folder):
             return max(0.0, time.time() - (self.folder / _STAGES / stage.name / "started").stat().st_mtime)
 
-    def prepare(self, stage: Stage, *, image: str, slot: int = 0) -> ContainerSpec:
+    def prepare(self, stage: Stage, *, image: str, slot: int = 0, gpus: tuple[str, ...] = ()) -> ContainerSpec:
         """Create the stage's folders and return its container spec. The earlier stages must have ended.
 
         After a restart the folders keep their content if the engine still knows the container; otherwise they are
@@ -182,6 +182,7 @@ class Workspace:
             timeout=float(stage.limits.timeout),
             log=self.log(stage),
             slot=slot,
+            gpus=gpus,
         )
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from node_runtime.engines.session import answering_engine
 from node_runtime.errors import ChainUnavailable, ConfigError
 from node_runtime.localnet.provision.base_image import missing_base_image, pull_base_image
 from node_runtime.platform.files import private_folder, tighten
+from node_runtime.platform.gpus import GpuDriver, Nvml
 from node_runtime.platform.paths import home
 from node_runtime.ports.engine import ContainerEngine
 from node_runtime.ports.store import AssetStore
@@ -32,6 +33,7 @@ from node_runtime.substrate.client import SubstrateChain, connect
 
 from .audit import Audit
 from .delivery import DeliveryService
+from .gpus import GpuPool
 from .live import LiveChannel
 from .logging import ErrorThrottle
 from .node import Node
@@ -82,8 +84,12 @@ def assembled(
     store: AssetStore,
     telemetry: Telemetry | None = None,
     times: Times = DEFAULTS,
+    gpus: GpuDriver | None = None,
 ) -> Iterator[Node]:
-    """Build the node over these adapters; ``name`` identifies it on its engine. Close on exit what is opened here."""
+    """Build the node over these adapters; ``name`` identifies it on its engine. Close on exit what is opened here.
+
+    ``gpus`` is the driver of this machine's GPUs, by default NVIDIA's.
+    """
     files = ChainFiles(work=config.work, node=name, mark=mark_of(chain.genesis))
     telemetry = telemetry or Telemetry()
     with ExitStack() as stack:
@@ -98,6 +104,7 @@ def assembled(
         )
         live = LiveChannel(store.live, chain, genesis=chain.genesis, interval=times.live)
         stack.callback(live.close)
+        gpu_pool = GpuPool(chosen=config.pool.gpus, driver=gpus or Nvml(), engine=engine)
         yield Node(
             id=config.node,
             work=config.work,
@@ -109,7 +116,8 @@ def assembled(
             cache=cache,
             workspaces=files.workspaces(engine),
             engine=engine,
-            pool=pool_of(config),
+            pool=pool_of(config, gpu_pool),
+            gpus=gpu_pool,
             outbox=outbox,
             delivery_service=delivery,
             live=live,
@@ -176,6 +184,7 @@ def selector_of(node: Node, config: NodeConfig) -> TaskSelector:
         cache=node.cache,
         engine=node.engine,
         room=lambda: shutil.disk_usage(config.work).free - config.disk_floor,
+        gpu_obstacle=node.gpus.obstacle,
         policy=policy_of(config),
         minimum_time=MINIMUM_TIME,
         approvals=node.files.approved,
@@ -208,6 +217,7 @@ def policy_of(config: NodeConfig) -> Policy:
         datasets=AllowList(entries=policy.datasets),
         manual=policy.approve == "manual",
         largest_scratch=config.sandbox.tmp,
+        gives_gpus=bool(config.pool.gpus),
     )
 
 
@@ -218,13 +228,14 @@ def pool_size(config: NodeConfig) -> ResourceRequest:
     return ResourceRequest(cpus=config.pool.cpus, memory=config.pool.memory, disk=disk)
 
 
-def pool_of(config: NodeConfig) -> ResourcePool:
+def pool_of(config: NodeConfig, gpus: GpuPool | None = None) -> ResourcePool:
     return ResourcePool(
         slots=config.slots,
         room=pool_size(config),
         disk_floor=config.disk_floor,
         free_disk=lambda: shutil.disk_usage(config.work).free,
         private_alone=config.policy.private_alone,
+        gpus=gpus,
     )
 
 
@@ -244,6 +255,7 @@ def engine_settings(config: NodeConfig, name: str) -> EngineSettings:
         log=sandbox.log,
         files=sandbox.files,
         stop_grace=sandbox.stop_grace,
+        gpu_driver=sandbox.gpu_driver,
         build=config.building == "allow",
         build_memory=sandbox.build_memory,
         build_timeout=sandbox.build_timeout,

@@ -1,4 +1,4 @@
-"""Gauges that are read from a node's parts at each scrape: pool, cache, outbox and readiness.
+"""Gauges that are read from a node's parts at each scrape: pool, GPUs, cache, outbox and readiness.
 
 A part that can't be read now, as at a full disk, is left out of the scrape.
 """
@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from node_runtime.errors import NodeRuntimeError
 from node_runtime.stores.cache import Cache
 
+from .gpus import GpuPool
 from .health import Health, Part
 from .metrics import Metrics
 from .node import Node
@@ -45,6 +46,7 @@ def observed(node: Node) -> Iterator[None]:
     registry = node.metrics.registry
     reads: tuple[Read, ...] = (
         lambda: pool_gauges(node.pool),
+        lambda: gpu_gauges(node.gpus, node.pool),
         lambda: cache_gauges(node.cache),
         lambda: outbox_gauges(node.outbox),
     )
@@ -83,6 +85,19 @@ def pool_gauges(pool: ResourcePool) -> Iterator[Metric]:
     yield _gauge("disk_reserved_bytes", "Disk that attempts have reserved", use.reserved.disk)
     yield _gauge("disk_free_bytes", "Bytes free on the work folder's disk", use.free_disk)
     yield _gauge("disk_floor_bytes", "Bytes that stay free: with less nothing is claimed", use.disk_floor)
+
+
+def gpu_gauges(gpus: GpuPool, pool: ResourcePool) -> Iterator[Metric]:
+    """The GPUs that tasks may get; none where the operator gives none."""
+    labels, reserved = ("index", "name", "uuid"), pool.use().gpus
+    whole = GaugeMetricFamily("node_runtime_gpu_memory_bytes", "Memory of a GPU", labels=labels)
+    free = GaugeMetricFamily("node_runtime_gpu_memory_free_bytes", "Memory of it that is free", labels=labels)
+    used = GaugeMetricFamily("node_runtime_gpu_reserved", "1 while an attempt has it, else 0", labels=labels)
+    for gpu in gpus.found():
+        named = (gpu.index, gpu.name, gpu.uuid)
+        for family, value in ((whole, gpu.memory), (free, gpu.free), (used, gpu.uuid in reserved)):
+            family.add_metric(named, value)
+    yield from (whole, free, used)
 
 
 def cache_gauges(cache: Cache) -> Iterator[Metric]:

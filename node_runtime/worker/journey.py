@@ -178,7 +178,8 @@ def run_stage(
     """Run or adopt one container. Raises `TaskFailed` when it fails, `Stopped` when the attempt is cancelled."""
     attempt.cancellation.check()
     with watch.step("prepare_container"):
-        container = workspace.prepare(stage, image=image, slot=attempt.reservation.slot)
+        given = attempt.reservation
+        container = workspace.prepare(stage, image=image, slot=given.slot, gpus=given.gpus)
     publish_stage(stage.name, attempt, node, log=container.log, age=workspace.age(stage))
     log.info("container_starts", stage=stage.name, container=container.name)
     with watch.step(f"{RUN}{stage.name}"):

@@ -13,6 +13,7 @@ from node_runtime.stores.cache import Cache
 
 from .audit import Audit
 from .delivery import DeliveryService
+from .gpus import GpuPool
 from .health import Health
 from .live import LiveChannel
 from .metrics import Metrics
@@ -43,6 +44,7 @@ class Node:
     workspaces: Workspaces
     engine: ContainerEngine
     pool: ResourcePool
+    gpus: GpuPool
     outbox: Outbox
     delivery_service: DeliveryService
     live: LiveChannel

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from node_runtime.domain.assets import Account, Digest
 from node_runtime.domain.document import Document
 from node_runtime.domain.task import Assignment, AssignmentState, Kind, Spec, Task, TaskState, Terms
-from node_runtime.domain.units import amount, duration, size
+from node_runtime.domain.units import amount, duration, gpus, size
 from node_runtime.errors import FailureCategory
 
 from .reasons import Reason, Refusal
@@ -59,6 +59,7 @@ class Policy:
     datasets: AllowList = AllowList()
     manual: bool = False
     largest_scratch: int | None = None
+    gives_gpus: bool = False
 
     @property
     def empty_lists(self) -> tuple[str, ...]:
@@ -167,6 +168,10 @@ def refuse_document(policy: Policy, document: Document, spec: Spec, approved: Di
     if policy.largest_scratch is not None and scratch > policy.largest_scratch:
         message = f"it asks for {size(scratch)} of scratch, sandbox.tmp allows {size(policy.largest_scratch)}"
         return Refusal(reason=Reason.TOO_LARGE, message=message)
+    asked = document.limits.gpus
+    if asked and not policy.gives_gpus:
+        message = f"it asks for {gpus(asked, document.limits.gpu_memory)}, pool.gpus is none"
+        return Refusal(reason=Reason.NO_GPU, message=message)
     if policy.manual and approved != spec.digest:
         message = "policy.approve is manual: it waits for its operator's approval"
         return Refusal(reason=Reason.APPROVAL, message=message, lasting=False)

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     NOT_OPEN = "not_open"
     TAKEN = "taken_by_others"
     TIME = "deadline_too_close"
+    NO_GPU = "no_gpu"
     TOO_LARGE = "too_large"
     NO_ROOM = "no_room"
     MISMATCH = "document_mismatch"
@@ -74,6 +75,8 @@ _REMEDIES = {
     Reason.NOT_OPEN: WAIT,
     Reason.TAKEN: WAIT,
     Reason.TIME: "submit it again with a later deadline",
+    Reason.NO_GPU: "leave it to other nodes, or let this one give GPUs: pool.gpus of node.yaml, then "
+    "'node-runtime doctor --config node.yaml'",
     Reason.TOO_LARGE: "submit it with smaller limits, or run a node with more (pool, sandbox.tmp of node.yaml)",
     Reason.NO_ROOM: "wait until other tasks end, or give the node more (slots, pool, disk_floor of node.yaml)",
     Reason.MISMATCH: "submit it again from its YAML, which 'node-runtime check' looks through",

@@ -18,6 +18,7 @@ from node_runtime.domain.units import amount
 from node_runtime.errors import ChainError, FailureCategory, HostError, NodeRuntimeError, TaskFailed
 from node_runtime.kinds import can_run
 from node_runtime.ports.chain import TaskRecord
+from node_runtime.ports.engine import RunningContainer
 from node_runtime.runner.workspace import AttemptId, Workspaces
 from node_runtime.stores.tree.folders import MONTH, prune
 
@@ -217,7 +218,10 @@ def resume_attempt(assignment: Assignment, node: Node, selector: TaskSelector) -
         return None
     noted = node.workspaces.stays(_attempt_of(assignment)).private
     private = noted or uses_private_data(task, document, admitted, node)
-    room = node.pool.admit(demand_of(document), slot=_slot(assignment, node), private=private)
+    running = _running_container(assignment, node)
+    slot = None if running is None else node.workspaces.slot_of(running)
+    gpus = () if running is None else running.gpus
+    room = node.pool.admit(demand_of(document), slot=slot, private=private, gpus=gpus)
     if isinstance(room, Insufficient):
         if not room.lasting and not _is_over(assignment, node):
             raise NotYet(f"there is no room: {room.message}", remedy="free some disk, or wait for a slot")
@@ -256,11 +260,11 @@ def hand_back(assignment: Assignment, node: Node, reason: str) -> None:
     )
 
 
-def _slot(assignment: Assignment, node: Node) -> int | None:
-    """Return the slot of its running container, whose network must not be shared with another task."""
+def _running_container(assignment: Assignment, node: Node) -> RunningContainer | None:
+    """Return its running container, whose slot's network and whose GPUs must not be shared with another task."""
     for container in node.engine.list():
         if container.running and node.workspaces.attempt_of(container.name) == _attempt_of(assignment):
-            return node.workspaces.slot_of(container)
+            return container
     return None
 
 

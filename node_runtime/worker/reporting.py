@@ -76,4 +76,5 @@ def _working(attempt: Attempt) -> Working:
         cpus=demand.cpus,
         memory=demand.memory,
         disk=demand.disk,
+        gpus=attempt.reservation.gpus,
     )

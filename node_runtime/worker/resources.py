@@ -1,29 +1,33 @@
-"""The resource pool (slots, CPU, memory, disk), the attempts that use it, and their cancellation."""
+"""The resource pool (slots, CPU, memory, disk, GPUs), the attempts that use it, and their cancellation."""
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from node_runtime.domain.admission import Admitted
 from node_runtime.domain.assets import AssetKind
 from node_runtime.domain.document import Document, Limits
 from node_runtime.domain.task import Assignment, Task
-from node_runtime.domain.units import size
-from node_runtime.errors import FailureCategory, NodeRuntimeError, TaskFailed
+from node_runtime.domain.units import gpus, size
+from node_runtime.errors import FailureCategory, HostError, NodeRuntimeError, TaskFailed
 from node_runtime.kinds import kind_of
 from node_runtime.runner.workspace import AttemptId
+
+from .gpus import GpuPool, GpuView
 
 COPIES = 2  # an output exists twice while it is collected
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceRequest:
-    """The most that one attempt may use. ``memory`` and ``disk`` in bytes."""
+    """The most that one attempt may use. ``memory``, ``disk`` and the ``gpu_memory`` of each GPU in bytes."""
 
     cpus: float
     memory: int
     disk: int
+    gpus: int = 0
+    gpu_memory: int = 0
 
     def beyond(self, room: "ResourceRequest", told: str) -> str:
         """Describe the resources that exceed `room`, which the pattern ``told`` states; empty when the request fits."""
@@ -34,16 +38,22 @@ class ResourceRequest:
             said.append(f"{size(self.memory)} of memory asked, {told.format(size(max(room.memory, 0)))}")
         if self.disk > room.disk:
             said.append(f"{size(self.disk)} of disk asked, {told.format(size(max(room.disk, 0)))}")
+        if self.gpus > room.gpus:
+            said.append(f"{gpus(self.gpus, self.gpu_memory)} asked, {told.format(room.gpus)}")
         return "; ".join(said)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """A share of the pool: the slot, counted from 0, and the resources requested. ``private``: by private data."""
+    """A share of the pool: the slot, counted from 0, and the resources requested. ``private``: by private data.
+
+    ``gpus`` are the UUIDs of the GPUs that are its own.
+    """
 
     slot: int
     demand: ResourceRequest
     private: bool = False
+    gpus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +71,21 @@ def demand_of(document: Document) -> ResourceRequest:
     beside = limits.scratch if document.asset_of(AssetKind.BUNDLE) else 0
     local = (limits.local or 0) * COPIES if kind_of(document).writes_local else 0
     disk = limits.outputs * folders * COPIES + beside + local
-    return ResourceRequest(cpus=limits.cpus, memory=limits.memory, disk=disk)
+    return ResourceRequest(
+        cpus=limits.cpus,
+        memory=limits.memory,
+        disk=disk,
+        gpus=limits.gpus or 0,
+        gpu_memory=limits.gpu_memory or 0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class PoolUse:
-    """The pool at one moment: slots and resources, in whole and reserved; ``free_disk`` and ``disk_floor`` in bytes."""
+    """The pool at one moment: slots and resources, in whole and reserved; ``free_disk`` and ``disk_floor`` in bytes.
+
+    ``gpus`` are the UUIDs of those that are reserved.
+    """
 
     slots: int
     slots_used: int
@@ -74,6 +93,7 @@ class PoolUse:
     reserved: ResourceRequest
     free_disk: int
     disk_floor: int
+    gpus: frozenset[str]
 
 
 class ResourcePool:
@@ -93,6 +113,7 @@ class ResourcePool:
         disk_floor: int,
         free_disk: Callable[[], int],
         private_alone: bool = True,
+        gpus: GpuPool | None = None,
     ) -> None:
         self._slots = slots
         self._free_slots = list(range(slots))
@@ -100,6 +121,7 @@ class ResourcePool:
         self._disk_floor = disk_floor
         self._free_disk = free_disk
         self._private_alone = private_alone
+        self._gpus = gpus
         self._taken: list[Reservation] = []
         self._next: bool | None = None  # whether private ones wait for the others to end, or these for them
         self._guard = threading.Lock()
@@ -118,20 +140,31 @@ class ResourcePool:
                 reserved=self._reserved(),
                 free_disk=self._free_disk(),
                 disk_floor=self._disk_floor,
+                gpus=self._reserved_gpus(),
             )
 
     def admit(
-        self, demand: ResourceRequest, *, slot: int | None = None, private: bool = False
+        self, demand: ResourceRequest, *, slot: int | None = None, private: bool = False, gpus: tuple[str, ...] = ()
     ) -> Reservation | Insufficient:
-        """Reserve a share of the pool, in the given ``slot`` if that is free."""
+        """Reserve a share of the pool, in the given ``slot`` if that is free.
+
+        ``gpus`` are those that a running container of the attempt has: it keeps them.
+        """
         with self._guard:
-            shortage = self._never(demand) or self._not_together(private=private) or self._not_now(demand)
+            try:
+                seen = self._look(demand, own=frozenset(gpus))
+            except HostError as error:
+                return Insufficient(message=error.message, lasting=False)
+            if len(seen.free) < len(gpus):
+                return Insufficient(message="its container has a GPU that this node gives no more", lasting=True)
+            shortage = self._never(demand, seen) or self._not_together(private=private) or self._not_now(demand, seen)
             if shortage:
                 return shortage
             self._next = None if self._next is private else self._next
             taken = slot if slot in self._free_slots else self._free_slots[0]
             self._free_slots.remove(taken)
-            reservation = Reservation(slot=taken, demand=demand, private=private)
+            given = tuple(gpu.uuid for gpu in seen.free[: demand.gpus])
+            reservation = Reservation(slot=taken, demand=demand, private=private, gpus=given)
             self._taken.append(reservation)
             return reservation
 
@@ -149,9 +182,18 @@ class ResourcePool:
             disk=sum(taken.demand.disk for taken in self._taken),
         )
 
-    def _never(self, demand: ResourceRequest) -> Insufficient | None:
-        beyond = demand.beyond(self._room, "the whole pool has {}")
-        return Insufficient(message=beyond, lasting=True) if beyond else None
+    def _look(self, demand: ResourceRequest, *, own: Set[str]) -> GpuView:
+        if self._gpus is None or not demand.gpus:
+            return GpuView()
+        return self._gpus.look(memory=demand.gpu_memory, taken=self._reserved_gpus(), own=own)
+
+    def _reserved_gpus(self) -> frozenset[str]:
+        return frozenset(gpu for taken in self._taken for gpu in taken.gpus)
+
+    def _never(self, demand: ResourceRequest, seen: GpuView) -> Insufficient | None:
+        beyond = demand.beyond(replace(self._room, gpus=len(seen.large)), "the whole pool has {}")
+        # a driver may be loaded later
+        return Insufficient(message=beyond, lasting=bool(seen.found) or not demand.gpus) if beyond else None
 
     def _not_together(self, *, private: bool) -> Insufficient | None:
         if not self._taken:
@@ -166,14 +208,15 @@ class ResourcePool:
         message = f"tasks {here} don't run beside tasks {there}, which {'run now' if mixed else 'are next'}"
         return Insufficient(message=message, lasting=False)
 
-    def _not_now(self, demand: ResourceRequest) -> Insufficient | None:
+    def _not_now(self, demand: ResourceRequest, seen: GpuView) -> Insufficient | None:
         if not self._free_slots:
             return Insufficient(message=f"all {len(self._taken)} slots are taken", lasting=False)
         reserved = self._reserved()
         cpus, memory = self._room.cpus - reserved.cpus, self._room.memory - reserved.memory
         # conservative: bytes that running tasks have already written count twice
         disk = min(self._room.disk, self._free_disk() - self._disk_floor) - reserved.disk
-        beyond = demand.beyond(ResourceRequest(cpus=cpus, memory=memory, disk=disk), "{} free now")
+        room = ResourceRequest(cpus=cpus, memory=memory, disk=disk, gpus=len(seen.free))
+        beyond = demand.beyond(room, "{} free now")
         if not beyond:
             return None
         floor = f", above the disk floor of {size(self._disk_floor)}" if demand.disk > disk else ""

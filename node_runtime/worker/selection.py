@@ -12,14 +12,7 @@ from node_runtime.domain.assets import Digest
 from node_runtime.domain.clock import ChainTime, time_before, wall_clock
 from node_runtime.domain.document import Document, asset_ref
 from node_runtime.domain.task import Assignment, Spec, Task, TaskId
-from node_runtime.errors import (
-    AssetMismatch,
-    ChainError,
-    FailureCategory,
-    NodeRuntimeError,
-    StorageError,
-    TaskFailed,
-)
+from node_runtime.errors import AssetMismatch, ChainError, FailureCategory, NodeRuntimeError, StorageError, TaskFailed
 from node_runtime.kinds import can_run
 from node_runtime.ports.chain import ChainReads, TaskRecord
 from node_runtime.ports.engine import ContainerEngine
@@ -67,7 +60,7 @@ class TaskSelector:
     """Selects claimable tasks among the account's offers and the open tasks. Not thread-safe.
 
     ``approvals`` is the folder of the operator's approvals, one file per task with the approved digest. ``room``
-    returns the bytes of disk that inputs may still take.
+    returns the bytes of disk that inputs may still take, ``gpu_obstacle`` why no container gets a GPU, if so.
     """
 
     def __init__(
@@ -80,6 +73,7 @@ class TaskSelector:
         cache: Cache,
         engine: ContainerEngine,
         room: Callable[[], int],
+        gpu_obstacle: Callable[[], str] = lambda: "",
         policy: Policy,
         minimum_time: int,
         approvals: Path,
@@ -94,6 +88,7 @@ class TaskSelector:
         self._cache = cache
         self._engine = engine
         self._room = room
+        self._gpu_obstacle = gpu_obstacle
         self._policy = policy
         self._minimum_time = minimum_time
         self._approvals = approvals
@@ -250,6 +245,7 @@ class TaskSelector:
             return refusal
         admitted = admit(document, record, self._chain)
         refusal = refuse_rights(record, document, admitted, self._chain) or self._refuse_images(document)
+        refusal = refusal or self._refuse_gpus(document)
         if refusal:
             return refusal
         private = private_inputs(document, admitted, private=self._private, chain=self._chain)
@@ -274,6 +270,11 @@ class TaskSelector:
             message += f"; {image.image} can't be pulled either" if image.image else ""
             return Refusal(reason=Reason.BUILDING, message=message, lasting=False)
         return None
+
+    def _refuse_gpus(self, document: Document) -> Refusal | None:
+        """Check before the claim, which costs a fee, that containers get GPUs at all."""
+        obstacle = self._gpu_obstacle() if document.limits.gpus else ""
+        return Refusal(reason=Reason.NO_GPU, message=obstacle, lasting=False) if obstacle else None
 
     def _refuse_inputs(self, used: Set[Digest], private: Set[Digest]) -> Refusal | None:
         """Check before the claim, which costs a fee, that inputs not in the cache are stored and fit on the disk.

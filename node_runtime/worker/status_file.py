@@ -60,7 +60,10 @@ class Obstacle(_Part):
 
 
 class Working(_Part):
-    """An attempt under way: its latest step, and the resources it has reserved. ``memory`` and ``disk`` in bytes."""
+    """An attempt under way: its latest step, and the resources it has reserved. ``memory`` and ``disk`` in bytes.
+
+    ``gpus`` are UUIDs; an earlier release wrote none.
+    """
 
     task: TaskId
     epoch: int
@@ -70,6 +73,7 @@ class Working(_Part):
     cpus: float
     memory: int
     disk: int
+    gpus: tuple[str, ...] = ()
 
 
 class NodeState(_Part):

@@ -155,7 +155,7 @@ class Story:
 
 @dataclass(kw_only=True)
 class Room:
-    """One machine with its node, a creator, and one chain."""
+    """One machine with its node, a creator, and one chain. ``gpus`` are those that the node gives to tasks."""
 
     folder: Path
     creator: Chain
@@ -166,6 +166,8 @@ class Room:
     secrets: list[Digest] = field(default_factory=list)  # of this node's private samples
     runs: list[str] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
+    slots: int = 1
+    gpus: tuple[str, ...] = ()
     policy: dict[str, object] = field(
         default_factory=lambda: {"kinds": ["training"], "creators": ["any"], "algos": ["any"], "datasets": ["any"]}
     )
@@ -185,6 +187,8 @@ class Room:
         private: bool = False,
         permissions: Permissions = PUBLIC,
         plan: PlanId | None = None,
+        gpus: int | None = None,
+        gpu_memory: int | None = None,
     ) -> TaskId:
         """Create a training task assigned to this node; its program waits for the gate, then exits with ``exits``.
 
@@ -207,7 +211,9 @@ class Room:
         self.creator.register_assets([algo])
         self.creator.register_assets([] if private else [sample], permissions)
         local = None if plan is None else MIB
-        limits = Limits(cpus=0.1, memory=16 * MIB, timeout=600, outputs=MIB, local=local)
+        limits = Limits(
+            cpus=0.1, memory=16 * MIB, timeout=600, outputs=MIB, local=local, gpus=gpus, gpu_memory=gpu_memory
+        )
         document = TrainingDocument(
             name="training",
             algo=Image(source=str(algo.ref)),
@@ -262,7 +268,8 @@ class Room:
                     "key": self.key,
                     "storage": str(self.folder),
                     "work": str(self.folder / "work"),
-                    "slots": 1,
+                    "slots": self.slots,
+                    "pool": {"gpus": list(self.gpus) or "none"},
                     "disk_floor": "1MiB",
                     "policy": self.policy,
                 }

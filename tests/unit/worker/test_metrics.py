@@ -14,6 +14,7 @@ from node_runtime.worker.gauges import observed
 from node_runtime.worker.metrics import ClaimOutcome, Metrics
 from node_runtime.worker.node import Node
 from tests.background import wait_until
+from tests.nvml import Card, stand_in
 from tests.unit.worker.daemon_room import at_work, daemon_at_work, is_
 from tests.unit.worker.faults_room import Fault, Room
 
@@ -43,7 +44,11 @@ def _labels(metric: Metric) -> str:
     return ", ".join(f"`{name}`" for name in sorted(names))
 
 
-def test_the_operators_table_has_each_metric_with_its_type_and_labels_and_no_other(room: Room) -> None:
+def test_the_operators_table_has_each_metric_with_its_type_and_labels_and_no_other(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(monkeypatch, Card(uuid="GPU-a"))
+    room.gpus = ("GPU-a",)
     with room.node() as (node, _process), observed(node):
         Endpoint(node.metrics, node.health)
         node.metrics.step("claim", 0.1)
