@@ -28,10 +28,12 @@ from node_runtime.localnet.provision.base_image import OFFICIAL
 from node_runtime.localnet.provision.dockerd import started_engine
 from node_runtime.localnet.record import NetworkFile
 from node_runtime.platform.files import host_errors
+from node_runtime.platform.gpus import Nvml
 from node_runtime.platform.paths import engine_folder, home
 from node_runtime.ports.engine import ContainerEngine
 from node_runtime.worker.funding import pay_command, read_balance
 
+from .gpus import NAMES_REMEDY, NO_GPU, NO_GPU_REMEDY, describe_uses, faults_of, toolkit_remedy
 from .output import facts, paragraph, print_json
 from .uid_ranges import UID_REMEDY, collisions_of, describe_isolation, ranges_of
 
@@ -89,6 +91,7 @@ def _findings(configs: Sequence[Path]) -> Iterator[Finding]:
     yield _looked_at("docker", _docker)
     yield _looked_at("sandbox", _sandbox)
     yield _looked_at("users", lambda: _users(configs))
+    yield _looked_at("gpus", lambda: _gpus(configs))
     yield _looked_at("local network", _network)
     yield _looked_at("clock", lambda: _clock(configs))
     for path in configs:
@@ -201,12 +204,32 @@ def _users(configs: Sequence[Path]) -> Finding:
     return Finding(name="users", well=False, seen="; ".join((seen, *collided)), remedy=UID_REMEDY)
 
 
+def _gpus(configs: Sequence[Path]) -> Finding:
+    """Check that the GPUs which nodes give to tasks are there, and that the engine gives them to containers."""
+    nodes = [config for config in map(load_config, configs) if config.pool.gpus]
+    found = Nvml().gpus()
+    if not found:
+        return Finding(name="gpus", well=not nodes, seen=NO_GPU, remedy=NO_GPU_REMEDY if nodes else "")
+    with _trial_engine(gpu_driver=next((one.sandbox.gpu_driver for one in nodes), None)) as engine:
+        obstacle, seen = engine.gpu_obstacle(), describe_uses(found, engine, nodes)
+    faults = tuple(faults_of(found, nodes))
+    if faults:
+        return Finding(name="gpus", well=False, seen="; ".join((seen, *faults)), remedy=NAMES_REMEDY)
+    if not obstacle:
+        return Finding(name="gpus", well=True, seen=seen)
+    if nodes:
+        return Finding(name="gpus", well=False, seen=f"{seen}; {obstacle}", remedy=toolkit_remedy(nodes))
+    return Finding(name="gpus", well=True, seen=f"{seen}; {obstacle}: for tasks with GPUs {toolkit_remedy(nodes)}")
+
+
 @contextmanager
-def _trial_engine(*, uid_base: int | None = None) -> Iterator[ContainerEngine]:
+def _trial_engine(*, uid_base: int | None = None, gpu_driver: str | None = None) -> Iterator[ContainerEngine]:
     with host_errors(home()):
         home().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="doctor-", dir=home()) as work:
-        settings = EngineSettings(node="doctor", work=Path(work), docker_host=_engine_url(), uid_base=uid_base)
+        settings = EngineSettings(
+            node="doctor", work=Path(work), docker_host=_engine_url(), uid_base=uid_base, gpu_driver=gpu_driver
+        )
         with closing(open_engine(settings)) as engine:
             yield engine
 

@@ -152,9 +152,18 @@ def _facts(found: "NodeStatus") -> Iterator[tuple[str, str]]:
     yield "memory", f"{size(int(memory.used))} of {size(int(memory.whole))} taken"
     room = f"{size(found.free_disk)} are free, {size(found.disk_floor)} of them stay free"
     yield "disk", f"{size(int(disk.used))} of {size(int(disk.whole))} taken; {room}"
+    yield from _gpus(found)
     yield from _policy(found.policy)
     told = "deny: takes only tasks whose image is here already, or offered by a registry by its digest"
     yield "building", told if found.building == "deny" else found.building
+
+
+def _gpus(found: "NodeStatus") -> Iterator[tuple[str, str]]:
+    if found.gpus_missing:
+        yield "gpus", f"none: {found.gpus_missing}"
+    for one in found.gpus:
+        use = "free" if one.task is None else f"task {one.task} has it"
+        yield "gpu", f"{one.gpu}; {use}"
 
 
 def _policy(policy: "Policy") -> Iterator[tuple[str, str]]:

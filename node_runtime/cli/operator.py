@@ -174,6 +174,7 @@ def daemon(
 
         def ready() -> None:
             warn_if_unfunded(node.chain, settings.chain)
+            node.gpus.report()
             print_line(f"ready {node.chain.account}")
 
         running.run(ready)

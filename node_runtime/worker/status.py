@@ -14,12 +14,14 @@ from node_runtime.domain.assets import Account
 from node_runtime.domain.clock import wall_clock
 from node_runtime.domain.task import Assignment, AssignmentState, Balance, Kind, TaskId
 from node_runtime.domain.units import size
-from node_runtime.errors import ChainError, NodeRuntimeError
+from node_runtime.errors import ChainError, HostError, NodeRuntimeError
+from node_runtime.platform.gpus import Gpu, Nvml
 from node_runtime.substrate.client import SubstrateChain, connect_reader
 from node_runtime.substrate.keys import account_of
 
 from .assembly import policy_of, pool_size
 from .funding import describe_lack, pay_command
+from .gpus import NONE_FOUND, chosen_gpus
 from .outbox import Outbox, Step
 from .policy import Policy
 from .state_dir import ChainFiles, daemon_process, mark_of
@@ -32,6 +34,14 @@ class Share:
 
     whole: float
     used: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuUse:
+    """A GPU that the node gives to tasks, and the task that has it."""
+
+    gpu: Gpu
+    task: TaskId | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +84,8 @@ class NodeStatus:
     outbox: tuple[WaitingDelivery, ...]
     refused: tuple[Refused, ...]
     left_out: int = 0
+    gpus: tuple[GpuUse, ...] = ()
+    gpus_missing: str = ""  # why none of those that the operator gives is there
 
     @property
     def slots_left(self) -> int:
@@ -110,6 +122,7 @@ def read_status(config: NodeConfig, file: Path) -> NodeStatus:
         kept = None  # of another key, or of another chain
     process = daemon_process(config.work)
     working = kept.working if kept is not None and process is not None else ()
+    gpus, gpus_missing = _gpus(config, working)
     obstacles = (
         *_not_running(process, file),
         *_told_by_daemon(kept if process is not None else None, trouble),
@@ -133,6 +146,8 @@ def read_status(config: NodeConfig, file: Path) -> NodeStatus:
         outbox=_outbox(config, seen.mark if seen is not None else kept.chain if kept is not None else None),
         refused=_still_refused(kept.refused if kept is not None else (), seen),
         left_out=kept.left_out if kept is not None else 0,
+        gpus=gpus,
+        gpus_missing=gpus_missing,
     )
 
 
@@ -202,6 +217,17 @@ def _capacity(config: NodeConfig, working: tuple[Working, ...]) -> Mapping[str, 
         "memory": Share(whole=room.memory, used=sum(one.memory for one in working)),
         "disk": Share(whole=room.disk, used=sum(one.disk for one in working)),
     }
+
+
+def _gpus(config: NodeConfig, working: tuple[Working, ...]) -> tuple[tuple[GpuUse, ...], str]:
+    """Return the GPUs that tasks may get, or why there are none."""
+    tasks = {gpu: one.task for one in working for gpu in one.gpus}
+    try:
+        found = chosen_gpus(config.pool.gpus, Nvml())
+    except HostError as error:
+        return (), error.message
+    missing = NONE_FOUND if config.pool.gpus and not found else ""
+    return tuple(GpuUse(gpu=gpu, task=tasks.get(gpu.uuid)) for gpu in found), missing
 
 
 def _held(live: tuple[Assignment, ...], working: tuple[Working, ...], *, known: bool) -> tuple[Held, ...]:
