@@ -23,7 +23,7 @@ from node_runtime.engines.session import answering_engine
 from node_runtime.errors import ChainUnavailable, ConfigError
 from node_runtime.localnet.provision.base_image import missing_base_image, pull_base_image
 from node_runtime.platform.files import private_folder, tighten
-from node_runtime.platform.gpus import GpuDriver, Nvml
+from node_runtime.platform.gpus import Nvml
 from node_runtime.platform.paths import home
 from node_runtime.ports.engine import ContainerEngine
 from node_runtime.ports.store import AssetStore
@@ -84,12 +84,8 @@ def assembled(
     store: AssetStore,
     telemetry: Telemetry | None = None,
     times: Times = DEFAULTS,
-    gpus: GpuDriver | None = None,
 ) -> Iterator[Node]:
-    """Build the node over these adapters; ``name`` identifies it on its engine. Close on exit what is opened here.
-
-    ``gpus`` is the driver of this machine's GPUs, by default NVIDIA's.
-    """
+    """Build the node over these adapters; ``name`` identifies it on its engine. Close on exit what is opened here."""
     files = ChainFiles(work=config.work, node=name, mark=mark_of(chain.genesis))
     telemetry = telemetry or Telemetry()
     with ExitStack() as stack:
@@ -104,7 +100,7 @@ def assembled(
         )
         live = LiveChannel(store.live, chain, genesis=chain.genesis, interval=times.live)
         stack.callback(live.close)
-        gpu_pool = GpuPool(chosen=config.pool.gpus, driver=gpus or Nvml(), engine=engine)
+        gpu_pool = GpuPool(chosen=config.pool.gpus, driver=Nvml(), engine=engine)
         yield Node(
             id=config.node,
             work=config.work,

@@ -16,6 +16,7 @@ from node_runtime.domain.units import amount
 from node_runtime.errors import ChainRefused, ChainUnavailable
 from node_runtime.runner.plan_folders import PlanKey
 
+from .attempt import Attempt
 from .audit import AuditEvent
 from .inputs import uses_private_data
 from .metrics import ClaimOutcome, Metrics
@@ -24,7 +25,7 @@ from .plans import written_plan
 from .policy import taken_by_others
 from .reasons import Reason, Refusal
 from .recovery import hand_back, resume_attempt
-from .resources import Attempt, Insufficient, Reservation, demand_of
+from .resources import Insufficient, Reservation, demand_of
 from .selection import Candidate, TaskSelector
 from .times import Times
 

@@ -13,6 +13,7 @@ from node_runtime.platform.files import host_errors
 from node_runtime.runner.plan_folders import PlanKey
 from node_runtime.runner.workspace import AttemptId
 
+from .attempt import Attempt, StopReason
 from .claims import Claims
 from .delivery import Reviews
 from .ending import deliver_again
@@ -22,7 +23,6 @@ from .node import Node
 from .plans import remove_ended, settle_turns, written_plan
 from .recovery import recover
 from .reporting import Reporter
-from .resources import Attempt, StopReason
 from .selection import TaskSelector
 from .times import Pace, Times
 

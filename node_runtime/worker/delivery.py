@@ -32,10 +32,10 @@ from node_runtime.ports.store import AssetStore
 from node_runtime.stores.tree.folders import remove_empty_folders
 from node_runtime.stores.tree.manifest import TreeRefused
 
+from .attempt import Cancellation
 from .audit import Audit, AuditEvent
 from .metrics import Metrics, Verdict
 from .outbox import Delivery, Outbox, Step, Upload, is_from
-from .resources import Cancellation
 from .times import DEFAULTS, Backoff, backoff
 
 log = structlog.get_logger()

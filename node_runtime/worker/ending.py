@@ -14,12 +14,12 @@ from node_runtime.platform.files import host_errors
 from node_runtime.runner.live_chunk import UPLOAD
 from node_runtime.runner.workspace import AttemptId
 
+from .attempt import Attempt, Cancellation, StopReason
 from .audit import AuditEvent
 from .delivery import Undelivered, Unwanted
 from .logging import error_fields
 from .node import Node
 from .outbox import Delivery
-from .resources import Attempt, Cancellation, StopReason
 from .times import backoff
 from .timings import Stopwatch
 from .traces import DELIVERY

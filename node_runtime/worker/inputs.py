@@ -22,8 +22,8 @@ from node_runtime.ports.chain import ChainReads
 from node_runtime.ports.store import AssetStore
 from node_runtime.runner.plan_folders import PlanKey
 
+from .attempt import Attempt
 from .node import Node
-from .resources import Attempt
 from .times import backoff
 
 TRIES = 4

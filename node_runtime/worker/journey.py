@@ -29,6 +29,7 @@ from node_runtime.ports.engine import ContainerRun, ReadyImage
 from node_runtime.runner.live_chunk import INPUTS, OUTPUTS, image_stage
 from node_runtime.runner.workspace import Workspace
 
+from .attempt import Attempt, Stopped, StopReason
 from .audit import AuditEvent
 from .delivery import TRANSIENT, Unwanted
 from .ending import deliver, release
@@ -39,7 +40,6 @@ from .node import Node
 from .outbox import Delivery, Step, is_of
 from .packaging import RUN, pack_failure, pack_result
 from .plans import begin_in_plan, hand_in_local
-from .resources import Attempt, Stopped, StopReason
 from .rights import kept_here, stays_by_inputs
 from .times import backoff
 from .timings import Stopwatch

@@ -19,8 +19,8 @@ from node_runtime import __version__
 from node_runtime.domain.task import UNIT, Balance
 from node_runtime.errors import FailureCategory
 
+from .attempt import StopReason
 from .reasons import Reason
-from .resources import StopReason
 
 BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400)
 

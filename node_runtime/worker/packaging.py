@@ -29,9 +29,9 @@ from node_runtime.runner.result_document import (
 )
 from node_runtime.runner.workspace import AttemptId, Workspace
 
+from .attempt import Attempt
 from .node import Node
 from .outbox import Delivery, Upload
-from .resources import Attempt
 from .rights import Kept, kept_here
 from .withholding import Withheld, coarse_run, coarse_steps, keep, withhold
 

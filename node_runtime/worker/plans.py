@@ -13,9 +13,9 @@ from node_runtime.runner.attempt_id import AttemptId
 from node_runtime.runner.plan_folders import PlanFolderState, PlanKey
 from node_runtime.runner.workspace import Workspace
 
+from .attempt import Attempt
 from .inputs import plan_of
 from .node import Node
-from .resources import Attempt
 from .rights import stays_by_inputs
 
 log = structlog.get_logger()

@@ -22,13 +22,14 @@ from node_runtime.ports.engine import RunningContainer
 from node_runtime.runner.workspace import AttemptId, Workspaces
 from node_runtime.stores.tree.folders import MONTH, prune
 
+from .attempt import Attempt, report_time
 from .audit import AuditEvent
 from .inputs import uses_private_data
 from .node import Node
 from .outbox import Delivery, Outbox, is_of
 from .packaging import pack_failure
 from .plans import remove_ended, settle_turns
-from .resources import Attempt, Insufficient, demand_of, report_time
+from .resources import Insufficient, demand_of
 from .rights import Kept
 from .selection import TaskSelector
 from .state_dir import ChainFiles

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from node_runtime.domain.clock import CLOCK_REMEDY, wall_clock
 from node_runtime.errors import ChainUnavailable, NodeRuntimeError
 
+from .attempt import Attempt
 from .claims import Claims
 from .node import Node
-from .resources import Attempt
 from .selection import ENGINE_REMEDY, TaskSelector
 from .status_file import NodeState, Obstacle, StatusFile, Working
 

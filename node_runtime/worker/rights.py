@@ -17,10 +17,10 @@ from node_runtime.kinds import private_outputs
 from node_runtime.ports.chain import ChainReads, TaskRecord
 from node_runtime.runner.stays import Stays
 
+from .attempt import Attempt
 from .inputs import names_private_data, plan_of, uses_private_data
 from .node import Node
 from .reasons import Reason, Refusal
-from .resources import Attempt
 
 
 def refuse_rights(record: TaskRecord, document: Document, admitted: Admitted, chain: ChainReads) -> Refusal | None:

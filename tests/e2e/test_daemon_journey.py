@@ -22,6 +22,7 @@ from node_runtime.substrate.client import SubstrateChain
 from node_runtime.substrate.connection import Connection
 from node_runtime.substrate.keys import account_of, load_key
 from node_runtime.worker.assembly import connect_node, open_node, selector_of
+from node_runtime.worker.attempt import Attempt, StopReason
 from node_runtime.worker.audit import Audit, AuditEntry, AuditEvent
 from node_runtime.worker.audit_check import verified
 from node_runtime.worker.daemon import Daemon
@@ -31,7 +32,6 @@ from node_runtime.worker.journey import run_task
 from node_runtime.worker.node import Node
 from node_runtime.worker.outbox import Delivery
 from node_runtime.worker.recovery import resume_attempt
-from node_runtime.worker.resources import Attempt, StopReason
 from node_runtime.worker.times import Pace
 from tests.background import LIMIT, in_background
 from tests.docker_engine import DockerHost

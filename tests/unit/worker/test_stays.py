@@ -21,12 +21,13 @@ from node_runtime.runner.workspace import AttemptId, Workspace
 from node_runtime.stores import open_local_store
 from node_runtime.substrate.memory import MemoryNetwork
 from node_runtime.worker.assembly import selector_of
+from node_runtime.worker.attempt import Attempt
 from node_runtime.worker.inputs import uses_private_data
 from node_runtime.worker.node import Node
 from node_runtime.worker.plans import begin_in_plan, remove_ended
 from node_runtime.worker.private_data import private_store_folder
 from node_runtime.worker.recovery import resume_attempt
-from node_runtime.worker.resources import Attempt, Reservation, demand_of
+from node_runtime.worker.resources import Reservation, demand_of
 from node_runtime.worker.rights import Kept, kept_here, rights_on_outputs, stays_by_inputs
 from tests.background import wait_until
 from tests.unit.worker.daemon_room import at_work, is_, told
