@@ -178,7 +178,7 @@ def test_the_example_explains_every_key_and_shows_its_default(tmp_path: Path) ->
         (line,) = re.findall(rf"^[ #]*{key}:.*$", text, re.MULTILINE)
         assert re.search(r"\S {1,}# \w", line), line
     shown, default = loaded(tmp_path, KEY.sub(r"\1", text)).sandbox, SandboxConfig()
-    stated = {"tmp": 1 << 30, "build_cgroup": "builds.slice"}
+    stated = {"tmp": 1 << 30, "build_cgroup": "builds.slice", "gpu_driver": "cdi"}
     assert shown == default.model_copy(update=stated)
 
 
