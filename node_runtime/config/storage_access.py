@@ -1,6 +1,7 @@
 """The storage access file: a YAML with the address, keys and certificate of an object storage."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -58,25 +59,35 @@ def storage_access(file: Path | None = None) -> StorageAccess:
         mistakes = error.errors(include_url=False, include_input=False)
         told = "\n".join(explain_mistake(mistake, document, _AccessFile) for mistake in mistakes)
         raise ConfigError(told) from None
+    return _access(read, str(named), named.absolute().parent)
+
+
+def access_of(given: Mapping[str, object], place: str) -> StorageAccess:
+    """Return the access that the file's keys give as a mapping; paths are relative to the working directory.
+
+    Raises `ConfigError` that names ``place`` and no secret.
+    """
+    try:
+        return _access(_AccessFile.model_validate(dict(given)), place, Path())
+    except ValidationError as error:
+        mistakes = error.errors(include_url=False, include_input=False)
+        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in mistakes)
+        raise ConfigError(f"{place}: {told}", remedy=f"its keys are {', '.join(_AccessFile.model_fields)}") from None
+
+
+def _access(read: _AccessFile, place: str, folder: Path) -> StorageAccess:
     if (read.access_key is None) != (read.secret_key is None):
-        raise ConfigError(f"{named}: one of access_key and secret_key is missing", remedy="name both, or neither")
+        raise ConfigError(f"{place}: one of access_key and secret_key is missing", remedy="name both, or neither")
     return StorageAccess(
         **read.model_dump(exclude={"ca", "service_account"}),
-        service_account=_beside(named, read.service_account),
-        ca=_certificate(named, read.ca),
+        service_account=None if read.service_account is None else folder / Path(read.service_account).expanduser(),
+        ca=None if read.ca is None else _certificate(place, folder / Path(read.ca).expanduser()),
     )
 
 
-def _beside(file: Path, name: str | None) -> Path | None:
-    return None if name is None else file.absolute().parent / Path(name).expanduser()
-
-
-def _certificate(file: Path, name: str | None) -> str | None:
-    place = _beside(file, name)
-    if place is None:
-        return None
+def _certificate(named: str, place: Path) -> str:
     with host_errors(place), place.open("rb") as opened:
         content = opened.read(_LARGEST_CERTIFICATE)
     if b"-----BEGIN CERTIFICATE-----" not in content:
-        raise ConfigError(f"{file}: ca: {place} has no certificate", remedy="name a PEM file")
+        raise ConfigError(f"{named}: ca: {place} has no certificate", remedy="name a PEM file")
     return content.decode("ascii", errors="replace")

@@ -20,6 +20,7 @@ from node_runtime.platform.files import scratch_folder
 from node_runtime.platform.printable import Say
 from node_runtime.ports.chain import CreatorCalls
 from node_runtime.spec.read import read_specs
+from node_runtime.stores.access import StorageAccess
 
 from .boundary import python_function
 from .bundles import Files, Samples, annotation_keys, assembled_bundle, read_annotation_json, read_labels
@@ -66,7 +67,8 @@ def create_task_data_annotator(
     ``parameters`` are given to its program as parameters.json, ``extras`` are further keys of its YAML, e.g. limits.
     Raises `InputError` naming the parameter, `ChainRefused`, `StorageError`.
     """
-    check_storage(annotation_files_storage_type, annotation_files_storage_credentials, "annotation_files")
+    kind, credentials = annotation_files_storage_type, annotation_files_storage_credentials
+    access = check_storage(kind, credentials, "annotation_files", substrate.storage)
     offer = Offer(
         expiration_block=expiration_block,
         task_type=task_type,
@@ -83,7 +85,7 @@ def create_task_data_annotator(
     with assembled_bundle(
         annotation_files, annotation_media_samples, labels=labels, annotation_type=annotation_type, script=asked.script
     ) as bundle:
-        return _create(keys | _paths(bundle, algo), substrate, substrate.account(sudoaccount, passphrase), say)
+        return _create(keys | _paths(bundle, algo), substrate, substrate.account(sudoaccount, passphrase), say, access)
 
 
 @python_function
@@ -114,7 +116,8 @@ def create_task_model_engineer(
     ``model_engineer_path`` is the bundle's folder, ``algo`` a folder with its Dockerfile. Raises as
     `create_task_data_annotator`.
     """
-    check_storage(model_engineer_storage_type, model_engineer_storage_credentials, "model_engineer")
+    kind, credentials = model_engineer_storage_type, model_engineer_storage_credentials
+    access = check_storage(kind, credentials, "model_engineer", substrate.storage)
     offer = Offer(
         expiration_block=expiration_block,
         task_type=task_type,
@@ -127,7 +130,7 @@ def create_task_model_engineer(
     )
     bundle = Path(model_engineer_path).expanduser()
     keys = offer.yaml(Kind.RESTRUCTURING, name=name or name_of(bundle)) | _paths(bundle, algo, models, data)
-    return _create(keys, substrate, substrate.account(sudoaccount, passphrase), say)
+    return _create(keys, substrate, substrate.account(sudoaccount, passphrase), say, access)
 
 
 @python_function
@@ -158,7 +161,8 @@ def create_task_model_contributor(
     ``model_contributor_path`` is the bundle's folder, ``algo`` a folder with its Dockerfile. Raises as
     `create_task_data_annotator`.
     """
-    check_storage(model_contributor_storage_type, model_contributor_storage_credentials, "model_contributor")
+    kind, credentials = model_contributor_storage_type, model_contributor_storage_credentials
+    access = check_storage(kind, credentials, "model_contributor", substrate.storage)
     offer = Offer(
         expiration_block=expiration_block,
         task_type=task_type,
@@ -171,7 +175,7 @@ def create_task_model_contributor(
     )
     bundle = Path(model_contributor_path).expanduser()
     keys = offer.yaml(Kind.TRAINING, name=name or name_of(bundle)) | _paths(bundle, algo, models, data)
-    return _create(keys, substrate, substrate.account(sudoaccount, passphrase), say)
+    return _create(keys, substrate, substrate.account(sudoaccount, passphrase), say, access)
 
 
 def _paths(
@@ -192,7 +196,9 @@ def _absolute(path: str | Path) -> str:
     return str(Path(path).expanduser().absolute())
 
 
-def _create(keys: YamlTask, substrate: Substrate, chain: CreatorCalls, say: Say) -> TaskId:
+def _create(
+    keys: YamlTask, substrate: Substrate, chain: CreatorCalls, say: Say, access: StorageAccess | None
+) -> TaskId:
     """Write the keys as a task's YAML and submit that, so that the YAML reader validates both interfaces."""
     with scratch_folder() as scratch:
         file = scratch / "task.yaml"
@@ -202,7 +208,7 @@ def _create(keys: YamlTask, substrate: Substrate, chain: CreatorCalls, say: Say)
         except SpecError as error:
             raise InputError(_in_parameters(error.message), remedy=error.remedy) from None
         journal = SubmitJournal.of(substrate.url, chain.account)
-        (task,) = submit(read, chain, substrate.store_of(chain.account), say=say, journal=journal).tasks
+        (task,) = submit(read, chain, substrate.store_of(chain.account, access), say=say, journal=journal).tasks
         return task.id
 
 

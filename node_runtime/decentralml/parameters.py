@@ -9,15 +9,19 @@ from typing import TypeAlias
 
 from pydantic import JsonValue
 
+from node_runtime.config.storage_access import access_of, storage_access
 from node_runtime.creator.validation.strategies import AutoAccept, CustomAccept, ManualAccept, Strategy
 from node_runtime.domain.task import UNIT, Kind
 from node_runtime.domain.units import read_duration
 from node_runtime.errors import InputError
+from node_runtime.stores.access import StorageAccess
 
 BLOCK_TIME = 2_000  # ms
 LONGEST_TIMEOUT = 900_000  # ms of a container; the default of a YAML without limits
 LOCAL = "local"
-KEPT_ELSEWHERE = ("IPFS", "Crust", "S3", "GCP", "Azure")
+CLOUDS = {"S3": "s3", "GCP": "gs", "Azure": "az"}
+"""Storage types with the schemes of their addresses."""
+UNKNOWN_HERE = ("IPFS", "Crust")
 STRATEGIES: Mapping[str, type[Strategy]] = {
     "AutoAccept": AutoAccept,
     "ManualAccept": ManualAccept,
@@ -188,18 +192,37 @@ def check_task_type(task_type: str, kind: Kind) -> None:
     raise InputError(f"task_type {task_type[:40]!r} is not this function's{creates}", remedy=f"write '{known[0]}'")
 
 
-def check_storage(storage_type: str | None, credentials: object, parameter: str) -> None:
-    """Raise `InputError` unless the storage is the folder of `connect`. Credentials are never read or sent."""
+def check_storage(storage_type: str | None, credentials: object, parameter: str, storage: str) -> StorageAccess | None:
+    """Return the access that the credentials give to the session's ``storage``; None for the session's own.
+
+    Raises `InputError` unless the type is ``local`` or that of the session's storage. Credentials are sent nowhere but
+    to the storage.
+    """
     if storage_type is None or storage_type.lower() == LOCAL:
         if credentials:
             raise InputError(
-                f"{parameter}_storage_credentials: a local folder needs none; they were sent nowhere",
+                f"{parameter}_storage_credentials: the storage of connect() needs none; they were sent nowhere",
                 remedy="leave them out (None)",
             )
-        return
-    known = next((name for name in KEPT_ELSEWHERE if name.lower() == storage_type.lower()), None)
-    reason = f"{known} is not supported yet" if known else f"there is no storage {storage_type[:40]!r}"
-    raise InputError(f"{parameter}_storage_type: {reason}", remedy="use 'local', the folder that connect() names")
+        return None
+    known = next((name for name in (*CLOUDS, *UNKNOWN_HERE) if name.lower() == storage_type.lower()), None)
+    if known not in CLOUDS:
+        reason = f"{known} is not supported" if known else f"there is no storage {storage_type[:40]!r}"
+        raise InputError(f"{parameter}_storage_type: {reason}", remedy=f"use 'local', {', '.join(map(repr, CLOUDS))}")
+    if not storage.startswith(f"{CLOUDS[known]}://"):
+        raise InputError(
+            f"{parameter}_storage_type: the session's storage is {storage}, not {known}",
+            remedy=f"name it when you connect: connect(url, storage='{CLOUDS[known]}://bucket/prefix')",
+        )
+    place = f"{parameter}_storage_credentials"
+    if credentials is None:
+        return None
+    if isinstance(credentials, str | Path):
+        return storage_access(Path(credentials).expanduser())
+    if not isinstance(credentials, Mapping):
+        kind = type(credentials).__name__
+        raise InputError(f"{place}: a {kind} is no credentials", remedy="give the storage access file's path or keys")
+    return access_of(credentials, place)
 
 
 def name_of(path: Path) -> str:

@@ -96,7 +96,7 @@ def send_task_result(
     """
     from node_runtime.contributor.send import BY_HAND, Witnessed, send_result
 
-    check_storage(result_storage_type, result_storage_credentials, "result")
+    access = check_storage(result_storage_type, result_storage_credentials, "result", substrate.storage)
     number = submission_id if isinstance(submission_id, int) else submission_id.task.id
     path = Path(result_path).expanduser().absolute()
     outputs = path.parent if path.parent.name == OUTPUTS else path  # the tutorial names outputs/model
@@ -105,9 +105,8 @@ def send_task_result(
         logs = scratch / "by-hand.log"
         logs.write_text(f"{BY_HAND}\n{result}\n")
         witnessed = Witnessed(logs=scratch) if result else Witnessed()
-        return send_result(
-            chain, substrate.store_of(chain.account), TaskId(number), outputs, witnessed=witnessed, say=say
-        ).submission
+        store = substrate.store_of(chain.account, access)
+        return send_result(chain, store, TaskId(number), outputs, witnessed=witnessed, say=say).submission
 
 
 @python_function

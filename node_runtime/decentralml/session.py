@@ -14,6 +14,7 @@ from node_runtime.domain.assets import Account
 from node_runtime.errors import InputError
 from node_runtime.localnet.record import NetworkFile
 from node_runtime.stores import open_store
+from node_runtime.stores.access import StorageAccess
 from node_runtime.substrate.client import SubstrateChain, connect_reader
 from node_runtime.substrate.client import connect as connect_chain
 
@@ -28,10 +29,10 @@ class Substrate:
     """Connections to a chain, and a storage. A context manager that closes them."""
 
     def __init__(self, url: str, store: "AssetStore", *, storage: str | Path | None = None) -> None:
-        """``storage`` is the store's address, where an account has to be named for storing."""
+        """``storage`` is the store's address; without one every account stores in ``store``."""
         self.url = url
         self.store = store
-        self._storage = storage
+        self.storage = str(storage or "")
         self._accounts: dict[str, SubstrateChain] = {}
         self._reader: SubstrateChain | None = None
 
@@ -66,9 +67,11 @@ class Substrate:
             self._reader = connect_reader(self.url)
         return self._reader
 
-    def store_of(self, account: Account) -> "AssetStore":
-        """Return the store for what this account stores."""
-        return self.store if self._storage is None else _opened_store(self._storage, account)
+    def store_of(self, account: Account, access: StorageAccess | None = None) -> "AssetStore":
+        """Return the store for what this account stores, with an access of its own or the session's."""
+        if not self.storage:
+            return self.store
+        return open_store(self.storage, writer=account, access=access or storage_access())
 
     def close(self) -> None:
         """Close every connection. Idempotent."""
@@ -105,11 +108,7 @@ def connect(url: str | None = None, *, storage: str | Path | None = None) -> Sub
         )
     chain = url or (network.chain if network is not None else "")
     folder = storage or (network.storage_folder() if network is not None else "")
-    return Substrate(chain, _opened_store(folder), storage=folder)
-
-
-def _opened_store(storage: str | Path, writer: Account | None = None) -> "AssetStore":
-    return open_store(storage, writer=writer, access=storage_access())
+    return Substrate(chain, open_store(folder, access=storage_access()), storage=folder)
 
 
 def _from_mnemonic(passphrase: str | None) -> Keypair:

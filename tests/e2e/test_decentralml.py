@@ -175,8 +175,11 @@ def test_each_parameter_means_on_chain_and_in_the_document_what_the_tutorial_say
         ({"annotation_json": "nowhere/start_task.sh"}, "nowhere/start_task.sh doesn't exist"),
         ({"annotation_json": "{broken"}, "annotation_json: "),
         ({"annotation_files": "nowhere"}, "annotation_files: nowhere doesn't exist"),
-        ({"annotation_files_storage_type": "S3"}, "S3 is not supported yet"),
-        ({"annotation_files_storage_credentials": SECRET}, "a local folder needs none; they were sent nowhere"),
+        ({"annotation_files_storage_type": "S3"}, "not S3; name it when you connect"),
+        (
+            {"annotation_files_storage_credentials": SECRET},
+            "needs none; they were sent nowhere",
+        ),
         ({"question": ""}, "question: "),
     ],
 )

@@ -134,10 +134,10 @@ def test_the_task_type_of_another_function_is_refused_in_any_spelling() -> None:
 
 def test_credentials_are_not_repeated_in_the_refusal() -> None:
     with pytest.raises(InputError) as refused:
-        check_storage("local", "secret-key", "result")
+        check_storage("local", "secret-key", "result", "store")
     assert "secret-key" not in str(refused.value)
-    check_storage(None, None, "result")
-    check_storage("Local", "", "result")
+    check_storage(None, None, "result", "store")
+    check_storage("Local", "", "result", "store")
 
 
 @pytest.mark.parametrize(
