@@ -34,7 +34,7 @@ def substrate(network: str, uri: str) -> Iterator[creator.Substrate]:
 def bundle(tmp_path: Path) -> Path:
     folder = tmp_path / "bundle"
     folder.mkdir()
-    (folder / "start_task.sh").write_text("#!/bin/sh\n")
+    (folder / "start_task.sh").write_text(f"#!/bin/sh\n# {tmp_path}\n")  # bytes that no other test registers
     return folder
 
 
