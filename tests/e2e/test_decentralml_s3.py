@@ -19,7 +19,7 @@ pytestmark = pytest.mark.peers
 SECRET = "a secret of nobody"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def uri(s3: S3Server) -> str:
     return s3.new_bucket()
 
