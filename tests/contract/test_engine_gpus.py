@@ -1,91 +1,32 @@
-"""GPUs of containers, against Docker and the in-memory engine.
+"""GPUs of containers, against Docker, which finds a stand-in for NVIDIA's toolkit, and the in-memory engine."""
 
-Docker's engine is one of its own that finds a stand-in for the hook of NVIDIA's toolkit: it is called as the hook is,
-knows two GPUs, writes down what it was asked for, and gives nothing.
-"""
-
-import json
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import wait
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from node_runtime.engines.docker.client import connect, create_container, remove_container
-from node_runtime.engines.docker.gpus import CDI, HOOK, NVIDIA
+from node_runtime.engines.docker.gpus import CDI, NVIDIA
 from node_runtime.engines.docker.host_config import container_config
 from node_runtime.engines.docker.pause_container import PauseContainer
 from node_runtime.errors import HostError
-from node_runtime.localnet.provision.base_image import ensure_base_image
-from node_runtime.localnet.provision.dockerd import start_engine, stop_engine
-from node_runtime.platform.paths import cache_folder
 from node_runtime.ports.engine import ContainerSpec
 from tests.background import LIMIT, in_background, wait_until
 from tests.contract.engine_twins import Machine, docker_machine, exits, memory_machine, prints, waits
 from tests.contract.engine_world import EngineWorld
-from tests.docker_engine import DockerHost
+from tests.gpu_toolkit import A, B, Toolkit, hook_found, toolkit
 
-A, B = "GPU-aaaa", "GPU-bbbb"
-STAND_IN = """\
-#!{python}
-import json, sys
-from pathlib import Path
-
-bundle = json.load(sys.stdin)["bundle"]
-said = dict(one.split("=", 1) for one in json.loads(Path(bundle, "config.json").read_text())["process"]["env"])
-gpus = said["NVIDIA_VISIBLE_DEVICES"].split(",")
-with Path({asked!r}).open("a") as file:
-    file.write(json.dumps([sys.argv[1], gpus, sorted(said["NVIDIA_DRIVER_CAPABILITIES"].split(","))]) + "\\n")
-unknown = [gpu for gpu in gpus if gpu not in {known!r}]
-sys.exit(f"nvidia-container-cli: device error: {{unknown[0]}}: unknown device" if unknown else 0)
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Toolkit:
-    """An engine that finds the stand-in ``hook``, which writes down each call in the file ``asked``."""
-
-    host: DockerHost
-    hook: Path
-    asked: Path
-
-    def calls(self) -> list[object]:
-        lines = self.asked.read_text().splitlines() if self.asked.exists() else []
-        return list(map(json.loads, lines))
-
-
-@pytest.fixture(scope="module")
-def toolkit(docker_engine: DockerHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toolkit]:
-    del docker_engine  # it has installed what is needed
-    folder, asked = tmp_path_factory.mktemp("toolkit"), tmp_path_factory.mktemp("asked") / "calls"
-    hook = tmp_path_factory.mktemp("bin") / HOOK
-    hook.write_text(STAND_IN.format(python=sys.executable, asked=str(asked), known=[A, B]))
-    hook.chmod(0o755)
-    with found(hook):
-        engine = start_engine(folder, say=print, with_network=False)
-    try:
-        image = ensure_base_image(engine.url, cache_folder(), say=print)
-        host = DockerHost(url=engine.url, base_image=image, build_network=None)
-        yield Toolkit(host=host, hook=hook, asked=asked)
-    finally:
-        stop_engine(folder)
-
-
-@contextmanager
-def found(hook: Path) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PATH", str(hook.parent), prepend=":")
-        yield
+__all__ = ["toolkit"]
 
 
 def machine_with(toolkit: Toolkit, folder: Path) -> Iterator[Machine]:
     node, host = f"test-{uuid4().hex[:12]}", toolkit.host
-    with found(toolkit.hook), host.engine(node=node, work=folder / "node") as engine:
+    with hook_found(toolkit.hook), host.engine(node=node, work=folder / "node") as engine:
         world = EngineWorld(host=host, node=node, folder=folder, engine=engine, image=host.image_id())
         yield docker_machine(world)
         world.clean_up()

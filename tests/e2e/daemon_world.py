@@ -70,6 +70,7 @@ class World:
     assignee: Account | None = None
     plan: PlanId | None = None  # of the next tasks
     local: int | None = 8 * MIB  # the plan's local folder; None without one
+    gpus: int | None = None  # of the next tasks
     permissions: Permissions = PUBLIC  # of the next samples
     rights: Permissions = PUBLIC  # given on what the next tasks make
     _made: int = field(default=0)
@@ -195,7 +196,7 @@ class World:
 
     def _limits(self) -> Limits:
         local = None if self.plan is None else self.local
-        return Limits(cpus=0.5, memory=64 * MIB, timeout=self.timeout, outputs=8 * MIB, local=local)
+        return Limits(cpus=0.5, memory=64 * MIB, timeout=self.timeout, outputs=8 * MIB, local=local, gpus=self.gpus)
 
     def _submit(self, document: Document, *assets: Asset) -> TaskId:
         own = [asset for asset in assets if asset.ref.owner == self.chain.account]

@@ -6,8 +6,11 @@ from structlog.testing import capture_logs
 
 from node_runtime.domain.task import AssignmentState, TaskId
 from node_runtime.engines.memory import MemoryEngine
+from node_runtime.worker.assembly import selector_of
+from node_runtime.worker.claims import Claims
 from node_runtime.worker.gauges import observed
 from node_runtime.worker.node import Node
+from node_runtime.worker.recovery import recover
 from node_runtime.worker.status_file import StatusFile
 from tests.background import wait_until
 from tests.nvml import Card, stand_in
@@ -154,3 +157,20 @@ def test_a_task_that_wants_a_gpu_is_not_claimed_where_none_is_given(
         wait_until(lambda: why(room, task).startswith("the NVIDIA driver shows none"), "the driver's reason")
         stand_in(monkeypatch, Card(uuid=A))
         wait_until(is_(room, task, AssignmentState.SUBMITTED), "the result")
+
+
+@pytest.mark.parametrize("gives", [(), (B,)], ids=["none", "another"])
+def test_an_attempt_whose_gpu_the_operator_gives_no_more_is_ended_and_handed_back(
+    room: Room, monkeypatch: pytest.MonkeyPatch, gives: tuple[str, ...]
+) -> None:
+    task = room.task(gpus=1)
+    killed_at_work(room, task, monkeypatch)
+    stand_in(monkeypatch, Card(uuid=A), Card(uuid=B))
+    room.gpus = gives
+    with room.node() as (node, _process):
+        recovered = Claims(node, selector_of(node, room.config))
+        for left in recover(node).live:
+            recovered.pending.add(left, wait=0)
+        assert list(recovered.resumed(busy=frozenset())) == []
+    assert is_(room, task, AssignmentState.HANDED_BACK)()
+    assert not room.host.containers
