@@ -91,7 +91,7 @@ def _findings(configs: Sequence[Path]) -> Iterator[Finding]:
     yield _looked_at("docker", _docker)
     yield _looked_at("sandbox", _sandbox)
     yield _looked_at("users", lambda: _users(configs))
-    yield _looked_at("gpus", lambda: _gpus(configs))
+    yield from _all_looked_at("gpus", lambda: _gpus(configs))
     yield _looked_at("local network", _network)
     yield _looked_at("clock", lambda: _clock(configs))
     for path in configs:
@@ -100,10 +100,15 @@ def _findings(configs: Sequence[Path]) -> Iterator[Finding]:
 
 
 def _looked_at(name: str, look: Callable[[], Finding]) -> Finding:
+    (finding,) = _all_looked_at(name, lambda: iter((look(),)))
+    return finding
+
+
+def _all_looked_at(name: str, look: Callable[[], Iterator[Finding]]) -> tuple[Finding, ...]:
     try:
-        return look()
+        return tuple(look())
     except NodeRuntimeError as error:
-        return Finding(name=name, well=False, seen=error.message, remedy=error.remedy)
+        return (Finding(name=name, well=False, seen=error.message, remedy=error.remedy),)
 
 
 def _disk() -> Finding:
@@ -204,22 +209,23 @@ def _users(configs: Sequence[Path]) -> Finding:
     return Finding(name="users", well=False, seen="; ".join((seen, *collided)), remedy=UID_REMEDY)
 
 
-def _gpus(configs: Sequence[Path]) -> Finding:
-    """Check that the GPUs which nodes give to tasks are there, and that the engine gives them to containers."""
+def _gpus(configs: Sequence[Path]) -> Iterator[Finding]:
+    """Tell each GPU, and check that those which nodes give are there and that the engine gives them to containers."""
     nodes = [config for config in map(load_config, configs) if config.pool.gpus]
     found = Nvml().gpus()
     if not found:
-        return Finding(name="gpus", well=not nodes, seen=NO_GPU, remedy=NO_GPU_REMEDY if nodes else "")
+        yield Finding(name="gpus", well=not nodes, seen=NO_GPU, remedy=NO_GPU_REMEDY if nodes else "")
+        return
     with _trial_engine(gpu_driver=next((one.sandbox.gpu_driver for one in nodes), None)) as engine:
-        obstacle, seen = engine.gpu_obstacle(), describe_uses(found, engine, nodes)
-    faults = tuple(faults_of(found, nodes))
+        obstacle, uses = engine.gpu_obstacle(), tuple(describe_uses(found, engine, nodes))
+    yield from (Finding(name=f"gpu {gpu.index}", well=True, seen=use) for gpu, use in zip(found, uses, strict=True))
+    faults = "; ".join(faults_of(found, nodes))
     if faults:
-        return Finding(name="gpus", well=False, seen="; ".join((seen, *faults)), remedy=NAMES_REMEDY)
-    if not obstacle:
-        return Finding(name="gpus", well=True, seen=seen)
-    if nodes:
-        return Finding(name="gpus", well=False, seen=f"{seen}; {obstacle}", remedy=toolkit_remedy(nodes))
-    return Finding(name="gpus", well=True, seen=f"{seen}; {obstacle}: for tasks with GPUs {toolkit_remedy(nodes)}")
+        yield Finding(name="gpus", well=False, seen=faults, remedy=NAMES_REMEDY)
+    if obstacle and nodes:
+        yield Finding(name="gpus", well=False, seen=obstacle, remedy=toolkit_remedy(nodes))
+    elif obstacle:
+        yield Finding(name="gpus", well=True, seen=f"{obstacle}; for tasks with GPUs {toolkit_remedy(nodes)}")
 
 
 @contextmanager

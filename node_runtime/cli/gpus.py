@@ -13,13 +13,13 @@ NO_GPU_REMEDY = "install NVIDIA's driver, which 'nvidia-smi -L' tests, or leave 
 NAMES_REMEDY = "name each GPU in pool.gpus of one node.yaml only, as 'nvidia-smi -L' says it"
 
 
-def describe_uses(found: Sequence[Gpu], engine: ContainerEngine, nodes: Sequence[NodeConfig]) -> str:
-    """Return the GPUs, each with what has it: a task of one of the nodes, a container of another, or nothing."""
+def describe_uses(found: Sequence[Gpu], engine: ContainerEngine, nodes: Sequence[NodeConfig]) -> Iterator[str]:
+    """Yield each GPU with what has it: a task of one of the nodes, a container of another, or nothing."""
     used = engine.gpus_in_use()
     tasks = dict(use for node in nodes for use in _uses(node))
-    return "; ".join(
-        f"{gpu}, {tasks.get(gpu.uuid, 'a container has it') if gpu.uuid in used else 'no task has it'}" for gpu in found
-    )
+    for gpu in found:
+        use = tasks.get(gpu.uuid, "a container has it") if gpu.uuid in used else "no task has it"
+        yield f"{gpu}; {use}"
 
 
 def _uses(node: NodeConfig) -> Iterator[tuple[str, str]]:

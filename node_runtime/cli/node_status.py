@@ -162,8 +162,8 @@ def _gpus(found: "NodeStatus") -> Iterator[tuple[str, str]]:
     if found.gpus_missing:
         yield "gpus", f"none: {found.gpus_missing}"
     for one in found.gpus:
-        use = "free" if one.task is None else f"task {one.task} has it"
-        yield "gpu", f"{one.gpu}; {use}"
+        use = "no task has it" if one.task is None else f"task {one.task} has it"
+        yield f"gpu {one.gpu.index}", f"{one.gpu}; {use}"
 
 
 def _policy(policy: "Policy") -> Iterator[tuple[str, str]]:

@@ -26,7 +26,7 @@ class Gpu:
     free: int
 
     def __str__(self) -> str:
-        return f"{self.index} {self.name}, {size(self.memory)}, {size(self.free)} of it free, {self.uuid}"
+        return f"{self.name}, {size(self.memory)}, {size(self.free)} of it free, {self.uuid}"
 
 
 class GpuDriver(Protocol):

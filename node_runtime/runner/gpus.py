@@ -26,7 +26,7 @@ def gpus_for(limits: Limits, engine: ContainerEngine, driver: GpuDriver) -> tupl
     found = driver.gpus()
     free = free_gpus(found, memory=memory, used=engine.gpus_in_use())
     if len(free) < asked:
-        message = f"the task asks for {told(asked, memory)}: of this machine's {len(found)} {len(free)} are free"
+        message = f"the task asks for {told(asked, memory)}: {len(free)} free of this machine's {len(found)}"
         raise HostError(message, remedy=f"wait until others end, or lower limits.gpus or limits.gpu_memory; {DOCTOR}")
     return tuple(gpu.uuid for gpu in free[:asked])
 

@@ -3,6 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
+import pynvml
 import pytest
 
 from node_runtime.cli import doctor, node_status
@@ -17,11 +18,11 @@ from node_runtime.engines.memory import MemoryEngine, MemoryHost, MemorySettings
 from node_runtime.platform.gpus import Nvml
 from node_runtime.worker.status import GpuUse, NodeStatus, read_status
 from node_runtime.worker.status_file import NodeState, StatusFile, Working
-from tests.nvml import GIB, Card, stand_in
+from tests.nvml import GIB, Card, error, stand_in
 
 A, B = "GPU-a", "GPU-b"
-TOLD_A = f"0 NVIDIA H200, 139 GiB, 129 GiB of it free, {A}"
-TOLD_B = f"1 NVIDIA H200, 139 GiB, 139 GiB of it free, {B}"
+TOLD_A = f"NVIDIA H200, 139 GiB, 129 GiB of it free, {A}"
+TOLD_B = f"NVIDIA H200, 139 GiB, 139 GiB of it free, {B}"
 MISSING = "the engine has no GPU to give to containers"
 
 
@@ -44,8 +45,15 @@ def node(folder: Path, name: str, gpus: str, *, driver: str = "nvidia") -> Path:
     return file
 
 
-def found(*configs: Path) -> Finding:
-    return doctor._gpus(configs)
+def found(*configs: Path) -> list[Finding]:
+    return list(doctor._gpus(configs))
+
+
+def told(*uses: str) -> list[Finding]:
+    return [Finding(name=f"gpu {index}", well=True, seen=use) for index, use in enumerate(uses)]
+
+
+UNUSED = told(f"{TOLD_A}; no task has it", f"{TOLD_B}; no task has it")
 
 
 def test_a_machine_without_gpus_is_well_unless_a_node_gives_some(
@@ -53,36 +61,40 @@ def test_a_machine_without_gpus_is_well_unless_a_node_gives_some(
 ) -> None:
     del host
     stand_in(monkeypatch)
-    assert found() == Finding(name="gpus", well=True, seen=NO_GPU)
-    assert found(node(tmp_path, "a", "none")).well
-    assert found(node(tmp_path, "b", "all")) == Finding(name="gpus", well=False, seen=NO_GPU, remedy=NO_GPU_REMEDY)
+    well = [Finding(name="gpus", well=True, seen=NO_GPU)]
+    assert found() == found(node(tmp_path, "a", "none")) == well
+    assert found(node(tmp_path, "b", "all")) == [Finding(name="gpus", well=False, seen=NO_GPU, remedy=NO_GPU_REMEDY)]
+
+
+def test_a_driver_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, failing=error(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH))
+    (finding,) = doctor._all_looked_at("gpus", lambda: doctor._gpus(()))
+    assert (finding.well, "restarted" in finding.remedy) == (False, True)
 
 
 def test_each_gpu_is_told_with_what_has_it(host: MemoryHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     del host
     config = node(tmp_path, "a", "all")
-    assert found(config).seen == f"{TOLD_A}, no task has it; {TOLD_B}, no task has it"
+    assert found(config) == UNUSED
     monkeypatch.setattr(MemoryEngine, "gpus_in_use", lambda _: frozenset({A, B}))
     StatusFile(tmp_path / "a").write(state(A))
-    assert found(config) == Finding(
-        name="gpus", well=True, seen=f"{TOLD_A}, task 12 of a has it; {TOLD_B}, a container has it"
-    )
+    assert found(config) == told(f"{TOLD_A}; task 12 of a has it", f"{TOLD_B}; a container has it")
 
 
 def test_an_engine_without_the_toolkit_is_told_with_the_remedy(host: MemoryHost, tmp_path: Path) -> None:
     host.gpus = frozenset()
-    seen = f"{TOLD_A}, no task has it; {TOLD_B}, no task has it; {MISSING}"
-    assert found() == Finding(name="gpus", well=True, seen=f"{seen}: for tasks with GPUs {REMEDIES[NVIDIA]}")
+    hint = Finding(name="gpus", well=True, seen=f"{MISSING}; for tasks with GPUs {REMEDIES[NVIDIA]}")
+    assert found() == [*UNUSED, hint]
     for name, driver in (("a", NVIDIA), ("b", CDI)):
-        told = found(node(tmp_path, name, "all", driver=driver))
-        assert told == Finding(name="gpus", well=False, seen=seen, remedy=REMEDIES[driver])
+        missing = Finding(name="gpus", well=False, seen=MISSING, remedy=REMEDIES[driver])
+        assert found(node(tmp_path, name, "all", driver=driver)) == [*UNUSED, missing]
 
 
 def test_a_gpu_that_is_not_there_or_that_two_nodes_give_is_a_fault(host: MemoryHost, tmp_path: Path) -> None:
     del host
-    told = found(node(tmp_path, "a", "[GPU-a, GPU-c]"), node(tmp_path, "b", "all"))
-    assert (told.well, told.remedy) == (False, NAMES_REMEDY)
-    assert told.seen.endswith("; a gives GPU-c, which isn't there; a and b give GPU-a")
+    fault = found(node(tmp_path, "a", "[GPU-a, GPU-c]"), node(tmp_path, "b", "all"))[-1]
+    seen = "a gives GPU-c, which isn't there; a and b give GPU-a"
+    assert fault == Finding(name="gpus", well=False, seen=seen, remedy=NAMES_REMEDY)
 
 
 def state(*gpus: str) -> NodeState:
@@ -100,19 +112,19 @@ def test_status_tells_each_gpu_and_its_task(host: MemoryHost, monkeypatch: pytes
     del host
     config = node(tmp_path, "a", "all")
     StatusFile(tmp_path / "a").write(state(A))
-    told = status_of(config, monkeypatch)
+    seen = status_of(config, monkeypatch)
     first, second = Nvml().gpus()
-    assert told.gpus == (GpuUse(gpu=first, task=TaskId(12)), GpuUse(gpu=second, task=None))
-    facts = [fact for fact in node_status._facts(told) if fact[0].startswith("gpu")]
-    assert facts == [("gpu", f"{TOLD_A}; task 12 has it"), ("gpu", f"{TOLD_B}; free")]
+    assert seen.gpus == (GpuUse(gpu=first, task=TaskId(12)), GpuUse(gpu=second, task=None))
+    facts = [fact for fact in node_status._facts(seen) if fact[0].startswith("gpu")]
+    assert facts == [("gpu 0", f"{TOLD_A}; task 12 has it"), ("gpu 1", f"{TOLD_B}; no task has it")]
 
 
 def test_status_tells_why_no_gpu_is_there_and_nothing_where_none_is_given(
     host: MemoryHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     del host
-    told = status_of(node(tmp_path, "a", "[GPU-c]"), monkeypatch)
-    facts = [fact for fact in node_status._facts(told) if fact[0].startswith("gpu")]
+    seen = status_of(node(tmp_path, "a", "[GPU-c]"), monkeypatch)
+    facts = [fact for fact in node_status._facts(seen) if fact[0].startswith("gpu")]
     assert facts == [("gpus", "none: the NVIDIA driver shows none of the GPUs that pool.gpus names")]
-    told = status_of(node(tmp_path, "b", "none"), monkeypatch)
-    assert [fact for fact in node_status._facts(told) if fact[0].startswith("gpu")] == []
+    seen = status_of(node(tmp_path, "b", "none"), monkeypatch)
+    assert [fact for fact in node_status._facts(seen) if fact[0].startswith("gpu")] == []

@@ -55,7 +55,7 @@ def test_a_persons_command_gets_what_no_container_has(tmp_path: Path, monkeypatc
         wait_until(lambda: bool(other.list()), "the container to run")
         assert gpus_for(Limits(gpus=1), engine, Nvml()) == ("GPU-b",)
         assert gpus_for(Limits(), engine, Nvml()) == ()
-        with pytest.raises(HostError, match="asks for 2 GPUs with 8 GiB each: of this machine's 2 1 are free"):
+        with pytest.raises(HostError, match="asks for 2 GPUs with 8 GiB each: 1 free of this machine's 2"):
             gpus_for(Limits(gpus=2, gpu_memory=8 * GIB), engine, Nvml())
         gate.set()
         running.result(LIMIT)
