@@ -4,7 +4,7 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 SHELL := /bin/bash
 
-.PHONY: check unit demo story-model-update story-annotation story-substra images test test-peers lint format bench bench-staging chain weights lock up clean help
+.PHONY: check unit demo story-model-update story-annotation story-substra images compose-up compose test test-peers lint format bench bench-staging chain weights lock up clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -24,6 +24,12 @@ story-substra: .venv/local ## Substra's layouts: two hospitals' private data, th
 
 images: .venv/local ## the images of compose.yaml, without an image registry where none answers; NAMES="node tensorflow" only these
 	@$(BIN)/python -m images.build $(NAMES)
+
+compose-up: .venv/local ## images, settings, secrets, then the network of compose.yaml; ARGS="--scale worker=4" goes to it
+	@$(BIN)/python -m images.compose up $(ARGS)
+
+compose: .venv/local ## docker compose with any command: make compose ARGS="logs -f worker", ARGS="down --volumes"
+	@$(BIN)/python -m images.compose $(ARGS)
 
 check: .venv/dev ## lint, types, unit and contract tests without Docker, root or network, and the daemon's coverage: a minute
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line lint unit
