@@ -35,6 +35,7 @@ class S3Server:
 
     port: int
     secret: str
+    scheme: str = "http"
 
     @property
     def address(self) -> str:
@@ -43,7 +44,7 @@ class S3Server:
     @property
     def access(self) -> StorageAccess:
         """The administrator's, by which everything is allowed."""
-        endpoint = f"http://{self.address}"
+        endpoint = f"{self.scheme}://{self.address}"
         return StorageAccess(endpoint=endpoint, region="us-east-1", access_key=ROOT, secret_key=self.secret)
 
     def client(self) -> Minio:
@@ -58,11 +59,22 @@ class S3Server:
 
 @contextmanager
 def s3_server(
-    folder: Path, kind: S3Kind = S3Kind.VERSITY, *, port: int | None = None, secret: str = ""
+    folder: Path,
+    kind: S3Kind = S3Kind.VERSITY,
+    *,
+    port: int | None = None,
+    secret: str = "",
+    certificate: tuple[Path, Path] | None = None,
 ) -> Iterator[S3Server]:
-    """Run a server over the folder until the ``with`` ends; a later one over the same folder has the same objects."""
-    server = S3Server(port=port or free_port(), secret=secret or secrets.token_hex(16))
+    """Run a server over the folder until the ``with`` ends; a later one over the same folder has the same objects.
+
+    ``certificate`` is a file with one of the gateway's, and one with its key.
+    """
+    scheme = "http" if certificate is None else "https"
+    server = S3Server(port=port or free_port(), secret=secret or secrets.token_hex(16), scheme=scheme)
     command, environment = _command(kind, folder, server)
+    if certificate is not None:
+        command[1:1] = ["--cert", str(certificate[0]), "--key", str(certificate[1])]
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         with ended(process):
@@ -92,8 +104,16 @@ def free_port() -> int:
 
 
 def _answers(server: S3Server) -> bool:
+    if server.scheme == "https":
+        return _listens(server.port)
     with suppress(Exception):
         server.client().list_buckets()
+        return True
+    return False
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
 

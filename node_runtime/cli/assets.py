@@ -22,7 +22,7 @@ from node_runtime.cli.session import (
 from node_runtime.creator.reading import fetch_asset, view_asset
 from node_runtime.creator.upload import add_asset
 from node_runtime.domain.assets import Account, AssetKind, AssetRef, Label, Visibility
-from node_runtime.domain.units import size
+from node_runtime.domain.units import read_duration, size
 from node_runtime.errors import InputError
 from node_runtime.ports.chain import ChainReads
 
@@ -137,14 +137,20 @@ def asset_show(
 
 @asset.command("fetch", cls=HelpedCommand, epilog=example("asset fetch 0cfc1ad1de63 sample"))
 def asset_fetch(
-    asset_key: KeyArgument,
+    asset_key: Annotated[str, typer.Argument(metavar="KEY", help=f"{KEY_HELP} Or a link that 'asset link' made.")],
     folder: Annotated[Path, typer.Argument(help="A new folder for its files.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Fetch more than 1 GiB without asking.")] = False,
     chain: ChainOption = None,
     key: KeyOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Fetch an asset's files, verified, into a new folder. Nothing of them is executed."""
+    """Fetch an asset's files, verified, into a new folder. Nothing of them is executed.
+
+    By a link neither chain nor key is needed.
+    """
+    if asset_key.startswith(("https://", "http://")):
+        _fetch_by_link(asset_key, folder)
+        return
     session = open_session(chain, key, storage)
     view = view_asset(session.chain, session.store, _ref(asset_key, session.chain, session.chain.account))
     if view.size > LARGE and not yes:
@@ -153,6 +159,41 @@ def asset_fetch(
         require_consent(f"Fetch {size(view.size)}?", refused="nothing is fetched")
     fetch_asset(view, session.store, folder)
     line(f"{folder}: {size(view.size)} in {counted(len(view.files or ()), 'file')}", style="green")
+
+
+def _fetch_by_link(link: str, folder: Path) -> None:
+    from node_runtime.config.storage_access import storage_access
+    from node_runtime.stores.links import fetch_link
+
+    digest = fetch_link(link, folder, ca=storage_access().ca)
+    line(f"{folder}: tree {digest}, verified", style="green")
+
+
+@asset.command("link", cls=HelpedCommand, epilog=example("asset link 0cfc1ad1de63 --valid 2h"))
+def asset_link(
+    asset_key: KeyArgument,
+    valid: Annotated[str, typer.Option(metavar="DURATION", help="How long it works, at most 7d.")] = "1h",
+    chain: ChainOption = None,
+    key: KeyOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Print a link by which 'asset fetch' gets an asset's files without a key. Whoever has the link can use it."""
+    from node_runtime.stores.links import LONGEST
+    from node_runtime.stores.objects import ObjectStore
+
+    try:
+        seconds = read_duration(valid) // 1000
+    except ValueError as error:
+        raise InputError(f"--valid: {error}", remedy="write e.g. 2h") from None
+    if not 0 < seconds <= LONGEST:
+        raise InputError(f"--valid {valid}: a link works for at most 7d", remedy="write e.g. 2h")
+    session = open_session(chain, key, storage)
+    if not isinstance(session.store, ObjectStore):
+        raise InputError("only an object storage has links", remedy="name one, s3://BUCKET/PREFIX, as --storage")
+    view = view_asset(session.chain, session.store, _ref(asset_key, session.chain, session.chain.account))
+    if view.unreadable:
+        raise InputError(view.unreadable, remedy=f"ask {view.asset.ref.owner} for it")
+    line(session.store.link(view.asset.ref.digest, seconds=seconds), whole=True)
 
 
 def _ref(text: str, chain: ChainReads, own: Account) -> AssetRef:

@@ -21,6 +21,7 @@ from node_runtime.errors import AssetMismatch, AssetUnavailable, StorageError
 from node_runtime.platform.files import host_errors
 from node_runtime.ports.store import StoredFile
 
+from .links import make_link
 from .live_objects import LiveObjects
 from .object_client import Objects
 from .pieces import IN_FLIGHT, cut, joined, piece_sizes, send
@@ -50,6 +51,10 @@ class _Copy:
 
     def place(self, digest: Digest, number: int) -> str:
         return f"{_tree(digest)}{self.account}/{self.total}/{number}"
+
+    def places(self, digest: Digest) -> list[str]:
+        """Return the names of its pieces in their order."""
+        return [self.place(digest, number) for number in range(len(self.pieces))]
 
 
 class ObjectStore:
@@ -111,8 +116,23 @@ class ObjectStore:
 
     def remove(self, digest: Digest) -> None:
         """Remove the account's own copy; those of others stay."""
-        own = self._own()
-        self._delete(digest, [one for one in self._copies(digest) if one.account == own])
+        names = [name for name, _ in self._objects.below(f"{_tree(check_digest(digest))}{self._own()}/")]
+        if names:
+            self._objects.delete(names)
+
+    def link(self, digest: Digest, *, seconds: int) -> str:
+        """Return a link by which anyone can fetch the tree for so many seconds (see `links`)."""
+        place = f"{_tree(check_digest(digest))}{self._own()}/links/"
+        copy = next((one for one in self._copies(digest) if one.whole), None)
+        if copy is None:
+            raise self._missing(digest)
+        return make_link(self._objects, digest, copy.places(digest), place, seconds)
+
+    def _missing(self, digest: Digest) -> AssetUnavailable:
+        return AssetUnavailable(
+            f"nothing is stored under {digest} in {self._objects.url}",
+            remedy="let its owner store it, or name the storage where it is",
+        )
 
     def unable(self) -> str | None:
         try:
@@ -146,22 +166,18 @@ class ObjectStore:
         whole = [one for one in self._copies(digest) if one.whole]
         if most is not None and whole and all(one.total > most for one in whole):
             raise too_large(digest, most)
-        error: StorageError = AssetUnavailable(
-            f"nothing is stored under {digest} in {self._objects.url}",
-            remedy="let its owner store it, or name the storage where it is",
-        )
+        error: StorageError = self._missing(digest)
         for copy in whole:
             if most is not None and copy.total > most:
                 continue
-            names = [copy.place(digest, number) for number in range(len(copy.pieces))]
             try:
-                with closing(joined(self._objects.get, names, stop=stop, ahead=ahead)) as pieces:
+                with closing(joined(self._objects.get, copy.places(digest), stop=stop, ahead=ahead)) as pieces:
                     return read(pieces, _manifest(pieces, digest, copy))
             except AssetMismatch as wrong:
                 told = f"the copy of tree {digest} that {copy.account} stored in {self._objects.url}: {wrong.message}"
                 error = AssetMismatch(told, remedy=_REPEAT)
                 if copy.account == self._writer:
-                    self._delete(digest, [copy])
+                    self._objects.delete(copy.places(digest))
         raise error
 
     def _copies(self, digest: Digest) -> list[_Copy]:
@@ -175,11 +191,6 @@ class ObjectStore:
                 copy = found.setdefault((account, total), _Copy(account=Account(account), total=total))
                 copy.pieces[number] = size
         return sorted(found.values(), key=lambda one: (one.account != self._writer, one.account, one.total))
-
-    def _delete(self, digest: Digest, copies: list[_Copy]) -> None:
-        names = [copy.place(digest, number) for copy in copies for number in copy.pieces]
-        if names:
-            self._objects.delete(names)
 
     def _own(self) -> Account:
         if self._writer is None:
