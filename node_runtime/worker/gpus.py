@@ -1,7 +1,7 @@
 """The GPUs that the operator gives to tasks, as they are now."""
 
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -32,6 +32,10 @@ class GpuView:
     large: tuple[Gpu, ...] = ()
     free: tuple[Gpu, ...] = ()
 
+    def without(self, taken: Set[str]) -> "GpuView":
+        """Return the view in which the ``taken`` ones are not free."""
+        return replace(self, free=tuple(gpu for gpu in self.free if gpu.uuid not in taken))
+
 
 @dataclass(frozen=True, kw_only=True)
 class GpuPool:
@@ -45,8 +49,8 @@ class GpuPool:
         """Return those that can be read now. Raises `HostError` when the driver fails."""
         return chosen_gpus(self.chosen, self.driver)
 
-    def look(self, *, memory: int, taken: Set[str], own: Set[str]) -> GpuView:
-        """Look for GPUs with ``memory`` bytes each that are not ``taken``. Raises `HostError`.
+    def look(self, *, memory: int, own: Set[str]) -> GpuView:
+        """Look for GPUs with ``memory`` bytes each that no container has. Raises `HostError`.
 
         ``own`` are those of the request's running container, which are free for it alone, whatever it has filled.
         """
@@ -56,8 +60,8 @@ class GpuPool:
             return GpuView(found=found, large=kept, free=kept)
         large = tuple(gpu for gpu in found if gpu.memory >= memory)
         # a container may run on after its attempt's thread has ended, until the attempt is resumed
-        used = taken | self.engine.gpus_in_use()
-        return GpuView(found=found, large=large, free=free_gpus(large, memory=memory, used=used))
+        free = free_gpus(large, memory=memory, used=self.engine.gpus_in_use())
+        return GpuView(found=found, large=large, free=free)
 
     def obstacle(self) -> str:
         """Return why no container gets a GPU here, as far as it can be known without a run; empty when it does."""

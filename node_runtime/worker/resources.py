@@ -146,13 +146,14 @@ class ResourcePool:
 
         ``gpus`` are those that a running container of the attempt has: it keeps them.
         """
+        try:
+            looked = self._look(demand, own=frozenset(gpus))  # not under the guard: driver and engine may be slow
+        except HostError as error:
+            return Insufficient(message=error.message, lasting=False)
+        if len(looked.free) < len(gpus):
+            return Insufficient(message="its container has a GPU that this node gives no more", lasting=True)
         with self._guard:
-            try:
-                seen = self._look(demand, own=frozenset(gpus))
-            except HostError as error:
-                return Insufficient(message=error.message, lasting=False)
-            if len(seen.free) < len(gpus):
-                return Insufficient(message="its container has a GPU that this node gives no more", lasting=True)
+            seen = looked.without(self._reserved_gpus())
             shortage = self._never(demand, seen) or self._not_together(private=private) or self._not_now(demand, seen)
             if shortage:
                 return shortage
@@ -181,7 +182,7 @@ class ResourcePool:
     def _look(self, demand: ResourceRequest, *, own: Set[str]) -> GpuView:
         if self._gpus is None or not demand.gpus:
             return GpuView()
-        return self._gpus.look(memory=demand.gpu_memory, taken=self._reserved_gpus(), own=own)
+        return self._gpus.look(memory=demand.gpu_memory, own=own)
 
     def _reserved_gpus(self) -> frozenset[str]:
         return frozenset(gpu for taken in self._taken for gpu in taken.gpus)

@@ -2,19 +2,22 @@
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pynvml
 import pytest
 
-from node_runtime.cli import doctor, node_status
+from node_runtime.cli import doctor, node_status, tables
 from node_runtime.cli.doctor import Finding
 from node_runtime.cli.gpus import NAMES_REMEDY, NO_GPU, NO_GPU_REMEDY
 from node_runtime.config import load_config
 from node_runtime.domain.assets import Account
+from node_runtime.domain.document import Image, Limits
 from node_runtime.domain.task import TaskId
 from node_runtime.engines import open_engine
 from node_runtime.engines.docker.gpus import CDI, NVIDIA, REMEDIES
 from node_runtime.engines.memory import MemoryEngine, MemoryHost, MemorySettings
+from node_runtime.kinds.training import TrainingDocument
 from node_runtime.platform.gpus import Nvml
 from node_runtime.worker.status import GpuUse, NodeStatus, read_status
 from node_runtime.worker.status_file import NodeState, StatusFile, Working
@@ -128,3 +131,17 @@ def test_status_tells_why_no_gpu_is_there_and_nothing_where_none_is_given(
     assert facts == [("gpus", "none: the NVIDIA driver shows none of the GPUs that pool.gpus names")]
     seen = status_of(node(tmp_path, "b", "none"), monkeypatch)
     assert [fact for fact in node_status._facts(seen) if fact[0].startswith("gpu")] == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        (Limits(gpus=2, gpu_memory=8 * GIB), "1 CPU, 1 GiB memory, 2 GPUs with 8 GiB each, 15m a container"),
+        (Limits(), "1 CPU, 1 GiB memory, 15m a container"),
+    ],
+)
+def test_show_tells_the_gpus_that_a_task_asks_for(limits: Limits, told: str) -> None:
+    algo = Image(source=f"{'5' * 48}/{'a' * 64}")
+    mentions: Any = None  # of models, which the task has none of
+    facts = dict(tables._inputs(TrainingDocument(name="a", algo=algo, limits=limits), mentions))
+    assert facts["limits"].startswith(f"{told}, ")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import pynvml
 import pytest
@@ -10,7 +11,7 @@ from structlog.testing import capture_logs
 from node_runtime.config import ALL_GPUS, load_config
 from node_runtime.domain.document import Image, Limits
 from node_runtime.engines import open_engine
-from node_runtime.engines.memory import MemoryHost, MemorySettings
+from node_runtime.engines.memory import MemoryEngine, MemoryHost, MemorySettings
 from node_runtime.errors import ConfigError
 from node_runtime.kinds.training import TrainingDocument
 from node_runtime.platform.gpus import Nvml
@@ -18,6 +19,7 @@ from node_runtime.worker.gpus import GpuPool
 from node_runtime.worker.policy import AllowList, Policy, refuse_document
 from node_runtime.worker.reasons import Reason
 from node_runtime.worker.resources import Insufficient, Reservation, ResourcePool, ResourceRequest, demand_of
+from tests.background import LIMIT, in_background
 from tests.nvml import GIB, Card, error, stand_in
 from tests.unit.worker.test_policy import OPEN, SPEC
 
@@ -107,6 +109,27 @@ def test_a_driver_that_fails_or_comes_later_keeps_no_other_task_away(monkeypatch
     assert refused(one.admit(asking())) == ("1 GPU asked, the whole pool has 0", False)
     nvml.failing = None
     assert given(one.admit(asking())) == (A,)
+
+
+def test_an_engine_that_hangs_keeps_no_attempt_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, Card(uuid=A))
+    one = pool(ALL_GPUS)
+    running = one.admit(asking(0))
+    assert isinstance(running, Reservation)
+    asked, answers = Event(), Event()
+
+    def hangs(_: MemoryEngine) -> frozenset[str]:
+        asked.set()
+        assert answers.wait(LIMIT)
+        return frozenset()
+
+    monkeypatch.setattr(MemoryEngine, "gpus_in_use", hangs)
+    waiting = in_background(lambda: one.admit(asking()))
+    assert asked.wait(LIMIT)
+    in_background(lambda: one.release(running)).result(LIMIT)
+    assert one.use().slots_used == 0
+    answers.set()
+    assert given(waiting.result(LIMIT)) == (A,)
 
 
 def test_what_keeps_containers_from_gpus_is_told_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
