@@ -44,8 +44,8 @@ def _check_models(state: State) -> None:
 
 
 def _of_inputs(state: State, number: int) -> Sums | None:
-    """What all inputs of a task give, None where a parent is purged."""
-    spec, roles, task = state.tasks("Specs")[number], state.tasks("TaskRoles").get(number), state.tasks("Tasks")[number]
+    """What all inputs and parents of a task give, None where a parent is purged."""
+    spec = state.tasks("Specs")[number]
     rights = _sums(None)
     for entry in spec.inputs:
         named = entry.values[0]
@@ -54,8 +54,7 @@ def _of_inputs(state: State, number: int) -> Sums | None:
             rights = _both(rights, _sums(permissions and permissions.rights))
         else:
             rights = _both(rights, _sums(state.registry("ModelRights").get((named.submission, named.output))))
-    taken = spec.parents if roles is None else [take.parent for take in roles.takes]
-    for parent in taken if task.terms.kind != "Annotation" else ():
+    for parent in spec.parents:
         if parent not in state.tasks("Tasks"):
             return None
         rights = _both(rights, _on_models(state, parent))

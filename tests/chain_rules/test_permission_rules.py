@@ -113,6 +113,19 @@ def test_a_child_is_for_those_who_may_use_the_models_to_come(world: World) -> No
     assert process.values[0] == (worker, creator)
 
 
+def test_an_annotation_is_for_those_who_may_use_its_parents_models(world: World) -> None:
+    creator, worker, friend, *_ = world.accounts
+    world.do(creator, calls.register_asset(ALGO, "Algo"))
+    parent = giving(world, creator, Rights(process=only(friend)))
+    with pytest.raises(Refused, match="WorkerNotPermitted"):
+        create(world, creator, terms(world, judge=creator, assignee=worker), Spec(parents=(parent,)))
+    annotation = create(world, creator, terms(world, judge=creator), Spec(parents=(parent,)))
+    deliver(world, worker, parent, model=digest_of("model"))
+    with pytest.raises(Refused, match="WorkerNotPermitted"):
+        claim(world, worker, annotation)
+    claim(world, friend, annotation)
+
+
 def test_rights_are_for_tasks_that_make_models_and_for_32_accounts(world: World) -> None:
     creator = world.accounts[0]
     offered = terms(world, judge=creator)

@@ -61,7 +61,7 @@ class AnnotationDocument(Document):
 
     @model_validator(mode="after")
     def _takes_no_model(self) -> Self:
-        """Refuse models: the chain doesn't record that an annotation takes them, so their rights would not count."""
+        """Refuse models: the chain doesn't record which of its parents' models an annotation takes."""
         if self.models:
             raise ValueError("an annotation takes no models")
         return self

@@ -64,14 +64,14 @@ mod benchmarks {
 		Ok(())
 	}
 
-	/// A sample, with as many accounts and programs as a permission names.
+	/// An import, with as many accounts as a permission names: a sample's programs are dearer by less than its record.
 	#[benchmark]
 	fn register_asset_with_permissions() -> Result<(), BenchmarkError> {
 		let owner = rich_caller::<T>()?;
-		let (kind, visibility) = (AssetKind::DataSample(Label::Train), Visibility::Private);
+		let (kind, visibility) = (AssetKind::Model, Visibility::Shared);
 		let access = || Access::Accounts(accounts::<T>(MAX_ACCOUNTS - 1));
 		let rights = Rights { process: access(), download: access(), logs: access() };
-		let permissions = Permissions { rights, algos: Algos::Digests(programs()) };
+		let permissions = Permissions { rights, algos: Algos::Any };
 		#[extrinsic_call]
 		_(RawOrigin::Signed(owner.clone()), digest(0), kind, visibility, longest(), permissions);
 		assert!(AssetPermissions::<T>::contains_key(owner, digest(0)));

@@ -41,7 +41,7 @@ impl<T: Config> Pallet<T> {
 		Self::check_composite(terms.kind, roles, &sources)?;
 		let private_to = Self::private_owner(&assets, &sources)?;
 		let one_holder = private_to.is_some() || sources.iter().any(|source| source.private);
-		let rights = Self::permitted(creator, spec, roles, &assets)?;
+		let rights = Self::permitted(creator, spec, &assets)?;
 		let model_clean_for = Self::clean_for(terms.kind, spec, roles, &assets)?;
 		let clean_for = match terms.kind {
 			TaskKind::Annotation => {

@@ -6,7 +6,7 @@
 use crate::{inputs::Known, *};
 use frame_support::pallet_prelude::*;
 use pallet_registry::{
-	Algos, AssetKind, AssetPermissions, AssetRef, ModelId, ModelRights, Objective, ObjectiveAdmits, ObjectiveId, Rights,
+	Algos, AssetKind, AssetPermissions, AssetRef, ModelRights, Objective, ObjectiveAdmits, ObjectiveId, Rights,
 };
 
 impl<T: Config> Pallet<T> {
@@ -14,7 +14,6 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn permitted(
 		creator: &T::AccountId,
 		spec: &SpecOf<T>,
-		roles: &Roles,
 		assets: &Known<T>,
 	) -> Result<RightsOf<T>, DispatchError> {
 		let mut rights = Rights::public();
@@ -32,15 +31,16 @@ impl<T: Config> Pallet<T> {
 			Input::Model(id) => Some(*id),
 			Input::Asset(_) => None,
 		});
-		rights = Self::with_models(rights, models);
-		let awaited = roles.takes.iter().map(|take| Self::rights_on_models(take.parent));
-		rights = awaited.fold(rights, |rights, more| rights.and(&more));
+		let given = models.filter_map(|id| ModelRights::<T>::get(id.submission, id.output));
+		rights = given.fold(rights, |rights, more| rights.and(&more));
+		rights = Self::with_parents(rights, spec);
 		ensure!(rights.process.allows(creator), Error::<T>::CreatorNotPermitted);
 		Ok(rights)
 	}
 
-	fn with_models(rights: RightsOf<T>, models: impl Iterator<Item = ModelId>) -> RightsOf<T> {
-		let given = models.filter_map(|id| ModelRights::<T>::get(id.submission, id.output));
+	/// Those of them that all parents give on their models, which an annotation need not take.
+	fn with_parents(rights: RightsOf<T>, spec: &SpecOf<T>) -> RightsOf<T> {
+		let given = spec.parents.iter().map(|parent| Self::rights_on_models(*parent));
 		given.fold(rights, |rights, more| rights.and(&more))
 	}
 
@@ -67,11 +67,11 @@ impl<T: Config> Pallet<T> {
 		TaskRights::<T>::set(id, Some(rights).filter(|rights| !rights.is_public()));
 	}
 
-	/// Once all parents have models, the task has only the rights on these: known since its creation, but for tasks of
-	/// runtime 4 and their children. False where its only worker lacks them.
-	pub(crate) fn inherit_rights(id: TaskId, task: &TaskOf<T>, roles: &Roles) -> bool {
+	/// Once all parents have results, the task has only the rights on their models: known since its creation, but for
+	/// tasks of runtime 4 and their children. False where its only worker lacks them.
+	pub(crate) fn inherit_rights(id: TaskId, task: &TaskOf<T>, spec: &SpecOf<T>) -> bool {
 		let known = TaskRights::<T>::get(id).unwrap_or_else(Rights::public);
-		let rights = Self::with_models(known, roles.takes.iter().filter_map(Self::taken_model));
+		let rights = Self::with_parents(known, spec);
 		let permitted = task.terms.assignee.as_ref().is_none_or(|assignee| rights.process.allows(assignee));
 		Self::keep_rights(id, rights);
 		permitted

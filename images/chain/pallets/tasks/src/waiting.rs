@@ -18,7 +18,7 @@ struct Known {
 impl<T: Config> Pallet<T> {
 	/// A waiting task opens when all its parents have results. It is cancelled when one ended without, with its plan,
 	/// when it was to certify a score of a model that turned out not to be clean, or when somebody holds a private model
-	/// for it who may not take it, or its only worker may not process one, and expires at its deadline.
+	/// for it who may not take it, or its only worker may not process a parent's, and expires at its deadline.
 	pub(crate) fn settle_waiting(id: TaskId, task: &mut TaskOf<T>, cancelled: Moment, now: Moment) -> DispatchResult {
 		let spec = Specs::<T>::get(id).ok_or(Error::<T>::NoSuchTask)?;
 		let Known { ready, lost } = Self::look_at_parents(&spec);
@@ -26,7 +26,7 @@ impl<T: Config> Pallet<T> {
 			Causes::<T>::remove(id);
 			let roles = Self::roles_of(id, task.terms.kind, &spec);
 			let takes_all = Self::inherit(task, &spec, &roles) && Self::offer_to_holder(task, &roles);
-			if !takes_all || !Self::inherit_rights(id, task, &roles) {
+			if !takes_all || !Self::inherit_rights(id, task, &spec) {
 				return Self::close(id, task, Outcome::Cancelled, at);
 			}
 			Self::change(id, task, TaskStatus::Open);

@@ -62,7 +62,7 @@ mod benchmarks {
 	fn create_task_with_rights(i: Linear<1, 256>, p: Linear<0, 16>) -> Result<(), BenchmarkError> {
 		let creator = rich_caller::<T>()?;
 		let (terms, spec, roles) = function_after::<T>(&creator, i, p)?;
-		let rights = most_rights::<T>(&creator);
+		let rights = most_rights::<T>();
 		#[extrinsic_call]
 		_(RawOrigin::Signed(creator), terms, spec, Some(roles), rights);
 		let task = u64::from(p) + 1;

@@ -70,6 +70,21 @@ fn a_model_gives_what_all_its_inputs_give_to_its_heirs_too() {
 }
 
 #[test]
+fn an_annotation_has_the_rights_on_its_parents_models_which_it_does_not_take() {
+	world(|| {
+		let sample = for_some(DAVE, 1, DataSample(Label::Train), &[DAVE, CREATOR, BOB]);
+		let parent = create(of(TaskKind::Training), on(vec![sample])).unwrap();
+		let carols = Terms { assignee: Some(CAROL), ..terms() };
+		assert_noop!(create(carols, child_of(parent)), Rule::WorkerNotPermitted);
+		let annotation = create(terms(), child_of(parent)).unwrap();
+		deliver_model(BOB, parent, 90);
+		next_block();
+		assert_noop!(take(CAROL, annotation), Rule::WorkerNotPermitted);
+		take(BOB, annotation).unwrap();
+	});
+}
+
+#[test]
 fn a_sample_runs_with_permitted_programs_and_its_owners_own() {
 	world(|| {
 		let sample = asset(DAVE, 1, DataSample(Label::Train));

@@ -167,18 +167,21 @@ fn a_task_of_runtime_4_gets_back_what_it_paid_and_has_the_rights_on_its_parents_
 		let parent = create(training(), on_samples_for(&[DAVE, CREATOR, BOB])).unwrap();
 		let child = create(training(), child_of(parent)).unwrap();
 		let carols = create(training(), child_of(parent)).unwrap();
+		let annotation = create(terms(), child_of(parent)).unwrap();
 		as_runtime_4(parent, TaskRights::<World>::get(parent));
-		as_runtime_4(child, None);
-		as_runtime_4(carols, None);
+		for id in [child, carols, annotation] {
+			as_runtime_4(id, None);
+		}
 		Tasks::<World>::mutate_extant(carols, |task| task.terms.assignee = Some(CAROL));
 		deliver_model(BOB, parent, 90);
 		next_block();
 		assert_eq!(ended(carols), Some(Outcome::Cancelled));
-		assert_noop!(take(CAROL, child), Rule::WorkerNotPermitted);
-		cancel(child, false).unwrap();
-		let paid = |id: TaskId| task(id).bytes.spec;
-		let (unpaid_for, all) = (processed_by(&[DAVE, CREATOR, BOB]), [child, carols, parent]);
-		assert_eq!(TaskRights::<World>::get(child), Some(unpaid_for));
+		for id in [child, annotation] {
+			assert_noop!(take(CAROL, id), Rule::WorkerNotPermitted);
+			cancel(id, false).unwrap();
+			assert_eq!(TaskRights::<World>::get(id), Some(processed_by(&[DAVE, CREATOR, BOB])));
+		}
+		let (paid, all) = (|id: TaskId| task(id).bytes.spec, [child, carols, annotation, parent]);
 		let held = held_for_bytes(CREATOR);
 		assert_eq!(held, all.into_iter().map(paid).sum());
 		let before = free(CREATOR);

@@ -87,6 +87,8 @@ impl Witness {
 	fn note_accepted(&mut self, id: TaskId, number: SubmissionId) {
 		let (task, sent, spec) = (task(id), submission(id, number), Specs::<World>::get(id).expect("it has one"));
 		let SubmissionStatus::Accepted { at } = sent.status else { panic!("{number} isn't accepted") };
+		let roles = TaskPallet::roles_of(id, task.terms.kind, &spec);
+		self.check_rights(id, &spec, &roles, number);
 		let labelled_test = assets_of(&spec).any(|named| kind_of(&named) == AssetKind::DataSample(Label::Test));
 		if task.terms.kind == TaskKind::Annotation && !labelled_test {
 			return;
@@ -94,9 +96,7 @@ impl Witness {
 		if task.terms.kind == TaskKind::Function {
 			self.functions.insert(number);
 		}
-		let roles = TaskPallet::roles_of(id, task.terms.kind, &spec);
 		self.check_holders(&spec, &roles, &sent);
-		self.check_rights(id, &spec, &roles, number);
 		for output in &sent.outputs {
 			let place = roles.models().find(|(_, role)| role.name == output.name).map(|(place, _)| place);
 			let making = match place {
@@ -128,14 +128,16 @@ impl Witness {
 		}
 	}
 
-	/// Whoever created a task or worked on it may process all that went in; its models have the rights that all of it gives,
-	/// and its creator as well.
+	/// Whoever created a task or worked on it may process all that went in, and its parents' models; its own models have the
+	/// rights that all of it gives, and its creator as well.
 	fn check_rights(&mut self, id: TaskId, spec: &SpecOf<World>, roles: &Roles, number: SubmissionId) {
 		let (task, sent) = (task(id), submission(id, number));
 		let assets = assets_of(spec).filter_map(|named| AssetPermissions::<World>::get(named.owner, named.digest));
 		let models = self.models_in(spec, roles);
 		let models = models.iter().filter_map(|id| ModelRights::<World>::get(id.submission, id.output));
-		let inputs: Vec<_> = assets.map(|permissions| permissions.rights).chain(models).collect();
+		let results = spec.parents.iter().map(|parent| self.first_result[parent]);
+		let parents = results.flat_map(ModelRights::<World>::iter_prefix_values);
+		let inputs: Vec<_> = assets.map(|permissions| permissions.rights).chain(models).chain(parents).collect();
 		for rights in &inputs {
 			assert!(rights.process.allows(&task.creator) && rights.process.allows(&sent.worker), "{sent:?}");
 		}

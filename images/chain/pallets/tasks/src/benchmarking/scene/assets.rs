@@ -3,44 +3,63 @@
 use super::*;
 use alloc::{vec, vec::Vec};
 use pallet_registry::{
-	bounds::MAX_ACCOUNTS, Access, Accounts, Algos, Asset, AssetKind, AssetPermissions, AssetRef, Assets, Direction,
-	FirstModel, Label, Made, Making, Model, ModelId, ModelOf, Models, Objective, ObjectiveIds, Objectives, Origin,
-	Permissions, Rights, Samples, Visibility, Worked,
+	bounds::{MAX_ACCOUNTS, MAX_PROGRAMS},
+	Access, Accounts, Algos, Asset, AssetKind, AssetPermissions, AssetRef, Assets, Direction, FirstModel, Label, Made,
+	Making, Model, ModelId, ModelOf, Models, Objective, ObjectiveIds, Objectives, Origin, Permissions, Programs,
+	Rights, Samples, Visibility, Worked,
 };
 
 /// The first submission that brought one of the models which were there before.
 const EARLIER: SubmissionId = 1_000_000;
 const METRIC: u32 = 10_000;
 const OPENER: u32 = 10_001;
+/// The algo that a certification scores.
+const SCORED: u32 = 10_002;
+
+/// The owner of the algos, so that samples have to permit these.
+fn programmer<T: Config>() -> T::AccountId {
+	account("programmer", 0, 0)
+}
 
 /// As many accounts as a right names, all who take part among them.
-pub fn most_rights<T: Config>(owner: &T::AccountId) -> Rights<T::AccountId> {
-	let part = [owner.clone(), whitelisted_caller(), account("worker", 100, 0)];
+pub fn most_rights<T: Config>() -> Rights<T::AccountId> {
+	let part = [account("creator", 0, 0), whitelisted_caller(), programmer::<T>(), account("worker", 100, 0)];
 	let others = (0..MAX_ACCOUNTS).map(|index| account("worker", index, 0));
 	let accounts = || Access::Accounts(Accounts::truncate_from(part.iter().cloned().chain(others.clone()).collect()));
 	Rights { process: accounts(), download: accounts(), logs: accounts() }
+}
+
+/// As many programs as a sample's permission names: all algos.
+fn most_programs() -> Programs {
+	Programs::truncate_from((1..MAX_PROGRAMS).chain([SCORED]).map(digest).collect())
 }
 
 /// Registers an asset and names it as an input.
 pub fn add_asset<T: Config>(owner: &T::AccountId, number: u32, kind: AssetKind) -> Input<T::AccountId> {
 	let asset = Asset { kind, visibility: Visibility::Shared, uri: longest(), since: 0 };
 	Assets::<T>::insert(owner, digest(number), asset);
-	let permissions = Permissions { rights: most_rights::<T>(owner), algos: Algos::Any };
+	let algos = match kind {
+		AssetKind::DataSample(_) => Algos::Digests(most_programs()),
+		_ => Algos::Any,
+	};
+	let permissions = Permissions { rights: most_rights::<T>(), algos };
 	AssetPermissions::<T>::insert(owner, digest(number), permissions);
 	Input::Asset(AssetRef { owner: owner.clone(), digest: digest(number) })
 }
 
-/// An algo and Train samples, so many together.
+/// As many algos as a sample permits, then Train samples: so many together.
 pub fn assets<T: Config>(owner: &T::AccountId, count: u32) -> Inputs<T::AccountId> {
-	let kind = |number| if number == 1 { AssetKind::Algo } else { AssetKind::DataSample(Label::Train) };
-	let inputs: Vec<_> = (1..=count).map(|number| add_asset::<T>(owner, number, kind(number))).collect();
-	Inputs::truncate_from(inputs)
+	let asset = |number| match number {
+		1..MAX_PROGRAMS => add_asset::<T>(&programmer::<T>(), number, AssetKind::Algo),
+		_ => add_asset::<T>(owner, number, AssetKind::DataSample(Label::Train)),
+	};
+	Inputs::truncate_from((1..=count).map(asset).collect())
 }
 
 /// A model that was there before, clean for these objectives.
 fn add_model<T: Config>(number: u32, clean_for: ObjectiveIds) -> ModelId {
 	let id = ModelId::first(EARLIER + SubmissionId::from(number));
-	let owner: T::AccountId = account("owner", number % 15, 0);
+	let owner: T::AccountId = account("owner", number % 14, 0);
 	let model = Model {
 		owner: owner.clone(),
 		trainer: owner.clone(),
@@ -77,9 +96,9 @@ pub fn certification<T: Config>(owner: &T::AccountId, samples: u32) -> SpecOf<T>
 	let objectives = ObjectiveIds::truncate_from(vec![1]);
 	let mut inputs: Vec<_> =
 		(1..=samples).map(|number| add_asset::<T>(owner, number, AssetKind::DataSample(Label::Test))).collect();
-	for (number, kind) in [(OPENER, AssetKind::Opener), (METRIC, AssetKind::Metric), (METRIC + 2, AssetKind::Algo)] {
-		inputs.push(add_asset::<T>(owner, number, kind));
-	}
+	inputs.push(add_asset::<T>(owner, OPENER, AssetKind::Opener));
+	inputs.push(add_asset::<T>(owner, METRIC, AssetKind::Metric));
+	inputs.push(add_asset::<T>(&programmer::<T>(), SCORED, AssetKind::Algo));
 	inputs.push(Input::Model(add_model::<T>(0, objectives.clone())));
 	Spec { inputs: Inputs::truncate_from(inputs), objectives, ..spec::<T>() }
 }
@@ -93,7 +112,7 @@ pub fn predicted<T: Config>(creator: &T::AccountId, samples: u32) -> Result<(Spe
 		Input::Model(_) => None,
 	};
 	prediction.inputs.retain(|input| digest_of(input) != Some(digest(METRIC)));
-	score.inputs.retain(|input| digest_of(input).is_some_and(|found| found != digest(METRIC + 2)));
+	score.inputs.retain(|input| digest_of(input).is_some_and(|found| found != digest(SCORED)));
 	Ok((prediction, score))
 }
 

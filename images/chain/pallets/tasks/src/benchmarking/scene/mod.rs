@@ -5,6 +5,7 @@ mod results;
 mod tasks;
 
 use crate::*;
+use alloc::vec;
 pub use assets::*;
 use frame_benchmarking::v2::*;
 use frame_support::{

@@ -48,7 +48,7 @@ pub fn create<T: Config>(
 	}
 	let origin = RawOrigin::Signed(creator.clone()).into();
 	if terms.kind.makes_model() {
-		Pallet::<T>::create_task_with_rights(origin, terms, spec, None, most_rights::<T>(creator))?;
+		Pallet::<T>::create_task_with_rights(origin, terms, spec, None, most_rights::<T>())?;
 	} else {
 		Pallet::<T>::create_task(origin, terms, spec)?;
 	}
@@ -73,7 +73,7 @@ pub fn create_function<T: Config>(
 	roles: Roles,
 ) -> Result<TaskId, BenchmarkError> {
 	let terms = Terms { kind: TaskKind::Function, plan: Some(plan_of::<T>(creator)?), ..terms };
-	let (origin, rights) = (RawOrigin::Signed(creator.clone()).into(), most_rights::<T>(creator));
+	let (origin, rights) = (RawOrigin::Signed(creator.clone()).into(), most_rights::<T>());
 	Pallet::<T>::create_task_with_rights(origin, terms, spec, Some(roles), rights)?;
 	Ok(NextTask::<T>::get())
 }
