@@ -36,6 +36,10 @@ UID = 10001
 SECRET_BYTES = {"node_password": 24, "storage_access_key": 8, "storage_secret_key": 24}
 STORAGE = "s3://network/main"  # as in compose.yaml
 ACCESS = "creator.yaml"  # the creator's storage access file, for commands on this machine
+_REMEDY = (
+    "`make compose ARGS=logs` shows what its services said; other ports than those taken are set in .env, "
+    "e.g. CHAIN_PORT=19944; docs/compose.md has more"
+)
 _KEY = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
 
 
@@ -71,9 +75,10 @@ def set_up(engine: Engine, environment: Path, folder: Path) -> None:
 
 
 def bring_up(compose: Sequence[str], options: Sequence[str], folder: Path) -> int:
-    """Bring the network up, and say how commands on this machine reach it; return docker compose's exit code."""
+    """Bring the network up and say how commands on this machine reach it; return docker compose's exit code."""
     done = subprocess.run([*compose, "up", "--detach", "--wait", *options], check=False)
     if done.returncode != 0:
+        sys.stderr.write(f"error: the network did not come up (above: why)\n  → {_REMEDY}\n")
         return done.returncode
     access = folder / ACCESS
     _told([*compose, "cp", f"prepare:/creator/access/{ACCESS}", str(access)])
