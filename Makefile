@@ -4,7 +4,7 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 SHELL := /bin/bash
 
-.PHONY: check unit demo story-model-update story-annotation story-substra images compose-up compose test test-peers lint format bench bench-staging chain weights lock up clean help
+.PHONY: check unit demo story-model-update story-annotation story-substra images compose-up compose test test-peers lint format bench bench-staging bench-storage chain weights lock up clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -54,6 +54,9 @@ bench: .venv/dev ## what a task costs, against bare `docker run` in the same min
 
 bench-staging: .venv/dev ## what a data sample of 1 GiB costs a task, against a copy; SUBSTRA=PYTHON adds Substra's local mode
 	@$(BIN)/python -m tests.bench_staging
+
+bench-storage: .venv/dev ## 1 GiB and 10,000 small files through an S3 server, against obstore and minio-py
+	@$(BIN)/python -m tests.bench_storage
 
 chain: .venv/dev ## rebuild the chain's wasm from images/chain and put it inside the package
 	@$(BIN)/python images/chain/build.py

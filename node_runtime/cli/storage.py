@@ -50,6 +50,7 @@ def storage_init(
     for account in wanted:
         file = into / f"{account}.yaml"
         if file.exists() and not renew:
+            administered.permit([account])
             line(f"{file} is there already")
             continue
         secret = administered.make_key(account, renew=renew)
@@ -58,10 +59,9 @@ def storage_init(
                 f"{account} has a key on this server already, and {file} isn't there",
                 remedy="copy its file there; or give the key another secret with --renew, where nobody uses it",
             )
+        administered.permit([account])
         _write_access(file, replace(access, access_key=account, secret_key=secret), url)
         line(f"key of {account}: {file}")
-    if wanted:
-        administered.permit(wanted)
 
 
 def _write_access(file: Path, access: "StorageAccess", url: str) -> None:
@@ -83,8 +83,9 @@ def storage_check(
     from node_runtime.config.storage_access import storage_access
     from node_runtime.stores.checking import check_storage
 
-    found = list(check_storage(_url(named), storage_access(), _account(account) if account else None))
-    for one in found:
+    found = []
+    for one in check_storage(_url(named), storage_access(), _account(account) if account else None):
+        found.append(one)
         mark = ("ok ", "green") if one.well else ("!! ", "bold red")
         render(styled(mark, f"{one.name:<11}{one.seen}"))
         if one.remedy:

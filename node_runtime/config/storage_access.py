@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,8 +18,11 @@ _LARGEST_CERTIFICATE = 1 << 20  # bytes
 
 
 def _address(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        raise ValueError(f"'{text[:60]}' is no address https://… or http://…")
+    address = urlsplit(text)
+    if address.scheme not in ("http", "https") or not address.hostname or not text.isprintable():
+        raise ValueError("it is no address https://… or http://…")
+    if address.username is not None or address.query or address.fragment or address.path.strip("/"):
+        raise ValueError("it has more than scheme, host and port; keys stand in access_key and secret_key")
     return text.rstrip("/")
 
 

@@ -202,5 +202,5 @@ def _write(encoded: bytes, path: Path) -> Collected:
 
 
 def _store(store: AssetStore, one: Collected) -> None:
-    if not store.has(one.digest) and store.put(one.source) != one.digest:
+    if not store.has(one.digest, own=True) and store.put(one.source) != one.digest:
         raise InputError(f"{one.source} changed while it was sent", remedy="send it again when nothing writes to it")

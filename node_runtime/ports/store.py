@@ -64,7 +64,9 @@ class AssetStore(Protocol):
         """
         ...
 
-    def has(self, digest: Digest) -> bool: ...
+    def has(self, digest: Digest, *, own: bool = False) -> bool:
+        """Whether the tree is stored, with ``own`` by this store's account, where accounts have copies of their own."""
+        ...
 
     def size(self, digest: Digest) -> int:
         """Bytes of its files. Raises `AssetUnavailable` unless all of it is there, or `AssetMismatch`."""

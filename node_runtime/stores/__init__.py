@@ -69,6 +69,6 @@ def is_object_storage(uri: str | Path) -> bool:
 
 
 def _folder(uri: str | Path) -> Path:
-    if "://" in str(uri):
+    if "://" in str(uri) or str(uri).partition(":")[0] in SCHEMES:
         raise InputError(f"storage {uri}: nothing is known of that kind", remedy=f"name a folder, or {_KNOWN}")
     return Path(uri).expanduser()

@@ -3,6 +3,7 @@
 import secrets
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def check_storage(url: str, access: StorageAccess, account: Account | None) -> I
     """Yield a finding for each check; those of an account only where one is named. Leaves nothing behind."""
     objects = open_objects(url, access)
     try:
-        objects.below("trees/", most=1)
+        objects.first_below("trees/")
     except StorageError as error:
         yield StorageFinding(name="reading", well=False, seen=error.message, remedy=error.remedy)
         return
@@ -65,9 +66,12 @@ def _others(objects: Objects) -> StorageFinding:
     name, place = "others", f"trees/{'0' * 64}/{_NOBODY}/1/0"
     try:
         objects.put(place, b"x")
-    except StorageError:
-        return StorageFinding(name=name, well=True, seen="other accounts' copies can't be written with this key")
-    objects.delete([place])
+    except StorageError as error:
+        if objects.is_refusal(error):
+            return StorageFinding(name=name, well=True, seen="other accounts' copies can't be written with this key")
+        return StorageFinding(name=name, well=False, seen=error.message, remedy=error.remedy)
+    with suppress(StorageError):
+        objects.delete([place])
     seen = "this key may write other accounts' copies"
     return StorageFinding(name=name, well=False, seen=seen, remedy=_INIT)
 

@@ -92,7 +92,7 @@ class LocalStore:
         with host_errors(target.parent), self._opened(digest) as stream:
             write_tree(stream, read_manifest(stream, digest), target, most=most, stop=stop)
 
-    def has(self, digest: Digest) -> bool:
+    def has(self, digest: Digest, *, own: bool = False) -> bool:  # noqa: ARG002
         """Whether the tree is stored with its full length; only `fetch` verifies every byte."""
         with host_errors(self._trees):
             try:

@@ -36,7 +36,7 @@ class MemoryStore:
         stream = self._opened(digest)
         write_tree(stream, read_manifest(stream, digest), target, most=most, stop=stop)
 
-    def has(self, digest: Digest) -> bool:
+    def has(self, digest: Digest, *, own: bool = False) -> bool:  # noqa: ARG002
         check_digest(digest)
         try:
             return len(self._trees[digest]) == packed_size(read_manifest(self._opened(digest), digest))

@@ -33,6 +33,7 @@ REGION = "us-east-1"
 ENABLED = "Enabled"  # versioning
 READ = ("s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation", "s3:GetBucketVersioning")
 WRITE = ("s3:PutObject", "s3:DeleteObject")
+LENGTH = 64  # digits of a digest
 LARGEST_POLICY = 20 << 10  # bytes of a bucket's policy
 _SECRET = 20  # random bytes of a secret key
 _THERE = 409  # the status for a key that is there already
@@ -62,7 +63,9 @@ class Place:
         return {"Effect": "Allow", **principal, "Action": list(READ), "Resource": objects}
 
     def write_statement(self, principal: dict[str, Any], owner: str) -> dict[str, Any]:
-        own = [f"arn:aws:s3:::{self.bucket}/{self.prefix}{area}" for area in (f"trees/*/{owner}/*", f"live/{owner}/*")]
+        # a digest's digits are counted, since '*' would also match what lies inside another account's copy
+        areas = (f"trees/{'?' * LENGTH}/{owner}/*", f"live/{owner}/*")
+        own = [f"arn:aws:s3:::{self.bucket}/{self.prefix}{area}" for area in areas]
         return {"Effect": "Allow", **principal, "Action": list(WRITE), "Resource": own}
 
 
@@ -98,7 +101,7 @@ class MinioKeys:
         self.admin.user_add(account, secret)
 
     def permit(self, accounts: Sequence[Account], place: Place) -> None:
-        name = f"node-runtime-{place.bucket}-{place.prefix.strip('/').replace('/', '-')}".rstrip("-")
+        name = f"node-runtime-{place.bucket}-{sha256(place.prefix.encode()).hexdigest()[:16]}"
         statements = [place.read_statement({}), place.write_statement({}, "${aws:username}")]
         self.admin.policy_add(name, policy=_policy(statements))
         for account in accounts:

@@ -268,7 +268,8 @@ def check_before_start(config: NodeConfig, file: Path) -> None:
 
     Raises `ConfigError` without storage; `HostError` without an engine or a required base image.
     """
-    _tighten(file, *([] if config.key.startswith("//") else [Path(config.key)]))
+    access = [] if config.storage_access is None else [config.storage_access]
+    _tighten(file, *access, *([] if config.key.startswith("//") else [Path(config.key)]))
     shared_store(config)
     _see_images(config)
     _warn_of_empty_lists(config, file)

@@ -57,7 +57,7 @@ class Unwanted(NodeRuntimeError):
 
 def put_upload(upload: Upload, store: AssetStore, *, stop: threading.Event | None = None) -> None:
     """Store an upload unless it is stored. Raises `AssetMismatch` for one that was changed since it was packed."""
-    if store.has(upload.digest):
+    if store.has(upload.digest, own=True):  # another account's copy may be wrong, or go
         return
     if not upload.empty_folders:
         with host_errors(upload.path):

@@ -142,8 +142,8 @@ def test_storing_what_is_there_writes_nothing(root: Path, tree: Path) -> None:
 
 def test_a_copy_that_another_stored_in_between_stays_where_it_is(root: Path, tree: Path, tmp_path: Path) -> None:
     class Overtaken(LocalStore):
-        def has(self, digest: Digest) -> bool:
-            answer = super().has(digest)
+        def has(self, digest: Digest, *, own: bool = False) -> bool:
+            answer = super().has(digest, own=own)
             LocalStore(root).put(tree)  # as by another process, concurrently
             return answer
 

@@ -1,5 +1,6 @@
 """What an object storage adds to the contract of `AssetStore`: copies by account, resumption, foreign bytes, errors."""
 
+import io
 import json
 import os
 import threading
@@ -18,16 +19,21 @@ from node_runtime.domain.assets import Account, Digest
 from node_runtime.errors import AssetMismatch, AssetUnavailable, InputError, StorageError
 from node_runtime.ports.store import AssetStore
 from node_runtime.stores import open_store
+from node_runtime.stores.copies import copies_in
 from node_runtime.stores.links import fetch_link
 from node_runtime.stores.object_client import Objects, open_objects
 from node_runtime.stores.objects import ObjectStore
 from node_runtime.stores.pieces import PIECE
 from node_runtime.stores.provision import administration
+from node_runtime.stores.tree.manifest import TreeRefused
 from tests.contract.stores import ALICE
 from tests.object_storage import S3Server, free_port, s3_server
 
 BOB = Account("5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty")
 EVE = Account("5HGjWAeFDfFCWPsjFQdVV2Msvz2XtMktvgocEZcCj68kUMaw")
+
+
+CRC = "00000000"
 
 
 class Counted(Objects):
@@ -107,7 +113,7 @@ def test_many_small_files_are_few_objects(objects: Counted, tmp_path: Path) -> N
 
 
 def tamper(objects: Counted, account: Account, digest: Digest) -> None:
-    (name,) = [name for name in objects.names() if f"/{digest}/{account}/" in name and name.endswith("/2")]
+    (name,) = [name for name in objects.names() if f"/{digest}/{account}/" in name and "/2-" in name]
     content = bytearray(obstore.get(objects.memory, name).bytes())
     content[-1] ^= 1
     obstore.put(objects.memory, name, bytes(content), use_multipart=False)
@@ -144,6 +150,102 @@ def test_ones_own_damaged_copy_is_removed_so_that_it_can_be_stored_again(
     assert len(fetched(store, digest, tmp_path / "back")) == 2
 
 
+def test_another_accounts_copy_does_not_stand_for_ones_own(objects: Counted, large: Path) -> None:
+    digest = ObjectStore(objects, writer=BOB).put(large)
+    alice = ObjectStore(objects, writer=ALICE)
+    assert alice.has(digest)
+    assert not alice.has(digest, own=True)
+    alice.put(large)
+    assert alice.has(digest, own=True)
+
+
+def test_what_was_sent_of_a_source_that_changed_is_never_taken_for_the_tree(
+    objects: Counted, large: Path, tmp_path: Path
+) -> None:
+    before = (large / "two").read_bytes()
+    store = ObjectStore(objects, writer=ALICE)
+
+    class Changing(Counted):
+        def put(self, name: str, content: bytes | bytearray) -> None:
+            (large / "two").write_bytes(bytes(len(before)))
+            objects.put(name, content)
+
+    with pytest.raises(TreeRefused, match="changed while it was"):
+        ObjectStore(Changing(), writer=ALICE).put(large)
+    (large / "two").write_bytes(before)
+    digest = store.put(large)
+    assert len(fetched(store, digest, tmp_path / "back")) == 2
+    assert len(objects.names()) == 6, "what was of other bytes is removed"
+
+
+def test_a_piece_left_of_other_bytes_is_replaced(objects: Counted, large: Path, tmp_path: Path) -> None:
+    store = ObjectStore(objects, writer=ALICE)
+    digest = store.put(large)
+    first = next(name for name in objects.names() if "/0-" in name)
+    obstore.delete(objects.memory, first)
+    obstore.put(objects.memory, f"{first[:-8]}{CRC}", bytes(PIECE), use_multipart=False)
+    obstore.delete(objects.memory, next(name for name in objects.names() if "/3-" in name))
+    store.put(large)
+    assert first in objects.names()
+    assert len(objects.names()) == 6
+    assert len(fetched(store, digest, tmp_path / "back")) == 2
+
+
+def test_a_copy_that_cannot_be_read_is_passed_over(objects: Counted, large: Path, tmp_path: Path) -> None:
+    class Archived(Counted):
+        def get(self, name: str, *, size: int) -> memoryview:
+            if f"/{BOB}/" in name:
+                raise AssetUnavailable("it is archived")
+            return objects.get(name, size=size)
+
+        folders_below = objects.folders_below
+        each_below = objects.each_below
+
+    digest = ObjectStore(objects, writer=BOB).put(large)
+    with pytest.raises(AssetUnavailable, match="archived"):
+        ObjectStore(Archived(), writer=EVE).size(digest)
+    ObjectStore(objects, writer=ALICE).put(large)
+    assert len(fetched(ObjectStore(Archived(), writer=EVE), digest, tmp_path / "back")) == 2
+
+
+def test_a_piece_that_was_replaced_by_a_larger_one_is_not_read(
+    objects: Counted, large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = ObjectStore(objects, writer=BOB).put(large)
+    listed = dict(objects.below("trees/"))
+    monkeypatch.setattr(objects, "each_below", lambda prefix: (each for each in listed.items() if each[0] > prefix))
+    name = next(name for name in listed if "/0-" in name)
+    obstore.put(objects.memory, name, bytes(PIECE + 1), use_multipart=False)
+    with pytest.raises(AssetMismatch, match=f"a piece has {PIECE + 1} bytes instead of {PIECE}"):
+        ObjectStore(objects, writer=None).size(digest)
+
+
+def test_of_an_account_two_copies_are_looked_at() -> None:
+    digest = Digest("ab" * 32)
+    names = [(f"trees/{digest}/{EVE}/{total}/0-{CRC}", total) for total in range(1, 30_000)]
+    found = copies_in(iter(names), digest, EVE)
+    assert [one.total for one in found] == [1, 2]
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("odd", ["%7F", "a\nb"])
+@pytest.mark.parametrize("kind", ["s3", "minio"])
+def test_odd_names_of_a_stranger_stop_nobody(
+    request: pytest.FixtureRequest, kind: str, odd: str, large: Path, tmp_path: Path
+) -> None:
+    server: S3Server = request.getfixturevalue(kind)
+    uri = server.new_bucket()
+    store = open_store(uri, writer=ALICE, access=server.access)
+    digest = store.put(large)
+    live = f"live/{ALICE}/1-1/0"
+    store.live.put(live, b"x")
+    for name in (f"trees/{digest}/{EVE}/{odd}", f"live/{EVE}/1-1/{odd}"):
+        server.client().put_object(uri.split("/")[2], f"network/{name}", io.BytesIO(b"x"), 1)
+    assert store.unable() is None
+    assert store.live.list("live/") == (live,)
+    assert len(fetched(open_store(uri, access=server.access), digest, tmp_path / "back")) == 2
+
+
 def test_only_ones_own_copy_is_removed(objects: Counted, large: Path) -> None:
     alice, bob = ObjectStore(objects, writer=ALICE), ObjectStore(objects, writer=BOB)
     digest = alice.put(large)
@@ -155,9 +257,13 @@ def test_only_ones_own_copy_is_removed(objects: Counted, large: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", [f"{ALICE}/12/0/x", f"{ALICE}/012/0", f"{ALICE}/12/00", f"{ALICE}/0/0", "x y/12/0", f"{ALICE}/12", "0"]
+    "odd",
+    [
+        *(f"{ALICE}/12/0-{CRC}/x", f"{ALICE}/012/0-{CRC}", f"{ALICE}/12/00-{CRC}", f"{ALICE}/0/0-{CRC}"),
+        *(f"x y/12/0-{CRC}", f"{ALICE}/12", "0", f"{ALICE}/12/0", f"{ALICE}/13/0-{CRC}", f"{ALICE}/11/0-{CRC}"),
+    ],
 )
-def test_other_names_below_a_tree_are_no_pieces(objects: Counted, odd: str) -> None:
+def test_other_names_and_sizes_below_a_tree_are_no_pieces(objects: Counted, odd: str) -> None:
     digest = Digest("ab" * 32)
     obstore.put(objects.memory, f"trees/{digest}/{odd}", b"x" * 12)
     assert not ObjectStore(objects, writer=None).has(digest)
@@ -165,7 +271,7 @@ def test_other_names_below_a_tree_are_no_pieces(objects: Counted, odd: str) -> N
 
 def test_a_claim_of_5_tib_reads_nothing(objects: Counted, tmp_path: Path) -> None:
     digest = Digest("cd" * 32)
-    obstore.put(objects.memory, f"trees/{digest}/{EVE}/{5 << 40}/0", b"[]\n")
+    obstore.put(objects.memory, f"trees/{digest}/{EVE}/{5 << 40}/0-{CRC}", b"[]\n")
     with pytest.raises(AssetUnavailable, match="nothing is stored under"):
         ObjectStore(objects, writer=ALICE).fetch(digest, tmp_path / "back")
 

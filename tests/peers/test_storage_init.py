@@ -67,6 +67,9 @@ def test_each_account_stores_its_own_copies_and_nothing_else(run: Storage, uri: 
     for change in (partial(objects.put, name, b"evil"), partial(objects.delete, [name])):
         with pytest.raises(StorageError, match=r"refuses this key \(AccessDenied\)"):
             change()
+    for inside in (f"{name}/{BOB}/x", f"trees/{digest}/{BOB}", f"trees/x/{BOB}/1/0", f"trees/{digest[1:]}/{BOB}/1/0"):
+        with pytest.raises(StorageError, match="refuses this key"):
+            objects.put(inside, b"evil")
     alice.fetch(digest, tmp_path / "again")
     live = f"live/{BOB}/1-1/0"
     bob.live.put(live, b"x")
