@@ -32,6 +32,7 @@ pytestmark = [pytest.mark.peers, pytest.mark.docker]
 
 UP_S, RUN_S = 300, 420  # bounds of a command, which no result depends on
 REPLICAS = 2
+LONG = 20_000  # rounds of a training that lasts some seconds
 PORTS = {"CHAIN_PORT": "9944", "STORAGE_PORT": "7070", "PROMETHEUS_PORT": "9090"}
 
 
@@ -131,6 +132,7 @@ def test_a_network_comes_up_pays_for_a_task_and_leaves_nothing(network: Network,
     wait_until(lambda: len(scraped(network)) == REPLICAS + 1, "Prometheus scrapes each daemon")
 
     with closing(connect(docker_engine.url)) as client:
+        see_killed_daemons_go_on(network, client)
         nodes = re.findall("[0-9a-f]{8}", network.compose("exec", "-T", "worker", "sh", "-c", "cat $NODES/*/work/id"))
         assert len(nodes) == REPLICAS + 1
         assert any("-holder-" in name for name in left_at(client, network.project, nodes))
@@ -139,6 +141,21 @@ def test_a_network_comes_up_pays_for_a_task_and_leaves_nothing(network: Network,
         assert {one["ExitCode"] for one in stopped} == {0}
         network.compose("down", "--volumes")
         assert left_at(client, network.project, nodes) == []
+
+
+def see_killed_daemons_go_on(network: Network, client: docker.APIClient) -> None:
+    """Kill the workers' processes while the second task runs: the engine starts them again, and its attempt goes on."""
+    file = network.folder / "task" / "task.yaml"
+    file.write_text(file.read_text().replace("rounds: 200", f"rounds: {LONG}"))
+    network.node_runtime("submit", str(file))
+    running = {"name": "-task-2-epoch-1-train", "status": "running"}
+    wait_until(lambda: client.containers(filters=running), "the second task runs")
+    for number in range(1, REPLICAS + 1):
+        killing = "kill -9 $(cat /proc/1/task/1/children)"
+        network.compose("exec", "-T", "--index", str(number), "worker", "sh", "-c", killing)
+    network.node_runtime("wait", "2", "--timeout", "5m")
+    assert re.findall(r"^ +[0-9]+  5\S+  (\w+)", network.node_runtime("show", "2"), re.MULTILINE)[0] == "submitted"
+    assert "attempt_resumed" in network.compose("logs", "worker")
 
 
 def scraped(network: Network) -> set[str]:
