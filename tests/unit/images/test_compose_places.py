@@ -13,7 +13,7 @@ from node_runtime.config import load_config
 from node_runtime.errors import ConfigError
 from node_runtime.substrate.keys import account_of
 
-COMPOSE = Path(__file__).parents[3] / "compose"
+COMPOSE = Path(__file__).parents[3] / "examples" / "compose"
 
 
 def made_places(volume: Path, service: str, *numbers: int) -> None:
