@@ -9,6 +9,7 @@ An image is built again only after a change of what goes into it. The last lines
 import argparse
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -160,6 +161,8 @@ def _go_settings() -> dict[str, str]:
 
 def _revision() -> str:
     """The commit of this checkout; empty outside one."""
+    if not (CHECKOUT / ".git").exists() or shutil.which("git") is None:
+        return ""
     told = subprocess.run(
         ["git", "-C", str(CHECKOUT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
     )

@@ -94,7 +94,11 @@ def bring_up(compose: Sequence[str], options: Sequence[str], folder: Path) -> in
 
 
 def _told(command: Sequence[str]) -> str:
-    return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        told = f"the network is up, but '{' '.join(command[-3:])}' failed: {done.stderr.strip()[-300:]}"
+        raise HostError(told, remedy=_REMEDY)
+    return done.stdout.strip()
 
 
 def settings_of(engine: Engine, base: str) -> dict[str, str]:

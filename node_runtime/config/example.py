@@ -19,8 +19,8 @@ node: {node}                # this node's name, in the names of its containers: 
 chain: {chain}              # address of a node of the chain: ws:// or wss://
 key: {key}                  # the account's keystore file, or on a development chain a key such as //Bob
 {password_file}             # file with the key's password, mode 0600; without it the daemon asks
-storage: {storage}          # folder that creators and nodes share, which has to exist, or s3://BUCKET/PREFIX
-# storage_access: access.yaml  # file with address and keys of an s3:// storage, mode 0600; see docs/storage.md
+storage: {storage}          # folder that creators and nodes share, which has to exist, or s3://, gs://, az://
+# storage_access: access.yaml  # file with address and keys of such a storage, mode 0600; see docs/storage.md
 work: {work}                # this node's own folder: running tasks, cache, outbox, audit file, private data
 
 # How much runs here.

@@ -3,13 +3,17 @@
 The driver's library is loaded at each look: without it a machine has no GPU, and one that is installed later is found.
 """
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from node_runtime.domain.units import size
 from node_runtime.errors import HostError
+
+LONGEST_LOOK = 5.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,22 +42,54 @@ class GpuDriver(Protocol):
 
 
 class Nvml:
-    """The `GpuDriver` of NVIDIA."""
+    """The `GpuDriver` of NVIDIA. One look at a time, in a thread of its own: a driver that hangs stops nobody."""
+
+    def __init__(self, *, longest: float = LONGEST_LOOK) -> None:
+        self._longest = longest
+        self._guard = threading.Lock()
+        self._look: Future[tuple[Gpu, ...]] | None = None
 
     def gpus(self) -> tuple[Gpu, ...]:
-        import pynvml as nvml  # slow to import, and of no use on most machines
+        with self._guard:
+            if self._look is None or self._look.done():
+                self._look = _begun(_look)
+            look = self._look
+        try:
+            return look.result(self._longest)
+        except TimeoutError:
+            told = f"the NVIDIA driver doesn't answer within {self._longest:g} s"
+            raise HostError(told, remedy="see whether 'nvidia-smi' ends; if it hangs, restart this machine") from None
 
+
+def _begun(look: Callable[[], tuple[Gpu, ...]]) -> "Future[tuple[Gpu, ...]]":
+    """Look in a thread that no end of the process waits for."""
+    future: Future[tuple[Gpu, ...]] = Future()
+
+    def run() -> None:
         try:
-            nvml.nvmlInit()
-        except nvml.NVMLError as error:
-            if error.value in (nvml.NVML_ERROR_LIBRARY_NOT_FOUND, nvml.NVML_ERROR_DRIVER_NOT_LOADED):
-                return ()
-            raise _failing(error) from error
-        try:
-            return tuple(_found(nvml))
-        except nvml.NVMLError as error:
-            raise _failing(error) from error
-        finally:
+            future.set_result(look())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name="nvml").start()
+    return future
+
+
+def _look() -> tuple[Gpu, ...]:
+    import pynvml as nvml  # slow to import, and of no use on most machines
+
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError as error:
+        if error.value in (nvml.NVML_ERROR_LIBRARY_NOT_FOUND, nvml.NVML_ERROR_DRIVER_NOT_LOADED):
+            return ()
+        raise _failing(error) from error
+    try:
+        return tuple(_found(nvml))
+    except nvml.NVMLError as error:
+        raise _failing(error) from error
+    finally:
+        with suppress(nvml.NVMLError):
             nvml.nvmlShutdown()
 
 
@@ -72,7 +108,7 @@ def _is_divided(nvml: Any, device: Any) -> bool:
     """Return whether MIG divides the GPU, which then can be used by its instances alone."""
     try:
         current, _pending = nvml.nvmlDeviceGetMigMode(device)
-    except nvml.NVMLError_NotSupported:
+    except (nvml.NVMLError_NotSupported, nvml.NVMLError_FunctionNotFound):  # the latter of old drivers
         return False
     return bool(current == nvml.NVML_DEVICE_MIG_ENABLE)
 

@@ -94,8 +94,11 @@ class Daemon:
                     self._poll()
                 errors.over()
                 self._node.metrics.polled()
+                self._node.health.polled("its clock is off" if self._claims.clock_wrong is not None else None)
             except Exception as error:
                 fault = error
+                if ready_called:
+                    self._node.health.polled("its last poll failed")
                 self._node.metrics.poll_failed()
                 errors.again(error)
                 self._head = None

@@ -45,6 +45,10 @@ class GpuPool:
     driver: GpuDriver
     engine: ContainerEngine
 
+    def gives(self, uuid: str) -> bool:
+        """Return whether the operator gives this GPU to tasks, whether it can be read now or not."""
+        return ALL_GPUS in self.chosen or uuid in self.chosen
+
     def found(self) -> tuple[Gpu, ...]:
         """Return those that can be read now. Raises `HostError` when the driver fails."""
         return chosen_gpus(self.chosen, self.driver)

@@ -39,14 +39,22 @@ class Health:
         self._steady = steady
         self._guard = threading.Lock()
         self._turned: float | None = None
+        self._stopping = False
         self._limit = STALLED
         self._parts = {part: _Known(obstacle="not checked yet") for part in Part}
         self._parts[Part.DAEMON] = _Known(obstacle="it starts")
 
     def turned(self, *, pause: float = 0.0) -> None:
-        """Note that the loop goes on, and that it may now pause for as many seconds."""
+        """Note that the loop goes on, and that it may now pause for as many seconds; nothing once it stops."""
         with self._guard:
-            self._turned, self._limit = self._steady(), STALLED + pause
+            if not self._stopping:
+                self._turned, self._limit = self._steady(), STALLED + pause
+
+    def polled(self, obstacle: str | None) -> None:
+        """Note what keeps a daemon that has recovered from taking tasks, after each poll; nothing once it stops."""
+        with self._guard:
+            if not self._stopping:
+                self._parts[Part.DAEMON] = _Known(obstacle=obstacle or "")
 
     def ready(self) -> None:
         """Note that the daemon has recovered and takes tasks."""
@@ -54,9 +62,9 @@ class Health:
 
     def stopping(self) -> None:
         """Note that the daemon stops: it isn't ready, and its loop needn't turn any more."""
-        self.checked(Part.DAEMON, "it stops")
         with self._guard:
-            self._turned = None
+            self._stopping, self._turned = True, None
+            self._parts[Part.DAEMON] = _Known(obstacle="it stops")
 
     def begins(self, part: Part) -> None:
         """Note the begin of a check: one that doesn't end is an obstacle too."""
@@ -82,6 +90,9 @@ class Health:
         """Return what keeps the daemon from taking tasks, by part; empty when it is ready."""
         with self._guard:
             told = {part: self._told(known) for part, known in self._parts.items()}
+        stalled = self.stalled()
+        if stalled is not None:
+            told[Part.DAEMON] = f"it has not polled for {stalled:.0f} s"
         return {part: obstacle for part, obstacle in told.items() if obstacle}
 
     def _told(self, known: _Known) -> str:

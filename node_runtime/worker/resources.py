@@ -151,6 +151,8 @@ class ResourcePool:
         except HostError as error:
             return Insufficient(message=error.message, lasting=False)
         if len(looked.free) < len(gpus):
+            if self._gpus is not None and all(map(self._gpus.gives, gpus)):
+                return Insufficient(message="its container's GPU can't be read now", lasting=False)
             return Insufficient(message="its container has a GPU that this node gives no more", lasting=True)
         with self._guard:
             seen = looked.without(self._reserved_gpus())

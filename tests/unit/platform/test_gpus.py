@@ -1,10 +1,14 @@
 """GPUs are found by NVML, each by its UUID; a machine without the driver has none."""
 
+import threading
+from contextlib import suppress
+
 import pynvml
 import pytest
 
 from node_runtime.errors import HostError
 from node_runtime.platform.gpus import Gpu, Nvml
+from tests.background import LIMIT, wait_until
 from tests.nvml import GIB, Card, error, stand_in
 
 
@@ -47,3 +51,27 @@ def test_a_driver_that_fails_is_the_hosts_trouble_with_a_remedy(monkeypatch: pyt
     stand_in(monkeypatch, Card(uuid="GPU-a"), failing=error(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH))
     with pytest.raises(HostError, match=r"the NVIDIA driver doesn't work: .*'nvidia-smi'"):
         Nvml().gpus()
+
+
+def test_a_driver_that_hangs_is_waited_for_once_and_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, goes_on, looks = stand_in(monkeypatch, Card(uuid="GPU-a")), threading.Event(), list[int]()
+
+    def hang() -> int:
+        looks.append(1)
+        goes_on.wait(LIMIT)
+        return 1
+
+    monkeypatch.setattr(made, "nvmlDeviceGetCount", hang)
+    driver = Nvml(longest=0.05)
+    for _ in range(3):
+        with pytest.raises(HostError, match="doesn't answer within"):
+            driver.gpus()
+    assert len(looks) == 1
+    goes_on.set()
+    wait_until(lambda: bool(answered(driver)), "the driver to answer")
+
+
+def answered(driver: Nvml) -> tuple[Gpu, ...]:
+    with suppress(HostError):
+        return driver.gpus()
+    return ()

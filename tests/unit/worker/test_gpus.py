@@ -98,6 +98,13 @@ def test_an_attempt_whose_gpu_is_given_no_more_is_not_gone_on_with(monkeypatch: 
     assert (message, lasting) == ("its container has a GPU that this node gives no more", True)
 
 
+def test_an_attempt_whose_gpu_cannot_be_read_now_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, Card(uuid=A))
+    for chosen in (B, ALL_GPUS):
+        message, lasting = refused(pool(chosen).admit(asking(), gpus=(B,)))
+        assert (message, lasting) == ("its container's GPU can't be read now", False)
+
+
 def test_a_driver_that_fails_or_comes_later_keeps_no_other_task_away(monkeypatch: pytest.MonkeyPatch) -> None:
     nvml = stand_in(monkeypatch, Card(uuid=A), failing=error(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH))
     one = pool(ALL_GPUS)

@@ -48,6 +48,33 @@ def test_a_loop_that_does_not_turn_is_stalled_and_one_that_pauses_is_not() -> No
     assert health.stalled() == 3600 + STALLED + 1
 
 
+def test_a_loop_that_does_not_turn_is_not_ready() -> None:
+    steady = Steady()
+    health = healthy(steady)
+    health.turned()
+    steady.now += STALLED + 1
+    assert health.obstacles() == {Part.DAEMON: "it has not polled for 301 s"}
+
+
+def test_polls_say_what_keeps_the_daemon_from_taking_tasks() -> None:
+    health = healthy(Steady())
+    health.polled("its last poll failed")
+    assert health.obstacles() == {Part.DAEMON: "its last poll failed"}
+    health.polled(None)
+    assert health.obstacles() == {}
+
+
+def test_a_poll_under_way_when_the_daemon_stops_changes_nothing() -> None:
+    steady = Steady()
+    health = healthy(steady)
+    health.stopping()
+    health.turned()
+    health.polled(None)
+    steady.now += 10 * STALLED
+    assert health.stalled() is None
+    assert health.obstacles() == {Part.DAEMON: "it stops"}
+
+
 def test_a_daemon_that_stops_is_alive_and_not_ready() -> None:
     steady = Steady()
     health = healthy(steady)

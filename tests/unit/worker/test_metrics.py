@@ -20,6 +20,7 @@ from tests.unit.worker.faults_room import Fault, Room
 
 PAGE = Path(__file__).parents[3] / "docs" / "monitoring.md"
 RULES = Path(__file__).parents[3] / "examples" / "prometheus"
+ALERTS = ("alerts.yml", "alerts_block_time.yml")
 NAMED = re.compile(r"(?<![\w:])((?:node_runtime|process)_\w+?)(?:_bucket|_sum)?(?![\w:])")
 ROW = re.compile(r"^\| `(node_runtime_\w+|process_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
 
@@ -58,9 +59,9 @@ def test_the_operators_table_has_each_metric_with_its_type_and_labels_and_no_oth
 
 def test_rules_and_dashboard_name_metrics_that_are_exported_and_alerts_that_are_tested() -> None:
     rows = {name for name, _type, _labels in ROW.findall(PAGE.read_text())}
-    for file in ("recording.yml", "alerts.yml", "dashboard.json"):
+    for file in ("recording.yml", *ALERTS, "dashboard.json"):
         assert set(NAMED.findall((RULES / file).read_text())) - rows == set(), file
-    alerts = set(re.findall(r"- alert: (\w+)", (RULES / "alerts.yml").read_text()))
+    alerts = {name for file in ALERTS for name in re.findall(r"- alert: (\w+)", (RULES / file).read_text())}
     assert alerts == set(re.findall(r'alertname="(\w+)"', (RULES / "alerts.test.yml").read_text()))
 
 
