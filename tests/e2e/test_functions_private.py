@@ -76,7 +76,7 @@ def programs(desk: Desk, *names: str) -> tuple[Digest, ...]:
 
 def opened(daemon: DaemonProcess, other: str, label: Label, algos: tuple[Digest, ...], world: World) -> Hospital:
     """Add a private sample that the creator, its programs and the other hospital may process."""
-    secret = f"5.{secrets.randbelow(9 * 10**13) + 10**13}"
+    secret = f"5.{secrets.randbelow(9 * 10**12) + 10**12}7"  # a last 0 would not be printed
     folder = world.folder / f"rows-{label}"
     folder.mkdir()
     (folder / "rows.txt").write_text(f"{secret}\n")
