@@ -115,7 +115,9 @@ class CacheIndex:
             return tuple(chosen)
 
     def close(self) -> None:
-        self._database.close()
+        """Close the file once the statement of another thread has ended; SQLite would crash under it."""
+        with self._guard:
+            self._database.close()
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:

@@ -226,7 +226,9 @@ class Outbox:
         return {step: dict(rows).get(step, 0) for step in Step}
 
     def close(self) -> None:
-        self._database.close()
+        """Close the file once the statement of another thread has ended; SQLite would crash under it."""
+        with self._guard:
+            self._database.close()
 
     def _save(self, delivery: Delivery) -> Delivery:
         row = (delivery.task, delivery.epoch, delivery.step, _BODY.dump_json(delivery))

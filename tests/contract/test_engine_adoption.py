@@ -52,7 +52,8 @@ def test_a_running_container_is_adopted_with_the_outcome_of_an_unbroken_run(engi
     adopted = adopting.result(LIMIT)
     assert (adopted.adopted, adopted.exit_code, adopted.failure) == (True, 3, FailureCategory.TASK_ERROR)
     assert (adopted.exit_code, adopted.failure) == (unbroken.result().exit_code, unbroken.result().failure)
-    assert adopted.seconds == unbroken.result().seconds  # by the engine's clock
+    # by the engine's clock; who started it counts from the start's answer at most, which may come a little later
+    assert 0 < unbroken.result().seconds <= adopted.seconds
     assert spec.log.read_text() == "ready\ndone\n"
     assert len(engine_world.engine.list()) == 1
 

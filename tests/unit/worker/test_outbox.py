@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
@@ -23,7 +24,7 @@ from node_runtime.stores.tree.manifest import manifest
 from node_runtime.stores.tree.walk import manifest_of
 from node_runtime.worker.delivery import put_upload
 from node_runtime.worker.outbox import FORMAT, Delivery, Outbox, Step, Upload, is_of
-from tests.background import all_at_once
+from tests.background import LIMIT, all_at_once, in_background
 
 RESULT = Result(
     digest=Digest("a" * 64),
@@ -203,3 +204,36 @@ def test_what_was_packed_when_empty_folders_were_left_out_is_uploaded_without_th
     store.fetch(before, tmp_path / "back")
     assert [one.name for one in (tmp_path / "back" / "model").iterdir()] == ["weights"]
     assert Upload(path=outputs, digest=before).empty_folders, "what is packed now counts them"
+
+
+class Slow:
+    """A database whose statements take until the test lets them end."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
+        self.reading, self.goes_on, self.closed_while_reading = threading.Event(), threading.Event(), False
+
+    def execute(self, *statement: object) -> sqlite3.Cursor:
+        self.reading.set()
+        assert self.goes_on.wait(LIMIT)
+        self.reading.clear()
+        return self.database.execute(*statement)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        self.closed_while_reading = self.reading.is_set()
+        self.database.close()
+
+
+def test_a_box_is_closed_after_what_another_thread_reads(tmp_path: Path) -> None:
+    """As when a daemon ends whose poll hung until then: SQLite crashes when it is closed under a statement."""
+    box = Outbox(tmp_path / "outbox.sqlite")
+    slow = Slow(box._database)
+    box._database = slow  # type: ignore[assignment]
+    read = in_background(box.undelivered)
+    assert slow.reading.wait(LIMIT)
+    closed = in_background(box.close)
+    assert not closed.done()
+    slow.goes_on.set()
+    closed.result(LIMIT)
+    assert read.result(LIMIT) == ()
+    assert not slow.closed_while_reading
