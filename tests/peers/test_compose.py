@@ -81,7 +81,8 @@ class Network:
 
 
 @pytest.fixture
-def network(docker_engine: DockerHost, tmp_path: Path) -> Iterator[Network]:
+def network(docker_engine: DockerHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
+    monkeypatch.setenv("DOCKER_HOST", docker_engine.url)  # for docker compose: the engine may be the tests' own
     engine = Engine(url=docker_engine.url, build_network=docker_engine.build_network)
     project = f"test-{secrets.token_hex(4)}"
     ports = {name: free_port() for name in PORTS}
