@@ -43,14 +43,14 @@ _TIMEOUT = urllib3.Timeout(connect=5, read=30)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class BucketPrefix:
     """A network's place in a bucket; ``prefix`` ends with a slash or is empty."""
 
     bucket: str
     prefix: str
 
     @classmethod
-    def of(cls, url: str) -> "Place":
+    def of(cls, url: str) -> "BucketPrefix":
         """Raises `InputError` for another address than ``s3://bucket/prefix``."""
         address = urlsplit(url)
         if address.scheme != "s3" or not address.hostname:
@@ -80,7 +80,7 @@ class KeyServer(Protocol):
         """Give the account's key another secret."""
         ...
 
-    def permit(self, accounts: Sequence[Account], place: Place) -> None:
+    def permit(self, accounts: Sequence[Account], place: BucketPrefix) -> None:
         """Let the accounts read all objects of the place and write their own, in addition to earlier accounts."""
         ...
 
@@ -100,7 +100,7 @@ class MinioKeys:
     def renew(self, account: Account, secret: str) -> None:
         self.admin.user_add(account, secret)
 
-    def permit(self, accounts: Sequence[Account], place: Place) -> None:
+    def permit(self, accounts: Sequence[Account], place: BucketPrefix) -> None:
         name = f"node-runtime-{place.bucket}-{sha256(place.prefix.encode()).hexdigest()[:16]}"
         statements = [place.read_statement({}), place.write_statement({}, "${aws:username}")]
         self.admin.policy_add(name, policy=_policy(statements))
@@ -130,7 +130,7 @@ class VersityKeys:
         changed = f"<MutableProps><Secret>{escape(secret)}</Secret></MutableProps>"
         self._sent("update-user", f"access={account}", changed)
 
-    def permit(self, accounts: Sequence[Account], place: Place) -> None:
+    def permit(self, accounts: Sequence[Account], place: BucketPrefix) -> None:
         reading = place.read_statement({})["Resource"]
         earlier, readers = [], set(accounts)
         for one in self._statements(place.bucket):
@@ -185,7 +185,7 @@ class VersityKeys:
 class S3Administration:
     """What the administrator's key can do with a storage. Every method may be repeated. Raises `StorageError`."""
 
-    place: Place
+    place: BucketPrefix
     client: Minio
     keys: KeyServer | None  # None: a server whose keys are made elsewhere
 
@@ -231,7 +231,7 @@ class S3Administration:
 
 def administration(url: str, access: StorageAccess) -> S3Administration:
     """Connect with the administrator's access; what kind of server it is, its answer's header tells."""
-    place = Place.of(url)
+    place = BucketPrefix.of(url)
     if access.endpoint is None or access.access_key is None or access.secret_key is None:
         raise InputError(
             "the storage access file has no endpoint, access_key and secret_key of the storage's administrator",

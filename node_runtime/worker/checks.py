@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from node_runtime.errors import NodeRuntimeError
 
 from .funding import describe_lack
-from .health import Part
+from .health import HealthPart
 from .node import Node
 
 
@@ -18,10 +18,10 @@ from .node import Node
 def checking(node: Node) -> Iterator[None]:
     """Check each part every ``times.check`` seconds until exit, which doesn't wait for a check that hangs."""
     stop = threading.Event()
-    checks: dict[Part, Callable[[Node], str | None]] = {
-        Part.CHAIN: _check_chain,
-        Part.STORAGE: _check_storage,
-        Part.ENGINE: _check_engine,
+    checks: dict[HealthPart, Callable[[Node], str | None]] = {
+        HealthPart.CHAIN: _check_chain,
+        HealthPart.STORAGE: _check_storage,
+        HealthPart.ENGINE: _check_engine,
     }
     for part, check in checks.items():
         threading.Thread(target=_repeat, args=(part, check, node, stop), daemon=True, name=f"check-{part}").start()
@@ -31,7 +31,7 @@ def checking(node: Node) -> Iterator[None]:
         stop.set()
 
 
-def _repeat(part: Part, check: Callable[[Node], str | None], node: Node, stop: threading.Event) -> None:
+def _repeat(part: HealthPart, check: Callable[[Node], str | None], node: Node, stop: threading.Event) -> None:
     while not stop.is_set():
         node.health.begins(part)
         try:
@@ -50,7 +50,7 @@ def _check_chain(node: Node) -> str | None:
     node.metrics.head(node.chain.now())
     balance = node.chain.balance(node.chain.account)
     node.metrics.balance(balance)
-    node.health.checked(Part.FUNDS, describe_lack(balance))
+    node.health.checked(HealthPart.FUNDS, describe_lack(balance))
     return None
 
 

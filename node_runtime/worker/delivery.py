@@ -34,7 +34,7 @@ from node_runtime.stores.tree.manifest import TreeRefused
 
 from .attempt import Cancellation
 from .audit import Audit, AuditEvent
-from .metrics import Metrics, Verdict
+from .metrics import Metrics, ReviewOutcome
 from .outbox import Delivery, Outbox, Step, Upload, is_from
 from .times import DEFAULTS, Backoff, backoff
 
@@ -224,7 +224,7 @@ class Reviews:
             elif found.state is SubmissionState.ACCEPTED:
                 self._record_payment(delivery)
             else:
-                self._metrics.reviewed(Verdict.REJECTED)
+                self._metrics.reviewed(ReviewOutcome.REJECTED)
                 detail = f"submission {found.id}: {found.reason}"
                 log.warning("result_rejected", task=delivery.task, epoch=delivery.epoch, reason=found.reason)
                 self._audit.record(AuditEvent.REJECTION, task=delivery.task, epoch=delivery.epoch, detail=detail)
@@ -234,5 +234,5 @@ class Reviews:
         amount = f"{delivery.reward / UNIT:g} UNIT"
         log.info("paid", task=delivery.task, epoch=delivery.epoch, submission=delivery.submission, amount=amount)
         self._audit.record(AuditEvent.PAYMENT, task=delivery.task, epoch=delivery.epoch, detail=amount)
-        self._metrics.reviewed(Verdict.ACCEPTED)
+        self._metrics.reviewed(ReviewOutcome.ACCEPTED)
         self._metrics.paid(delivery.reward)

@@ -14,7 +14,7 @@ from node_runtime.errors import NodeRuntimeError
 from node_runtime.stores.cache import Cache
 
 from .gpus import GpuPool
-from .health import Health, Part
+from .health import Health, HealthPart
 from .metrics import Metrics
 from .node import Node
 from .outbox import Outbox
@@ -68,7 +68,7 @@ def observe_health(metrics: Metrics, health: Health) -> None:
 def health_gauges(health: Health) -> Iterator[Metric]:
     obstacles = health.obstacles()
     ready = GaugeMetricFamily("node_runtime_ready", "Whether this part lets the node take tasks", labels=["part"])
-    for part in Part:
+    for part in HealthPart:
         ready.add_metric([part], 0 if part in obstacles else 1)
     yield ready
 

@@ -11,7 +11,7 @@ OVERDUE = 30.0  # seconds a check may take before its part counts as unavailable
 STATUS_REMEDY = "see 'node-runtime status' and the daemon's log"
 
 
-class Part(StrEnum):
+class HealthPart(StrEnum):
     """What a daemon needs to take tasks, in the order of its reports."""
 
     DAEMON = "daemon"
@@ -41,8 +41,8 @@ class Health:
         self._turned: float | None = None
         self._stopping = False
         self._limit = STALLED
-        self._parts = {part: _Known(obstacle="not checked yet") for part in Part}
-        self._parts[Part.DAEMON] = _Known(obstacle="it starts")
+        self._parts = {part: _Known(obstacle="not checked yet") for part in HealthPart}
+        self._parts[HealthPart.DAEMON] = _Known(obstacle="it starts")
 
     def turned(self, *, pause: float = 0.0) -> None:
         """Note that the loop goes on, and that it may now pause for as many seconds; nothing once it stops."""
@@ -54,24 +54,24 @@ class Health:
         """Note what keeps a daemon that has recovered from taking tasks, after each poll; nothing once it stops."""
         with self._guard:
             if not self._stopping:
-                self._parts[Part.DAEMON] = _Known(obstacle=obstacle or "")
+                self._parts[HealthPart.DAEMON] = _Known(obstacle=obstacle or "")
 
     def ready(self) -> None:
         """Note that the daemon has recovered and takes tasks."""
-        self.checked(Part.DAEMON, None)
+        self.checked(HealthPart.DAEMON, None)
 
     def stopping(self) -> None:
         """Note that the daemon stops: it isn't ready, and its loop needn't turn any more."""
         with self._guard:
             self._stopping, self._turned = True, None
-            self._parts[Part.DAEMON] = _Known(obstacle="it stops")
+            self._parts[HealthPart.DAEMON] = _Known(obstacle="it stops")
 
-    def begins(self, part: Part) -> None:
+    def begins(self, part: HealthPart) -> None:
         """Note the begin of a check: one that doesn't end is an obstacle too."""
         with self._guard:
             self._parts[part] = _Known(obstacle=self._parts[part].obstacle, pending=self._steady())
 
-    def checked(self, part: Part, obstacle: str | None) -> None:
+    def checked(self, part: HealthPart, obstacle: str | None) -> None:
         with self._guard:
             self._parts[part] = _Known(obstacle=obstacle or "")
 
@@ -86,13 +86,13 @@ class Health:
             seconds = self._steady() - self._turned
             return seconds if seconds > self._limit else None
 
-    def obstacles(self) -> dict[Part, str]:
+    def obstacles(self) -> dict[HealthPart, str]:
         """Return what keeps the daemon from taking tasks, by part; empty when it is ready."""
         with self._guard:
             told = {part: self._told(known) for part, known in self._parts.items()}
         stalled = self.stalled()
         if stalled is not None:
-            told[Part.DAEMON] = f"it has not polled for {stalled:.0f} s"
+            told[HealthPart.DAEMON] = f"it has not polled for {stalled:.0f} s"
         return {part: obstacle for part, obstacle in told.items() if obstacle}
 
     def _told(self, known: _Known) -> str:

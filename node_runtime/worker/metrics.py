@@ -35,7 +35,7 @@ class ClaimOutcome(StrEnum):
     UNANSWERED = "unanswered"  # the chain didn't answer: it may still take effect
 
 
-class Verdict(StrEnum):
+class ReviewOutcome(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
 
@@ -62,7 +62,7 @@ class Metrics:
         self._failures = self._counter("failures", "Failed attempts by category", "category", FailureCategory)
         self._refusals = self._counter("refusals", "Tasks refused by reason", "reason", Reason)
         self._claims = self._counter("claims", "Claims by the chain's answer", "outcome", ClaimOutcome)
-        self._reviews = self._counter("reviews", "Submitted results by their review", "verdict", Verdict)
+        self._reviews = self._counter("reviews", "Submitted results by their review", "verdict", ReviewOutcome)
         self._paid = Counter("node_runtime_paid_units", "UNIT paid to this node", registry=self.registry)
         self._poll_errors = Counter("node_runtime_poll_errors", "Polls that an error ended", registry=self.registry)
         self._polled = self._gauge("poll_timestamp_seconds", "When a poll of the chain last succeeded")
@@ -90,7 +90,7 @@ class Metrics:
     def claimed(self, outcome: ClaimOutcome) -> None:
         self._claims.labels(outcome).inc()
 
-    def reviewed(self, verdict: Verdict) -> None:
+    def reviewed(self, verdict: ReviewOutcome) -> None:
         self._reviews.labels(verdict).inc()
 
     def paid(self, amount: int) -> None:

@@ -47,7 +47,7 @@ class Timings(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Span:
+class StepSpan:
     """One run of a step, ns since 1970. ``error`` is the class of what it raised; empty where it ended well."""
 
     name: str
@@ -76,7 +76,7 @@ class Stopwatch:
         self._exit: float | None = None
         self._wall = time.time_ns() - time.monotonic_ns()  # ns since 1970 at 0 of `time.monotonic`
         self.steps: dict[str, float] = {}
-        self.spans: list[Span] = []
+        self.spans: list[StepSpan] = []
         self._ran(CLAIM, seen, time.monotonic())
 
     @contextmanager
@@ -116,7 +116,7 @@ class Stopwatch:
 
     def _ran(self, name: str, started: float, ended: float, *, error: str = "") -> None:
         begin, end = (self._wall + int(moment * 1e9) for moment in (started, ended))
-        self.spans.append(Span(name=name, begin=begin, end=end, error=error))
+        self.spans.append(StepSpan(name=name, begin=begin, end=end, error=error))
         self._note(name, ended - started)
 
     def _note(self, name: str, seconds: float) -> None:

@@ -15,7 +15,7 @@ from node_runtime import __version__
 from node_runtime.errors import ConfigError, HostError
 
 from .logging import ErrorThrottle
-from .timings import Span
+from .timings import StepSpan
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -36,7 +36,7 @@ Attributes = Mapping[str, str | int]
 class Traces(Protocol):
     """Where traces go. Thread-safe; no method waits for the receiver but `close`, for `CLOSE_SECONDS` at most."""
 
-    def record(self, name: str, spans: Sequence[Span], attributes: Attributes, *, error: str = "") -> None:
+    def record(self, name: str, spans: Sequence[StepSpan], attributes: Attributes, *, error: str = "") -> None:
         """Send a trace of these steps under a root span of this name; ``error`` names how the whole failed."""
         ...
 
@@ -46,7 +46,7 @@ class Traces(Protocol):
 class NoTraces:
     """Traces that are switched off."""
 
-    def record(self, name: str, spans: Sequence[Span], attributes: Attributes, *, error: str = "") -> None:
+    def record(self, name: str, spans: Sequence[StepSpan], attributes: Attributes, *, error: str = "") -> None:
         """Do nothing."""
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class SentTraces:
         self._provider = provider
         self._tracer = provider.get_tracer("node_runtime", __version__)
 
-    def record(self, name: str, spans: Sequence[Span], attributes: Attributes, *, error: str = "") -> None:
+    def record(self, name: str, spans: Sequence[StepSpan], attributes: Attributes, *, error: str = "") -> None:
         from opentelemetry.trace import set_span_in_context
 
         if not spans:

@@ -10,7 +10,7 @@ import pytest
 from node_runtime.domain.task import UNIT
 from node_runtime.stores import open_store
 from node_runtime.worker.checks import checking
-from node_runtime.worker.health import Health, Part
+from node_runtime.worker.health import Health, HealthPart
 from node_runtime.worker.node import Node
 from tests.background import wait_until
 from tests.unit.worker.faults_room import TIMES, Fault, Room
@@ -25,7 +25,7 @@ def checked(room: Room, fault: Fault | None = None, **changes: Any) -> Iterator[
             yield node
 
 
-def obstacle(node: Node, part: Part, text: str) -> bool:
+def obstacle(node: Node, part: HealthPart, text: str) -> bool:
     return node.health.obstacles().get(part) == text
 
 
@@ -40,8 +40,8 @@ def test_an_account_that_cannot_pay_the_smallest_bond_is_an_obstacle_until_it_is
     chain = room.network.connect(room.key)
     chain.pay(room.creator.account, chain.balance(room.account).free - UNIT // 100)
     with checked(room) as node:
-        wait_until(lambda: set(node.health.obstacles()) == {Part.FUNDS}, "the lack")
-        assert "the smallest bond is" in node.health.obstacles()[Part.FUNDS]
+        wait_until(lambda: set(node.health.obstacles()) == {HealthPart.FUNDS}, "the lack")
+        assert "the smallest bond is" in node.health.obstacles()[HealthPart.FUNDS]
         room.creator.pay(room.account, 10 * UNIT)
         wait_until(lambda: node.health.obstacles() == {}, "readiness")
 
@@ -49,17 +49,17 @@ def test_an_account_that_cannot_pay_the_smallest_bond_is_an_obstacle_until_it_is
 @pytest.mark.parametrize(
     ("fault", "part", "text"),
     [
-        (Fault(call="chain.now", kind="unavailable", nth=3), Part.CHAIN, "it doesn't answer"),
-        (Fault(call="engine.unable", kind="defect", nth=3), Part.ENGINE, "its check failed: RuntimeError"),
+        (Fault(call="chain.now", kind="unavailable", nth=3), HealthPart.CHAIN, "it doesn't answer"),
+        (Fault(call="engine.unable", kind="defect", nth=3), HealthPart.ENGINE, "its check failed: RuntimeError"),
     ],
 )
 def test_a_check_that_fails_is_an_obstacle_without_its_message_until_it_succeeds(
-    room: Room, fault: Fault, part: Part, text: str, monkeypatch: pytest.MonkeyPatch
+    room: Room, fault: Fault, part: HealthPart, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[tuple[Part, str]] = []
+    seen: list[tuple[HealthPart, str]] = []
     told = Health.checked
 
-    def noted(health: Health, checked: Part, obstacle: str | None) -> None:
+    def noted(health: Health, checked: HealthPart, obstacle: str | None) -> None:
         seen.extend([(checked, obstacle)] if obstacle else [])
         told(health, checked, obstacle)
 
@@ -72,7 +72,7 @@ def test_a_check_that_fails_is_an_obstacle_without_its_message_until_it_succeeds
 def test_an_engine_that_can_run_nothing_is_an_obstacle_without_its_message(room: Room) -> None:
     room.host.trouble = "unauthorized: https://user:secret@registry.example"
     with checked(room) as node:
-        wait_until(lambda: obstacle(node, Part.ENGINE, "it can run nothing"), "the obstacle")
+        wait_until(lambda: obstacle(node, HealthPart.ENGINE, "it can run nothing"), "the obstacle")
         room.host.trouble = None
         wait_until(lambda: node.health.obstacles() == {}, "readiness")
 
@@ -82,6 +82,6 @@ def test_a_storage_folder_that_is_gone_is_an_obstacle(room: Room) -> None:
     with checked(room, store=store) as node:
         wait_until(lambda: node.health.obstacles() == {}, "readiness")
         (room.folder / "store").rename(room.folder / "unmounted")
-        wait_until(lambda: obstacle(node, Part.STORAGE, "its folder isn't there"), "the obstacle")
+        wait_until(lambda: obstacle(node, HealthPart.STORAGE, "its folder isn't there"), "the obstacle")
         (room.folder / "unmounted").rename(room.folder / "store")
         wait_until(lambda: node.health.obstacles() == {}, "readiness")

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from node_runtime.domain.task import UNIT
 from node_runtime.errors import ConfigError
 from node_runtime.worker.endpoint import Endpoint
-from node_runtime.worker.health import Health, Part
+from node_runtime.worker.health import Health, HealthPart
 from node_runtime.worker.metrics import Metrics
 
 PATHS = ("/metrics", "/healthz", "/readyz")
@@ -84,14 +84,14 @@ def test_a_daemon_that_starts_is_alive_and_each_part_that_is_not_ready_has_a_lin
     assert (served.ask("/healthz").status, served.ask("/healthz").body) == (200, "alive\n")
     answer = served.ask("/readyz")
     assert answer.status == 503
-    assert [line.partition(":")[0] for line in answer.body.splitlines()[:-1]] == list(Part)
+    assert [line.partition(":")[0] for line in answer.body.splitlines()[:-1]] == list(HealthPart)
 
 
 def test_a_daemon_is_ready_when_no_part_has_an_obstacle(served: Served) -> None:
-    for part in Part:
+    for part in HealthPart:
         served.health.checked(part, None)
     assert (served.ask("/readyz").status, served.ask("/readyz").body) == (200, "ready\n")
-    served.health.checked(Part.STORAGE, "its folder isn't there")
+    served.health.checked(HealthPart.STORAGE, "its folder isn't there")
     answer = served.ask("/readyz")
     assert answer.status == 503
     assert answer.body == ("storage: its folder isn't there\nsee 'node-runtime status' and the daemon's log\n")

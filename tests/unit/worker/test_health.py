@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from node_runtime.worker.daemon import Daemon
-from node_runtime.worker.health import OVERDUE, STALLED, Health, Part
+from node_runtime.worker.health import OVERDUE, STALLED, Health, HealthPart
 from tests.background import LIMIT, wait_until
 from tests.unit.worker.daemon_room import daemon_at_work
 from tests.unit.worker.faults_room import Room
@@ -24,7 +24,7 @@ class Steady:
 
 def healthy(steady: Steady) -> Health:
     health = Health(steady=steady)
-    for part in Part:
+    for part in HealthPart:
         health.checked(part, None)
     return health
 
@@ -32,7 +32,7 @@ def healthy(steady: Steady) -> Health:
 def test_a_daemon_that_starts_is_alive_and_not_ready() -> None:
     health = Health()
     assert health.stalled() is None
-    assert set(health.obstacles()) == set(Part)
+    assert set(health.obstacles()) == set(HealthPart)
 
 
 def test_a_loop_that_does_not_turn_is_stalled_and_one_that_pauses_is_not() -> None:
@@ -53,13 +53,13 @@ def test_a_loop_that_does_not_turn_is_not_ready() -> None:
     health = healthy(steady)
     health.turned()
     steady.now += STALLED + 1
-    assert health.obstacles() == {Part.DAEMON: "it has not polled for 301 s"}
+    assert health.obstacles() == {HealthPart.DAEMON: "it has not polled for 301 s"}
 
 
 def test_polls_say_what_keeps_the_daemon_from_taking_tasks() -> None:
     health = healthy(Steady())
     health.polled("its last poll failed")
-    assert health.obstacles() == {Part.DAEMON: "its last poll failed"}
+    assert health.obstacles() == {HealthPart.DAEMON: "its last poll failed"}
     health.polled(None)
     assert health.obstacles() == {}
 
@@ -72,7 +72,7 @@ def test_a_poll_under_way_when_the_daemon_stops_changes_nothing() -> None:
     health.polled(None)
     steady.now += 10 * STALLED
     assert health.stalled() is None
-    assert health.obstacles() == {Part.DAEMON: "it stops"}
+    assert health.obstacles() == {HealthPart.DAEMON: "it stops"}
 
 
 def test_a_daemon_that_stops_is_alive_and_not_ready() -> None:
@@ -82,25 +82,25 @@ def test_a_daemon_that_stops_is_alive_and_not_ready() -> None:
     health.stopping()
     steady.now += 10 * STALLED
     assert health.stalled() is None
-    assert health.obstacles() == {Part.DAEMON: "it stops"}
+    assert health.obstacles() == {HealthPart.DAEMON: "it stops"}
 
 
 def test_a_check_that_does_not_end_is_an_obstacle_until_it_does() -> None:
     steady = Steady()
     health = healthy(steady)
-    health.begins(Part.STORAGE)
+    health.begins(HealthPart.STORAGE)
     assert health.obstacles() == {}
     steady.now += OVERDUE + 5
-    assert health.obstacles() == {Part.STORAGE: "no answer for 35 s"}
-    health.checked(Part.STORAGE, None)
+    assert health.obstacles() == {HealthPart.STORAGE: "no answer for 35 s"}
+    health.checked(HealthPart.STORAGE, None)
     assert health.obstacles() == {}
 
 
 def test_an_obstacle_stays_while_the_next_check_is_under_way() -> None:
     health = healthy(Steady())
-    health.checked(Part.ENGINE, "it can run nothing")
-    health.begins(Part.ENGINE)
-    assert health.obstacles() == {Part.ENGINE: "it can run nothing"}
+    health.checked(HealthPart.ENGINE, "it can run nothing")
+    health.begins(HealthPart.ENGINE)
+    assert health.obstacles() == {HealthPart.ENGINE: "it can run nothing"}
 
 
 def test_a_poll_that_hangs_stalls_the_daemon_until_it_goes_on(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,8 +124,8 @@ def test_a_poll_that_hangs_stalls_the_daemon_until_it_goes_on(room: Room, monkey
 def test_a_daemon_is_ready_once_it_has_recovered_until_it_stops(room: Room) -> None:
     with room.node() as (node, _process):
         health = node.health
-        assert health.obstacles()[Part.DAEMON] == "it starts"
+        assert health.obstacles()[HealthPart.DAEMON] == "it starts"
         with daemon_at_work(room, node):
-            wait_until(lambda: Part.DAEMON not in health.obstacles(), "recovery")
-        assert health.obstacles()[Part.DAEMON] == "it stops"
+            wait_until(lambda: HealthPart.DAEMON not in health.obstacles(), "recovery")
+        assert health.obstacles()[HealthPart.DAEMON] == "it stops"
         assert health.stalled() is None

@@ -15,7 +15,7 @@ from node_runtime.domain.task import AssignmentState
 from node_runtime.errors import ConfigError
 from node_runtime.worker import traces
 from node_runtime.worker.node import Node
-from node_runtime.worker.timings import Span, Stopwatch
+from node_runtime.worker.timings import StepSpan, Stopwatch
 from node_runtime.worker.traces import NoTraces, open_traces
 from tests.background import wait_until
 from tests.otlp_receiver import Receiver, Trace, attributes_of, receiver
@@ -35,7 +35,7 @@ STEPS = [
     "submit",
     "close_workspace",
 ]
-SPAN = Span(name="claim", begin=1_000, end=2_000)
+SPAN = StepSpan(name="claim", begin=1_000, end=2_000)
 
 
 @contextmanager
