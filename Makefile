@@ -55,8 +55,8 @@ bench: .venv/dev ## what a task costs, against bare `docker run` in the same min
 bench-staging: .venv/dev ## what a data sample of 1 GiB costs a task, against a copy; SUBSTRA=PYTHON adds Substra's local mode
 	@$(BIN)/python -m tests.bench_staging
 
-bench-storage: .venv/dev ## 1 GiB and 10,000 small files through an S3 server, against obstore and minio-py
-	@$(BIN)/python -m tests.bench_storage
+bench-storage: .venv/dev ## 1 GiB and 10,000 small files through an S3 server, against obstore and minio-py; FOLDER=/dev/shm leaves the disk out
+	@$(BIN)/python -m tests.bench_storage $(FOLDER)
 
 chain: .venv/dev ## rebuild the chain's wasm from images/chain and put it inside the package
 	@$(BIN)/python images/chain/build.py

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,10 +26,9 @@ from node_runtime.errors import AssetMismatch, AssetUnavailable, HostError, Stor
 from node_runtime.platform.files import host_errors
 from node_runtime.platform.locks import try_lock, wait_for_lock
 from node_runtime.ports.store import StoredFile
-from node_runtime.stores.tree.manifest import MAX_MANIFEST, Manifest, TreeTooLarge, check_digest
-from node_runtime.stores.tree.packed import pack, packed_size, read_manifest, stored_files
+from node_runtime.stores.tree.manifest import Manifest, check_digest
+from node_runtime.stores.tree.packed import hash_tree, pack, packed_size, read_manifest, stored_files
 from node_runtime.stores.tree.reading import check_absent, only_file, too_large, write_tree
-from node_runtime.stores.tree.walk import manifest_of
 
 from .live_folder import LiveFolder
 from .tree.folders import MONTH, prune
@@ -69,15 +69,14 @@ class LocalStore:
         Raises `StorageError` for what can't be a tree, or soon after ``stop`` is set, and `HostError` when the disk is
         full; then nothing is stored.
         """
-        found = manifest_of(source, stop=stop)
-        if len(found.encoded) >= MAX_MANIFEST:
-            raise TreeTooLarge(f"{source} has too many files", remedy="pack them into fewer files")
-        if self.has(found.digest):
-            return found.digest
-        with host_errors(self._trees), self._temporary_file(found.digest) as file:
-            for chunk in pack(source, found, stop=stop):
+        tree = hash_tree(source, stop=stop)
+        digest = tree.manifest.digest
+        if self.has(digest):
+            return digest
+        with host_errors(self._trees), self._temporary_file(digest) as file:
+            for chunk in pack(tree, stop=stop):
                 file.write(chunk)
-        return found.digest
+        return digest
 
     def fetch(
         self, digest: Digest, target: Path, *, stop: threading.Event | None = None, most: int | None = None
@@ -156,7 +155,7 @@ class LocalStore:
         return self._trees / check_digest(digest)[:2] / digest
 
     @contextmanager
-    def _opened(self, digest: Digest) -> Iterator[BinaryIO]:
+    def _opened(self, digest: Digest) -> Iterator[BufferedReader]:
         place = self._place(digest)
         try:
             stream = _open_stored(place)
@@ -225,7 +224,7 @@ class LocalStore:
             prune(self._quarantine, MONTH)
 
 
-def _open_stored(place: Path) -> BinaryIO:
+def _open_stored(place: Path) -> BufferedReader:
     """Open a stored tree for reading without blocking. Raises `AssetMismatch` for anything but a regular file.
 
     Other users of the folder may have put a pipe or device there; reading one would block the node forever.

@@ -10,9 +10,8 @@ from node_runtime.errors import AssetMismatch, AssetUnavailable
 from node_runtime.platform.files import host_errors
 from node_runtime.ports.store import StoredFile
 from node_runtime.stores.tree.manifest import check_digest
-from node_runtime.stores.tree.packed import pack, packed_size, read_manifest, stored_files
+from node_runtime.stores.tree.packed import hash_tree, pack, packed_size, read_manifest, stored_files
 from node_runtime.stores.tree.reading import check_absent, only_file, write_tree
-from node_runtime.stores.tree.walk import manifest_of
 
 
 class MemoryStore:
@@ -23,11 +22,12 @@ class MemoryStore:
         self._live = MemoryLive()
 
     def put(self, source: Path, *, stop: threading.Event | None = None) -> Digest:
-        found = manifest_of(source, stop=stop)
-        if not self.has(found.digest):
+        tree = hash_tree(source, stop=stop)
+        digest = tree.manifest.digest
+        if not self.has(digest):
             with host_errors(source):
-                self._trees[found.digest] = b"".join(bytes(chunk) for chunk in pack(source, found, stop=stop))
-        return found.digest
+                self._trees[digest] = b"".join(bytes(chunk) for chunk in pack(tree, stop=stop))
+        return digest
 
     def fetch(
         self, digest: Digest, target: Path, *, stop: threading.Event | None = None, most: int | None = None

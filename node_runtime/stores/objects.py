@@ -12,8 +12,9 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from node_runtime.domain.assets import Account, Digest
 from node_runtime.errors import AssetMismatch, AssetUnavailable, StorageError
@@ -25,10 +26,9 @@ from .links import make_link
 from .live_objects import LiveObjects
 from .object_client import Objects
 from .pieces import IN_FLIGHT, cut, joined, send
-from .tree.manifest import MAX_MANIFEST, Manifest, TreeRefused, TreeTooLarge
-from .tree.packed import pack, packed_size, read_manifest, stored_files
+from .tree.manifest import Manifest, TreeRefused
+from .tree.packed import HashedTree, hash_tree, pack, packed_size, read_manifest, stored_files
 from .tree.reading import check_absent, only_file, too_large, write_tree
-from .tree.walk import manifest_of
 
 _ONE_ENTRY = 2048  # bytes: maximum size of a manifest with one entry
 _REPEAT = "let its owner store it again"
@@ -49,30 +49,29 @@ class ObjectStore:
 
     def put(self, source: Path, *, stop: threading.Event | None = None) -> Digest:
         writer = self._own()
-        found = manifest_of(source, stop=stop)
-        if len(found.encoded) >= MAX_MANIFEST:
-            raise TreeTooLarge(f"{source} has too many files", remedy="pack them into fewer files")
+        tree = hash_tree(source, stop=stop)
+        found = tree.manifest
         there = next((one for one in self._copies_of(found.digest, writer) if one.total == packed_size(found)), None)
         copy = there or Copy(digest=found.digest, account=writer, total=packed_size(found))
         if not copy.whole:
             with host_errors(source):
-                self._send(source, found, copy, stop)
+                self._send(tree, copy, stop)
         return found.digest
 
-    def _send(self, source: Path, found: Manifest, copy: Copy, stop: threading.Event | None) -> None:
+    def _send(self, tree: HashedTree, copy: Copy, stop: threading.Event | None) -> None:
         """Send the pieces that are missing; remove what earlier ones have of other bytes."""
         wanted, sent = set[Piece](), list[str]()
 
-        def missing() -> Iterator[tuple[str, bytearray]]:
-            for number, content in enumerate(cut(pack(source, found, stop=stop))):
-                piece = Piece(number=number, crc=f"{zlib.crc32(content):08x}", size=len(content))
-                wanted.add(piece)
-                if piece not in copy.pieces:
-                    sent.append(copy.place(piece))
-                    yield sent[-1], content
+        def put(numbered: tuple[int, bytearray]) -> None:
+            number, content = numbered
+            piece = Piece(number=number, crc=f"{zlib.crc32(content):08x}", size=len(content))
+            wanted.add(piece)
+            if piece not in copy.pieces:
+                sent.append(copy.place(piece))
+                self._objects.put(copy.place(piece), content)
 
         try:
-            send(missing(), lambda one: self._objects.put(*one), stop=stop)
+            send(enumerate(cut(pack(tree, stop=stop))), put, stop=stop)
         except TreeRefused:  # the source changed: what was sent is of other bytes
             with suppress(StorageError):
                 self._remove(sent)
@@ -103,7 +102,7 @@ class ObjectStore:
         return self._from_a_copy(digest, lambda _, found: stored_files(found))
 
     def read_file(self, digest: Digest, name: str, *, limit: int) -> bytes:
-        def read(stream: BinaryIO, found: Manifest) -> bytes:
+        def read(stream: BufferedIOBase, found: Manifest) -> bytes:
             return only_file(stream, found, name, limit=limit)
 
         return self._from_a_copy(digest, read, most=limit + _ONE_ENTRY)
@@ -138,7 +137,7 @@ class ObjectStore:
     def _from_a_copy(
         self,
         digest: Digest,
-        read: Callable[[BinaryIO, Manifest], T],
+        read: Callable[[BufferedIOBase, Manifest], T],
         *,
         stop: threading.Event | None = None,
         ahead: int = 1,
@@ -201,7 +200,7 @@ class ObjectStore:
         return self._writer
 
 
-def _manifest(stream: BinaryIO, digest: Digest, copy: Copy) -> Manifest:
+def _manifest(stream: BufferedIOBase, digest: Digest, copy: Copy) -> Manifest:
     found = read_manifest(stream, digest)
     if packed_size(found) != copy.total:
         raise AssetMismatch(f"it has {copy.total} bytes, its manifest says {packed_size(found)}", remedy=_REPEAT)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
 from functools import partial
-from typing import BinaryIO, TypeVar, cast
+from typing import TypeVar
 
 from node_runtime.errors import AssetUnavailable, StorageError
 
@@ -14,7 +14,7 @@ from .tree.manifest import TreeRefused
 
 PIECE = 8 << 20  # bytes
 IN_FLIGHT = 4  # pieces that one transfer sends or fetches at once
-_READ = 1 << 20  # bytes that a reader takes at once
+_READ = 64 << 10  # bytes that a reader takes at once; what asks for more gets it without another copy
 _LOOK = 0.2  # seconds between looks at a request to stop
 
 T = TypeVar("T")
@@ -64,13 +64,13 @@ def send(pieces: Iterable[T], put: Callable[[T], None], *, stop: threading.Event
 
 def joined(
     fetch: Callable[[T], bytes | memoryview], pieces: Iterable[T], *, stop: threading.Event | None, ahead: int
-) -> BinaryIO:
+) -> io.BufferedIOBase:
     """Return a stream of the pieces, fetched ``ahead`` of the reader. Close it after use.
 
     Reading raises what ``fetch`` raises, and `AssetUnavailable` soon after ``stop`` is set.
     """
     begun = (partial(_begun, fetch, piece) for piece in pieces)
-    return cast(BinaryIO, io.BufferedReader(_Joined(begun, stop=stop, ahead=ahead), _READ))
+    return io.BufferedReader(_Joined(begun, stop=stop, ahead=ahead), _READ)
 
 
 class _Joined(io.RawIOBase):

@@ -1,33 +1,62 @@
 """The packed form of a tree: its manifest, a newline, then the files' contents in manifest order.
 
 The tree's digest is the manifest's sha256, and the manifest lists the sha256 of every file, so the stream is verified
-while it is read. A manifest contains no newline (see `manifest`).
+while it is read. A manifest contains no newline (see `manifest`). A large file is hashed beside its reading and
+writing, in a thread of its own.
 """
 
 import hashlib
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from node_runtime.domain.assets import Digest
 from node_runtime.errors import AssetMismatch, AssetUnavailable
 from node_runtime.ports.store import StoredFile
 
-from .manifest import MAX_MANIFEST, Entry, Manifest, TreeRefused, decode, shown
-from .walk import ANY, CHUNK, EmptyFolder, tree_entries
+from .manifest import MAX_MANIFEST, Entry, Manifest, TreeRefused, TreeTooLarge, decode, manifest, shown
+from .walk import ANY, CHUNK, EmptyFolder, FileState, OpenFile, tree_entries
+
+_LARGE = 4 * CHUNK  # bytes of a file for which a thread is worth its start
 
 
 def packed_size(found: Manifest) -> int:
     return len(found.encoded) + 1 + found.size
 
 
-def pack(source: Path, found: Manifest, *, stop: threading.Event | None = None) -> Iterator[bytes | memoryview]:
-    """Yield the packed stream of the tree at `source` with manifest `found`; each chunk is valid until the next.
+@dataclass(frozen=True, kw_only=True)
+class HashedTree:
+    """A tree on disk with its manifest, and the states in which its large files were hashed."""
 
-    Raises `TreeRefused` when `source` no longer matches the manifest, `StorageError` once ``stop`` is set.
+    source: Path
+    manifest: Manifest
+    states: dict[str, FileState]
+
+
+def hash_tree(source: Path, *, stop: threading.Event | None = None) -> HashedTree:
+    """Read a folder or a single file that is to be packed. Raises what `tree_entries` raises."""
+    entries, states = [], {}
+    for file in tree_entries(source, caps=ANY, stop=stop):
+        if isinstance(file, OpenFile) and file.size >= CHUNK and file.settled:
+            states[file.path] = file.state
+        entries.append(file.entry())
+    found = manifest(entries)
+    if len(found.encoded) >= MAX_MANIFEST:
+        raise TreeTooLarge(f"{source} has too many files", remedy="pack them into fewer files")
+    return HashedTree(source=source, manifest=found, states=states)
+
+
+def pack(tree: HashedTree, *, stop: threading.Event | None = None) -> Iterator[bytes | memoryview]:
+    """Yield the packed stream of the tree; each chunk is valid until the next.
+
+    Raises `TreeRefused` when the source no longer matches the manifest, `StorageError` once ``stop`` is set. A large
+    file that is still in the state in which it was hashed isn't hashed again.
     """
+    found, source = tree.manifest, tree.source
     yield found.encoded + b"\n"
     files, folders = iter(found.files), {entry.path for entry in found.entries if entry.is_folder}
     for file in tree_entries(source, caps=ANY, stop=stop):
@@ -36,18 +65,22 @@ def pack(source: Path, found: Manifest, *, stop: threading.Event | None = None) 
                 raise _changed(source)
             folders.remove(file.path)
             continue
+        expected = next(files, None)
+        if expected is not None and expected.path == file.path and tree.states.get(file.path) == file.state:
+            yield from file.chunks()
+            continue
         sha256 = hashlib.sha256()
         for chunk in file.chunks():
             sha256.update(chunk)
             yield chunk
         now = Entry(path=file.path, executable=file.executable, size=file.size, sha256=sha256.hexdigest())
-        if now != next(files, None):
+        if now != expected:
             raise _changed(source)
     if folders or next(files, None) is not None:
         raise _changed(source)
 
 
-def read_manifest(stream: BinaryIO, digest: Digest) -> Manifest:
+def read_manifest(stream: BufferedIOBase, digest: Digest) -> Manifest:
     """Read and verify the manifest at the head of the stream. Raises `AssetMismatch`."""
     return decode(stream.readline(MAX_MANIFEST).removesuffix(b"\n"), digest)
 
@@ -56,7 +89,7 @@ def stored_files(found: Manifest) -> tuple[StoredFile, ...]:
     return tuple(StoredFile(path=entry.path, size=entry.size) for entry in found.files)
 
 
-def unpack(stream: BinaryIO, found: Manifest, target: Path, *, stop: threading.Event) -> None:
+def unpack(stream: BufferedIOBase, found: Manifest, target: Path, *, stop: threading.Event) -> None:
     """Write the rest of the stream into the new folder `target`.
 
     Raises `AssetMismatch` at the first wrong byte, `AssetUnavailable` when ``stop`` is set before its end.
@@ -74,15 +107,18 @@ def unpack(stream: BinaryIO, found: Manifest, target: Path, *, stop: threading.E
         raise _wrong("more bytes than its manifest names")
 
 
-def contents(stream: BinaryIO, found: Manifest) -> Iterator[bytes]:
-    """Yield the contents of the files in order. Raises `AssetMismatch` at the first wrong byte."""
+def contents(stream: BufferedIOBase, found: Manifest) -> Iterator[memoryview]:
+    """Yield the contents of the files in order, each chunk valid until the next.
+
+    Raises `AssetMismatch` at the end of a file that is wrong.
+    """
     for entry in found.files:
         yield from _verified(stream, entry)
     if stream.read(1):
         raise _wrong("more bytes than its manifest names")
 
 
-def _unpack_file(stream: BinaryIO, entry: Entry, path: Path, stop: threading.Event) -> None:
+def _unpack_file(stream: BufferedIOBase, entry: Entry, path: Path, stop: threading.Event) -> None:
     _check_wanted(stop)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags, 0o755 if entry.executable else 0o644), "wb") as file:
@@ -96,18 +132,31 @@ def _check_wanted(stop: threading.Event) -> None:
         raise AssetUnavailable("fetching was cancelled on request", remedy="repeat it")
 
 
-def _verified(stream: BinaryIO, entry: Entry) -> Iterator[bytes]:
+def _verified(stream: BufferedIOBase, entry: Entry) -> Iterator[memoryview]:
+    """Yield a file's contents, each chunk valid until the next, hashed while the caller uses it."""
     sha256 = hashlib.sha256()
-    left = entry.size
-    while left:
-        chunk = stream.read(min(CHUNK, left))
-        if not chunk:
-            raise _wrong(f"{shown(entry.path)} is cut short")
-        sha256.update(chunk)
-        left -= len(chunk)
-        yield chunk
+    if entry.size < _LARGE:
+        for chunk in _chunks(stream, entry):
+            sha256.update(chunk)
+            yield chunk
+    else:
+        with ThreadPoolExecutor(1) as thread:
+            for chunk in _chunks(stream, entry):
+                hashed = thread.submit(sha256.update, chunk)
+                yield chunk
+                hashed.result()
     if sha256.hexdigest() != entry.sha256:
         raise _wrong(f"{shown(entry.path)} has another sha256")
+
+
+def _chunks(stream: BufferedIOBase, entry: Entry) -> Iterator[memoryview]:
+    buffer, left = memoryview(bytearray(min(CHUNK, entry.size))), entry.size
+    while left:
+        count = stream.readinto(buffer[:left])
+        if not count:
+            raise _wrong(f"{shown(entry.path)} is cut short")
+        left -= count
+        yield buffer[:count]
 
 
 def _wrong(reason: str) -> AssetMismatch:

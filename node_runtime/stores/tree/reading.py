@@ -4,8 +4,8 @@ import os
 import secrets
 import shutil
 import threading
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from node_runtime.domain.assets import Digest
 from node_runtime.errors import HostError, StorageError
@@ -22,7 +22,12 @@ def check_absent(target: Path) -> None:
 
 
 def write_tree(
-    stream: BinaryIO, found: Manifest, target: Path, *, most: int | None = None, stop: threading.Event | None = None
+    stream: BufferedIOBase,
+    found: Manifest,
+    target: Path,
+    *,
+    most: int | None = None,
+    stop: threading.Event | None = None,
 ) -> None:
     """Write the rest of the stream, after its manifest, to `target`: all of it, verified, or nothing.
 
@@ -52,10 +57,10 @@ def too_large(digest: Digest, limit: int) -> TreeTooLarge:
     return TreeTooLarge(f"tree {digest} is larger than {limit} bytes", remedy="store a smaller one")
 
 
-def only_file(stream: BinaryIO, found: Manifest, name: str, *, limit: int) -> bytes:
+def only_file(stream: BufferedIOBase, found: Manifest, name: str, *, limit: int) -> bytes:
     """Return the tree's only file. Raises `StorageError` for a tree that is larger or something else."""
     if not found.is_file(name):
         raise StorageError(f"tree {found.digest} has no {name}, or more than that", remedy=f"store {name} alone")
     if found.size > limit:
         raise too_large(found.digest, limit)
-    return b"".join(contents(stream, found))
+    return b"".join(bytes(chunk) for chunk in contents(stream, found))

@@ -28,7 +28,7 @@ from node_runtime.stores.tree.manifest import (
     manifest,
     path_key,
 )
-from node_runtime.stores.tree.packed import pack, read_manifest, unpack
+from node_runtime.stores.tree.packed import hash_tree, pack, read_manifest, unpack
 from node_runtime.stores.tree.walk import manifest_of
 
 SHA = hashlib.sha256(b"").hexdigest()
@@ -99,7 +99,7 @@ def test_what_is_written_comes_back_whole_from_a_packed_tree(data: st.DataObject
                 else:
                     tree.joinpath(*place).mkdir()
         found = manifest_of(tree)
-        packed = io.BytesIO(b"".join(bytes(chunk) for chunk in pack(tree, found)))
+        packed = io.BytesIO(b"".join(bytes(chunk) for chunk in pack(hash_tree(tree))))
         unpack(packed, read_manifest(packed, found.digest), back, stop=threading.Event())
         names_in = [sorted(str(path.relative_to(top)) for path in top.rglob("*")) for top in (tree, back)]
         assert names_in[0] == names_in[1]

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from node_runtime.errors import HostError
+from node_runtime.stores.tree import walk
 from node_runtime.stores.tree.manifest import TreeMissing, TreeRefused, TreeTooLarge
-from node_runtime.stores.tree.packed import pack
-from node_runtime.stores.tree.walk import Caps, manifest_of, tree_files
+from node_runtime.stores.tree.packed import hash_tree, pack
+from node_runtime.stores.tree.walk import CHUNK, Caps, manifest_of, tree_files
+from tests.background import wait_until
 
 
 @pytest.fixture
@@ -152,14 +154,35 @@ def test_an_empty_folder_with_an_odd_name_is_refused(tree: Path) -> None:
 
 def test_a_folder_that_loses_or_gets_files_between_two_walks_is_refused(tree: Path) -> None:
     (tree / "empty").mkdir()
-    found = manifest_of(tree)
+    found = hash_tree(tree)
     (tree / "more").mkdir()
     with pytest.raises(TreeRefused, match="changed while it was stored"):
-        list(pack(tree, found))
+        list(pack(found))
     (tree / "more").rmdir()
     (tree / "empty").rmdir()
     with pytest.raises(TreeRefused, match="changed while it was stored"):
-        list(pack(tree, found))
+        list(pack(found))
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_large_file_that_changes_between_two_walks_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settled: bool
+) -> None:
+    monkeypatch.setattr(walk, "_SETTLED", 0 if settled else 3600 * 10**9)
+    large = tmp_path / "large"
+    large.write_bytes(bytes(5 * CHUNK))
+    found, before = hash_tree(large), large.stat()
+    assert list(found.states) == (["large"] if settled else []), "what was just written is hashed again"
+    assert b"".join(bytes(chunk) for chunk in pack(found)) == found.manifest.encoded + b"\n" + bytes(5 * CHUNK)
+
+    def changed() -> bool:
+        large.write_bytes(bytes(5 * CHUNK - 1) + b"x")
+        os.utime(large, ns=(before.st_atime_ns, before.st_mtime_ns))
+        return large.stat().st_ctime_ns != before.st_ctime_ns
+
+    wait_until(changed, "the next tick of the file system's clock")
+    with pytest.raises(TreeRefused, match="changed while it was stored"):
+        list(pack(found))
 
 
 def test_times_and_other_modes_do_not_change_the_digest(tree: Path) -> None:
