@@ -42,9 +42,9 @@ def wait_until(true: Callable[[], bool], what: str, *, within: float = LIMIT) ->
 
 
 @contextmanager
-def in_time(process: "Popen[AnyStr]") -> Iterator[None]:
+def in_time(process: "Popen[AnyStr]", within: float = LIMIT) -> Iterator[None]:
     """Kill the process when the ``with`` takes too long, so that reads from it and waits for its end return."""
-    late = threading.Timer(LIMIT, process.kill)
+    late = threading.Timer(within, process.kill)
     late.daemon = True
     late.start()
     try:
@@ -54,9 +54,9 @@ def in_time(process: "Popen[AnyStr]") -> Iterator[None]:
 
 
 @contextmanager
-def ended(process: "Popen[AnyStr]") -> Iterator["Popen[AnyStr]"]:
+def ended(process: "Popen[AnyStr]", within: float = LIMIT) -> Iterator["Popen[AnyStr]"]:
     """As `in_time`, and kill the process at the end of the ``with`` in any case."""
-    with process, in_time(process):  # leaving the process waits for its end without a limit
+    with process, in_time(process, within):  # leaving the process waits for its end without a limit
         try:
             yield process
         finally:

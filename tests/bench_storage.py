@@ -36,7 +36,7 @@ def main() -> None:
     parent = sys.argv[1] if len(sys.argv) > 1 else Path.cwd()
     with tempfile.TemporaryDirectory(prefix="node-runtime-bench-", dir=parent) as folder:
         place = Path(folder)
-        with s3_server(place / "s3") as server:
+        with s3_server(place / "s3", within=3600) as server:
             large(server, place)
             small(server, place)
 

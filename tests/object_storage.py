@@ -13,7 +13,7 @@ import pytest
 from minio import Minio
 
 from node_runtime.stores.access import StorageAccess
-from tests.background import ended, wait_until
+from tests.background import LIMIT, ended, wait_until
 from tests.go_tools import built
 
 ROOT = "root"
@@ -65,6 +65,7 @@ def s3_server(
     port: int | None = None,
     secret: str = "",
     certificate: tuple[Path, Path] | None = None,
+    within: float = LIMIT,
 ) -> Iterator[S3Server]:
     """Run a server over the folder until the ``with`` ends; a later one over the same folder has the same objects.
 
@@ -77,7 +78,7 @@ def s3_server(
         command[1:1] = ["--cert", str(certificate[0]), "--key", str(certificate[1])]
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        with ended(process):
+        with ended(process, within):
             wait_until(lambda: process.poll() is not None or _answers(server), f"the server {kind}")
             assert process.poll() is None, (folder / "log").read_text()
             yield server
