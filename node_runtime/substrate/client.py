@@ -48,14 +48,15 @@ def connect(
     password_file: Path | None = None,
     password: str | None = None,
     tell_fee: TellFee | None = None,
+    patience: float | None = None,
 ) -> "SubstrateChain":
     """Connect to the chain at `url` (ws:// or wss://) with `key`, a keypair or its name (see `keys.load_key`).
 
-    ``tell_fee`` receives the maximum fee of each transaction before it is sent.
+    ``tell_fee`` receives the maximum fee of each transaction before it is sent. ``patience`` is that of `Connection`.
 
     Raises `ChainUnavailable` when the node does not answer and `InputError` when the key can't be loaded.
     """
-    connection = Connection(url)
+    connection = Connection(url, patience=patience)
     try:
         development = connection.request("system_chainType") == "Development"
         if isinstance(key, str):
@@ -66,9 +67,9 @@ def connect(
         raise
 
 
-def connect_reader(url: str) -> "SubstrateChain":
+def connect_reader(url: str, *, patience: float | None = None) -> "SubstrateChain":
     """Connect with a random, unfunded key, for reads only. Raises `ChainUnavailable`."""
-    return connect(url, Keypair.create_from_seed(secrets.token_hex(32), ss58_format=42))
+    return connect(url, Keypair.create_from_seed(secrets.token_hex(32), ss58_format=42), patience=patience)
 
 
 def newest_stamp(url: str) -> int:

@@ -156,10 +156,11 @@ class Connection:
     """JSON-RPC client that serialises the requests of any number of threads.
 
     A request on a broken connection is repeated on a new one, with jittered backoff, for `RETRY_TIMEOUT` seconds; so
-    every request must be idempotent. `generation` counts the connections made.
+    every request must be idempotent. `generation` counts the connections made. ``patience``: seconds of retries of the
+    first connection, by default `CONNECT_TIMEOUT`.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, patience: float | None = None) -> None:
         if not url.startswith(("ws://", "wss://")):
             raise InputError(f"'{url}' is not a chain's address", remedy=_ADDRESS)
         self.url = url
@@ -169,7 +170,8 @@ class Connection:
         self._number = 0
         self._closed = False
         self.genesis = ""  # until the first answer
-        self.genesis = self._with_retries(CONNECT_TIMEOUT, lambda: self._once("chain_getBlockHash", (0,)))
+        patience = CONNECT_TIMEOUT if patience is None else patience
+        self.genesis = self._with_retries(patience, lambda: self._once("chain_getBlockHash", (0,)))
 
     def request(self, method: str, *params: object) -> Any:
         """Return the result of a JSON-RPC request. Raises `RpcRefused` or `ChainUnavailable`."""

@@ -54,7 +54,7 @@ def test_an_invalid_proxy_is_reported_with_its_variable(value: str, environment:
 def test_a_chain_that_is_not_reached_through_a_proxy_names_it(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("http_proxy", "http://somebody:secret@127.0.0.1:9")
     with pytest.raises(ChainUnavailable) as caught:
-        Connection("ws://chain.example:9944")
+        Connection("ws://chain.example:9944", patience=0)
     assert "through the proxy 127.0.0.1:9 of http_proxy: Connection refused" in caught.value.message
     assert "no_proxy" in caught.value.remedy
     assert "secret" not in str(caught.value)

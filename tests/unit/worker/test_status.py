@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,7 @@ from node_runtime.domain.assets import Digest
 from node_runtime.domain.task import TaskId
 from node_runtime.errors import ChainUnavailable, FailureCategory
 from node_runtime.ports.chain import ChainReads
+from node_runtime.substrate.client import connect_reader
 from node_runtime.substrate.memory import MemoryNetwork
 from node_runtime.worker import status
 from node_runtime.worker.funding import warn_if_unfunded
@@ -19,6 +21,7 @@ from node_runtime.worker.reasons import Reason
 from node_runtime.worker.state_dir import ChainFiles, mark_of
 from node_runtime.worker.status import read_status
 from node_runtime.worker.status_file import NodeState, Obstacle, Refused, StatusFile, Working
+from tests.background import LIMIT, in_background
 from tests.unit.worker.faults_room import Room
 
 
@@ -26,7 +29,7 @@ from tests.unit.worker.faults_room import Room
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Room:
     monkeypatch.setenv("NODE_RUNTIME_HOME", str(tmp_path / "home"))
     network = MemoryNetwork()
-    monkeypatch.setattr(status, "connect_reader", lambda _url: network.connect("//Alice"))
+    monkeypatch.setattr(status, "connect_reader", lambda _url, **_: network.connect("//Alice"))
     room = Room(folder=tmp_path, creator=network.connect("//Alice"), network=network, key=f"//node{uuid4().hex[:12]}")
     room.config.work.mkdir()
     return room
@@ -91,7 +94,7 @@ def test_a_node_whose_daemon_ended_has_its_attempt_without_a_step_and_its_outbox
 
 
 def test_a_node_without_its_chain_has_what_it_knows_itself(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(_url: str) -> ChainReads:
+    def unreachable(_url: str, **_: object) -> ChainReads:
         raise ChainUnavailable("no answer", remedy="start it")
 
     StatusFile(room.config.work).write(state(room, TaskId(4), 1))
@@ -101,6 +104,24 @@ def test_a_node_without_its_chain_has_what_it_knows_itself(room: Room, monkeypat
     assert found.balance is None
     assert [(one.task, one.step, one.due) for one in found.running] == [(4, "run_train", 9)]
     assert reasons(found) == ["engine_unable", "chain_unavailable"]
+
+
+def test_a_chain_that_ends_each_connection_is_asked_once(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "connect_reader", connect_reader)
+    asked: list[object] = []
+
+    class Unable(BaseRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.client_address)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Unable) as server:
+        serving = in_background(server.serve_forever)
+        config = room.config.model_copy(update={"chain": f"ws://127.0.0.1:{server.server_address[1]}"})
+        found = read_status(config, room.folder / "node.yaml")
+        server.shutdown()
+        serving.result(LIMIT)
+    assert "chain_unavailable" in reasons(found)
+    assert len(asked) == 1
 
 
 def test_a_refusal_of_a_task_that_nobody_can_claim_any_more_is_not_told(room: Room) -> None:
