@@ -4,7 +4,7 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 SHELL := /bin/bash
 
-.PHONY: check unit demo story-model-update story-annotation story-substra images compose-up compose test test-peers lint format bench bench-staging bench-storage chain weights lock up clean help
+.PHONY: check unit unit-worker unit-others demo story-model-update story-annotation story-substra images compose-up compose test test-peers lint format bench bench-staging bench-storage chain weights lock up clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -32,10 +32,15 @@ compose: .venv/local ## docker compose with any command: make compose ARGS="logs
 	@$(BIN)/python -m images.compose $(ARGS)
 
 check: .venv/dev ## lint, types, unit and contract tests without Docker, root or network, and the daemon's coverage: a minute
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line lint unit
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target lint unit
 
-unit: .venv/dev ## the tests of `make check` alone; they compute, so each processor has one worker
-	@$(BIN)/pytest -m "unit or twin" --numprocesses logical --dist worksteal --max-worker-restart 0 --cov --cov-report term tests/unit tests/contract
+unit: unit-worker unit-others ## the tests of `make check` alone
+
+unit-worker: .venv/dev ## the daemon's unit tests, and that they cover the daemon; in one process, which tracing slows by half
+	@$(BIN)/pytest -p no:xdist --cov --cov-report term tests/unit/worker
+
+unit-others: .venv/dev ## the other tests of `make check`; they compute, so each processor has one worker
+	@$(BIN)/pytest -m "unit or twin" --ignore tests/unit/worker --numprocesses logical --dist worksteal --max-worker-restart 0 tests/unit tests/contract
 
 test: .venv/dev ## every test of our own: pallets' rules through the embedded chain, contracts, containers, end to end
 	@$(BIN)/pytest -m "not peers" --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0

@@ -47,8 +47,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_UNIT):
             item.add_marker("unit")
-        if not item.path.is_relative_to(_UNIT / "worker"):
-            item.add_marker("no_cover")  # pytest-cov's: tracing doubles a test's time
 
 
 @pytest.hookimpl(optionalhook=True)
