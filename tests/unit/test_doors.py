@@ -1,7 +1,6 @@
 """Each port's adapters are constructed in one module only, where a new adapter is added."""
 
 import ast
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,23 +10,19 @@ from node_runtime.stores import existing_store, open_store
 from tests.unit.package_source import parsed_modules
 
 
-@cache
-def calls_by_module() -> dict[str, frozenset[str]]:
-    """Return what each module calls, as it writes it, e.g. ``LocalStore.create``."""
-    calls = {
-        module: [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
-        for module, tree in parsed_modules().items()
-    }
-    return {module: frozenset(map(ast.unparse, called)) for module, called in calls.items()}
-
-
-def places(adapter: str) -> list[str]:
-    """Return the modules that call the class, or a classmethod of it."""
+def places(called: str) -> list[str]:
+    """Return the modules that call this name, or an attribute of it, e.g. of ``LocalStore`` its classmethods."""
+    last = called.rpartition(".")[-1]
     return [
         module
-        for module, calls in calls_by_module().items()
-        if any(called.split(".")[0] == adapter for called in calls)
+        for module, tree in parsed_modules(rf"\b{last}\b").items()
+        if any(f"{call}.".startswith(f"{called}.") for call in _calls(tree))
     ]
+
+
+def _calls(tree: ast.Module) -> set[str]:
+    """Return what a module calls, as it writes it, e.g. ``LocalStore.create``."""
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +42,7 @@ def test_an_adapter_is_made_by_its_door_alone(adapter: str, door: str) -> None:
 def test_the_worker_imports_no_command_line() -> None:
     imports = [
         module
-        for module, tree in parsed_modules().items()
+        for module, tree in parsed_modules(r"\bcli\b").items()
         if module.startswith("worker/")
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("node_runtime.cli")
@@ -58,7 +53,7 @@ def test_the_worker_imports_no_command_line() -> None:
 def test_gpus_are_looked_for_in_one_place() -> None:
     imports = [
         module
-        for module, tree in parsed_modules().items()
+        for module, tree in parsed_modules("pynvml").items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Import) and any(name.name == "pynvml" for name in node.names)
     ]

@@ -5,6 +5,8 @@ import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,20 +25,48 @@ SHOWN = [
     for name in getattr(group, "commands", {"": group})
 ]
 HEAVY = {"docker", "numpy", "sklearn", "substrateinterface", "wasmtime", "yaml"}
-MODULES_AT_THE_END = """
-import atexit, json, sys
-from pathlib import Path
-atexit.register(lambda: Path(sys.argv[-1]).write_text(json.dumps(sorted(sys.modules))))
+MODULES_AFTER_EACH = """
+import json, sys
+from contextlib import redirect_stdout
 from node_runtime.cli import app
-app(sys.argv[1:-1])
+after = []
+for words in json.loads(sys.argv[1]):
+    with redirect_stdout(sys.stderr):
+        try:
+            app(words)
+        except SystemExit as ended:
+            assert not ended.code, words
+    after.append(sorted(sys.modules))
+print(json.dumps(after))
 """
+LIGHT: list[tuple[str, ...]] = [
+    ("--help",),
+    ("--version",),
+    ("version",),
+    *((name, "--help") for name in ("list", "results", "up", "daemon", "status", "nodes")),
+]
 
 
-def read_by(told: Path, *arguments: str) -> set[str]:
-    """Return the modules that a command has imported at its end."""
-    command = [sys.executable, "-c", MODULES_AT_THE_END, *arguments, str(told)]
-    subprocess.run(command, check=True, capture_output=True, timeout=LIMIT)
-    return set(json.loads(told.read_text()))
+def imported_by(*commands: Sequence[str]) -> list[set[str]]:
+    """Run the commands one after the other in a new process; return the modules it has imported after each."""
+    command = [sys.executable, "-c", MODULES_AFTER_EACH, json.dumps(commands)]
+    ended = subprocess.run(command, check=True, capture_output=True, timeout=LIMIT)
+    return [set(modules) for modules in json.loads(ended.stdout)]
+
+
+@pytest.fixture(scope="module")
+def after_light_commands() -> dict[tuple[str, ...], set[str]]:
+    return dict(zip(LIGHT, imported_by(*LIGHT), strict=True))
+
+
+@cache
+def help_of(*words: str) -> str:
+    """Return the help of a command, or of a group, at a terminal of 80 columns."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("typer.rich_utils.MAX_WIDTH", 80)
+        shown = CliRunner().invoke(app, [*filter(None, words), "--help"])
+    assert shown.exit_code == 0, shown.output
+    return shown.output
 
 
 @pytest.mark.parametrize("listed", LISTED, ids=lambda listed: listed.name)
@@ -45,17 +75,11 @@ def test_the_summary_is_the_first_paragraph_of_the_commands_help(listed: Listed)
     assert listed.summary == " ".join(first_paragraph.split())
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--help",),
-        ("--version",),
-        ("version",),
-        *((name, "--help") for name in ("list", "results", "up", "daemon", "status", "nodes")),
-    ],
-)
-def test_help_and_version_import_nothing_heavy(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    assert read_by(tmp_path / "told", *arguments) & HEAVY == set()
+@pytest.mark.parametrize("words", LIGHT, ids=" ".join)
+def test_help_and_version_import_nothing_heavy(
+    after_light_commands: dict[tuple[str, ...], set[str]], words: tuple[str, ...]
+) -> None:
+    assert after_light_commands[words] & HEAVY == set()
 
 
 def test_checking_a_file_imports_neither_chain_nor_containers(tmp_path: Path) -> None:
@@ -66,23 +90,19 @@ def test_checking_a_file_imports_neither_chain_nor_containers(tmp_path: Path) ->
     (tmp_path / "opener.py").write_text("")
     (tmp_path / "sample").mkdir()
     (tmp_path / "sample" / "a.csv").write_text("1")
-    read = read_by(tmp_path / "told", "check", str(file))
+    (read,) = imported_by(("check", str(file)))
     assert read & {"docker", "numpy", "substrateinterface", "wasmtime"} == set()
     assert "node_runtime.spec.read" in read
 
 
 @pytest.mark.parametrize("words", SHOWN, ids=lambda words: " ".join(words).strip())
-def test_help_names_types_in_words_and_ends_with_an_example_that_is_accepted(
-    words: tuple[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
+def test_help_names_types_in_words_and_ends_with_an_example_that_is_accepted(words: tuple[str, str]) -> None:
     command = command_of(words[0])
     command = getattr(command, "commands", {"": command})[words[1]]
-    shown = CliRunner().invoke(app, [*filter(None, words), "--help"])
-    assert shown.exit_code == 0, shown.output
-    assert "<" not in shown.output.replace("<=", "")
-    assert max(map(len, shown.output.splitlines())) <= 80
-    _, found, typed = " ".join(shown.output.split()).partition("Example: node-runtime ")
+    shown = help_of(*words)
+    assert "<" not in shown.replace("<=", "")
+    assert max(map(len, shown.splitlines())) <= 80
+    _, found, typed = " ".join(shown.split()).partition("Example: node-runtime ")
     assert found
     arguments = shlex.split(typed.partition(" > ")[0])[len(list(filter(None, words))) :]
     command.make_context(words[0], arguments)  # raises what a person would be told of them
@@ -117,9 +137,8 @@ def test_the_paragraphs_of_a_help_are_broken_by_the_terminal_only() -> None:
 
 
 @pytest.mark.parametrize("words", SHOWN, ids=lambda words: " ".join(words).strip())
-def test_an_example_stands_on_one_line(words: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
-    shown = CliRunner().invoke(app, [*filter(None, words), "--help"]).output.rstrip().splitlines()
+def test_an_example_stands_on_one_line(words: tuple[str, str]) -> None:
+    shown = help_of(*words).rstrip().splitlines()
     assert shown[-1].strip().startswith("Example: node-runtime ")
 
 

@@ -88,6 +88,7 @@ def test_an_attempt_is_told_with_its_step_and_resources(room: Room) -> None:
 
 
 def test_an_engine_that_can_run_nothing_is_an_obstacle_while_it_lasts(room: Room) -> None:
+    room.gate.set()
     with at_work(room):
         wait_until(lambda: told(room) is not None, "the first poll")
         room.host.trouble = "the engine hangs"
