@@ -4,7 +4,7 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 SHELL := /bin/bash
 
-.PHONY: check unit unit-worker unit-others demo story-model-update story-annotation story-substra images compose-up compose test test-peers lint format bench bench-staging bench-storage chain weights lock up clean help
+.PHONY: check unit unit-worker unit-others demo story-model-update story-annotation story-substra images compose-up compose test test-peers lint format bench bench-staging bench-storage bench-nodes chain weights lock up clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -62,6 +62,9 @@ bench-staging: .venv/dev ## what a data sample of 1 GiB costs a task, against a 
 
 bench-storage: .venv/dev ## 1 GiB and 10,000 small files through an S3 server, against obstore and minio-py; FOLDER=/dev/shm leaves the disk out
 	@$(BIN)/python -m tests.bench_storage $(FOLDER)
+
+bench-nodes: .venv/dev ## 20 nodes that claim 500 tasks: refused claims, calls of the chain; two nodes against one
+	@$(BIN)/python -m tests.bench_nodes
 
 chain: .venv/dev ## rebuild the chain's wasm from images/chain and put it inside the package
 	@$(BIN)/python images/chain/build.py
