@@ -65,14 +65,19 @@ class FinalisedBlocks:
         head = self.head()
         if number == head.number:
             return head
+        block_hash = self.hash_of(number)
         with self._lock:
-            block_hash = self._connection.request("chain_getBlockHash", number)
-            if block_hash is None:
-                raise ChainUnavailable(
-                    f"the chain's node doesn't have the finalised block {number} any more",
-                    remedy="check that it is the same node as before, with all of its data",
-                )
             return self._block(block_hash)
+
+    def hash_of(self, number: int) -> str:
+        """Return the hash of the block with this number, which must not be above the finalised head."""
+        block_hash = self._connection.request("chain_getBlockHash", number)
+        if block_hash is None:
+            raise ChainUnavailable(
+                f"the chain's node doesn't have the finalised block {number} any more",
+                remedy="check that it is the same node as before, with all of its data",
+            )
+        return str(block_hash)
 
     def events(self, block: Block, codec: Codec) -> tuple[Event, ...]:
         with self._lock:
@@ -143,7 +148,7 @@ class Snapshot:
 
     def tails(self, pallet: str, item: str, *params: object, size: int) -> list[bytes]:
         """Return the last `size` bytes of each key under a prefix: the last parameter of a concatenating hasher."""
-        return [bytes.fromhex(key[-2 * size :]) for key in self._keys(self.codec.key(pallet, item, params).to_hex())]
+        return [bytes.fromhex(key[-2 * size :]) for key in self.keys(self.codec.key(pallet, item, params).to_hex())]
 
     def ids(self, pallet: str, item: str, *params: object) -> list[int]:
         """Return the last parameter, a u64, of each key under a prefix, sorted: nodes list keys by hash."""
@@ -152,11 +157,12 @@ class Snapshot:
     def entries(self, pallet: str, item: str, *params: object, size: int) -> list[tuple[bytes, Any]]:
         """Return each key's tail, as in `tails`, with its value."""
         prefix = self.codec.key(pallet, item, params)
-        keys = list(self._keys(prefix.to_hex()))
+        keys = list(self.keys(prefix.to_hex()))
         found = self._query(keys)
         return [(bytes.fromhex(key[-2 * size :]), self.codec.value(prefix, found[key])) for key in keys]
 
-    def _keys(self, prefix: str) -> Iterator[str]:
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys under a prefix, both in hex, one request per page of them."""
         last = None
         while True:
             page: list[str] = self.connection.request("state_getKeysPaged", prefix, _PAGE, last, self.block)

@@ -6,7 +6,7 @@ Source: the Substrate documentation on extrinsic encoding; `Codec` checks that t
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -64,6 +64,7 @@ _ATTEMPTS = 50  # an attempt fails when another program uses the nonce first
 _LARGEST_NONCE = 2**30 - 1  # the largest compact integer of four bytes
 _FIRST_PAUSE = 0.003
 _LONGEST_PAUSE = 0.25
+_LOOKS = 16  # from sending to finality, as long as that lately took
 
 TellFee = Callable[[str, int], None]
 """Callback before a transaction is sent: its purpose and its maximum fee in base units."""
@@ -108,6 +109,7 @@ class Sender:
         self._tell_fee = tell_fee
         self._nonces = threading.Lock()
         self._next: int | None = None  # None: ask the node
+        self._usual = 0.0  # seconds from sending to finality, lately
 
     def send(self, call: Call, doing: str) -> FinalisedCall:
         """Send a call and wait for finality. Raises `ChainRefused` (with `doing` in it) or `ChainUnavailable`."""
@@ -138,7 +140,7 @@ class Sender:
     def catch_up(self) -> None:
         """Wait until every pending transaction of the account is finalised or dropped."""
         give_up, next_nonce = time.monotonic() + FINALITY_WAIT, self._node_next()
-        while self._nonce_at(self._blocks.head()) < next_nonce:
+        while self._nonce_at(self._blocks.head_hash()) < next_nonce:
             if time.monotonic() > give_up:
                 raise ChainUnavailable(
                     f"a transaction of {self._key.ss58_address} is in no finalised block after {FINALITY_WAIT:.0f} s",
@@ -216,40 +218,69 @@ class Sender:
         transaction, searched = sent[-1], sent[0].birth
         names = {extrinsic_hash(each.encoded) for each in sent}
         generation, started = self._connection.generation, time.monotonic()
-        resend_at, pause, checked = started + RESEND, _FIRST_PAUSE, -1
+        pause, longest = max(_FIRST_PAUSE, self._usual / _LOOKS), max(_LONGEST_PAUSE, self._usual / _LOOKS)
+        resend_at, checked = started + RESEND, -1
         while time.monotonic() < started + FINALITY_WAIT:
             head = self._blocks.head()
-            while searched < head.number:
-                searched += 1
-                block = self._blocks.at(searched)
-                index = block.index(names)
-                if index is not None:
-                    return block, index
+            if head.number > searched + 1:
+                searched = self._skip(sent[0].nonce, searched, head)
+            found, searched = self._find(names, searched, head), head.number
+            if found is not None:
+                self._usual = (self._usual + time.monotonic() - started) / 2
+                return found
             lost = generation != self._connection.generation or time.monotonic() >= resend_at
             taken = taken and not lost
             if not taken and head.number != checked:
                 checked = head.number
-                if head.number >= transaction.death or self._nonce_at(head) > transaction.nonce:
-                    return None
+                if head.number >= transaction.death or self._nonce_at(head.hash) > transaction.nonce:
+                    return self._find(names, sent[0].birth, head)  # what was skipped too
             if lost:
                 if not self._resend(transaction, doing):
                     return None
                 generation, resend_at = self._connection.generation, time.monotonic() + RESEND
             time.sleep(pause)
-            pause = min(pause * 1.3, _LONGEST_PAUSE)
+            pause = min(pause * 1.3, longest)
         raise ChainUnavailable(
             f"can't tell whether the chain did {doing}: sent, but in no finalised block after {FINALITY_WAIT:.0f} s",
             remedy="check that the chain makes and finalises blocks",
         )
 
+    def _find(self, names: Collection[bytes], after: int, head: Block) -> tuple[Block, int] | None:
+        """Return the first block after this one, up to the head, with one of these extrinsics, and its index there."""
+        for number in range(after + 1, head.number + 1):
+            block = self._blocks.at(number)
+            index = block.index(names)
+            if index is not None:
+                return block, index
+        return None
+
+    def _skip(self, nonce: int, searched: int, head: Block) -> int:
+        """Return the last block up to which none can contain the account's transaction with this nonce.
+
+        While other accounts fill the blocks, one read tells of all of them that the nonce isn't used yet.
+        """
+        try:
+            if self._nonce_at(head.hash) <= nonce:
+                return head.number
+            first = head.number  # the block that uses the nonce is after `searched`, and not after this one
+            while first - searched > 1:
+                middle = (searched + first) // 2
+                if self._nonce_at(self._blocks.hash_of(middle)) > nonce:
+                    first = middle
+                else:
+                    searched = middle
+            return first - 1
+        except RpcRefused:  # the node keeps the state of recent blocks only
+            return searched
+
     def _node_next(self) -> int:
         """Return the account's next nonce according to the node, counting its transactions in the pool."""
         return int(self._connection.request("system_accountNextIndex", self._key.ss58_address))
 
-    def _nonce_at(self, block: Block) -> int:
+    def _nonce_at(self, block_hash: str) -> int:
         codec = self._codec.get()  # the nonce is the first field in every version
         key = codec.key("System", "Account", (self._key.ss58_address,))
-        encoded = self._connection.request("state_getStorage", key.to_hex(), block.hash)
+        encoded = self._connection.request("state_getStorage", key.to_hex(), block_hash)
         return int(codec.value(key, encoded)["nonce"])
 
     def _resend(self, transaction: Transaction, doing: str) -> bool:
