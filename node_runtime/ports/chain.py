@@ -1,6 +1,6 @@
 """The port to the chain: what an account reads, and the calls of workers, creators and judges."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -53,6 +53,18 @@ class TaskRecord:
     def output_rights(self) -> Permissions:
         """The rights on what it makes: those that its inputs and its creator give."""
         return self.rights.narrowed(self.spec.rights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimable:
+    """The tasks with a free slot that one block offers to an account, and those open to all, oldest first each.
+
+    ``now`` is the block's time, ms.
+    """
+
+    now: int
+    offers: tuple[TaskId, ...]
+    open: tuple[TaskId, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +172,14 @@ class ChainReads(Protocol):
 
     def plan(self, plan: PlanId) -> Plan | None: ...
 
+    def claimable(self, kinds: Collection[Kind]) -> Claimable:
+        """What this account may claim of these kinds, and its offers of any kind, at one block."""
+        ...
+
+    def pending_claims(self) -> frozenset[TaskId]:
+        """The tasks for which a claim waits for its block, as far as the chain's node shows that: a hint."""
+        ...
+
     def open_tasks(self, kind: Kind) -> tuple[TaskId, ...]: ...
     def offers(self, worker: Account) -> tuple[TaskId, ...]: ...
     def every_task(self) -> tuple[TaskId, ...]:
@@ -169,6 +189,10 @@ class ChainReads(Protocol):
     def tasks_of(self, creator: Account) -> tuple[TaskId, ...]: ...
     def assignment(self, worker: Account, task: TaskId) -> Assignment | None: ...
     def assignments(self, worker: Account) -> tuple[Assignment, ...]: ...
+    def assignments_of(self, worker: Account, tasks: Sequence[TaskId]) -> tuple[Assignment | None, ...]:
+        """The worker's assignments of these tasks, in their order, at one block."""
+        ...
+
     def attempts(self, task: TaskId) -> tuple[Assignment, ...]:
         """The latest attempt of each account that took the task, oldest first."""
         ...

@@ -26,6 +26,7 @@ from node_runtime.errors import ChainRefused, FailureCategory, InputError
 
 from . import encode
 from .blocks import U64, Snapshot, number
+from .claimable import claim
 from .codec import Call
 from .connection import Connection, Requests
 from .convert import camel, digest_bytes, text_bytes
@@ -198,7 +199,7 @@ class SubstrateChain(SubstrateReads):
 
     def assign_task(self, task: TaskId) -> Assignment:
         try:
-            outcome = self._tasks("assign_task", {"task": task}, f"take task {task}")
+            outcome = self._sender.send(claim(task), f"take task {task}")
         except ChainRefused as refused:
             raise explain_claim(self, refused, task) from None
         assignment = assignment_in(self._snapshot(outcome.block.hash), self._account, task)

@@ -1,10 +1,7 @@
 """SubstrateReads: the port `ChainReads` over substrate-interface."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
-from itertools import chain, islice
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from node_runtime.domain.assets import (
     Account,
@@ -32,14 +29,16 @@ from node_runtime.domain.task import (
     Task,
     TaskId,
 )
-from node_runtime.ports.chain import KnownBytes, Named, TaskRecord
+from node_runtime.ports.chain import Claimable, KnownBytes, Named, TaskRecord
 from node_runtime.spec.bounds import bounds_of
 
 from . import convert, permissions
-from .blocks import U64, FinalisedBlocks, Snapshot, StorageItem, number
+from .blocks import U64, FinalisedBlocks, Snapshot, number
+from .claimable import claimable_at, pending_claims
 from .connection import RETRY_TIMEOUT, Requests
 from .convert import camel, digest_bytes
 from .current_codec import CurrentCodec, Migrating
+from .records import records_of, spec_of
 
 DIGEST = 32  # bytes of a digest or an account at the end of a key
 _PLACE = 1  # byte of an output's index there
@@ -55,6 +54,7 @@ class SubstrateReads:
         self._codec = CurrentCodec(connection)
         self._blocks = FinalisedBlocks(connection, self._codec)
         self._account = account
+        self._stamp = ("", 0)  # the newest block whose time was read, and the time
 
     @property
     def account(self) -> Account:
@@ -70,7 +70,7 @@ class SubstrateReads:
         self._connection.close()
 
     def now(self) -> int:
-        return int(self._snapshot().value("Timestamp", "Now"))
+        return self._time_of(self._snapshot())
 
     def slot_duration(self) -> int:
         return self._codec.get().slot_duration()
@@ -164,47 +164,24 @@ class SubstrateReads:
         return None if found is None else convert.task(task, found)
 
     def spec(self, task: TaskId) -> Spec | None:
-        snapshot = self._snapshot()
-        found, *more = snapshot.values_of(_spec_items(snapshot, task))
-        return None if found is None else _spec(found, *more)
+        return spec_of(self._snapshot(), task)
 
     def record(self, task: TaskId) -> TaskRecord | None:
         return next(iter(self.records((task,))), None)
 
     def records(self, tasks: Sequence[TaskId]) -> tuple[TaskRecord, ...]:
-        snapshot = self._snapshot()
-        wanted = [self._record_items(snapshot, task) for task in tasks]
-        values = iter(snapshot.values_of(list(chain.from_iterable(wanted))))
-        found = (
-            self._record(number, list(islice(values, len(items))), rights=snapshot.codec.knows("Tasks", "TaskRights"))
-            for number, items in zip(tasks, wanted, strict=True)
-        )
-        return tuple(record for record in found if record is not None)
-
-    def _record_items(self, snapshot: Snapshot, task: TaskId) -> list[StorageItem]:
-        """Return the storage items of a task's record; an earlier runtime knows no rights."""
-        items: list[StorageItem] = [("Tasks", "Tasks", (task,)), ("Tasks", "Assignments", (self._account, task))]
-        rights: list[StorageItem] = [("Tasks", "TaskRights", (task,))]
-        known = snapshot.codec.knows("Tasks", "TaskRights")
-        return [*items, *(rights if known else []), *_spec_items(snapshot, task)]
-
-    def _record(self, number: TaskId, values: Sequence[Any], *, rights: bool) -> TaskRecord | None:
-        """Build the record of the values of `_record_items`; ``rights``: whether those of the inputs are among them."""
-        task, hold, *more = values
-        given = more.pop(0) if rights else None
-        spec, *rest = more
-        if task is None or spec is None:
-            return None
-        return TaskRecord(
-            task=convert.task(number, task),
-            spec=_spec(spec, *rest),
-            assignment=None if hold is None else convert.assignment(self._account, number, hold),
-            rights=permissions.rights(given),
-        )
+        return records_of(self._snapshot(), tasks, worker=self._account)
 
     def plan(self, plan: PlanId) -> Plan | None:
         found = self._snapshot().value("Tasks", "Plans", plan)
         return None if found is None else convert.plan(plan, found)
+
+    def claimable(self, kinds: Collection[Kind]) -> Claimable:
+        snapshot = self._snapshot()
+        return claimable_at(snapshot, self._account, kinds, now=self._time_of(snapshot))
+
+    def pending_claims(self) -> frozenset[TaskId]:
+        return pending_claims(self._connection, self._codec.get())
 
     def open_tasks(self, kind: Kind) -> tuple[TaskId, ...]:
         return tuple(map(TaskId, self._snapshot().ids("Tasks", "OpenTasks", camel(kind))))
@@ -225,6 +202,13 @@ class SubstrateReads:
         found = self._snapshot().entries("Tasks", "Assignments", worker, size=U64)
         ordered = sorted((number(tail), value) for tail, value in found)
         return tuple(convert.assignment(worker, TaskId(id_), value) for id_, value in ordered)
+
+    def assignments_of(self, worker: Account, tasks: Sequence[TaskId]) -> tuple[Assignment | None, ...]:
+        found = self._snapshot().values("Tasks", "Assignments", [(worker, task) for task in tasks])
+        return tuple(
+            None if value is None else convert.assignment(worker, task, value)
+            for task, value in zip(tasks, found, strict=True)
+        )
 
     def attempts(self, task: TaskId) -> tuple[Assignment, ...]:
         snapshot = self._snapshot()
@@ -249,6 +233,14 @@ class SubstrateReads:
         known = (None if value is None else convert.asset(ref, value) for ref, value in zip(unique, found, strict=True))
         return list(zip(unique.values(), known, strict=True))
 
+    def _time_of(self, snapshot: Snapshot) -> int:
+        """Return the block's time, which is asked for once: a poll of a chain that stands still is one request."""
+        block, stamp = self._stamp
+        if block != snapshot.block:
+            stamp = int(snapshot.value("Timestamp", "Now"))
+            self._stamp = (snapshot.block, stamp)
+        return stamp
+
     def _snapshot(self, block: str | None = None) -> Snapshot:
         """Return the state at `block`, or at the newest readable one; wait while the chain migrates its storage."""
         give_up = time.monotonic() + RETRY_TIMEOUT
@@ -260,16 +252,6 @@ class SubstrateReads:
                 if block is not None or time.monotonic() > give_up:
                     raise
             time.sleep(_MIGRATION_PAUSE)
-
-
-def _spec_items(snapshot: Snapshot, task: TaskId) -> list[StorageItem]:
-    """Return the storage items of a task's spec, and of its roles and rights where the runtime knows them."""
-    names = [name for name in ("Specs", "TaskRoles", "OutputRights") if snapshot.codec.knows("Tasks", name)]
-    return [("Tasks", name, (task,)) for name in names]
-
-
-def _spec(value: Any, roles: Any = None, rights: Any = None) -> Spec:
-    return replace(convert.spec(value, roles), rights=permissions.rights(rights))
 
 
 def _models(snapshot: Snapshot, models: Sequence[ModelId]) -> tuple[Model, ...]:

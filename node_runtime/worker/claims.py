@@ -129,9 +129,8 @@ class Claims:
         chain = self._node.chain
         try:
             self._node.outbox.claim(task, sent=sent)
-            chain.assign_task(task)
-            assignment = chain.assignment(chain.account, task)
-            if assignment is None or assignment.state is not AssignmentState.LIVE:
+            assignment = chain.assign_task(task)
+            if assignment.state is not AssignmentState.LIVE:
                 self._node.pool.release(room)
                 return None
             self._node.time.saw_claim(assignment.since, sent=sent)

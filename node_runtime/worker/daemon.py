@@ -91,6 +91,7 @@ class Daemon:
                         ready()
                         self._node.health.ready()
                         ready_called = True
+                        self._wake.wait(random.uniform(0, self._pace.poll))  # nodes may start at the same moment
                     self._poll()
                 errors.over()
                 self._node.metrics.polled()
@@ -159,8 +160,10 @@ class Daemon:
                 attempt.cancellation.request(StopReason.OUT_OF_TIME)
 
     def _stop_ended_on_chain(self) -> None:
-        for attempt in self._running:
-            known = self._node.chain.assignment(self._node.chain.account, attempt.task.id)
+        running = tuple(self._running)
+        tasks = [attempt.task.id for attempt in running]
+        assignments = self._node.chain.assignments_of(self._node.chain.account, tasks) if tasks else ()
+        for attempt, known in zip(running, assignments, strict=True):
             mine = known is not None and known.epoch == attempt.assignment.epoch
             if not mine or known is None or known.state not in (AssignmentState.LIVE, AssignmentState.SUBMITTED):
                 attempt.cancellation.request(StopReason.ENDED_ON_CHAIN)

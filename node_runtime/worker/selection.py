@@ -1,30 +1,32 @@
-"""Task selection: offers first, then open tasks by kind; refusals are remembered and retried with backoff."""
+"""Task selection: offers first, then open tasks by age; refusals are remembered and retried with backoff."""
 
 import time
-from collections.abc import Callable, Iterator, Set
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
 from node_runtime.domain.admission import Admitted, admit, admitted_document
 from node_runtime.domain.assets import Digest
-from node_runtime.domain.clock import ChainTime, time_before, wall_clock
+from node_runtime.domain.clock import ChainTime, time_before
 from node_runtime.domain.document import Document, asset_ref
-from node_runtime.domain.task import Assignment, Spec, Task, TaskId
+from node_runtime.domain.task import Assignment, Spec, Task, TaskId, TaskState
 from node_runtime.errors import AssetMismatch, ChainError, FailureCategory, NodeRuntimeError, StorageError, TaskFailed
 from node_runtime.kinds import can_run
-from node_runtime.ports.chain import ChainReads, TaskRecord
+from node_runtime.ports.chain import ChainReads, Claimable, TaskRecord
 from node_runtime.ports.engine import ContainerEngine
 from node_runtime.ports.store import AssetStore
 from node_runtime.stores.cache import Cache
 
-from .audit import Audit, AuditEvent
+from .audit import Audit
+from .contention import Contention, claim_order
 from .inputs import absent_input, private_inputs
 from .logging import error_fields
 from .metrics import Metrics
 from .policy import Policy, refuse_document, refuse_history, refuse_offer, refuse_terms
-from .reasons import Reason, Refusal, remedy_of
+from .reasons import Reason, Refusal
+from .refusals import Refusals
 from .rights import refuse_rights
 from .status_file import Refused
 from .times import DEFAULTS, Times
@@ -33,6 +35,7 @@ log = structlog.get_logger()
 
 ENGINE_REMEDY = "see `docker info`, the engine's log and its disk"
 CHECKS_PER_POLL = 50  # tasks checked per poll, so that a long list doesn't delay supervision
+_READ_AT_ONCE = 8  # records: the next block may change them before the last is checked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,15 +48,13 @@ class Candidate:
     seen: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Refused:
-    """``since``: the first refusal for this reason, in ms since 1970; ``repeats`` counts the later ones."""
+@dataclass(kw_only=True)
+class _Pass:
+    """One call of `TaskSelector.candidates`: the tasks it has passed and the number of those it has checked."""
 
-    reason: Reason
-    message: str
-    since: int
-    repeats: int
-    again: float  # `time.monotonic` of the next check
+    passed: set[TaskId]
+    checked: int = 0
+    began: float = field(default_factory=time.monotonic)
 
 
 class TaskSelector:
@@ -92,75 +93,38 @@ class TaskSelector:
         self._policy = policy
         self._minimum_time = minimum_time
         self._approvals = approvals
-        self._audit = audit
-        self._metrics = metrics
         self._times = times
-        self._refused: dict[TaskId, _Refused] = {}
+        self._refusals = Refusals(audit=audit, metrics=metrics, times=times)
         self._unable: str | None = None
+        self._contention = Contention()
+        self._yielded: set[TaskId] = set()  # since the open tasks were last listed
         self.has_more = False  # whether the last call stopped before checking every task
 
     def candidates(self, *, busy: frozenset[TaskId]) -> Iterator[Candidate]:
-        """Yield the tasks the policy allows, offers first, then oldest first, without those in ``busy``."""
-        seen = time.monotonic()
-        listed = self._listed()
-        self._refused = {task: known for task, known in self._refused.items() if task in listed}
-        head = self._chain.now()
-        checked = 0
+        """Yield the tasks the policy allows, offers first, then by age, without those in ``busy``.
+
+        With other nodes about, open tasks of similar age come in an order of this account's own. The caller claims a
+        task before it asks for the next one, for which the chain is read anew. A claim that another node's preceded
+        ends the pass: the next poll finds what is left.
+        """
+        run = _Pass(passed=set(busy))
         self.has_more = False
-        for task in listed:
-            known = self._refused.get(task)
-            if task in busy or (known is not None and known.again > seen):
-                continue
-            if checked == CHECKS_PER_POLL or (checked and time.monotonic() > seen + self._times.longest_selection):
+        while (candidate := self._next(run)) is not None:
+            self._yielded.add(candidate.task.id)
+            yield candidate
+            if self._refusals.reason(candidate.task.id) in (Reason.TAKEN, Reason.NOT_OPEN):
+                self._contention.lost()
                 self.has_more = True
                 return
-            if not checked and not self._engine_works():
-                return
-            checked += 1
-            outcome = self._check_safely(task, seen=seen, head=head)
-            if isinstance(outcome, Candidate):
-                yield outcome
-            elif outcome is not None:
-                self.refuse(task, outcome)
 
     def refuse(self, task: TaskId, refusal: Refusal) -> None:
         """Remember a refusal and when to check again; log the same reason once."""
-        known = self._refused.get(task)
-        same = known is not None and known.reason is refusal.reason
-        repeats = known.repeats + 1 if known is not None and same else 0
-        pauses = self._times.refusal
-        wait = float("inf") if refusal.lasting else min(pauses.first * 2**repeats, pauses.longest)
-        if refusal.reason is Reason.APPROVAL:
-            wait = self._times.approval  # a cheap check, and the operator is waiting
-        if refusal.reason in (Reason.FUNDS, Reason.TAKEN):
-            wait = pauses.first  # the operator may have paid, or an attempt of another node ended, meanwhile
-        self._refused[task] = _Refused(
-            reason=refusal.reason,
-            message=refusal.message,
-            since=known.since if known is not None and same else wall_clock(),
-            repeats=repeats,
-            again=time.monotonic() + wait,
-        )
-        if same:
-            return
-        remedy = remedy_of(refusal.reason, task)
-        log.info("task_refused", task=task, reason=refusal.reason.value, message=refusal.message, remedy=remedy)
-        self._metrics.refused(refusal.reason)
-        self._audit.record(AuditEvent.REFUSAL, task=task, detail=f"{refusal.reason}: {refusal.message}")
+        self._refusals.add(task, refusal)
 
     @property
     def refused(self) -> tuple[Refused, ...]:
         """The tasks that were refused when they were last checked, and are still there to be claimed."""
-        return tuple(
-            Refused(
-                task=task,
-                reason=known.reason,
-                message=known.message,
-                remedy=remedy_of(known.reason, task),
-                since=known.since,
-            )
-            for task, known in self._refused.items()
-        )
+        return self._refusals.every
 
     @property
     def unable(self) -> str | None:
@@ -177,10 +141,7 @@ class TaskSelector:
 
     def retry_no_room(self) -> None:
         """Retry at once the tasks that were refused for lack of resources."""
-        self._refused = {
-            task: replace(known, again=0.0) if known.reason is Reason.NO_ROOM else known
-            for task, known in self._refused.items()
-        }
+        self._refusals.retry_no_room()
 
     def _engine_works(self) -> bool:
         """Return whether the engine can run tasks, as a claim costs a fee; log each change."""
@@ -192,28 +153,84 @@ class TaskSelector:
             log.info("engine_available")
         return now is None
 
-    def _listed(self) -> dict[TaskId, None]:
-        offers = sorted(self._chain.offers(self._chain.account))
-        opened = [task for kind in sorted(self._policy.kinds) for task in sorted(self._chain.open_tasks(kind))]
-        return dict.fromkeys([*offers, *opened])
+    def _next(self, run: "_Pass") -> Candidate | None:
+        """Return the first task in order that may be claimed; read records some at a time, until `CHECKS_PER_POLL`."""
+        claimable = self._chain.claimable(self._policy.kinds)
+        self._contention.saw_open(claimable.open, self._yielded)
+        self._yielded.clear()
+        self._refusals.keep({*claimable.offers, *claimable.open})
+        order = self._in_order(claimable, run)
+        if order and not run.checked and not self._engine_works():
+            return None
+        while order:
+            if run.checked >= CHECKS_PER_POLL or (
+                run.checked and time.monotonic() > run.began + self._times.longest_selection
+            ):
+                self.has_more = True
+                return None
+            some, order = order[:_READ_AT_ONCE], order[_READ_AT_ONCE:]
+            records = {record.task.id: record for record in self._chain.records(some)}
+            for number in some:
+                run.passed.add(number)
+                run.checked += 1
+                candidate = self._checked(number, records.get(number), seen=run.began, head=claimable.now)
+                if candidate is not None and self._is_still_free(number, claimable):
+                    return candidate
+        return None
 
-    def _check_safely(self, number: TaskId, *, seen: float, head: int) -> Candidate | Refusal | None:
+    def _in_order(self, claimable: Claimable, run: "_Pass") -> list[TaskId]:
+        """Return the tasks to check: the offers, then the open ones in this node's order of claims.
+
+        An open task that another node claims just now is passed over until the next poll.
+        """
+        offers = self._to_check(claimable.offers, run)
+        opened = self._to_check(claimable.open, run)
+        if opened:
+            pending = self._chain.pending_claims().intersection(opened)
+            self._contention.saw_pending(len(pending))
+            opened = [task for task in opened if task not in pending]
+        width = self._contention.width(len(opened))
+        return [*offers, *claim_order(opened, account=self._chain.account, moment=claimable.now, width=width)]
+
+    def _to_check(self, tasks: Sequence[TaskId], run: "_Pass") -> list[TaskId]:
+        return [task for task in tasks if task not in run.passed and self._refusals.may_check(task)]
+
+    def _is_still_free(self, task: TaskId, claimable: Claimable) -> bool:
+        """Return whether no rival claimed the open task while it was checked; without rivals nothing is asked."""
+        if task in claimable.offers or self._contention.width(0) == 1:
+            return True
+        if task in self._chain.pending_claims():
+            return False
+        now = self._chain.task(task)
+        return now is not None and now.free_slots > 0
+
+    def _checked(self, number: TaskId, record: TaskRecord | None, *, seen: float, head: int) -> Candidate | None:
+        """Check a task and remember its refusal; one that another node took since it was listed is passed over."""
+        if record is None:
+            return None
+        if record.task.state is TaskState.OPEN and record.task.free_slots < 1:
+            self._contention.saw_pending(1)
+            return None
+        outcome = self._check_safely(record, seen=seen, head=head)
+        if isinstance(outcome, Candidate):
+            return outcome
+        self.refuse(number, outcome)
+        return None
+
+    def _check_safely(self, record: TaskRecord, *, seen: float, head: int) -> Candidate | Refusal:
         """Check a task; turn an unexpected error into a refusal: one untrusted task must not block the others."""
         try:
-            return self._check(number, seen=seen, head=head)
+            return self._check(record, seen=seen, head=head)
         except ChainError:
             raise
         except NodeRuntimeError as error:
             return Refusal(reason=Reason.UNREADABLE, message=error.message, lasting=False)
         except Exception as error:
             remedy = "report this bug of the daemon; it skips the task"
-            log.error("task_check_failed", task=number, **{"remedy": remedy, **error_fields(error)})
+            log.error("task_check_failed", task=record.task.id, **{"remedy": remedy, **error_fields(error)})
             return Refusal(reason=Reason.UNREADABLE, message=f"{type(error).__name__}: {error}"[:300], lasting=False)
 
-    def _check(self, number: TaskId, *, seen: float, head: int) -> Candidate | Refusal | None:
-        record = self._chain.record(number)
-        if record is None:
-            return None
+    def _check(self, record: TaskRecord, *, seen: float, head: int) -> Candidate | Refusal:
         task = record.task
         me, now = self._chain.account, time_before(task.terms.deadline, estimate=self._time.now(), head=head)
         refusal = refuse_terms(self._policy, task, account=me, now=now, minimum_time=self._minimum_time)

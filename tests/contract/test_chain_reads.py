@@ -94,7 +94,7 @@ def test_a_task_of_a_hundred_samples_is_judged_by_two_reads_of_the_state(
     )
     looking = seeker.candidates(busy=frozenset(chain.open_tasks(Kind.TRAINING)))
     requests.clear()
-    (found,) = looking
+    found = next(looking)
     assert found.task.id == task
     named = requests.pop("state_getKeysPaged")  # the offers, and the open tasks of the one kind
     assert named == 2
@@ -102,14 +102,14 @@ def test_a_task_of_a_hundred_samples_is_judged_by_two_reads_of_the_state(
     assert requests == {"state_getStorage": 1, "state_queryStorageAt": 2}  # the chain's clock; the task, what it names
 
 
-def test_a_task_is_priced_and_submitted_by_nine_requests(world: World, tmp_path: Path, requests: Counter[str]) -> None:
+def test_a_task_is_priced_and_submitted_by_eight_requests(world: World, tmp_path: Path, requests: Counter[str]) -> None:
     store, specs = open_store(tmp_path / "store"), read_specs(NOOP)
     submit(specs, world.creator, store, say=lambda _: None)
     requests.clear()
     submit(specs, world.creator, store, say=lambda _: None)
     requests.pop(NEWEST, 0)
-    # the assets, for their price and to register them; the balance, the chain's time twice, the call's events
-    assert requests == {**CALL, "payment_queryInfo": 1, "state_queryStorageAt": 2, "state_getStorage": 4}
+    # the assets, for their price and to register them; the balance, the chain's time, the call's events
+    assert requests == {**CALL, "payment_queryInfo": 1, "state_queryStorageAt": 2, "state_getStorage": 3}
 
 
 def test_a_task_is_taken_and_its_result_sent_by_four_requests_each(world: World, requests: Counter[str]) -> None:
@@ -127,17 +127,40 @@ def test_a_task_is_taken_and_its_result_sent_by_four_requests_each(world: World,
 
 def test_a_value_is_read_by_one_request_and_one_more_at_a_new_block(world: World, requests: Counter[str]) -> None:
     world.other.create_plan()
-    world.worker.now()
+    world.worker.balance(world.other.account)
     requests.clear()
     for _ in range(3):
-        world.worker.now()
+        world.worker.balance(world.other.account)
     requests.pop(NEWEST, 0)
     assert requests == {"state_getStorage": 3}
     world.other.create_plan()
     requests.clear()
-    world.worker.now()
+    world.worker.balance(world.other.account)
     requests.pop(NEWEST, 0)
     assert requests == {"state_getStorage": 1, "state_getStorageHash": 1}
+
+
+def test_while_the_chain_stands_still_its_time_needs_no_request_but_for_the_newest_block(
+    world: World, requests: Counter[str]
+) -> None:
+    world.other.create_plan()
+    before = world.worker.now()
+    requests.clear()
+    assert {world.worker.now() for _ in range(3)} == {before}
+    assert set(requests) <= {NEWEST}
+    world.other.create_plan()
+    assert world.worker.now() > before
+
+
+def test_open_tasks_of_several_kinds_are_listed_by_one_request(world: World, requests: Counter[str]) -> None:
+    task = world.training()
+    requests.clear()
+    found = world.worker.claimable(tuple(Kind))
+    assert task in found.open
+    assert list(found.open) == sorted(found.open)
+    assert requests["state_getKeysPaged"] == 2  # the offers, and the open tasks
+    assert task not in world.worker.claimable((Kind.SCORING, Kind.AGGREGATION)).open
+    assert world.worker.claimable(()).open == ()
 
 
 def test_many_tasks_are_created_by_one_transaction_and_read_by_one_request(

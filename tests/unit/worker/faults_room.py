@@ -49,8 +49,8 @@ HOUR = 3_600_000
 MIB = 1 << 20
 
 METHODS = {
-    "chain": """now offers open_tasks record named_by assign_task assignment assignments send_task_result report_failure
-        hand_back submissions""",
+    "chain": """now claimable record records pending_claims named_by assign_task assignment assignments assignments_of
+        send_task_result report_failure hand_back submissions""",
     "store": "read_file size fetch has put",
     "private": "size fetch has",
     "engine": "unable can_have_image image open_folder run run_with_terminal list remove close_folder prune",

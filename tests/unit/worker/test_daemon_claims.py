@@ -134,7 +134,7 @@ def test_a_node_with_a_large_clock_skew_claims_nothing(room: Room) -> None:
 def test_a_defect_in_a_poll_is_logged_and_the_daemon_polls_again(room: Room) -> None:
     task = room.task()
     room.gate.set()
-    with capture_logs() as events, at_work(room, Fault(call="chain.offers", kind="defect")):
+    with capture_logs() as events, at_work(room, Fault(call="chain.claimable", kind="defect")):
         wait_until(is_(room, task, AssignmentState.SUBMITTED), "the result")
     (told,) = [one for one in events if one["event"] == "poll_failed"]
     assert told["remedy"] == "report this bug of the daemon; it tries again by itself"

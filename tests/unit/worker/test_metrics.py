@@ -147,7 +147,7 @@ def test_reviews_count_by_their_verdict(room: Room) -> None:
 def test_a_poll_that_an_error_ends_counts(room: Room) -> None:
     room.task()
     room.gate.set()
-    with at_work(room, Fault(call="chain.open_tasks", kind="unavailable")) as node:
+    with at_work(room, Fault(call="chain.claimable", kind="unavailable")) as node:
         wait_until(lambda: value(node.metrics, "node_runtime_poll_errors_total") == 1, "the error to count")
 
 

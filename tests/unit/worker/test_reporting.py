@@ -120,7 +120,7 @@ def test_a_chain_that_does_not_answer_is_an_obstacle_until_it_does(room: Room) -
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(StatusFile, "write", noted)
-        with at_work(room, Fault(call="chain.open_tasks", kind="unavailable")):
+        with at_work(room, Fault(call="chain.claimable", kind="unavailable")):
             wait_until(is_(room, task, AssignmentState.SUBMITTED), "the result")
     assert seen == ["chain_unavailable"]
     state = told(room)
