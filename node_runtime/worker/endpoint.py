@@ -1,15 +1,20 @@
 """The daemon's HTTP endpoint: /metrics for Prometheus, /healthz and /readyz for whoever supervises it.
 
-It has no password and tells nothing secret; it is bound to this machine unless the operator says otherwise.
+It has no password and tells nothing secret; it is bound to this machine unless the operator says otherwise. Whoever
+reaches it can't use it up: connections are bounded in number and time, requests in bytes.
 """
 
 import ipaddress
 import socket
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedIOBase
 from socketserver import ThreadingMixIn
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import structlog
@@ -28,7 +33,9 @@ log = structlog.get_logger()
 
 METRICS, ALIVE, READY = "/metrics", "/healthz", "/readyz"
 _PLAIN = "text/plain; charset=utf-8"
-_IDLE = 30.0  # seconds after which a client that sends or reads nothing is dropped
+_LONGEST = 30.0  # seconds from a connection's begin to its end, however busy its client is
+_MOST = 32  # connections at once; a further one ends the oldest of the client that has the most
+_LARGEST_HEAD = 16 << 10  # bytes of a request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +111,48 @@ class Endpoint:
         return _Answer(status="503 Service Unavailable", body=f"{told}{STATUS_REMEDY}\n".encode())
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Client:
+    address: str
+    since: float  # by `time.monotonic`
+
+
 class _Server(ThreadingMixIn, WSGIServer):
+    """A server whose connections end after `_LONGEST` seconds, and of which there are at most `_MOST`."""
+
     daemon_threads = True
+    request_queue_size = _MOST
+
+    def __init__(self, *args: Any) -> None:
+        self._guard = threading.Lock()
+        self._clients: dict[socket.socket, _Client] = {}  # in order of their begin
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._guard:
+            self._clients[request] = _Client(address=client_address[0], since=time.monotonic())
+            if len(self._clients) > _MOST:
+                busiest, _ = Counter(client.address for client in self._clients.values()).most_common(1)[0]
+                self._end(next(one for one, client in self._clients.items() if client.address == busiest))
+        super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """End what has lasted too long; called twice a second."""
+        with self._guard:
+            before = time.monotonic() - _LONGEST
+            for request in [one for one, client in self._clients.items() if client.since < before]:
+                self._end(request)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._guard:
+            self._clients.pop(request, None)
+        super().shutdown_request(request)
+
+    def _end(self, request: socket.socket) -> None:
+        """Break the connection off: its thread's reads and writes end, and it closes the socket."""
+        del self._clients[request]
+        with suppress(OSError):  # the client has left
+            request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Print nothing: clients that break off or stay silent are no errors of the daemon."""
@@ -115,8 +162,26 @@ class _Server6(_Server):
     address_family = socket.AF_INET6
 
 
+class _Head:
+    """The lines of a request, up to `_LARGEST_HEAD` bytes; nothing follows them in what is answered here."""
+
+    def __init__(self, stream: BufferedIOBase) -> None:
+        self._stream = stream
+        self._left = _LARGEST_HEAD
+        self.close = stream.close
+
+    def readline(self, size: int) -> bytes:
+        line = self._stream.readline(min(size, self._left))
+        self._left -= len(line)
+        if not self._left:
+            raise ConnectionError("the request is too large")
+        return line
+
+
 class _SilentHandler(WSGIRequestHandler):
-    timeout = _IDLE
+    def setup(self) -> None:
+        super().setup()
+        self.rfile = _Head(self.rfile)  # type: ignore[assignment]
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing: each scrape would be a line."""

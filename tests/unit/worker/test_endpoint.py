@@ -3,6 +3,7 @@
 import http.client
 import re
 import socket
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from structlog.testing import capture_logs
 
 from node_runtime.domain.task import UNIT
 from node_runtime.errors import ConfigError
+from node_runtime.worker import endpoint
 from node_runtime.worker.endpoint import Endpoint
 from node_runtime.worker.health import Health, HealthPart
 from node_runtime.worker.metrics import Metrics
@@ -127,6 +129,51 @@ def test_an_address_of_another_machine_is_an_error_with_a_remedy() -> None:
 def test_an_address_of_ip_version_6_is_served() -> None:
     served = Served("::1")
     assert served.url.startswith("http://[::1]:")
+    assert served.ask("/healthz").status == 200
+
+
+def slow(served: Served, source: str) -> socket.socket:
+    """Connect, and send a request without its end."""
+    where = urlsplit(served.url)
+    client = socket.create_connection((where.hostname, where.port or 0), timeout=120, source_address=(source, 0))
+    client.sendall(b"GET /readyz HTTP/1.1\r\nHost: ")
+    return client
+
+
+def ends(client: socket.socket) -> bool:
+    """Whether the server ends the connection; waits for it."""
+    with suppress(ConnectionError):
+        return client.recv(1) == b""
+    return True
+
+
+@pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.2"])
+def test_slow_clients_keep_nobody_from_an_answer_and_are_few(served: Served, source: str) -> None:
+    with ExitStack() as held:
+        clients = [held.enter_context(slow(served, source)) for _ in range(200)]
+        assert served.ask("/readyz").status == 503
+        assert all(map(ends, clients[: 200 - endpoint._MOST])), "the oldest have made room"
+
+
+def test_a_client_with_one_connection_keeps_it_while_another_takes_all(served: Served) -> None:
+    with slow(served, "127.0.0.1") as patient, ExitStack() as held:
+        clients = [held.enter_context(slow(served, "127.0.0.2")) for _ in range(100)]
+        assert all(map(ends, clients[: 100 - endpoint._MOST]))
+        patient.sendall(b"here\r\n\r\n")
+        assert patient.recv(12) == b"HTTP/1.0 503"
+
+
+def test_a_client_that_sends_a_byte_now_and_then_is_ended(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "_LONGEST", 0.0)
+    with slow(served, "127.0.0.1") as client:
+        assert ends(client)
+
+
+def test_a_request_without_an_end_is_not_read_to_it(served: Served) -> None:
+    with slow(served, "127.0.0.1") as client:
+        with suppress(ConnectionError):
+            client.sendall(bytes(endpoint._LARGEST_HEAD))
+        assert ends(client)
     assert served.ask("/healthz").status == 200
 
 
