@@ -18,11 +18,12 @@ from .attempt import Attempt, Cancellation, StopReason
 from .audit import AuditEvent
 from .delivery import Undelivered, Unwanted
 from .logging import error_fields
+from .metrics import DONE, INTERRUPTED, UNWANTED
 from .node import Node
 from .outbox import Delivery
 from .times import backoff
 from .timings import Stopwatch
-from .traces import DELIVERY
+from .traces import DELIVERY, Attributes
 
 log = structlog.get_logger()
 
@@ -81,14 +82,17 @@ class _Removal(threading.Thread):
 
 
 def deliver_again(delivery: Delivery, node: Node) -> None:
-    """Deliver what an earlier process packed; log errors."""
+    """Deliver what an earlier process packed, and count how its attempt ended; log errors."""
     watch = Stopwatch(seen=time.monotonic(), observe=node.metrics.step)
+    outcome: str = INTERRUPTED
     with structlog.contextvars.bound_contextvars(task=delivery.task, epoch=delivery.epoch):
         try:
             with host_errors(node.work):
                 delivery = deliver(delivery, node, watch)
+            outcome = delivery.category or DONE
             log.info("delivery_completed", category=delivery.category)
         except Unwanted as unwanted:
+            outcome = UNWANTED
             log.warning("result_unwanted", reason=unwanted.message)
             node.workspaces.remove(delivery.attempt)
             node.live.end(delivery.attempt)
@@ -98,7 +102,10 @@ def deliver_again(delivery: Delivery, node: Node) -> None:
             remedy = "report this bug of the daemon; it delivers again by itself"
             log.error("delivery_kept", **{"remedy": remedy, **error_fields(error)})
         finally:
-            node.traces.record(DELIVERY, watch.spans, {"task": delivery.task, "epoch": delivery.epoch})
+            if outcome != INTERRUPTED:  # else it is tried again
+                node.metrics.ended(outcome)
+            ended: Attributes = {"task": delivery.task, "epoch": delivery.epoch, "outcome": outcome}
+            node.traces.record(DELIVERY, watch.spans, ended, error="" if outcome == DONE else outcome)
 
 
 def release(attempt: Attempt, node: Node, reason: StopReason) -> None:

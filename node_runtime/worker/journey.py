@@ -58,6 +58,7 @@ def run_task(attempt: Attempt, node: Node) -> None:
     A failure of the task is delivered too. An error raised here leaves the attempt for a later resume.
     """
     watch = Stopwatch(seen=attempt.seen, observe=node.metrics.step, begins=attempt.progress.begin)
+    watch.claimed()
     outcome: str = INTERRUPTED
     try:
         with host_errors(node.work):

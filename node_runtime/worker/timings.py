@@ -77,7 +77,10 @@ class Stopwatch:
         self._wall = time.time_ns() - time.monotonic_ns()  # ns since 1970 at 0 of `time.monotonic`
         self.steps: dict[str, float] = {}
         self.spans: list[StepSpan] = []
-        self._ran(CLAIM, seen, time.monotonic())
+
+    def claimed(self) -> None:
+        """Record that the attempt is this node's, since this moment."""
+        self._ran(CLAIM, self._seen, time.monotonic())
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

@@ -24,6 +24,7 @@ def test_an_attempts_steps_are_one_readable_line() -> None:
 def test_every_step_is_in_the_file_and_in_the_metrics_even_when_it_raised(tmp_path: Path) -> None:
     metrics, file = Metrics(), TimingsFile(tmp_path / "timings.jsonl")
     watch = Stopwatch(seen=time.monotonic(), observe=metrics.step)
+    watch.claimed()
     with watch.step("fetch_inputs"):
         pass
     with pytest.raises(RuntimeError), watch.step("collect"):

@@ -87,6 +87,7 @@ def test_a_failed_attempt_is_an_error_of_its_category(room: Room) -> None:
 
 def test_a_step_that_raised_tells_the_class_of_the_error_and_no_message() -> None:
     watch = Stopwatch(seen=time.monotonic(), observe=lambda _name, _seconds: None)
+    watch.claimed()
     with pytest.raises(ValueError, match="secret"), watch.step("fetch_inputs"):
         raise ValueError("a secret")
     with receiver() as sent_to:
@@ -145,7 +146,9 @@ def test_a_result_that_an_earlier_process_packed_is_a_trace_of_its_delivery(room
             wait_until(is_(room, task, AssignmentState.SUBMITTED), "the result")
         trace = of_one_attempt(sent_to)
     assert trace.attributes["node_runtime.task"] == task
+    assert trace.attributes["node_runtime.outcome"] == "done"
     assert {"upload", "submit"} <= {step.name for step in trace.steps}
+    assert "claim" not in {step.name for step in trace.steps}
 
 
 def test_traces_are_off_unless_an_address_is_named() -> None:
