@@ -29,6 +29,11 @@ class Gpu:
     memory: int
     free: int
 
+    @property
+    def card(self) -> str:
+        """The index of the whole GPU."""
+        return self.index.partition(":")[0]
+
     def __str__(self) -> str:
         return f"{self.name}, {size(self.memory)}, {size(self.free)} of it free, {self.uuid}"
 
@@ -40,6 +45,18 @@ class GpuDriver(Protocol):
         """Return the GPUs that can be read now; none without a driver. Raises `HostError` when the driver fails."""
         ...
 
+    def number(self) -> int:
+        """Return the number of GPUs, those that can't be read now too, each counted once. Raises as `gpus`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """The GPUs of one look that can be read; ``number`` counts all, one that MIG divides as one."""
+
+    gpus: tuple[Gpu, ...]
+    number: int
+
 
 class Nvml:
     """The `GpuDriver` of NVIDIA. One look at a time, in a thread of its own: a driver that hangs stops nobody."""
@@ -47,9 +64,15 @@ class Nvml:
     def __init__(self, *, longest: float = LONGEST_LOOK) -> None:
         self._longest = longest
         self._guard = threading.Lock()
-        self._look: Future[tuple[Gpu, ...]] | None = None
+        self._look: Future[_Seen] | None = None
 
     def gpus(self) -> tuple[Gpu, ...]:
+        return self._seen().gpus
+
+    def number(self) -> int:
+        return self._seen().number
+
+    def _seen(self) -> "_Seen":
         with self._guard:
             if self._look is None or self._look.done():
                 self._look = _begun(_look)
@@ -61,9 +84,9 @@ class Nvml:
             raise HostError(told, remedy="see whether 'nvidia-smi' ends; if it hangs, restart this machine") from None
 
 
-def _begun(look: Callable[[], tuple[Gpu, ...]]) -> "Future[tuple[Gpu, ...]]":
+def _begun(look: Callable[[], _Seen]) -> "Future[_Seen]":
     """Look in a thread that no end of the process waits for."""
-    future: Future[tuple[Gpu, ...]] = Future()
+    future: Future[_Seen] = Future()
 
     def run() -> None:
         try:
@@ -75,17 +98,17 @@ def _begun(look: Callable[[], tuple[Gpu, ...]]) -> "Future[tuple[Gpu, ...]]":
     return future
 
 
-def _look() -> tuple[Gpu, ...]:
+def _look() -> _Seen:
     import pynvml as nvml  # slow to import, and of no use on most machines
 
     try:
         nvml.nvmlInit()
     except nvml.NVMLError as error:
         if error.value in (nvml.NVML_ERROR_LIBRARY_NOT_FOUND, nvml.NVML_ERROR_DRIVER_NOT_LOADED):
-            return ()
+            return _Seen(gpus=(), number=0)
         raise _failing(error) from error
     try:
-        return tuple(_found(nvml))
+        return _Seen(gpus=tuple(_found(nvml)), number=nvml.nvmlDeviceGetCount())
     except nvml.NVMLError as error:
         raise _failing(error) from error
     finally:

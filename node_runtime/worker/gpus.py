@@ -26,11 +26,15 @@ def chosen_gpus(chosen: tuple[str, ...], driver: GpuDriver) -> tuple[Gpu, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class GpuView:
-    """The pool's GPUs for one request: all of them, those that are large enough, and of these the free ones."""
+    """The pool's GPUs for one request: those that can be read, of these the large enough ones, of these the free ones.
+
+    ``unread``: whether the pool has others, that can't be read now.
+    """
 
     found: tuple[Gpu, ...] = ()
     large: tuple[Gpu, ...] = ()
     free: tuple[Gpu, ...] = ()
+    unread: bool = False
 
     def without(self, taken: Set[str]) -> "GpuView":
         """Return the view in which the ``taken`` ones are not free."""
@@ -61,11 +65,17 @@ class GpuPool:
         found = self.found()
         if own:
             kept = tuple(gpu for gpu in found if gpu.uuid in own)
-            return GpuView(found=found, large=kept, free=kept)
+            return GpuView(found=found, large=kept, free=kept, unread=self._unread(found))
         large = tuple(gpu for gpu in found if gpu.memory >= memory)
         # a container may run on after its attempt's thread has ended, until the attempt is resumed
         free = free_gpus(large, memory=memory, used=self.engine.gpus_in_use())
-        return GpuView(found=found, large=large, free=free)
+        return GpuView(found=found, large=large, free=free, unread=self._unread(found))
+
+    def _unread(self, found: tuple[Gpu, ...]) -> bool:
+        """Return whether a GPU of the pool is lost, another user's for now, or its driver not loaded yet."""
+        if ALL_GPUS in self.chosen:
+            return not found or len({gpu.card for gpu in found}) < self.driver.number()
+        return not {gpu.uuid for gpu in found}.issuperset(self.chosen)
 
     def obstacle(self) -> str:
         """Return why no container gets a GPU here, as far as it can be known without a run; empty when it does."""

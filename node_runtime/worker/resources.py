@@ -190,9 +190,10 @@ class ResourcePool:
         return frozenset(gpu for taken in self._taken for gpu in taken.gpus)
 
     def _never(self, demand: ResourceRequest, seen: GpuView) -> Insufficient | None:
-        beyond = demand.beyond(replace(self._room, gpus=len(seen.large)), "the whole pool has {}")
-        # a driver may be loaded later
-        return Insufficient(message=beyond, lasting=bool(seen.found) or not demand.gpus) if beyond else None
+        unread = seen.unread and not demand.beyond(replace(self._room, gpus=demand.gpus), "")
+        told = "the whole pool has {}" + (" that can be read now" if unread else "")
+        beyond = demand.beyond(replace(self._room, gpus=len(seen.large)), told)
+        return Insufficient(message=beyond, lasting=not unread) if beyond else None
 
     def _not_together(self, *, private: bool) -> Insufficient | None:
         if not self._taken:

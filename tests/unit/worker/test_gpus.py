@@ -1,6 +1,7 @@
 """A GPU belongs to one attempt at a time: admission by UUID and free memory, and what the operator gives."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -85,6 +86,23 @@ def test_only_what_the_operator_names_is_given(monkeypatch: pytest.MonkeyPatch) 
     assert refused(pool(B).admit(asking(2))) == ("2 GPUs asked, the whole pool has 1", True)
 
 
+@pytest.mark.parametrize("chosen", [(ALL_GPUS,), (A, B)])
+def test_a_gpu_that_cannot_be_read_now_may_come_back(monkeypatch: pytest.MonkeyPatch, chosen: tuple[str, ...]) -> None:
+    nvml = stand_in(monkeypatch, Card(uuid=A), Card(uuid=B, lost=True))
+    one = pool(*chosen)
+    assert refused(one.admit(asking(2))) == ("2 GPUs asked, the whole pool has 1 that can be read now", False)
+    too_large = replace(asking(2), cpus=9)
+    told = "9 CPUs asked, the whole pool has 4; 2 GPUs asked, the whole pool has 1"
+    assert refused(one.admit(too_large)) == (told, True)
+    nvml.cards[1].lost = False
+    assert sorted(given(one.admit(asking(2)))) == [A, B]
+
+
+def test_a_gpu_that_mig_divides_is_read_when_its_instances_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, Card(uuid=A, instances=[Card(uuid="MIG-a"), Card(uuid="MIG-b")]), Card(uuid=B))
+    assert refused(pool(ALL_GPUS).admit(asking(4))) == ("4 GPUs asked, the whole pool has 3", True)
+
+
 def test_an_attempt_keeps_the_gpu_of_its_running_container(monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch, Card(uuid=A), Card(uuid=B, used=139 * GIB))  # its own container has filled it
     one = pool(ALL_GPUS)
@@ -113,7 +131,7 @@ def test_a_driver_that_fails_or_comes_later_keeps_no_other_task_away(monkeypatch
     assert not lasting
     assert given(one.admit(asking(0))) == ()
     nvml.failing = error(pynvml.NVML_ERROR_DRIVER_NOT_LOADED)
-    assert refused(one.admit(asking())) == ("1 GPU asked, the whole pool has 0", False)
+    assert refused(one.admit(asking())) == ("1 GPU asked, the whole pool has 0 that can be read now", False)
     nvml.failing = None
     assert given(one.admit(asking())) == (A,)
 
