@@ -40,6 +40,7 @@ def storage_init(
     storage's administrator. Repeated, it makes what is missing.
     """
     from node_runtime.config.storage_access import storage_access
+    from node_runtime.stores.lifecycle import expire_live_versions
     from node_runtime.stores.provision import administration
 
     url, access = _url(named), storage_access()
@@ -47,6 +48,8 @@ def storage_init(
     administered = administration(url, access)
     made = "is made" if administered.make_bucket() else "is there"
     line(f"bucket {administered.place.bucket} {made}, with versioning")
+    if not expire_live_versions(administered):
+        paragraph("this server has no lifecycle rules: old versions of the live area stay until you remove them")
     for account in wanted:
         file = into / f"{account}.yaml"
         if file.exists() and not renew:

@@ -191,7 +191,7 @@ class S3Administration:
 
     def make_bucket(self) -> bool:
         """Make the bucket with versioning; return whether it is new."""
-        with _told():
+        with told():
             new = not self.client.bucket_exists(self.place.bucket)
             if new:
                 self.client.make_bucket(self.place.bucket)
@@ -202,7 +202,7 @@ class S3Administration:
     def make_key(self, account: Account, *, renew: bool = False) -> str | None:
         """Make the account's key, or with ``renew`` give it another secret; None where it has a key already."""
         secret = secrets.token_urlsafe(_SECRET)
-        with _told():
+        with told():
             if self._keys.make(account, secret):
                 return secret
             if renew:
@@ -212,7 +212,7 @@ class S3Administration:
 
     def permit(self, accounts: Sequence[Account]) -> None:
         """Give the accounts' keys their rights in this place."""
-        with _told():
+        with told():
             self._keys.permit(accounts, self.place)
 
     @property
@@ -225,7 +225,7 @@ class S3Administration:
         return self.keys
 
     def versioned(self) -> bool:
-        with _told():
+        with told():
             return bool(self.client.get_bucket_versioning(self.place.bucket).status == ENABLED)
 
 
@@ -243,7 +243,7 @@ def administration(url: str, access: StorageAccess) -> S3Administration:
     http = urllib3.PoolManager(timeout=_TIMEOUT, retries=urllib3.Retry(2), **trusted)
     named = (access.access_key, access.secret_key)
     client = Minio(endpoint.netloc, *named, secure=secure, region=region, http_client=http)
-    with _told():
+    with told():
         server = http.request("GET", access.endpoint).headers.get("Server", "").lower()
     keys: KeyServer | None = None
     if "versity" in server:
@@ -273,7 +273,8 @@ def _principals(statement: dict[str, Any]) -> Iterable[str]:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
+    """Translate the client's errors into `StorageError`."""
     try:
         yield
     except S3Error as error:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from minio.commonconfig import Filter
+from minio.error import S3Error
+from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
 
 from node_runtime.config.storage_access import storage_access
 from node_runtime.domain.assets import Account
@@ -76,6 +79,27 @@ def test_each_account_stores_its_own_copies_and_nothing_else(run: Storage, uri: 
     with pytest.raises(StorageError, match="refuses this key"):
         alice.live.put(live, b"y")
     assert alice.live.read(live) == b"x"
+
+
+def test_old_versions_of_the_live_area_end_where_the_server_has_lifecycle_rules(
+    run: Storage, s3: S3Server, uri: str
+) -> None:
+    bucket, client = uri.split("/")[2], s3.client()
+    client.make_bucket(bucket)
+    if "this server has no lifecycle rules" in run("init").stdout:
+        with pytest.raises(S3Error, match="NotImplemented"):
+            client.get_bucket_lifecycle(bucket)
+        return
+    mine = Rule(status="Enabled", rule_filter=Filter(prefix="mine/"), rule_id="mine", expiration=Expiration(days=9))
+    client.set_bucket_lifecycle(bucket, LifecycleConfig([mine]))
+    for _ in range(2):
+        assert run("init").returncode == 0
+    found = client.get_bucket_lifecycle(bucket)
+    assert found is not None
+    assert [rule.rule_filter.prefix for rule in found.rules if rule.rule_filter] == ["mine/", "network/live/"]
+    ending = found.rules[1].noncurrent_version_expiration
+    assert ending is not None
+    assert ending.noncurrent_days == 1
 
 
 def test_repeated_it_keeps_the_keys_and_adds_the_missing_one(run: Storage, uri: str, tmp_path: Path) -> None:
