@@ -24,7 +24,8 @@ from node_runtime.config import load_config
 from node_runtime.domain.assets import Account, Digest
 from node_runtime.domain.task import TaskId
 from node_runtime.engines import open_engine
-from node_runtime.engines.memory import Inside, MemoryHost, MemorySettings
+from node_runtime.engines.memory import MemorySettings
+from node_runtime.engines.memory_host import Inside, MemoryHost
 from node_runtime.stores import open_store
 from node_runtime.substrate.client import SubstrateChain
 from node_runtime.substrate.connection import Connection

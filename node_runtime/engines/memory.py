@@ -1,16 +1,13 @@
 """An in-memory container engine with the behaviour of `DockerEngine`, whose programs are Python functions.
 
-The state of a `MemoryHost` outlives an engine, as Docker's containers outlive a daemon: an engine that is opened again
-on the same host adopts containers by name. Programs access their mounts as folders of this machine, without a sandbox.
+An engine that is opened again on the same `MemoryHost` adopts containers by name.
 """
 
 import os
 import shutil
 import threading
-import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from node_runtime.domain.assets import Digest
@@ -27,114 +24,7 @@ from node_runtime.ports.engine import (
     RunningContainer,
 )
 
-_CHECK_INTERVAL = 0.005  # seconds between checks of a container: end, timeout, stop request
-_KILLED = 128 + 9
-
-
-class Killed(BaseException):
-    """Raised in a killed program by its next call of `Inside`."""
-
-
-@dataclass(kw_only=True)
-class Inside:
-    """The environment of a program. ``term`` is set by SIGTERM."""
-
-    spec: ContainerSpec
-    term: threading.Event = field(default_factory=threading.Event)
-    killed: threading.Event = field(default_factory=threading.Event)
-    printed: list[str] = field(default_factory=list)
-    out_of_memory: bool = False
-
-    def say(self, line: str) -> None:
-        """Print a line, also into the log file where its folder exists."""
-        self._check()
-        self.printed.append(line)
-        with (
-            suppress(FileNotFoundError),
-            self.spec.log.open("a", encoding="utf-8") as log,
-        ):
-            log.write(f"{line}\n")
-
-    def folder(self, target: str) -> Path:
-        """The folder or file mounted at ``target``."""
-        self._check()
-        return next(mount.source for mount in self.spec.mounts if mount.target == target)
-
-    def wait(self, condition: Callable[[], bool]) -> None:
-        """Wait for the condition, or until the program is killed."""
-        while not condition():
-            self._check()
-            time.sleep(_CHECK_INTERVAL)
-
-    def hold(self, memory: int) -> None:
-        """Allocate memory: above the limit the program is killed."""
-        self._check()
-        if memory > self.spec.memory:
-            self.out_of_memory = True
-            raise Killed
-
-    def _check(self) -> None:
-        if self.killed.is_set():
-            raise Killed
-
-
-Program = Callable[[Inside], int]
-"""Returns the exit code."""
-
-
-class _ProgramRun(threading.Thread):
-    """A container: its program runs in this thread; it exists until it is removed."""
-
-    def __init__(self, spec: ContainerSpec, node: str, program: Program) -> None:
-        super().__init__(daemon=True, name=spec.name)
-        self.spec, self.node = spec, node
-        self.inside = Inside(spec=spec)
-        self.exit_code = _KILLED
-        self.began = time.monotonic()
-        self.ended: float | None = None
-        self.stopped = False  # by its node: its exit code says nothing about the task
-        self.by_hand = False
-        self._program = program
-
-    def run(self) -> None:
-        with suppress(Killed):
-            self.exit_code = self._program(self.inside)
-        self.ended = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        return (self.ended or time.monotonic()) - self.began
-
-
-@dataclass(kw_only=True)
-class MemoryHost:
-    """The state shared by the engines of one machine: programs by image id, built images by folder digest, containers.
-
-    ``trouble`` is the reason why nothing can be run, else None; ``gpus`` are the UUIDs of those it can give.
-    """
-
-    programs: dict[str, Program] = field(default_factory=dict)
-    sources: dict[Digest, str] = field(default_factory=dict)
-    built: set[str] = field(default_factory=set)
-    containers: dict[str, _ProgramRun] = field(default_factory=dict)
-    trouble: str | None = None
-    gpus: frozenset[str] = frozenset()
-    guard: threading.RLock = field(default_factory=threading.RLock)
-
-    def add(self, image: str, program: Program, *, source: Digest | None = None) -> None:
-        """Register a program as an image, which is also the build result of the folder with digest ``source``."""
-        self.programs[image] = program
-        if source is not None:
-            self.sources[source] = image
-
-    def kill(self, name: str, *, remove: bool = False) -> None:
-        """Kill a container from outside, as another user of the engine can."""
-        with self.guard:
-            container = self.containers[name]
-            container.by_hand = True
-            container.inside.killed.set()
-            if remove:
-                del self.containers[name]
+from .memory_host import CHECK_INTERVAL, MemoryHost, ProgramRun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,7 +145,7 @@ class MemoryEngine:
         if self._host.trouble is not None:
             raise EngineUnavailable(self._host.trouble, remedy="see that the engine runs")
 
-    def _started(self, spec: ContainerSpec) -> _ProgramRun:
+    def _started(self, spec: ContainerSpec) -> ProgramRun:
         program = self._host.programs.get(spec.image)
         if program is None:
             raise HostError(f"image {spec.image} is not there any more", remedy="repeat: it is then created again")
@@ -264,19 +154,19 @@ class MemoryEngine:
             raise HostError(f"container {spec.name}: {missing} isn't there to be mounted", remedy="repeat")
         if not self._host.gpus.issuperset(spec.gpus):
             raise HostError(f"container {spec.name} could not be started: a GPU is missing", remedy="repeat")
-        container = _ProgramRun(spec, self._node, program)
+        container = ProgramRun(spec, self._node, program)
         self._host.containers[spec.name] = container
         container.start()
         return container
 
-    def _check_may_adopt(self, container: _ProgramRun) -> None:
+    def _check_may_adopt(self, container: ProgramRun) -> None:
         if container.node != self._node:
             told = f"a container {container.spec.name} exists already and belongs to node {container.node}"
             raise HostError(told, remedy="give each node of an engine its own id, or remove that container")
         if container.stopped:
             raise self._to_be_repeated(container, "was stopped by this node's earlier process, which then ended")
 
-    def _await(self, container: _ProgramRun, spec: ContainerSpec, stop: threading.Event) -> Stop | None:
+    def _await(self, container: ProgramRun, spec: ContainerSpec, stop: threading.Event) -> Stop | None:
         """Wait for the end; return the reason for stopping it, or None when it exited by itself."""
         stopped = None
         while container.is_alive():
@@ -288,11 +178,11 @@ class MemoryEngine:
                 container.inside.killed.set()
                 container.join()
                 break
-            container.join(_CHECK_INTERVAL)
+            container.join(CHECK_INTERVAL)
         return stopped
 
     def _judged(
-        self, container: _ProgramRun, spec: ContainerSpec, stopped: Stop | None, *, adopted: bool
+        self, container: ProgramRun, spec: ContainerSpec, stopped: Stop | None, *, adopted: bool
     ) -> ContainerRun:
         if container.by_hand or self._host.containers.get(spec.name) is not container:
             raise self._to_be_repeated(container, "was ended by somebody on this machine, not by the task")
@@ -315,13 +205,13 @@ class MemoryEngine:
             stopped=stopped is Stop.REQUESTED,
         )
 
-    def _keep_log(self, container: _ProgramRun) -> None:
+    def _keep_log(self, container: ProgramRun) -> None:
         path = container.spec.log
         with host_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("".join(f"{line}\n" for line in container.inside.printed), encoding="utf-8")
 
-    def _to_be_repeated(self, container: _ProgramRun, how: str) -> HostError:
+    def _to_be_repeated(self, container: ProgramRun, how: str) -> HostError:
         with self._host.guard:
             if self._host.containers.get(container.spec.name) is container:
                 del self._host.containers[container.spec.name]

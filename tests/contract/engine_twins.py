@@ -7,7 +7,8 @@ from typing import Protocol
 
 from node_runtime.engines import open_engine
 from node_runtime.engines.docker.client import connect
-from node_runtime.engines.memory import Inside, MemoryHost, MemorySettings, Program
+from node_runtime.engines.memory import MemorySettings
+from node_runtime.engines.memory_host import Inside, MemoryHost, Program
 from node_runtime.ports.engine import ContainerEngine, ContainerSpec, Mount
 from tests.background import wait_until
 from tests.contract.engine_world import MIB, EngineWorld

@@ -21,7 +21,8 @@ from node_runtime.domain.assets import AssetKind
 from node_runtime.domain.document import FILE_NAME, Image, Limits
 from node_runtime.domain.task import Spec, TaskId
 from node_runtime.engines import open_engine
-from node_runtime.engines.memory import Inside, MemorySettings
+from node_runtime.engines.memory import MemorySettings
+from node_runtime.engines.memory_host import Inside
 from node_runtime.errors import NodeRuntimeError
 from node_runtime.kinds.training import TrainingDocument
 from node_runtime.ports.engine import ContainerEngine

@@ -8,7 +8,8 @@ import pytest
 
 from node_runtime.creator.local_run import Bench, run_locally
 from node_runtime.engines import open_engine
-from node_runtime.engines.memory import Inside, MemoryHost, MemorySettings
+from node_runtime.engines.memory import MemorySettings
+from node_runtime.engines.memory_host import Inside, MemoryHost
 from node_runtime.errors import HostError
 from node_runtime.runner.workspace import Workspaces
 from node_runtime.spec.read import read_specs

@@ -16,7 +16,8 @@ from node_runtime.domain.document import Image, Limits
 from node_runtime.domain.task import TaskId
 from node_runtime.engines import open_engine
 from node_runtime.engines.docker.gpus import CDI, NVIDIA, REMEDIES
-from node_runtime.engines.memory import MemoryEngine, MemoryHost, MemorySettings
+from node_runtime.engines.memory import MemoryEngine, MemorySettings
+from node_runtime.engines.memory_host import MemoryHost
 from node_runtime.kinds.training import TrainingDocument
 from node_runtime.platform.gpus import Nvml
 from node_runtime.worker.status import GpuUse, NodeStatus, read_status

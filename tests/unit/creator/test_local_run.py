@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from node_runtime.creator.local_run import Bench, run_locally
-from node_runtime.engines.memory import Inside, MemoryEngine, MemoryHost, MemorySettings
+from node_runtime.engines.memory import MemoryEngine, MemorySettings
+from node_runtime.engines.memory_host import Inside, MemoryHost
 from node_runtime.errors import HostError, SpecError
 from node_runtime.runner.workspace import Workspaces
 from node_runtime.spec.read import read_specs

@@ -11,7 +11,8 @@ from node_runtime.domain.assets import Digest
 from node_runtime.domain.document import Document
 from node_runtime.domain.parameters import MOST_BYTES, check_parameters, describe_parameters
 from node_runtime.domain.task import Kind, TaskId
-from node_runtime.engines.memory import MemoryEngine, MemoryHost, MemorySettings
+from node_runtime.engines.memory import MemoryEngine, MemorySettings
+from node_runtime.engines.memory_host import MemoryHost
 from node_runtime.kinds import KINDS, read_document, stages_of
 from node_runtime.kinds.scoring import ScoringDocument
 from node_runtime.runner.result_document import Collected, ResultDocument, describe

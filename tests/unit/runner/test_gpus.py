@@ -8,7 +8,8 @@ import pytest
 
 from node_runtime.domain.document import Limits
 from node_runtime.engines import open_engine
-from node_runtime.engines.memory import Inside, MemoryHost, MemorySettings
+from node_runtime.engines.memory import MemorySettings
+from node_runtime.engines.memory_host import Inside, MemoryHost
 from node_runtime.errors import HostError
 from node_runtime.platform.gpus import Gpu, Nvml
 from node_runtime.ports.engine import ContainerSpec

@@ -18,7 +18,8 @@ from node_runtime.domain.document import FILE_NAME, Image, Limits
 from node_runtime.domain.permissions import PUBLIC, Permissions
 from node_runtime.domain.task import UNIT, Assignment, AssignmentState, Kind, PlanId, Review, Spec, TaskId, Terms
 from node_runtime.engines import open_engine
-from node_runtime.engines.memory import Inside, MemoryHost, MemorySettings
+from node_runtime.engines.memory import MemorySettings
+from node_runtime.engines.memory_host import Inside, MemoryHost
 from node_runtime.errors import (
     AssetUnavailable,
     ChainRefused,

@@ -15,7 +15,8 @@ from node_runtime.domain.assets import AssetKind, AssetRef, Direction, Label, Vi
 from node_runtime.domain.permissions import PUBLIC
 from node_runtime.domain.task import UNIT
 from node_runtime.engines.docker.settings import EngineSettings
-from node_runtime.engines.memory import MemoryEngine, MemoryHost, MemorySettings
+from node_runtime.engines.memory import MemoryEngine, MemorySettings
+from node_runtime.engines.memory_host import MemoryHost
 from node_runtime.errors import ChainUnavailable, ConfigError
 from node_runtime.localnet.provision.dockerd import StartedEngine
 from node_runtime.stores.tree.walk import manifest_of

@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 from node_runtime.config import ALL_GPUS, load_config
 from node_runtime.domain.document import Image, Limits
 from node_runtime.engines import open_engine
-from node_runtime.engines.memory import MemoryEngine, MemoryHost, MemorySettings
+from node_runtime.engines.memory import MemoryEngine, MemorySettings
+from node_runtime.engines.memory_host import MemoryHost
 from node_runtime.errors import ConfigError
 from node_runtime.kinds.training import TrainingDocument
 from node_runtime.platform.gpus import Nvml
