@@ -15,28 +15,26 @@ Every operation is idempotent. None follows a link that a container created.
 
 import os
 import re
-import stat
 import time
 from pathlib import Path
 from types import TracebackType
 
-from node_runtime.domain.document import MOST_BYTES, MOST_IN_BUNDLE
-from node_runtime.errors import FailureCategory, HostError, TaskFailed
-from node_runtime.kinds import Carried, Given, Keeps, Stage, Writable
+from node_runtime.domain.document import MOST_BYTES
+from node_runtime.errors import HostError
+from node_runtime.kinds import Carried, Given, Stage
 from node_runtime.platform.files import host_errors, private_folder, write_atomically
 from node_runtime.ports.engine import ContainerEngine, ContainerSpec, Mount, Outputs, RunningContainer
-from node_runtime.stores.tree.folders import copy_writable, remove_tree, room_of
-from node_runtime.stores.tree.manifest import TreeTooLarge
+from node_runtime.stores.tree.folders import copy_writable, remove_tree
 
 from .attempt_id import PATTERN
 from .attempt_id import AttemptId as AttemptId
 from .plan_folders import PlanFolders
 from .stays import Stays, note_stays, read_stays
 from .untrusted import check_entry, check_tree
+from .writable import copy_into, make_mount_point, outputs, quota
 
 _STAGES, _LOGS, _GIVEN, _EMPTY, _LOCAL = "stages", "logs", "given", "empty", "local"
 _SLOT = "slot"  # label of a container
-_ROOM_FOR_NUMBERS = 1 << 20  # bytes
 
 
 class Workspaces:
@@ -155,8 +153,8 @@ class Workspace:
             Mount(
                 source=self.output_folder(stage.name, one.name),
                 target=one.target,
-                quota=_quota(one, stage),
-                outputs=_outputs(one, stage),
+                quota=quota(one, stage),
+                outputs=outputs(one, stage),
             )
             for one in stage.folders
         )
@@ -211,12 +209,12 @@ class Workspace:
         sources = {mount.target: mount.source for mount in (*stage.reads, *added)}
         for writable in stage.folders:
             folder = parent / writable.name
-            self._engine.open_folder(folder, quota=_quota(writable, stage))
+            self._engine.open_folder(folder, quota=quota(writable, stage))
             if started.exists():  # its container may be running and replace any entry by a link
                 continue
-            _copy_into(folder, writable, without=stage.mount_points(writable))
+            copy_into(folder, writable, without=stage.mount_points(writable))
             for name in stage.mount_points(writable):
-                _make_mount_point(folder / name, sources[f"{writable.target}/{name}"])
+                make_mount_point(folder / name, sources[f"{writable.target}/{name}"])
         if stage.local is not None:
             self._engine.open_folder(parent / _LOCAL, quota=stage.local.quota)
             if not started.exists():
@@ -260,56 +258,6 @@ class Workspace:
         with host_errors(file):
             file.chmod(0o444)  # whatever the umask: the container has a uid of its own
         return Mount(source=file, target=given.target)
-
-
-def _quota(writable: Writable, stage: Stage) -> int:
-    """Return the folder's quota: outputs, plus a bundle's working copy and its scratch space.
-
-    Raises `TaskFailed` for a bundle with too many files.
-    """
-    limits = stage.limits
-    if writable.keeps is Keeps.NUMBERS:
-        return min(limits.outputs, _ROOM_FOR_NUMBERS)
-    if writable.copied is None:
-        return limits.outputs
-    try:
-        return limits.outputs + limits.scratch + room_of(writable.copied, entries=MOST_IN_BUNDLE)
-    except TreeTooLarge as error:
-        raise _unfit(f"the bundle can't be copied: {error.message}") from error
-
-
-def _outputs(writable: Writable, stage: Stage) -> Outputs | None:
-    return None if writable.copied is None else Outputs(entry=writable.entry, most=stage.limits.outputs)
-
-
-def _copy_into(folder: Path, writable: Writable, *, without: tuple[str, ...]) -> None:
-    """Copy a bundle into the folder, without its output entry, so that only this run's files become outputs.
-
-    Raises `TaskFailed` when the bundle contains one of the mount points in ``without``.
-    """
-    if writable.copied is None:
-        return
-    for name in without:
-        if os.path.lexists(writable.copied / name):
-            raise _unfit(f"the bundle's own {name} is in the way of the task's")
-    with host_errors(folder):
-        copy_writable(writable.copied, folder, without={writable.entry})
-        (folder / writable.entry).mkdir(exist_ok=True)
-
-
-def _unfit(message: str) -> TaskFailed:
-    return TaskFailed(FailureCategory.INPUT_MISMATCH, message, remedy="it is for the task's creator to mend the bundle")
-
-
-def _make_mount_point(point: Path, source: Path) -> None:
-    """Create the mount point as this process, not the engine, so that it can be removed before collecting."""
-    if point.is_symlink() or point.exists():
-        return
-    if stat.S_ISDIR(source.stat().st_mode):
-        point.mkdir(mode=0o755, parents=True)
-    else:
-        point.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        point.touch(mode=0o644)
 
 
 def _folders_in(folder: Path) -> list[Path]:
