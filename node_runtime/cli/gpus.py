@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from node_runtime.config import ALL_GPUS, NodeConfig
+from node_runtime.config import NodeConfig
+from node_runtime.config.fields import ALL_GPUS
 from node_runtime.engines.docker.gpus import NVIDIA, REMEDIES
 from node_runtime.platform.gpus import Gpu
 from node_runtime.ports.engine import ContainerEngine

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from node_runtime.config import ALL_GPUS
+from node_runtime.config.fields import ALL_GPUS
 from node_runtime.errors import HostError
 from node_runtime.platform.gpus import Gpu, GpuDriver
 from node_runtime.ports.engine import ContainerEngine

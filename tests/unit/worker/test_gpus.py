@@ -9,7 +9,8 @@ import pynvml
 import pytest
 from structlog.testing import capture_logs
 
-from node_runtime.config import ALL_GPUS, load_config
+from node_runtime.config import load_config
+from node_runtime.config.fields import ALL_GPUS
 from node_runtime.domain.document import Image, Limits
 from node_runtime.engines import open_engine
 from node_runtime.engines.memory import MemoryEngine, MemorySettings
