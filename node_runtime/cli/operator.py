@@ -153,9 +153,10 @@ def daemon(
     """
     from node_runtime.config import load_config
     from node_runtime.platform.signals import on_signals
-    from node_runtime.worker.assembly import check_before_start, connect_with_retry, open_node, selector_of
+    from node_runtime.worker.assembly import connect_with_retry, open_node, selector_of
     from node_runtime.worker.daemon import Daemon
     from node_runtime.worker.logging import configure
+    from node_runtime.worker.preflight import check_before_start
     from node_runtime.worker.telemetry import open_telemetry, watched
     from node_runtime.worker.times import Pace
 

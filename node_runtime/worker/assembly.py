@@ -1,4 +1,4 @@
-"""The worker's composition root: checks the operator's configuration, builds a `Node` and its adapters from it."""
+"""The worker's composition root: builds a `Node` and its adapters from the operator's configuration."""
 
 import shlex
 import shutil
@@ -8,7 +8,6 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from node_runtime.config import NodeConfig
@@ -16,13 +15,10 @@ from node_runtime.config.storage_access import storage_access
 from node_runtime.domain.assets import Account
 from node_runtime.domain.clock import ChainTime, Clock
 from node_runtime.engines import open_engine
-from node_runtime.engines.docker.discovery import require_engine
-from node_runtime.engines.docker.images import ALIAS_REMEDY, alias_faults, has_image
 from node_runtime.engines.docker.settings import EngineSettings
 from node_runtime.engines.session import answering_engine
 from node_runtime.errors import ChainUnavailable, ConfigError
-from node_runtime.localnet.provision.base_image import missing_base_image, pull_base_image
-from node_runtime.platform.files import private_folder, tighten
+from node_runtime.platform.files import private_folder
 from node_runtime.platform.gpus import Nvml
 from node_runtime.platform.paths import home
 from node_runtime.ports.engine import ContainerEngine
@@ -45,8 +41,6 @@ from .state_dir import ChainFiles, engine_name, mark_of, only_daemon, only_daemo
 from .telemetry import Telemetry
 from .times import DEFAULTS, Times
 from .timings import TIMINGS_FILE, TimingsFile
-
-log = structlog.get_logger()
 
 MINIMUM_TIME = 10_000  # ms that must remain until a task's deadline
 LOCKS = "locks"  # in this user's home: the locks of its daemons' accounts
@@ -89,9 +83,8 @@ def assembled(
     files = ChainFiles(work=config.work, node=name, mark=mark_of(chain.genesis))
     telemetry = telemetry or Telemetry()
     with ExitStack() as stack:
-        outbox, audit = Outbox(files.outbox), Audit(config.work / AUDIT, chain)
-        stack.callback(outbox.close)
-        stack.callback(audit.close)
+        outbox = stack.enter_context(closing(Outbox(files.outbox)))
+        audit = stack.enter_context(closing(Audit(config.work / AUDIT, chain)))
         cache = stack.enter_context(closing(open_cache(config)))
         time = ChainTime(Clock(), slot=chain.slot_duration())
         quitting = threading.Event()
@@ -261,50 +254,3 @@ def engine_settings(config: NodeConfig, name: str) -> EngineSettings:
         build_arguments=tuple(sorted(config.build_arguments.items())),
         disk_floor=config.disk_floor,
     )
-
-
-def check_before_start(config: NodeConfig, file: Path) -> None:
-    """Check file modes, storage, engine, base image and allow lists before a daemon starts.
-
-    Raises `ConfigError` without storage; `HostError` without an engine or a required base image.
-    """
-    access = [] if config.storage_access is None else [config.storage_access]
-    _tighten(file, *access, *([] if config.key.startswith("//") else [Path(config.key)]))
-    shared_store(config)
-    _see_images(config)
-    _warn_of_empty_lists(config, file)
-
-
-def _tighten(*files: Path) -> None:
-    """Restrict the configuration and the key to their owner; log each change."""
-    for file in files:
-        try:
-            before = tighten(file)
-        except OSError as error:
-            log.warning("file_readable_by_others", file=str(file), reason=error.strerror, remedy="chmod 600 it")
-            continue
-        if before is not None:
-            log.warning("file_tightened", file=str(file), mode="0600", before=f"{before:04o}")
-
-
-def _see_images(config: NodeConfig) -> None:
-    url = engine_settings(config, config.node).docker_host or require_engine()
-    for fault in alias_faults(url, config.image_aliases, base=config.base_image):
-        log.warning("image_alias_unfit", reason=fault, remedy=ALIAS_REMEDY)
-    if has_image(url, config.base_image):
-        return
-    if config.building == "allow":
-        pull_base_image(url, config.base_image, say=lambda text: log.info("base_image", doing=text))
-        return
-    missing = missing_base_image(config.base_image)
-    log.warning("base_image_missing", reason="only ready images run without it", remedy=missing.remedy)
-
-
-def _warn_of_empty_lists(config: NodeConfig, file: Path) -> None:
-    empty = policy_of(config).empty_lists
-    if empty:
-        log.warning(
-            "policy_allows_nothing",
-            reason=f"empty: {', '.join(empty)}; no task is claimed unless each list has an entry",
-            remedy=f"fill them in {file.absolute()} ('any' allows everything), then start the daemon again",
-        )

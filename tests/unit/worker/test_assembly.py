@@ -22,9 +22,8 @@ from node_runtime.localnet.provision.dockerd import StartedEngine
 from node_runtime.stores.tree.walk import manifest_of
 from node_runtime.substrate.client import SubstrateChain
 from node_runtime.substrate.memory import MemoryNetwork
-from node_runtime.worker import assembly
+from node_runtime.worker import assembly, preflight
 from node_runtime.worker.assembly import (
-    check_before_start,
     connect_with_retry,
     engine_settings,
     network_of,
@@ -34,6 +33,7 @@ from node_runtime.worker.assembly import (
     shared_store,
 )
 from node_runtime.worker.logging import configure
+from node_runtime.worker.preflight import check_before_start
 from node_runtime.worker.private_data import add_sample
 from tests.unit.worker.faults_room import Room
 
@@ -188,12 +188,12 @@ def test_preflight_tightens_files_and_logs_empty_lists(room: Room, monkeypatch: 
     config = configured(room, docker="unix:///nowhere")
     file = room.folder / "node.yaml"
     file.chmod(0o644)
-    monkeypatch.setattr(assembly, "has_image", lambda _url, _image: False)
+    monkeypatch.setattr(preflight, "has_image", lambda _url, _image: False)
     with capture_logs() as events:
         check_before_start(config, file)
     assert {"file_tightened", "base_image_missing", "policy_allows_nothing"} <= {one["event"] for one in events}
     pulled: list[str] = []
-    monkeypatch.setattr(assembly, "pull_base_image", lambda _url, image, **_say: pulled.append(image))
+    monkeypatch.setattr(preflight, "pull_base_image", lambda _url, image, **_say: pulled.append(image))
     with capture_logs() as events:
         check_before_start(config.model_copy(update={"building": "allow"}), room.folder / "gone.yaml")
     assert pulled == [config.base_image]
