@@ -1,5 +1,6 @@
 """Fixtures of the contract suites: a real Docker Engine, a real chain."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -7,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from node_runtime.engines.docker import run
+from node_runtime.stores.pieces import PIECE
 from tests.contract.chain_world import World, open_world
 from tests.contract.engine_world import EngineWorld
 from tests.devnet import start_devnet
@@ -57,3 +59,13 @@ def url(tmp_path: Path) -> Iterator[str]:
     """The address of a chain for one test."""
     with start_devnet(tmp_path / "chain") as address:
         yield address
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A tree of six pieces, the last one a part."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    for name in ("one", "two"):
+        (folder / name).write_bytes(os.urandom(5 * PIECE // 2 + 1000))
+    return folder

@@ -1,78 +1,27 @@
 """The layout `sandbox`: the containers of each kind of task, with the inputs at the paths algorithms expect."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from node_runtime.domain.assets import Account, Digest
-from node_runtime.domain.document import Document, Image, Limits, ModelOf
+from node_runtime.domain.document import Limits, ModelOf
 from node_runtime.domain.task import Kind
 from node_runtime.errors import FailureCategory, TaskFailed
-from node_runtime.kinds import Input, Inputs, inputs_of, stages_of
-from node_runtime.kinds.aggregation import AggregationDocument
-from node_runtime.kinds.scoring import ScoringDocument
+from node_runtime.kinds import Input, stages_of
 from node_runtime.kinds.stage import Local
-from node_runtime.kinds.training import TrainingDocument
 from node_runtime.ports.engine import Mount
-
-OWNER = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
-WORKER = Account("5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty")
-HERE = Path("/cache")
-
-
-def tree(name: str, *, files: tuple[str, ...] = ("data.csv",), folders: tuple[str, ...] = ()) -> Input:
-    digest = Digest(name.encode().hex().ljust(64, "0"))
-    return Input(digest=digest, folder=HERE / digest, files=files, folders=folders)
-
-
-ALGO = tree("algo", files=("Dockerfile", "algo.py"))
-METRIC = tree("metric", files=("Dockerfile", "metrics.py"))
-OPENER = tree("opener", files=("my_opener.py",))
-DATA = (tree("two"), tree("one"))
-MODEL = tree("model", files=("model",))
-INPUTS = Inputs(worker=WORKER, algo=ALGO, metric=METRIC, opener=OPENER, data=DATA, models=(MODEL,))
-
-
-def key(item: Input) -> str:
-    return f"{OWNER}/{item.digest}"
-
-
-COMMON: dict[str, Any] = {
-    "name": "digits",
-    "algo": Image(source=key(ALGO)),
-    "data": tuple(key(sample) for sample in DATA),
-    "models": (ModelOf(task=1),),
-    "limits": Limits(outputs=1 << 20),
-}
-DOCUMENTS: dict[Kind, Document] = {
-    Kind.TRAINING: TrainingDocument(**COMMON, opener=key(OPENER)),
-    Kind.SCORING: ScoringDocument(
-        **COMMON, opener=key(OPENER), metric=Image(source=key(METRIC), entrypoint=("python", "m.py"))
-    ),
-    Kind.AGGREGATION: AggregationDocument(**COMMON),
-}
-
-
-def document(kind: Kind, **changes: object) -> Document:
-    return DOCUMENTS[kind].model_copy(update=changes)
-
-
-def seen(mounts: tuple[Mount, ...]) -> dict[str, Path]:
-    return {mount.target: mount.source for mount in mounts if mount.quota is None}
-
-
-def inputs(**changes: object) -> Inputs:
-    parts: dict[str, object] = {
-        "worker": WORKER,
-        "algo": ALGO,
-        "metric": METRIC,
-        "opener": OPENER,
-        "data": DATA,
-        "models": (MODEL,),
-        "local": None,
-    }
-    return Inputs(**{**parts, **changes})  # type: ignore[arg-type]
+from tests.unit.kinds.stage_inputs import (
+    ALGO,
+    DATA,
+    INPUTS,
+    METRIC,
+    MODEL,
+    OPENER,
+    document,
+    inputs,
+    seen,
+    tree,
+)
 
 
 def test_training_sees_data_opener_and_in_models_and_writes_the_model() -> None:
@@ -235,97 +184,8 @@ def test_half_a_composite_is_refused(kind: Kind, models: tuple[Input, ...]) -> N
     assert failed.value.category is FailureCategory.INPUT_MISMATCH
 
 
-@pytest.mark.parametrize(
-    ("model", "source"),
-    [
-        (tree("m", files=("model",)), "model"),
-        (tree("m", files=(), folders=("model",)), "model"),
-        (tree("m", files=("history.json", "model")), "model"),
-        (tree("m", files=("weights.h5",)), "weights.h5"),
-        (tree("m", files=("config.json", "weights.h5")), "."),
-        (tree("m", files=("saved.pb",), folders=("variables",)), "."),
-    ],
-)
-def test_an_in_model_is_model_model_or_the_imported_tree(model: Input, source: str) -> None:
-    (train,) = stages_of(document(Kind.TRAINING), inputs(models=(model,)))
-    assert seen(train.reads)[f"/sandbox/model/{model.digest}"] == model.folder / source
-
-
-def test_a_model_named_twice_is_one_mount_and_two_arguments() -> None:
-    (train,) = stages_of(document(Kind.TRAINING), inputs(models=(MODEL, MODEL)))
-    assert train.arguments == ("train", MODEL.digest, MODEL.digest)
-    assert len([mount for mount in train.reads if mount.target.startswith("/sandbox/model/")]) == 1
-
-
-def test_an_opener_may_be_a_package() -> None:
-    package = tree("opener", files=("__init__.py", "codec.py"), folders=("tables",))
-    (train,) = stages_of(document(Kind.TRAINING), inputs(opener=package))
-    assert seen(train.reads)["/sandbox/opener"] == package.folder
-
-
-def test_an_opener_that_is_one_folder_with_init_is_mounted_as_it_is() -> None:
-    package = tree("opener", files=("__init__.py",))
-    (train,) = stages_of(document(Kind.TRAINING), inputs(opener=package))
-    assert seen(train.reads)["/sandbox/opener"] == package.folder
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [
-        tree("opener", files=("a.py", "b.py")),
-        tree("opener", files=(), folders=("opener",)),
-        tree("opener", files=()),
-        tree("opener", files=("opener.py",), folders=("data",)),
-    ],
-    ids=["two files", "a folder within", "empty", "a file and a folder"],
-)
-def test_an_unusable_opener_is_an_input_mismatch_that_lists_its_content(odd: Input) -> None:
-    with pytest.raises(TaskFailed, match=r"__init__\.py: it holds") as failed:
-        stages_of(document(Kind.TRAINING), inputs(opener=odd))
-    assert failed.value.category is FailureCategory.INPUT_MISMATCH
-    assert failed.value.remedy
-
-
-@pytest.mark.parametrize(
-    ("kind", "without"),
-    [
-        (Kind.TRAINING, {"algo": None}),
-        (Kind.SCORING, {"opener": None}),
-        (Kind.SCORING, {"metric": None}),
-        (Kind.SCORING, {"models": ()}),
-        (Kind.SCORING, {"models": (MODEL, MODEL)}),
-        (Kind.AGGREGATION, {"models": ()}),
-    ],
-)
-def test_a_missing_input_is_an_input_mismatch(kind: Kind, without: dict[str, object]) -> None:
-    with pytest.raises(TaskFailed) as failed:
-        stages_of(document(kind), inputs(**without))
-    assert failed.value.category is FailureCategory.INPUT_MISMATCH
-    assert failed.value.remedy
-
-
 @pytest.mark.parametrize("unknown", [{"kind": Kind.ANNOTATION}, {"layout": "substra"}])
 def test_a_task_of_a_newer_version_is_not_run(unknown: dict[str, object]) -> None:
     with pytest.raises(TaskFailed, match="does not run") as failed:
         stages_of(document(Kind.TRAINING).model_copy(update=unknown), INPUTS)
     assert failed.value.category is FailureCategory.NODE_ERROR
-
-
-def test_inputs_are_looked_up_once_each_in_the_documents_order(tmp_path: Path) -> None:
-    asked: list[Digest] = []
-
-    def folder_of(digest: Digest) -> Path:
-        asked.append(digest)
-        folder = tmp_path / digest
-        (folder / "sub").mkdir(parents=True)
-        (folder / "file").write_text("")
-        return folder
-
-    twice = document(Kind.SCORING, data=(key(DATA[0]), key(DATA[1]), key(DATA[0])))
-    found = inputs_of(twice, models=[MODEL.digest], folder_of=folder_of, worker=WORKER)
-    order = (ALGO, METRIC, OPENER, *DATA, MODEL)
-    assert asked == [item.digest for item in order]
-    assert found.digests == tuple(asked)
-    assert [sample.digest for sample in found.data] == [DATA[0].digest, DATA[1].digest, DATA[0].digest]
-    assert found.opener is not None
-    assert (found.opener.files, found.opener.folders) == (("file",), ("sub",))

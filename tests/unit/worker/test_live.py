@@ -1,99 +1,22 @@
-"""The live channel: what a node tells of its attempts, and what a reader takes for theirs."""
+"""What a node tells of its attempts in the live channel."""
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from node_runtime.creator.live import LiveLog, newest_chunk
-from node_runtime.domain.live import MOST_BYTES, MOST_NUMBERS, ChunkName, live_prefix
-from node_runtime.domain.task import Assignment, AssignmentState, TaskId
-from node_runtime.errors import StorageError
-from node_runtime.runner.live_chunk import MOST_TEXT, Chunk
+from node_runtime.creator.live import newest_chunk
+from node_runtime.domain.live import MOST_BYTES, MOST_NUMBERS, ChunkName
+from node_runtime.domain.task import TaskId
+from node_runtime.runner.live_chunk import MOST_TEXT
 from node_runtime.runner.workspace import AttemptId
-from node_runtime.stores.memory import MemoryLive
-from node_runtime.worker.live import LiveChannel
-from tests.node_key import NodeKey, development_key
-
-BOB, EVE = development_key("Bob"), development_key("Eve")
-GENESIS = "0x" + "ab" * 32
-SINCE, DUE = 1_000_000, 2_000_000
-ATTEMPT = AttemptId(task=TaskId(7), epoch=2)
-HELD = Assignment(
-    task=ATTEMPT.task,
-    worker=BOB.account,
-    epoch=ATTEMPT.epoch,
-    since=SINCE,
-    due=DUE,
-    bond=1,
-    state=AssignmentState.LIVE,
-)
-
-
-class FailingLive(MemoryLive):
-    """Storage whose calls fail while ``trouble`` is set; ``puts`` counts the written objects."""
-
-    trouble = False
-    puts = 0
-
-    def put(self, name: str, content: bytes) -> None:
-        self._check()
-        super().put(name, content)
-        self.puts += 1
-
-    def list(self, prefix: str) -> tuple[str, ...]:
-        self._check()
-        return super().list(prefix)
-
-    def _check(self) -> None:
-        if self.trouble:
-            raise StorageError("storage is away", remedy="bring it back")
-
-
-@dataclass(kw_only=True)
-class Desk:
-    """A node's channel without its thread: the test calls `tell`."""
-
-    folder: Path
-    area: FailingLive = field(default_factory=FailingLive)
-    channel: LiveChannel = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        self.channel = LiveChannel(self.area, BOB, genesis=GENESIS, interval=5.0)
-        self.channel.close()  # no thread is started from now on
-
-    def begin(self, *, shows_logs: bool = True) -> None:
-        self.channel.begin(ATTEMPT, shows_logs=lambda: shows_logs)
-
-    def stage(self, name: str, *, began: int = SINCE) -> Path:
-        log = self.folder / f"{name}.log"
-        self.channel.stage(ATTEMPT, name, began=began, log=log)
-        return log
-
-    def told(self) -> list[tuple[str, str]]:
-        return [(stage.name, stage.text) for stage in LiveLog(self.area, HELD, GENESIS).read()]
-
-    def names(self) -> tuple[str, ...]:
-        return MemoryLive.list(self.area, "live/")
+from tests.unit.worker.live_desk import ATTEMPT, BOB, EVE, GENESIS, HELD, SINCE, Desk, chunk
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     return Desk(folder=tmp_path)
-
-
-def chunk(number: int = 0, *, key: NodeKey = BOB, **changes: object) -> Chunk:
-    made = Chunk(
-        genesis=GENESIS, worker=BOB.account, task=ATTEMPT.task, epoch=ATTEMPT.epoch, number=number, stage="train",
-        began=SINCE, text="trained",
-    )  # fmt: skip
-    return made.model_copy(update=changes).signed_by(key)
 
 
 def test_a_stage_is_told_when_it_begins_and_its_log_as_it_grows(desk: Desk) -> None:
@@ -254,70 +177,3 @@ def test_failing_storage_is_logged_seldom_and_nothing_is_lost(desk: Desk) -> Non
     desk.area.trouble = False
     desk.channel.publish()
     assert desk.names() == ()
-
-
-FORGED: dict[str, Chunk] = {
-    "signed by another key": chunk(key=EVE),
-    "unsigned": chunk().model_copy(update={"signature": None}),
-    "changed": chunk().model_copy(update={"text": "never printed"}),
-    "of another chain": chunk(genesis="0x" + "cd" * 32),
-    "of another attempt": chunk(epoch=1),
-    "of another task": chunk(task=TaskId(8)),
-    "of another number": chunk(1),
-    "before the attempt": chunk(began=SINCE - 1),
-    "after the attempt": chunk(began=DUE + 1),
-    "of a newer version": chunk(version=2),
-    "a signature's scheme alone": chunk().model_copy(update={"signature": "01"}),
-}
-
-
-@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
-def test_chunks_that_are_not_the_workers_are_left_out(forged: Chunk) -> None:
-    area = MemoryLive()
-    area.put(str(chunk().name), chunk().encode())
-    assert newest_chunk(area, HELD, GENESIS) is not None
-    area.put(str(chunk().name), forged.encode())
-    assert newest_chunk(area, HELD, GENESIS) is None
-    assert LiveLog(area, HELD, GENESIS).read() == ()
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"\xff", b"[]", b"{}", b"null", b"[" * 60_000, b'{"text":' * 5_000, b"x" * MOST_BYTES]
-)
-def test_what_is_no_chunk_is_left_out(content: bytes) -> None:
-    area = MemoryLive()
-    area.put(str(chunk().name), content)
-    assert newest_chunk(area, HELD, GENESIS) is None
-
-
-def test_another_spelling_of_a_chunk_is_left_out() -> None:
-    area = MemoryLive()
-    area.put(str(chunk().name), json.dumps(json.loads(chunk().encode()), indent=1).encode())
-    assert newest_chunk(area, HELD, GENESIS) is None
-
-
-def test_numbers_out_of_range_and_after_a_gap_are_left_out() -> None:
-    area = MemoryLive()
-    prefix = live_prefix(BOB.account, ATTEMPT.task, ATTEMPT.epoch)
-    area.put(f"{prefix}{MOST_NUMBERS}", b"x")
-    for number in (0, 1, 3):
-        area.put(f"{prefix}{number}", chunk(number, text=f"{number}\n").encode())
-    assert [stage.text for stage in LiveLog(area, HELD, GENESIS).read()] == ["0\n1\n"]
-    newest = newest_chunk(area, HELD, GENESIS)
-    assert newest is not None
-    assert newest.number == 3
-
-
-def test_a_reader_follows_a_node_that_was_restarted(desk: Desk) -> None:
-    log = LiveLog(desk.area, HELD, GENESIS)
-    for number, text in enumerate(("a\n", "b\n", "c\n")):
-        desk.area.put(str(chunk(number).name), chunk(number, text=text).encode())
-    assert [stage.text for stage in log.read()] == ["a\nb\nc\n"]
-    for number, text in enumerate(("a\nb\n", "c\n", "d\n")):
-        desk.area.put(str(chunk(number).name), chunk(number, text=text).encode())
-    assert [stage.text for stage in log.read()] == ["a\nb\nc\nd\n"]
-
-
-def test_storage_that_fails_leaves_the_chains_times(desk: Desk) -> None:
-    desk.area.trouble = True
-    assert newest_chunk(desk.area, replace(HELD), GENESIS) is None

@@ -7,7 +7,7 @@ from node_runtime.creator.live import newest_chunk
 from node_runtime.stores.memory import MemoryLive
 from node_runtime.worker.live import LiveChannel
 from tests.background import LIMIT, in_background, wait_until
-from tests.unit.worker.test_live import ATTEMPT, BOB, GENESIS, HELD, SINCE
+from tests.unit.worker.live_desk import ATTEMPT, BOB, GENESIS, HELD, SINCE
 
 
 def test_the_thread_tells_at_once_and_closing_removes_what_ended(tmp_path: Path) -> None:
