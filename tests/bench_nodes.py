@@ -35,7 +35,7 @@ DOCKER_TASKS = 12
 ALGO = """\
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 FROM ${BASE_IMAGE}
-ENTRYPOINT ["sh", "-c", "sleep 3; echo nothing was learnt > /sandbox/model/model"]
+ENTRYPOINT ["sh", "-c", "sleep 5; echo nothing was learnt > /sandbox/model/model"]
 """
 
 
@@ -115,7 +115,7 @@ def show(
 def two_against_one(folder: Path) -> None:
     """Let one node, then two, do the same number of tasks; print both times and the factor."""
     one, two = (network_seconds(folder / str(len(nodes)), nodes) for nodes in (("bob",), ("bob", "charlie")))
-    print(f"\n{DOCKER_TASKS} tasks of 3 s, one slot a node, Docker's containers; chain and nodes on this machine")
+    print(f"\n{DOCKER_TASKS} tasks of 5 s, one slot a node, Docker's containers; chain and nodes on this machine")
     print(f"  one node             {one:8.1f} seconds")
     print(f"  two nodes            {two:8.1f} seconds   factor {one / two:.2f}", flush=True)
 

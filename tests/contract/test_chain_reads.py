@@ -125,6 +125,30 @@ def test_a_task_is_taken_and_its_result_sent_by_four_requests_each(world: World,
     assert requests == {**CALL, "state_getStorage": 2}
 
 
+def test_blocks_of_other_accounts_are_skipped_while_a_call_is_awaited(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, sent, once = world.training(), Counter[str](), Connection._once
+    connection = world.worker._connection
+
+    def crowded(asking: Connection, method: str, params: tuple[object, ...]) -> object:
+        answer = once(asking, method, params)
+        if asking is connection:
+            sent[method] += 1
+            if method == "author_submitExtrinsic":
+                for _ in range(20):
+                    world.other.create_plan()
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Connection, "_once", crowded)
+        claimed = world.worker.assign_task(task)
+    assert claimed == world.other.assignment(world.worker.account, task)
+    assert sent["author_submitExtrinsic"] == 1
+    assert sent["chain_getBlock"] <= 4
+    assert sent["chain_getBlockHash"] <= 6
+
+
 def test_a_value_is_read_by_one_request_and_one_more_at_a_new_block(world: World, requests: Counter[str]) -> None:
     world.other.create_plan()
     world.worker.balance(world.other.account)
