@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 import yaml
 from compose_daemon import configuration
-from compose_places import KEY, place_of, places, take_place
+from compose_places import KEY, WORK, place_of, places, take_place
 from compose_prepare import make_key, wanted_places
+from compose_reaper import abandoned
 
 from node_runtime.config import load_config
 from node_runtime.errors import ConfigError
 from node_runtime.substrate.keys import account_of
+from node_runtime.worker.state_dir import engine_name
 
 COMPOSE = Path(__file__).parents[3] / "examples" / "compose"
 
@@ -86,3 +88,26 @@ def test_the_mounted_policies_and_a_place_make_a_valid_configuration(tmp_path: P
     assert config.storage_access == tmp_path / "keys" / f"{account_of(config.key)}.yaml"
     assert config.build_arguments == {"PIP_TIMEOUT": "60"}
     assert ("scoring" in config.policy.kinds) == (service == "scorer")
+
+
+def test_a_node_is_abandoned_once_no_daemon_holds_its_place(tmp_path: Path) -> None:
+    made_places(tmp_path, "worker", 1, 2, 3)
+    locks = {place.name: lock for place, lock in (take_place(tmp_path, "worker") for _ in range(2))}
+    for name in locks:
+        (tmp_path / name / WORK).mkdir()
+    nodes = [engine_name(tmp_path / name / WORK, name) for name in locks]
+    assert list(abandoned(tmp_path)) == []
+    os.close(locks["worker-2"])
+    assert list(abandoned(tmp_path)) == nodes[1:]
+
+
+def test_the_place_of_an_abandoned_node_is_not_free_while_its_containers_are_removed(tmp_path: Path) -> None:
+    made_places(tmp_path, "worker", 1)
+    place, lock = take_place(tmp_path, "worker")
+    (place / WORK).mkdir()
+    engine_name(place / WORK, place.name)
+    os.close(lock)
+    for _ in abandoned(tmp_path):
+        with pytest.raises(ConfigError, match="1 of 1 are taken"):
+            take_place(tmp_path, "worker")
+    take_place(tmp_path, "worker")
