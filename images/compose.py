@@ -10,6 +10,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import stat
 import subprocess
 import sys
@@ -86,11 +87,17 @@ def bring_up(compose: Sequence[str], options: Sequence[str], folder: Path) -> in
         "CHAIN": f"ws://{_told([*compose, 'port', 'chain', '9944'])}",
         "STORAGE": STORAGE,
         "STORAGE_ACCESS": str(access),
-        "KEY": "//Alice",
+        "KEY": creator_of(compose),
     }
     print_line("the network is up; for commands on this machine:")
-    print_line(f"  export {' '.join(f'NODE_RUNTIME_{name}={value}' for name, value in variables.items())}")
+    print_line(f"  export {' '.join(f'NODE_RUNTIME_{name}={shlex.quote(value)}' for name, value in variables.items())}")
     return 0
+
+
+def creator_of(compose: Sequence[str]) -> str:
+    """The creator's account, as compose.yaml has it by the settings. Raises `HostError`."""
+    services = json.loads(_told([*compose, "config", "--format", "json"]))["services"]
+    return str(services["prepare"]["environment"]["CREATOR"])
 
 
 def _told(command: Sequence[str]) -> str:
