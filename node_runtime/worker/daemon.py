@@ -28,8 +28,6 @@ from .times import Pace, Times
 
 log = structlog.get_logger()
 
-_SETTLE = 0.1  # seconds between a poll and the report of what it found
-
 
 class Daemon:
     """One account's daemon. `run` blocks; `stop` may be called from any other thread.
@@ -103,7 +101,7 @@ class Daemon:
                 self._node.metrics.poll_failed()
                 errors.again(error)
                 self._head = None
-            self._wake.wait(_SETTLE)  # an attempt that this poll started goes first
+            self._wake.wait(self._node.times.settle)  # an attempt that this poll started goes first
             self._reporter.report(self._running, fault)
             self._pause(errors.count)
 

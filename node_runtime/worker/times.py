@@ -24,6 +24,7 @@ class Times:
     """
 
     full_poll: float = 10.0
+    settle: float = 0.1  # between a poll and the report of what it found
     longest_selection: float = 10.0
     journey: Backoff = Backoff(first=0.5, longest=10.0)
     delivery: Backoff = Backoff(first=0.2, longest=30.0)

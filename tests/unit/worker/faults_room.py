@@ -44,7 +44,14 @@ from tests.background import LIMIT, in_background, wait_until
 
 QUICK = Backoff(first=0.005, longest=0.02)
 TIMES = Times(
-    full_poll=0.05, live=0.02, journey=QUICK, delivery=QUICK, refusal=QUICK, approval=0.02, resume_interval=0.02
+    full_poll=0.05,
+    settle=0.02,
+    live=0.02,
+    journey=QUICK,
+    delivery=QUICK,
+    refusal=QUICK,
+    approval=0.02,
+    resume_interval=0.02,
 )
 HOUR = 3_600_000
 MIB = 1 << 20
