@@ -35,6 +35,7 @@ from .writable import copy_into, make_mount_point, outputs, quota
 
 _STAGES, _LOGS, _GIVEN, _EMPTY, _LOCAL = "stages", "logs", "given", "empty", "local"
 _SLOT = "slot"  # label of a container
+_REOPENED = 1 << 20  # bytes: quota of a folder that was left empty, which nothing is written into any more
 
 
 class Workspaces:
@@ -82,6 +83,12 @@ class Workspaces:
         """Return the slot in the container's label; None without one."""
         given = dict(container.labels).get(_SLOT, "")
         return int(given) if given.isdecimal() else None
+
+    def reopen(self, attempt: AttemptId) -> None:
+        """Open again the folders that the attempt's stages wrote into: a reboot has unmounted those with a quota."""
+        for stage in _folders_in(self._workspace(attempt).folder / _STAGES):
+            for folder in _folders_in(stage):
+                self._engine.open_folder(folder, quota=_REOPENED)
 
     def remove(self, attempt: AttemptId) -> None:
         """Remove the attempt's containers and folder. Idempotent."""

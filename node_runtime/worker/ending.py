@@ -20,7 +20,7 @@ from .delivery import Undelivered, Unwanted
 from .logging import error_fields
 from .metrics import DONE, INTERRUPTED, UNWANTED
 from .node import Node
-from .outbox import Delivery
+from .outbox import Delivery, Step
 from .times import backoff
 from .timings import Stopwatch
 from .traces import DELIVERY, Attributes
@@ -88,6 +88,8 @@ def deliver_again(delivery: Delivery, node: Node) -> None:
     with structlog.contextvars.bound_contextvars(task=delivery.task, epoch=delivery.epoch):
         try:
             with host_errors(node.work):
+                if delivery.step is Step.PACKED:
+                    node.workspaces.reopen(delivery.attempt)
                 delivery = deliver(delivery, node, watch)
             outcome = delivery.category or DONE
             log.info("delivery_completed", category=delivery.category)

@@ -244,7 +244,7 @@ class Outbox:
 
     def _decode(self, attempt: AttemptId, body: bytes) -> Delivery | None:
         try:
-            return _BODY.validate_json(body)
+            return self._here(_BODY.validate_json(body))
         except ValidationError as error:
             self._set_aside(attempt)
             first = error.errors(include_url=False)[0]
@@ -256,6 +256,18 @@ class Outbox:
                 remedy=f"it is kept in the table 'damaged' of {self._path}; the other results are delivered",
             )
             return None
+
+    def _here(self, delivery: Delivery) -> Delivery:
+        """Return the delivery with its files where they are now: the work folder may have been moved, or restored."""
+        uploads = tuple(replace(one, path=self._moved(one.path, str(delivery.attempt))) for one in delivery.uploads)
+        return replace(delivery, uploads=uploads)
+
+    def _moved(self, path: Path, attempt: str) -> Path:
+        """Return the path of an attempt's file below the present work folder."""
+        work = self._path.parent
+        if path.is_relative_to(work) or attempt not in path.parts[1:]:
+            return path
+        return work.joinpath(*path.parts[path.parts.index(attempt) - 1 :])
 
     def _set_aside(self, attempt: AttemptId) -> None:
         which, now = (attempt.task, attempt.epoch), time.time_ns() // 1_000_000

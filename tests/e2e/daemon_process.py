@@ -10,12 +10,12 @@ from pathlib import Path
 
 import docker
 import yaml
-from substrateinterface import Keypair
 
 from node_runtime.domain.assets import Account
 from node_runtime.domain.task import Kind, TaskId
 from node_runtime.engines.docker.build_environment import build_settings
 from node_runtime.substrate.client import SubstrateChain
+from node_runtime.substrate.keys import account_of
 from node_runtime.worker.audit import AuditEntry, AuditEvent
 from node_runtime.worker.audit_check import verified
 from node_runtime.worker.state_dir import ID, ChainFiles, engine_name, mark_of
@@ -52,6 +52,7 @@ class DaemonSettings:
     metrics_port: int | None = None
     traces: str | None = None
     storage_access: Path | None = None
+    password_file: Path | None = None
     machine: str = "home"  # daemons on different machines don't share locks
 
     def text(self, node: str, work: Path) -> str:
@@ -82,6 +83,7 @@ class DaemonSettings:
                 },
                 **({} if self.metrics_port is None else {"metrics_port": self.metrics_port}),
                 **({} if self.traces is None else {"traces": self.traces}),
+                **({} if self.password_file is None else {"password_file": str(self.password_file)}),
                 **({} if self.storage_access is None else {"storage_access": str(self.storage_access)}),
             }
         )
@@ -209,7 +211,7 @@ def start(settings: DaemonSettings, folder: Path, *, view: SubstrateChain) -> Da
     node = f"test-{folder.parent.name}-{folder.name}".replace("_", "-")[-32:].strip("-")
     config, log = folder / "node.yaml", folder / "daemon.log"
     config.write_text(settings.text(node, folder / "work"))
-    account = Account(Keypair.create_from_uri(settings.key).ss58_address)
+    account = account_of(settings.key)
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "node_runtime", "daemon", "--config", str(config)],

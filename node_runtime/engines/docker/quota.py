@@ -87,9 +87,12 @@ class Folders:
             return self._mode
 
     def open(self, folder: Path, quota: int) -> None:
-        """Create `folder` with a quota. An existing one stays unchanged."""
+        """Create `folder` with a quota. An existing one stays unchanged; its file system is mounted after a reboot.
+
+        Content without a file system, e.g. restored from a backup, is left where it is: a mount would hide it.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        if folder.is_mount():
+        if folder.is_mount() or (any(folder.iterdir()) and not self._image(folder).exists()):
             return
         if self.mode() is QuotaMode.MOUNTED:
             self._mount(folder, self._image(folder), quota)
