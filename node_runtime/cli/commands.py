@@ -257,7 +257,7 @@ OPERATORS = (
     Listed(
         "init",
         "operator:init",
-        "Create a node: its key, and a node.yaml whose policy allows no task yet.",
+        "Create a node: its key, and a node.yaml whose policy allows no task yet. Then check what it needs.",
         example="init my-node --password-file password",
     ),
     Listed(
@@ -265,6 +265,18 @@ OPERATORS = (
         "operator:daemon",
         "Run this node: take tasks within its policy, run them in containers, send the results.",
         example="daemon --config my-node/node.yaml",
+    ),
+    Listed(
+        "service",
+        "service:service",
+        "Print a systemd unit for this node: hardened, with its paths and its user.",
+        example="service --config /srv/my-node/node.yaml",
+    ),
+    Listed(
+        "monitoring",
+        "service:monitoring",
+        "Write a configuration, rules and alerts for Prometheus and a dashboard for Grafana into a new folder.",
+        example="monitoring prometheus",
     ),
     Listed(
         "status",
@@ -299,7 +311,7 @@ OPERATORS = (
     Listed(
         "storage",
         "storage:storage",
-        "Object storage: make bucket and keys, check access.",
+        "Object storage: make bucket and keys, check access, copy a folder's trees into it.",
         example="storage check",
     ),
 )

@@ -4,9 +4,8 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,15 +14,14 @@ import psutil
 import node_runtime
 from node_runtime.config import UID_BASE, load_config
 from node_runtime.domain.clock import CLOCK_REMEDY, TOLD, wall_clock
-from node_runtime.domain.units import amount, duration
+from node_runtime.domain.units import duration
 from node_runtime.engines import open_engine
 from node_runtime.engines.docker.client import connect, engine_trouble
 from node_runtime.engines.docker.discovery import find_engine
-from node_runtime.engines.docker.images import ALIAS_REMEDY, alias_faults
 from node_runtime.engines.docker.settings import (
     EngineSettings,
 )
-from node_runtime.errors import HostError, NodeRuntimeError
+from node_runtime.errors import HostError
 from node_runtime.localnet.provision.base_image import OFFICIAL
 from node_runtime.localnet.provision.dockerd import started_engine
 from node_runtime.localnet.record import NetworkFile
@@ -31,28 +29,15 @@ from node_runtime.platform.files import host_errors
 from node_runtime.platform.gpus import Nvml
 from node_runtime.platform.paths import engine_folder, home
 from node_runtime.ports.engine import ContainerEngine
-from node_runtime.worker.funding import pay_command, read_balance
 
+from .findings import Finding, all_found_by, found_by, print_findings
 from .gpus import NAMES_REMEDY, NO_GPU, NO_GPU_REMEDY, describe_uses, faults_of, toolkit_remedy
-from .output import facts, paragraph, print_json
+from .node_checks import node_findings
+from .output import print_json
 from .uid_ranges import UID_REMEDY, collisions_of, describe_isolation, ranges_of
 
 GIB = 1 << 30
 LITTLE_DISK = 5 * GIB
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """The outcome of one check; with a remedy if it failed, and only then."""
-
-    name: str
-    well: bool
-    seen: str
-    remedy: str = ""
-
-    def __post_init__(self) -> None:
-        if self.well and self.remedy:
-            raise ValueError(f"the check {self.name} is well and has a remedy")
 
 
 def run_doctor(configs: Sequence[Path] = (), *, as_json: bool) -> int:
@@ -61,18 +46,8 @@ def run_doctor(configs: Sequence[Path] = (), *, as_json: bool) -> int:
     if as_json:
         print_json(findings)
     else:
-        _print_findings(findings)
+        print_findings(findings)
     return 0 if all(finding.well for finding in findings) else HostError.exit_code
-
-
-def _print_findings(findings: Sequence[Finding]) -> None:
-    """Print a row for each finding; under it its remedy, from the left on, so that a command fits into a line."""
-    width = max(len(finding.name) for finding in findings)
-    for finding in findings:
-        label = f"{'ok' if finding.well else 'no'}  {finding.name:<{width}}"
-        facts([(label, finding.seen)], marks={"ok": "green", "no": "red"})
-        if finding.remedy:
-            paragraph(f"→ {finding.remedy}", first="    ", rest="      ")
 
 
 def _findings(configs: Sequence[Path]) -> Iterator[Finding]:
@@ -87,28 +62,15 @@ def _findings(configs: Sequence[Path]) -> Iterator[Finding]:
         well=True,
         seen=f"{os.cpu_count()} CPUs, {memory.total / GIB:.1f} GiB memory, {memory.available / GIB:.1f} GiB available",
     )
-    yield _looked_at("disk", _disk)
-    yield _looked_at("docker", _docker)
-    yield _looked_at("sandbox", _sandbox)
-    yield _looked_at("users", lambda: _users(configs))
-    yield from _all_looked_at("gpus", lambda: _gpus(configs))
-    yield _looked_at("local network", _network)
-    yield _looked_at("clock", lambda: _clock(configs))
+    yield found_by("disk", _disk)
+    yield from all_found_by("docker", lambda: map(_docker, _engines(configs)))
+    yield found_by("sandbox", lambda: _sandbox(configs))
+    yield found_by("users", lambda: _users(configs))
+    yield from all_found_by("gpus", lambda: _gpus(configs))
+    yield found_by("local network", _network)
+    yield found_by("clock", lambda: _clock(configs))
     for path in configs:
-        yield _looked_at("funds", partial(_funds, path))
-        yield _looked_at("image aliases", partial(_image_aliases, path))
-
-
-def _looked_at(name: str, look: Callable[[], Finding]) -> Finding:
-    (finding,) = _all_looked_at(name, lambda: iter((look(),)))
-    return finding
-
-
-def _all_looked_at(name: str, look: Callable[[], Iterator[Finding]]) -> tuple[Finding, ...]:
-    try:
-        return tuple(look())
-    except NodeRuntimeError as error:
-        return (Finding(name=name, well=False, seen=error.message, remedy=error.remedy),)
+        yield from all_found_by("configuration", partial(_node, path))
 
 
 def _disk() -> Finding:
@@ -131,8 +93,21 @@ def _engine_url() -> str:
     return url
 
 
-def _docker() -> Finding:
-    url = _engine_url()
+def _node(file: Path) -> Iterator[Finding]:
+    """Check the node of this configuration, without its engine where none answers, which `docker` tells."""
+    engine: str | None = None
+    with suppress(HostError):
+        (engine,) = _engines([file])
+    return node_findings(file, engine)
+
+
+def _engines(configs: Sequence[Path]) -> tuple[str, ...]:
+    """Return the engines of the nodes: those that they name, and the one that answers if one names none, or none is."""
+    named = dict.fromkeys(load_config(path).docker or _engine_url() for path in configs)
+    return tuple(named) or (_engine_url(),)
+
+
+def _docker(url: str) -> Finding:
     with closing(connect(url, timeout=30)) as client, engine_trouble(f"the engine at {url}"):
         info = client.info()
         has_base = bool(client.images(name=OFFICIAL)) or bool(client.images(name="node-runtime/base"))
@@ -143,8 +118,8 @@ def _docker() -> Finding:
     return Finding(name="docker", well=True, seen=seen + (", base image there" if has_base else ", no base image yet"))
 
 
-def _sandbox() -> Finding:
-    with _trial_engine() as engine:
+def _sandbox(configs: Sequence[Path]) -> Finding:
+    with _trial_engine(configs) as engine:
         confined = engine.confinement()
     obstacle = confined.build_obstacle
     processes = f"not limited ({obstacle}; see `sandbox.build_cgroup` in node.yaml)" if obstacle else "limited"
@@ -175,32 +150,11 @@ def _age(chain: str, stamp: int) -> str:
     return f"the newest block at {chain} is {duration(max(wall_clock() - stamp, 0))} old"
 
 
-def _funds(file: Path) -> Finding:
-    """Check that the node's account can pay a bond."""
-    from node_runtime.substrate.keys import account_of  # slow to import
-
-    config = load_config(file)
-    account = account_of(config.key)
-    balance, lack = read_balance(account, config.chain)
-    seen = f"{account}, the account of {config.node}, has {amount(balance.free)} free"
-    remedy = "" if lack is None else pay_command(account, config.chain)
-    return Finding(name="funds", well=lack is None, seen=seen, remedy=remedy)
-
-
-def _image_aliases(file: Path) -> Finding:
-    """Check that what the aliases of a node name is there."""
-    config = load_config(file)
-    faults = alias_faults(config.docker or _engine_url(), config.image_aliases, base=config.base_image)
-    if faults:
-        return Finding(name="image aliases", well=False, seen="; ".join(faults), remedy=ALIAS_REMEDY)
-    return Finding(name="image aliases", well=True, seen=", ".join(config.image_aliases) or "none")
-
-
 def _users(configs: Sequence[Path]) -> Finding:
     """Check the uid ranges of nodes that exist: a new node's is chosen by `init`."""
-    url = _engine_url()
+    url = _engines(configs)[0]
     ranges = ranges_of(configs)
-    with _trial_engine(uid_base=ranges[0].first if ranges else UID_BASE) as engine:
+    with _trial_engine(configs, uid_base=ranges[0].first if ranges else UID_BASE) as engine:
         confined = engine.confinement()
     seen = describe_isolation(confined)
     collided = tuple(collisions_of(ranges, engine=url)) if confined.user_per_slot else ()
@@ -216,7 +170,8 @@ def _gpus(configs: Sequence[Path]) -> Iterator[Finding]:
     if not found:
         yield Finding(name="gpus", well=not nodes, seen=NO_GPU, remedy=NO_GPU_REMEDY if nodes else "")
         return
-    with _trial_engine(gpu_driver=next((one.sandbox.gpu_driver for one in nodes), None)) as engine:
+    driver = next((one.sandbox.gpu_driver for one in nodes), None)
+    with _trial_engine(configs, gpu_driver=driver) as engine:
         obstacle, uses = engine.gpu_obstacle(), tuple(describe_uses(found, engine, nodes))
     yield from (Finding(name=f"gpu {gpu.index}", well=True, seen=use) for gpu, use in zip(found, uses, strict=True))
     faults = "; ".join(faults_of(found, nodes))
@@ -229,12 +184,14 @@ def _gpus(configs: Sequence[Path]) -> Iterator[Finding]:
 
 
 @contextmanager
-def _trial_engine(*, uid_base: int | None = None, gpu_driver: str | None = None) -> Iterator[ContainerEngine]:
+def _trial_engine(
+    configs: Sequence[Path], *, uid_base: int | None = None, gpu_driver: str | None = None
+) -> Iterator[ContainerEngine]:
     with host_errors(home()):
         home().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="doctor-", dir=home()) as work:
         settings = EngineSettings(
-            node="doctor", work=Path(work), docker_host=_engine_url(), uid_base=uid_base, gpu_driver=gpu_driver
+            node="doctor", work=Path(work), docker_host=_engines(configs)[0], uid_base=uid_base, gpu_driver=gpu_driver
         )
         with closing(open_engine(settings)) as engine:
             yield engine

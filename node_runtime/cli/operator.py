@@ -6,10 +6,10 @@ import shlex
 import socket
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,8 +35,38 @@ class NewNode:
     uids: str
 
 
-def make_node(folder: Path, password_file: Path | None, network: NetworkFile | None) -> NewNode:
-    """Write ``node.yaml`` and ``key.json`` into `folder`, for the local network if one runs.
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """What a new node's configuration names of others; None for what stands in the example."""
+
+    chain: str | None = None
+    storage: str | None = None
+    storage_access: str | None = None
+    base_image: str | None = None
+
+    @classmethod
+    def of(
+        cls, network: NetworkFile | None, *, chain: str | None, storage: str | None, access: Path | None
+    ) -> "Places":
+        """Return the places that are named, and for the others those of the local network, if one runs."""
+        if storage is not None and "://" not in storage:
+            storage = str(Path(storage).expanduser().absolute())
+        named = cls(chain=chain, storage=storage, storage_access=None if access is None else str(access.absolute()))
+        if network is None or chain not in (None, network.chain):
+            return named
+        return replace(
+            named,
+            chain=network.chain,
+            storage=storage or str(network.storage),
+            base_image=network.base_image,
+        )
+
+    def given(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+def make_node(folder: Path, password_file: Path | None, places: Places) -> NewNode:
+    """Write ``node.yaml`` and ``key.json`` into `folder`.
 
     Nothing is overwritten, since a key may be the only copy. A key without a configuration, left by an interrupted
     `init`, is reused. Raises `InputError`.
@@ -56,30 +86,21 @@ def make_node(folder: Path, password_file: Path | None, network: NetworkFile | N
         account = create_key(key, _password(password_file))
     password = str(password_file.absolute()) if password_file else None
     uids = free_uids(account)
-    if network is None:
-        text = example(node=_node_name(), key=KEY, password_file=password, uid_base=uids.first)
-    else:
-        text = example(
-            node=_node_name(),
-            key=KEY,
-            password_file=password,
-            uid_base=uids.first,
-            chain=network.chain,
-            storage=str(network.storage),
-            base_image=network.base_image,
-        )
+    text = example(node=_node_name(), key=KEY, password_file=password, uid_base=uids.first, **places.given())
     write_private(config, text)
     return NewNode(account=account, key=key, config=config, uids=str(uids))
 
 
-def next_commands(made: NewNode, network: NetworkFile | None) -> str:
+def next_commands(made: NewNode, places: Places, network: NetworkFile | None) -> str:
     """Return the next commands up to the running node, one a line. The local network's account pays by default."""
     config = shlex.quote(str(made.config))
-    payer = "" if network else " --chain CHAIN --key KEY"
-    fill = "policy: who and what is let in" if network else "chain, storage, and policy: who and what is let in"
+    payer = "" if network else f" --chain {shlex.quote(places.chain or 'CHAIN')} --key KEY"
+    missing = [name for name in ("chain", "storage") if getattr(places, name) is None]
+    fill = f"{', '.join([*missing, 'policy'])}: who and what is let in"
     commands = (
         (f"node-runtime pay {made.account} {FUNDS}{payer}", "for bonds and fees"),
         (f"$EDITOR {config}", fill),
+        (f"node-runtime doctor --config {config}", "what is still missing"),
         (f"node-runtime daemon --config {config}", ""),
     )
     return "\n".join((f"  # {why}\n" if why else "") + f"  {command}" for command, why in commands)
@@ -128,18 +149,41 @@ def init(
             help="A file with the key's password, mode 0600 (default: it is asked for)",
         ),
     ] = None,
+    chain: Annotated[str | None, typer.Option(help="Address of a node of the chain (default: the local one's)")] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="The storage: s3://BUCKET/PREFIX or a folder (default: the local network's)")
+    ] = None,
+    storage_access: Annotated[
+        Path | None, typer.Option(help="The storage access file of the new node's account, see docs/storage.md")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Check the new node, as 'doctor' does.")] = True,
 ) -> None:
-    """Create a node: its key, and a node.yaml whose policy allows no task yet."""
+    """Create a node: its key, and a node.yaml whose policy allows no task yet. Then check what it needs.
 
+    The node is made whatever the checks find; the exit code is 4 where one failed, as it does until
+    the account has funds.
+    """
     network = NetworkFile.load_running()
-    made = make_node(folder, password_file, network)
+    places = Places.of(network, chain=chain, storage=storage, access=storage_access)
+    made = make_node(folder, password_file, places)
+    local = network if network is not None and places.chain == network.chain else None
     told = [("account", str(made.account)), ("key", str(made.key)), ("config", str(made.config))]
     if os.geteuid() == 0:  # a daemon of another user has its own uid alone
         told.append(("uids", f"{made.uids}, this node's own, for its containers (sandbox.uid_base)"))
-    if network is not None:
-        told.append(("chain", f"{network.chain}, the local network's, like storage and base image"))
+    if local is not None:
+        told.append(("chain", f"{local.chain}, the local network's, like storage and base image"))
     facts(told)
-    lines(f"next:\n{next_commands(made, network)}")
+    ended = _checked(made.config) if check else 0
+    lines(f"next:\n{next_commands(made, places, local)}")
+    if ended:
+        raise typer.Exit(ended)
+
+
+def _checked(config: Path) -> int:
+    from .doctor import run_doctor  # slow to import
+
+    lines("checked:")
+    return run_doctor([config], as_json=False)
 
 
 def daemon(
@@ -157,6 +201,7 @@ def daemon(
     from node_runtime.worker.daemon import Daemon
     from node_runtime.worker.logging import configure
     from node_runtime.worker.preflight import check_before_start
+    from node_runtime.worker.supervision import signs_of_life, tell_ready, tell_stopping, tell_waiting_for_chain
     from node_runtime.worker.telemetry import open_telemetry, watched
     from node_runtime.worker.times import Pace
 
@@ -167,16 +212,25 @@ def daemon(
     with (
         ExitStack() as heard,
         open_telemetry(settings) as telemetry,
-        open_node(settings, connect_with_retry(settings), file=config, telemetry=telemetry) as node,
+        signs_of_life(telemetry.health),
+        open_node(
+            settings, connect_with_retry(settings, waits=tell_waiting_for_chain), file=config, telemetry=telemetry
+        ) as node,
         watched(node, settings),
     ):
         running = Daemon(node, selector_of(node, settings), Pace(poll=settings.poll, grace=settings.grace))
-        heard.enter_context(on_signals(ending_signals(), running.stop))
+
+        def stop() -> None:
+            tell_stopping()
+            running.stop()
+
+        heard.enter_context(on_signals(ending_signals(), stop))
 
         def ready() -> None:
             warn_if_unfunded(node.chain, settings.chain)
             node.gpus.report()
             print_line(f"ready {node.chain.account}")
+            tell_ready()
 
         running.run(ready)
 

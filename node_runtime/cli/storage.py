@@ -1,4 +1,4 @@
-"""Commands for an object storage: init, check."""
+"""Commands for an object storage: init, check, copy."""
 
 import os
 from dataclasses import replace
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 VARIABLE = "NODE_RUNTIME_STORAGE"
 
-storage = typer.Typer(help="Object storage: make bucket and keys, check access.", no_args_is_help=True)
+storage = typer.Typer(
+    help="Object storage: make bucket and keys, check access, copy a folder's trees into it.", no_args_is_help=True
+)
 
 
 @storage.command("init", cls=HelpedCommand, epilog=example("storage init --for 5Grw…utQY"))
@@ -95,6 +97,30 @@ def storage_check(
             paragraph(one.remedy, first="   ", rest="   ")
     if not all(one.well for one in found):
         raise typer.Exit(1)
+
+
+@storage.command("copy", cls=HelpedCommand, epilog=example("storage copy /srv/store --for 5Grw…utQY"))
+def storage_copy(
+    source: Annotated[Path, typer.Argument(help="The folder of a storage, whose trees are copied.")],
+    account: Annotated[str, typer.Option("--for", metavar="ACCOUNT", help="The account that stores the copies.")],
+    named: StorageOption = None,
+) -> None:
+    """Copy what a storage in a folder holds into an object storage, verified.
+
+    Repeated, it goes on: what is there is not sent again. A tree that is damaged in the folder is named and left out.
+    """
+    from node_runtime.config.storage_access import storage_access
+    from node_runtime.stores import open_store
+    from node_runtime.stores.copying import copy_trees
+
+    target = open_store(_url(named), writer=_account(account), access=storage_access())
+    copied = copy_trees(source, target, say=line)
+    line(f"{copied.sent} trees are copied, {copied.there} were there already")
+    if copied.damaged:
+        raise InputError(
+            f"{copied.damaged} trees could not be copied",
+            remedy="let their owners store them again: what is named above isn't in the new storage",
+        )
 
 
 def _url(named: str | None) -> str:

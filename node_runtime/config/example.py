@@ -20,7 +20,7 @@ chain: {chain}              # address of a node of the chain: ws:// or wss://
 key: {key}                  # the account's keystore file, or on a development chain a key such as //Bob
 {password_file}             # file with the key's password, mode 0600; without it the daemon asks
 storage: {storage}          # folder that creators and nodes share, which has to exist, or s3://, gs://, az://
-# storage_access: access.yaml  # file with address and keys of such a storage, mode 0600; see docs/storage.md
+{storage_access}  # file with address and keys of such a storage, mode 0600; see docs/storage.md
 work: {work}                # this node's own folder: running tasks, cache, outbox, audit file, private data
 
 # How much runs here.
@@ -90,6 +90,7 @@ def example(
     key: str = "key.json",
     password_file: str | None = None,
     storage: str = "store",
+    storage_access: str | None = None,
     work: str = "work",
     slots: int = 1,
     kinds: str = "[]",
@@ -102,12 +103,14 @@ def example(
 ) -> str:
     """Return the text of a ``node.yaml``. The policy's lists are given as YAML; by default they allow nothing."""
     password = f"password_file: {json.dumps(password_file)}" if password_file else "# password_file: password"
+    access = f"storage_access: {json.dumps(storage_access)}" if storage_access else "# storage_access: access.yaml"
     filled = _TEXT.format(
         node=node,
         chain=chain,
         key=json.dumps(key),
         password_file=password,
         storage=json.dumps(storage),
+        storage_access=access,
         work=json.dumps(work),
         slots=slots,
         kinds=kinds,

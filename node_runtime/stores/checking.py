@@ -1,4 +1,4 @@
-"""Checks of an object storage with the rights of one account: reach, store, others' copies, versioning."""
+"""Checks of a storage with the rights of one account: reach, store; of an object storage others' copies, versioning."""
 
 import secrets
 import tempfile
@@ -9,7 +9,8 @@ from pathlib import Path
 
 from node_runtime.domain.assets import Account
 from node_runtime.errors import NodeRuntimeError, StorageError
-from node_runtime.stores import open_store
+from node_runtime.ports.store import AssetStore
+from node_runtime.stores import is_object_storage, open_store
 
 from .access import StorageAccess
 from .object_client import Objects, open_objects
@@ -31,6 +32,9 @@ class StorageFinding:
 
 def check_storage(url: str, access: StorageAccess, account: Account | None) -> Iterator[StorageFinding]:
     """Yield a finding for each check; those of an account only where one is named. Leaves nothing behind."""
+    if not is_object_storage(url):
+        yield _folder(url)
+        return
     objects = open_objects(url, access)
     try:
         objects.first_below("trees/")
@@ -45,20 +49,34 @@ def check_storage(url: str, access: StorageAccess, account: Account | None) -> I
         yield _versioning(url, access)
 
 
+def _folder(url: str) -> StorageFinding:
+    try:
+        if not Path(url).is_dir():
+            raise StorageError(f"there is no storage in {url}", remedy="name the folder where the assets are")
+        _try_out(open_store(url))
+    except NodeRuntimeError as error:
+        return StorageFinding(name="storing", well=False, seen=error.message, remedy=error.remedy)
+    return StorageFinding(name="storing", well=True, seen=f"this user can store, fetch and remove in {url}")
+
+
 def _stored(url: str, access: StorageAccess, account: Account) -> StorageFinding:
     try:
-        store = open_store(url, writer=account, access=access)
-        with tempfile.TemporaryDirectory(prefix="node-runtime-") as folder:
-            file = Path(folder) / "check"
-            file.write_bytes(secrets.token_bytes(32))
-            digest = store.put(file)
-            try:
-                store.fetch(digest, Path(folder) / "back")
-            finally:
-                store.remove(digest)
+        _try_out(open_store(url, writer=account, access=access))
     except StorageError as error:
         return StorageFinding(name="storing", well=False, seen=error.message, remedy=error.remedy)
     return StorageFinding(name="storing", well=True, seen=f"{account} can store, fetch and remove")
+
+
+def _try_out(store: AssetStore) -> None:
+    """Store a small file that nobody has, fetch and remove it. Raises the storage's errors."""
+    with tempfile.TemporaryDirectory(prefix="node-runtime-") as folder:
+        file = Path(folder) / "check"
+        file.write_bytes(secrets.token_bytes(32))
+        digest = store.put(file)
+        try:
+            store.fetch(digest, Path(folder) / "back")
+        finally:
+            store.remove(digest)
 
 
 def _others(objects: Objects) -> StorageFinding:

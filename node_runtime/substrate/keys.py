@@ -93,7 +93,8 @@ def read_password(path: Path) -> str:
     """
     try:
         mode = path.stat().st_mode
-        if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):  # a pipe's mode doesn't matter
+        closed = not stat.S_ISREG(mode) or _is_credential(path)  # of a pipe the mode doesn't matter
+        if not closed and mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise InputError(
                 f"password file {path}: others may read it (mode {stat.S_IMODE(mode):04o})",
                 remedy=f"chmod 600 {shlex.quote(str(path))}",
@@ -103,6 +104,12 @@ def read_password(path: Path) -> str:
         raise InputError(f"password file {path}: {error.strerror}", remedy="name a readable text file") from None
     except UnicodeDecodeError:
         raise InputError(f"password file {path}: not UTF-8 text", remedy="put the password alone into it") from None
+
+
+def _is_credential(path: Path) -> bool:
+    """Whether systemd hands the file to this process alone; its access list shows as rights of the group."""
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    return given is not None and path.parent == Path(given)
 
 
 def _development_key(name: str, development: bool) -> Keypair:

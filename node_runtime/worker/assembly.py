@@ -3,7 +3,7 @@
 import shlex
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -131,14 +131,15 @@ def connect_node(config: NodeConfig) -> SubstrateChain:
     return connect(config.chain, config.key, password_file=config.password_file)
 
 
-def connect_with_retry(config: NodeConfig) -> SubstrateChain:
-    """Connect, retrying with backoff while the chain is unavailable; log the errors."""
+def connect_with_retry(config: NodeConfig, *, waits: Callable[[], None] = lambda: None) -> SubstrateChain:
+    """Connect, retrying with backoff while the chain is unavailable; log the errors. Call ``waits`` before each."""
     errors = ErrorThrottle()
 
     def log_error(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, ChainUnavailable):
             errors.again(error)
+        waits()
 
     retrying = Retrying(
         retry=retry_if_exception_type(ChainUnavailable),

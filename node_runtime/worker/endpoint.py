@@ -27,7 +27,7 @@ from .health import STATUS_REMEDY, Health
 from .metrics import Metrics
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = structlog.get_logger()
 
@@ -60,17 +60,9 @@ class Endpoint:
 
         Raises `ConfigError` for an address or a port that can't be bound.
         """
-        server_class = _Server6 if ipaddress.ip_address(address).version == 6 else _Server
-        shown = f"[{address}]" if server_class is _Server6 else address
-        try:
-            server = make_server(address, port, self._respond, server_class, _SilentHandler)
-        except OSError as error:
-            raise ConfigError(
-                f"metrics_port: {shown}:{port} can't be listened at: {error.strerror}",
-                remedy="name another one, or 0 for any that is free; metrics_address has to be one of this machine's",
-            ) from error
+        server = _listening(port, address, self._respond)
         threading.Thread(target=server.serve_forever, daemon=True, name="endpoint").start()
-        log.info("metrics_served", url=f"http://{shown}:{server.server_port}{METRICS}")
+        log.info("metrics_served", url=f"http://{_shown(address)}:{server.server_port}{METRICS}")
 
     def _respond(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         answer = self._answer(environ)
@@ -115,6 +107,26 @@ class Endpoint:
 class _Client:
     address: str
     since: float  # by `time.monotonic`
+
+
+def check_address(port: int, address: str) -> None:
+    """Raise `ConfigError` for an address or a port that can't be bound now."""
+    _listening(port, address, lambda *_: ()).server_close()
+
+
+def _listening(port: int, address: str, respond: "WSGIApplication") -> WSGIServer:
+    server_class = _Server6 if ipaddress.ip_address(address).version == 6 else _Server
+    try:
+        return make_server(address, port, respond, server_class, _SilentHandler)
+    except OSError as error:
+        raise ConfigError(
+            f"metrics_port: {_shown(address)}:{port} can't be listened at: {error.strerror}",
+            remedy="name another one, or 0 for any that is free; metrics_address has to be one of this machine's",
+        ) from error
+
+
+def _shown(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 class _Server(ThreadingMixIn, WSGIServer):

@@ -24,7 +24,7 @@ def test_init_makes_a_key_and_a_configuration_that_lets_nobody_in_and_overwrites
     tmp_path: Path, password: Path
 ) -> None:
     node = tmp_path / "node"
-    made = run_command("init", str(node), "--password-file", str(password), home=tmp_path)
+    made = run_command("init", str(node), "--no-check", "--password-file", str(password), home=tmp_path)
     assert made.returncode == 0, made.stderr
     config = load_config(node / "node.yaml", environment={})
     assert config.policy.creators == config.policy.kinds == config.policy.algos == ()
@@ -32,7 +32,7 @@ def test_init_makes_a_key_and_a_configuration_that_lets_nobody_in_and_overwrites
     key = (node / "key.json").read_bytes()
     assert (node / "key.json").stat().st_mode & 0o077 == 0
 
-    again = run_command("init", str(node), "--password-file", str(password), home=tmp_path)
+    again = run_command("init", str(node), "--no-check", "--password-file", str(password), home=tmp_path)
     assert again.returncode == 2
     assert "exists already" in again.stderr
     assert (node / "key.json").read_bytes() == key
@@ -54,7 +54,7 @@ def test_init_beside_a_local_network_takes_over_what_it_is_made_of_and_says_what
     (tmp_path / "network").mkdir()
     network.save(tmp_path / "network")
     node = tmp_path / "my node"
-    made = run_command("init", str(node), "--password-file", str(password), home=tmp_path)
+    made = run_command("init", str(node), "--no-check", "--password-file", str(password), home=tmp_path)
     assert made.returncode == 0, made.stderr
     config = load_config(node / "node.yaml", environment={})
     assert (config.chain, config.storage) == (network.chain, str(network.storage))

@@ -1,5 +1,8 @@
 """A daemon over an S3 storage: tasks from upload to payment, live logs, and a storage that is away for a while."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -10,9 +13,11 @@ import pytest
 from node_runtime.config.storage_access import storage_access
 from node_runtime.domain.assets import Account
 from node_runtime.domain.task import SubmissionState, TaskId
+from node_runtime.ports.store import AssetStore
 from node_runtime.stores import open_store
 from node_runtime.stores.object_client import open_objects
 from node_runtime.stores.provision import administration
+from tests.background import LIMIT
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.daemon_world import REWARD, TRAIN, WAITS, World, wait_for
 from tests.e2e.test_daemon_live import attempt_at, told
@@ -54,6 +59,10 @@ class Storage:
     def file(self, account: Account) -> Path:
         return self.folder / f"{account}.yaml"
 
+    def store(self, account: Account) -> AssetStore:
+        """Return the storage as this account may use it."""
+        return open_store(URI, writer=account, access=storage_access(self.file(account)))
+
 
 @pytest.fixture
 def storage(world: World, tmp_path: Path) -> Iterator[Storage]:
@@ -62,8 +71,7 @@ def storage(world: World, tmp_path: Path) -> Iterator[Storage]:
     storage = Storage(tmp_path / "s3", world.chain.account, BOB)
     storage.start()
     storage.provide()
-    alice = world.chain.account
-    world.store = open_store(URI, writer=alice, access=storage_access(storage.file(alice)))
+    world.store = storage.store(world.chain.account)
     yield storage
     storage.stop()
 
@@ -110,3 +118,28 @@ def test_a_storage_that_is_away_for_a_while_loses_nothing(
     print(f"delivered {time.monotonic() - since:.1f} s after the storage was back")
     assert world.submission(task).epoch == 1, "the same attempt"
     assert world.model_of(TaskId(task)) == "trained\n"
+
+
+def test_a_task_whose_storage_was_a_folder_is_done_once_its_trees_are_copied(
+    world: World, tmp_path: Path, start_daemon: Callable[..., DaemonProcess]
+) -> None:
+    alice = world.chain.account
+    task = world.train()
+    (tmp_path / "s3").mkdir()
+    moved = Storage(tmp_path / "s3", alice, BOB)
+    moved.start()
+    try:
+        moved.provide()
+        environment = {"NODE_RUNTIME_STORAGE_ACCESS": str(moved.file(alice)), "NODE_RUNTIME_HOME": str(tmp_path)}
+        command = [sys.executable, "-m", "node_runtime", "storage", "copy", str(world.storage), "--for", alice]
+        copied = subprocess.run(
+            [*command, "--storage", URI], env=os.environ | environment, capture_output=True, text=True, timeout=LIMIT
+        )
+        assert copied.returncode == 0, copied.stderr
+        world.storage.rename(world.storage.with_name("not used any more"))
+        start_daemon(storage=URI, storage_access=moved.file(BOB))
+        assert world.submission(task).state is SubmissionState.ACCEPTED
+        world.store = moved.store(alice)
+        assert world.model_of(task) == "trained\n"
+    finally:
+        moved.stop()

@@ -18,7 +18,7 @@ from tests.peers.prometheus_server import Programs, Prometheus, prometheus_at
 
 pytestmark = [pytest.mark.peers]
 
-FOLDER = Path(__file__).parents[2] / "examples" / "prometheus"
+FOLDER = Path(__file__).parents[2] / "node_runtime" / "operations" / "prometheus"
 RULES = [FOLDER / name for name in ("recording.yml", "alerts.yml", "alerts_block_time.yml")]
 VARIABLES = {"$__rate_interval": "5m", "$__range": "5m", "$instance": ".*"}
 ENDPOINT = re.compile(r"http://(127\.0\.0\.1:\d+)/metrics")

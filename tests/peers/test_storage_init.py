@@ -1,5 +1,6 @@
 """`storage init` and `storage check` on real S3 servers: an account's key stores its own copies and nothing else."""
 
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from node_runtime.config.storage_access import storage_access
 from node_runtime.domain.assets import Account
 from node_runtime.errors import StorageError
 from node_runtime.stores import open_store
+from node_runtime.stores.local import LocalStore
 from node_runtime.stores.object_client import open_objects
 from tests.contract.stores import ALICE
 from tests.object_storage import S3Kind, S3Server, s3_server
@@ -158,3 +160,43 @@ def test_a_key_whose_file_is_elsewhere_is_renewed_on_request_only(run: Storage, 
     assert "has a key on this server already" in told.stderr
     assert run("init", "--for", ALICE, "--renew").returncode == 0
     assert (tmp_path / "keys" / f"{ALICE}.yaml").exists()
+
+
+def test_what_a_folder_holds_is_copied_once_and_a_damaged_tree_is_named(run: Storage, uri: str, tmp_path: Path) -> None:
+    run("init", "--for", ALICE, "--for", BOB)
+    folder = LocalStore(tmp_path / "store")
+    for name in ("model", "data", "spoiled"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    model, data, spoiled = (folder.put(tmp_path / name) for name in ("model", "data", "spoiled"))
+    damaged = tmp_path / "store" / "trees" / spoiled[:2] / spoiled
+    damaged.chmod(0o600)
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    done = run("copy", "store", "--for", ALICE, by=f"keys/{ALICE}.yaml")
+    assert done.returncode == 2
+    assert "2 trees are copied, 0 were there already" in done.stdout
+    assert spoiled in done.stdout
+    bob = open_store(uri, writer=BOB, access=storage_access(tmp_path / "keys" / f"{BOB}.yaml"))
+    for digest, name in ((model, "model"), (data, "data")):
+        bob.fetch(digest, tmp_path / f"{name}-back")
+        assert (tmp_path / f"{name}-back" / "file").read_text() == name
+    again = run("copy", "store", "--for", ALICE, by=f"keys/{ALICE}.yaml")
+    assert "0 trees are copied, 2 were there already" in again.stdout
+
+
+def test_doctor_tells_of_a_node_whose_key_may_not_store(run: Storage, uri: str, tmp_path: Path) -> None:
+    run("init", "--for", ALICE, "--for", BOB)
+    lines = ("node: n", "chain: ws://127.0.0.1:1", "key: //Bob", f"storage: {uri}", "work: work")
+    for account, well in ((BOB, True), (ALICE, False)):
+        config = tmp_path / "node.yaml"
+        config.write_text("\n".join((*lines, f"storage_access: keys/{account}.yaml", "")))
+        told = subprocess.run(
+            [sys.executable, "-m", "node_runtime", "doctor", "--json", "--config", str(config)],
+            env=os.environ | {"NODE_RUNTIME_HOME": str(tmp_path / "home")},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        found = {one["name"]: one for one in json.loads(told.stdout)}
+        assert found["storage, storing"]["well"] is well, found

@@ -12,7 +12,7 @@ from node_runtime.config import MOST_SLOTS, load_config
 def init(node: Path, password: str, home: Path) -> subprocess.CompletedProcess[str]:
     """Run `init` from a shell, where a pipe may be given in place of a file."""
     return subprocess.run(
-        ["bash", "-c", f'"{sys.executable}" -m node_runtime init "{node}" --password-file {password}'],
+        ["bash", "-c", f'"{sys.executable}" -m node_runtime init "{node}" --no-check --password-file {password}'],
         env=os.environ | {"NODE_RUNTIME_HOME": str(home)},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -28,5 +28,5 @@ class Engine:
 def test_the_finding_states_whether_the_processes_of_builds_are_limited(
     monkeypatch: pytest.MonkeyPatch, obstacle: str, told: str
 ) -> None:
-    monkeypatch.setattr(doctor, "_trial_engine", lambda: nullcontext(Engine(obstacle)))
-    assert told in doctor._sandbox().seen
+    monkeypatch.setattr(doctor, "_trial_engine", lambda *_: nullcontext(Engine(obstacle)))
+    assert told in doctor._sandbox(()).seen

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from node_runtime.cli import doctor
-from node_runtime.cli.doctor import Finding
+from node_runtime.cli.findings import Finding
 from node_runtime.cli.uid_ranges import describe_isolation, ranges_of
 from node_runtime.config import MOST_SLOTS
 from node_runtime.config.example import example
@@ -63,7 +63,7 @@ def test_only_a_check_that_fails_has_a_remedy(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("NODE_RUNTIME_HOME", str(tmp_path))
     engine = SimpleNamespace(confinement=lambda: confined((200_000, 200_000), per_slot=True))
     monkeypatch.setattr(doctor, "_engine_url", lambda: "unix:///a")
-    monkeypatch.setattr(doctor, "_trial_engine", lambda **_: nullcontext(engine))
+    monkeypatch.setattr(doctor, "_trial_engine", lambda *_, **__: nullcontext(engine))
     monkeypatch.setattr(doctor, "collisions_of", lambda ranges, **_: ["uid 200000 is bob's"] * taken * len(ranges))
     found = doctor._users([config])
     assert (found.well, bool(found.remedy), "bob" in found.seen) == (not taken, taken, taken)

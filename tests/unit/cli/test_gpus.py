@@ -8,7 +8,7 @@ import pynvml
 import pytest
 
 from node_runtime.cli import doctor, node_status, tables
-from node_runtime.cli.doctor import Finding
+from node_runtime.cli.findings import Finding, all_found_by
 from node_runtime.cli.gpus import NAMES_REMEDY, NO_GPU, NO_GPU_REMEDY
 from node_runtime.config import load_config
 from node_runtime.domain.assets import Account
@@ -35,7 +35,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> MemoryHost:
     """The machine that `doctor` looks at: two GPUs, and an engine that gives them."""
     host = MemoryHost(gpus=frozenset({A, B}))
     monkeypatch.setattr(
-        doctor, "_trial_engine", lambda **_: closing(open_engine(MemorySettings(host=host, node="doctor")))
+        doctor, "_trial_engine", lambda *_, **__: closing(open_engine(MemorySettings(host=host, node="doctor")))
     )
     stand_in(monkeypatch, Card(uuid=A, used=10 * GIB), Card(uuid=B))
     return host
@@ -72,7 +72,7 @@ def test_a_machine_without_gpus_is_well_unless_a_node_gives_some(
 
 def test_a_driver_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch, failing=error(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH))
-    (finding,) = doctor._all_looked_at("gpus", lambda: doctor._gpus(()))
+    (finding,) = all_found_by("gpus", lambda: doctor._gpus(()))
     assert (finding.well, "restarted" in finding.remedy) == (False, True)
 
 

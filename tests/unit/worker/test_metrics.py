@@ -19,7 +19,7 @@ from tests.unit.worker.daemon_room import at_work, daemon_at_work, is_
 from tests.unit.worker.faults_room import Fault, Room
 
 PAGE = Path(__file__).parents[3] / "docs" / "monitoring.md"
-RULES = Path(__file__).parents[3] / "examples" / "prometheus"
+RULES = Path(__file__).parents[3] / "node_runtime" / "operations" / "prometheus"
 ALERTS = ("alerts.yml", "alerts_block_time.yml")
 NAMED = re.compile(r"(?<![\w:])((?:node_runtime|process)_\w+?)(?:_bucket|_sum)?(?![\w:])")
 ROW = re.compile(r"^\| `(node_runtime_\w+|process_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
