@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 SHELL := /bin/bash
+DIST := dist
 
-.PHONY: check unit unit-worker unit-others demo story-model-update story-annotation story-substra images compose-up compose test test-peers lint format bench bench-staging bench-storage bench-nodes chain weights lock up clean help
+.PHONY: check unit unit-worker unit-others demo story-model-update story-annotation story-substra images compose-up compose wheel test test-peers lint format bench bench-staging bench-storage bench-nodes chain weights lock up clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -81,8 +82,12 @@ lock: .venv/dev ## write the lock files again after a change of pyproject.toml; 
 	@$(COMPILE) pyproject.toml images/node/requirements.in -c requirements.lock -o images/node/requirements.lock
 	@$(COMPILE) images/storage/requirements.in -o images/storage/requirements.lock
 
+wheel: .venv/local ## dist/node_runtime-VERSION-py3-none-any.whl, and constraints.txt: the versions it was tested with
+	@rm -rf $(DIST)/*.whl && mkdir -p $(DIST) && $(BIN)/python -m hatchling build -t wheel -d $(DIST)
+	@sed -nE 's/^([A-Za-z0-9_.-]+==[^ \\]+)( ; [^\\]*[^ \\])? *\\?$$/\1\2/p' requirements.lock > $(DIST)/constraints.txt
+
 clean: ## remove the environment and what runs left behind
-	@rm -rf .venv .state assets/digits/data assets/substra/*/data assets/stories/*/shards assets/stories/*/results
+	@rm -rf .venv .state dist assets/digits/data assets/substra/*/data assets/stories/*/shards assets/stories/*/results
 
 .venv/made:
 	@$(PYTHON) .ci/make_venv.py
