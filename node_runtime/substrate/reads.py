@@ -221,6 +221,13 @@ class SubstrateReads:
     def submissions(self, task: TaskId) -> tuple[Submission, ...]:
         return _submissions(self._snapshot(), task)
 
+    def submissions_named(self, wanted: Sequence[tuple[TaskId, SubmissionId]]) -> tuple[Submission | None, ...]:
+        found = self._snapshot().values("Tasks", "Submissions", wanted)
+        return tuple(
+            None if value is None else convert.submission(task, id_, value)
+            for (task, id_), value in zip(wanted, found, strict=True)
+        )
+
     def reviews(self, judge: Account) -> tuple[tuple[TaskId, SubmissionId], ...]:
         found = self._snapshot().entries("Tasks", "Reviews", judge, size=U64)
         return tuple(sorted((TaskId(task), SubmissionId(number(tail))) for tail, task in found))

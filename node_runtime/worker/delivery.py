@@ -214,9 +214,10 @@ class Reviews:
         first = self._turn % max(1, len(waiting))
         some = (*waiting[first:], *waiting[:first])[:REVIEWS_PER_POLL]
         self._turn = first + len(some)
+        named = [(delivery.task, delivery.submission) for delivery in some if delivery.submission is not None]
+        submissions = self._chain.submissions_named(named) if named else ()
         for delivery in some:
-            submissions = self._chain.submissions(delivery.task)
-            found = next((one for one in submissions if is_from(one, delivery)), None)
+            found = next((one for one in submissions if one is not None and is_from(one, delivery)), None)
             if found is not None and found.state is SubmissionState.UNDER_REVIEW:
                 continue
             if found is None:

@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from node_runtime.creator.submit import submit
-from node_runtime.domain.assets import Account, AssetKind, Label
+from node_runtime.domain.assets import Account, AssetKind, Label, SubmissionId
 from node_runtime.domain.clock import ChainTime, Clock
 from node_runtime.domain.document import FILE_NAME, Document, Image
 from node_runtime.domain.task import Kind, TaskId
@@ -24,7 +24,7 @@ from node_runtime.worker.audit import Audit
 from node_runtime.worker.metrics import Metrics
 from node_runtime.worker.policy import AllowList, Policy
 from node_runtime.worker.selection import TaskSelector
-from tests.contract.chain_world import World, model_result, refusal
+from tests.contract.chain_world import HOUR, World, model_result, refusal
 
 SAMPLES = 100
 NOOP = Path(__file__).parents[2] / "assets" / "noop" / "train.yaml"
@@ -147,6 +147,22 @@ def test_blocks_of_other_accounts_are_skipped_while_a_call_is_awaited(
     assert sent["author_submitExtrinsic"] == 1
     assert sent["chain_getBlock"] <= 4
     assert sent["chain_getBlockHash"] <= 6
+
+
+def test_results_of_several_tasks_are_read_by_one_request(world: World, requests: Counter[str]) -> None:
+    tasks = [world.training(window=HOUR) for _ in range(3)]
+    sent = [
+        (task, world.worker.send_task_result(task, world.worker.assign_task(task).epoch, model_result()))
+        for task in tasks
+    ]
+    unknown = (tasks[0], SubmissionId(999_999))
+    requests.clear()
+    *found, missing = world.worker.submissions_named([*sent, unknown])
+    requests.pop(NEWEST, 0)
+    requests.pop("state_getStorageHash", 0)  # of a new block
+    assert requests == {"state_queryStorageAt": 1}
+    assert missing is None
+    assert found == [world.worker.submissions(task)[0] for task in tasks]
 
 
 def test_a_value_is_read_by_one_request_and_one_more_at_a_new_block(world: World, requests: Counter[str]) -> None:

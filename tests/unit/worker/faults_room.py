@@ -58,7 +58,7 @@ MIB = 1 << 20
 
 METHODS = {
     "chain": """now claimable record records pending_claims named_by assign_task assignment assignments assignments_of
-        send_task_result report_failure hand_back submissions""",
+        send_task_result report_failure hand_back submissions_named""",
     "store": "read_file size fetch has put",
     "private": "size fetch has",
     "engine": "unable can_have_image image open_folder run run_with_terminal list remove close_folder prune",
