@@ -137,9 +137,10 @@ def fresh(folder: Path) -> tuple[str, ...]:
 
 def test_a_taken_port_is_told(tmp_path: Path) -> None:
     with start_devnet(tmp_path / "one") as url:
-        ended = refused(tmp_path / "two", "--port", url.rpartition(":")[2])
+        port = url.rpartition(":")[2]
+        ended = refused(tmp_path / "two", "--port", port)
     assert ended.returncode == 4
-    assert "cannot listen on" in ended.stderr
+    assert f"cannot listen on 127.0.0.1:{port}: address already in use; name another" in ended.stderr
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

@@ -105,8 +105,9 @@ class DevnetServer:
                 create_connection=self._arrival,  # type: ignore[arg-type]  # a wrapper, supported by the library
             )
         except OSError as failure:
+            reason = str(failure.strerror).rpartition(": ")[2]  # asyncio puts the address before it once more
             raise HostError(
-                f"cannot listen on {host}:{port}: {failure.strerror}",
+                f"cannot listen on {host}:{port}: {reason}",
                 remedy="name another with --port; --port 0 takes a free one",
             ) from failure
 
