@@ -18,6 +18,7 @@ from node_runtime.domain.assets import Digest
 from node_runtime.domain.clock import wall_clock
 from node_runtime.errors import AssetMismatch, AssetUnavailable, InputError
 
+from .failures import connection_failure
 from .object_client import Objects
 from .pieces import IN_FLIGHT, joined
 from .tree.manifest import check_digest
@@ -92,8 +93,8 @@ def _got(http: urllib3.PoolManager, address: str, *, most: int) -> bytes:
                 )
             content = answer.read(most + 1)
     except urllib3.exceptions.HTTPError as error:
-        told = f"{host} doesn't answer: {str(error.__cause__ or error)[:200]}"
-        raise AssetUnavailable(told, remedy="check the network, then repeat") from error
+        failure = connection_failure(error, "check the network, then repeat")
+        raise AssetUnavailable(f"{host} {failure.reason}", remedy=failure.remedy) from error
     if len(content) > most:
         raise AssetMismatch(f"{host} sends more than {most} bytes", remedy=_ASK)
     return bytes(content)

@@ -14,6 +14,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from node_runtime.errors import AssetMismatch, AssetUnavailable, InputError, StorageError
 
 from .access import StorageAccess
+from .failures import CHECK_ADDRESS, NAME_AUTHORITY, REFUSALS, REMEDIES, UNKNOWN_AUTHORITY
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -25,21 +26,6 @@ _QUICK_TIMEOUT = "15s"  # of every other one
 _CONNECT_TIMEOUT = "5s"
 _LOOPBACK = "localhost,127.0.0.0/8,::1"
 _CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>|\(code: ([A-Za-z]{1,60})\)")
-_CONNECTION = "check that it runs, and the address in the storage access file"
-_REFUSALS = {
-    "SignatureDoesNotMatch": "check the secret key in the storage access file",
-    "InvalidAccessKeyId": "check the access key in the storage access file",
-    "RequestTimeTooSkewed": "set this machine's clock",
-    "ExpiredToken": "renew the credentials",
-    "AccessDenied": "give the key its rights by 'node-runtime storage init'",
-}
-_REGION = "check the region in the storage access file"
-_REMEDIES = {
-    **_REFUSALS,
-    "NoSuchBucket": "check the address, or make the bucket by 'node-runtime storage init'",
-    "AuthorizationHeaderMalformed": _REGION,
-    "PermanentRedirect": _REGION,
-}
 _BUSY = ("ExistingObjectIsDirectory", "OperationAborted")  # said while another request changes a neighbour
 
 
@@ -151,7 +137,7 @@ class Objects:
             raise kind(told, remedy=_remedy(error) or "store it again, or check the address") from error
         except BaseError as error:
             reason, remedy = _reason(error), _remedy(error)
-            raise kind(f"the storage {self.url} {reason}", remedy=remedy or _CONNECTION) from error
+            raise kind(f"the storage {self.url} {reason}", remedy=remedy or CHECK_ADDRESS) from error
 
 
 def open_objects(url: str, access: StorageAccess) -> Objects:
@@ -217,7 +203,7 @@ def _reason(error: Exception) -> str:
         return f"answers with {code}"
     text = str(error)
     if "UnknownIssuer" in text:
-        return "has a certificate of an unknown authority"
+        return UNKNOWN_AUTHORITY
     if "certificate" in text:
         return f"has a certificate that isn't valid: {_certificate_fault(text)}"
     return "didn't answer in time" if "timed out" in text else "doesn't answer"
@@ -226,15 +212,15 @@ def _reason(error: Exception) -> str:
 def _is_refusal(error: BaseException) -> bool:
     from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
-    return isinstance(error, PermissionDeniedError | UnauthenticatedError) or _code(error) in _REFUSALS
+    return isinstance(error, PermissionDeniedError | UnauthenticatedError) or _code(error) in REFUSALS
 
 
 def _remedy(error: Exception) -> str:
     code, text = _code(error), str(error)
     if code:
-        return _REMEDIES.get(code, "see the server's log")
+        return REMEDIES.get(code, "see the server's log")
     if "certificate" in text or "UnknownIssuer" in text:
-        return "name the certificate of the authority that signed it as `ca` in the storage access file"
+        return NAME_AUTHORITY
     return ""
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from node_runtime.domain.assets import Account, Digest
+from node_runtime.domain.units import size
 from node_runtime.errors import AssetMismatch, AssetUnavailable, StorageError
 from node_runtime.platform.files import host_errors
 from node_runtime.ports.store import StoredFile
@@ -203,5 +204,5 @@ class ObjectStore:
 def _manifest(stream: BufferedIOBase, digest: Digest, copy: Copy) -> Manifest:
     found = read_manifest(stream, digest)
     if packed_size(found) != copy.total:
-        raise AssetMismatch(f"it has {copy.total} bytes, its manifest says {packed_size(found)}", remedy=_REPEAT)
+        raise AssetMismatch(f"it has {size(copy.total)}, its manifest says {size(packed_size(found))}", remedy=_REPEAT)
     return found

@@ -28,6 +28,7 @@ from node_runtime.domain.assets import Account
 from node_runtime.errors import InputError, StorageError
 
 from .access import StorageAccess
+from .failures import REMEDIES, connection_failure
 
 REGION = "us-east-1"
 ENABLED = "Enabled"  # versioning
@@ -192,12 +193,21 @@ class S3Administration:
     def make_bucket(self) -> bool:
         """Make the bucket with versioning; return whether it is new."""
         with told():
-            new = not self.client.bucket_exists(self.place.bucket)
-            if new:
+            status = self._versioning()
+            if status is None:
                 self.client.make_bucket(self.place.bucket)
-            if self.client.get_bucket_versioning(self.place.bucket).status != ENABLED:
+            if status != ENABLED:
                 self.client.set_bucket_versioning(self.place.bucket, VersioningConfig(ENABLED))
-            return new
+            return status is None
+
+    def _versioning(self) -> str | None:
+        """Return the bucket's status of versioning; None without a bucket."""
+        try:
+            return str(self.client.get_bucket_versioning(self.place.bucket).status)
+        except S3Error as error:  # unlike an answer to HEAD it has a code
+            if error.code == "NoSuchBucket":
+                return None
+            raise
 
     def make_key(self, account: Account, *, renew: bool = False) -> str | None:
         """Make the account's key, or with ``renew`` give it another secret; None where it has a key already."""
@@ -226,7 +236,7 @@ class S3Administration:
 
     def versioned(self) -> bool:
         with told():
-            return bool(self.client.get_bucket_versioning(self.place.bucket).status == ENABLED)
+            return self._versioning() == ENABLED
 
 
 def administration(url: str, access: StorageAccess) -> S3Administration:
@@ -285,13 +295,11 @@ def told() -> Iterator[None]:
     except (InvalidResponseError, ServerError, ValueError) as error:
         raise StorageError(f"the storage refuses: {str(error)[:300]}", remedy="see the server's log") from error
     except urllib3.exceptions.HTTPError as error:
-        reason = str(error.__cause__ or error)[:200]
-        raise StorageError(
-            f"the storage doesn't answer: {reason}", remedy="check its address and that it runs"
-        ) from error
+        failure = connection_failure(error)
+        raise StorageError(f"the storage {failure.reason}", remedy=failure.remedy) from error
 
 
 def _refusal(code: str) -> StorageError:
-    denied = code in ("AccessDenied", "XAdminAccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId")
-    remedy = "use the access of the storage's administrator" if denied else "see the server's log"
-    return StorageError(f"the storage answers with {code}", remedy=remedy)
+    administrators = "use the access of the storage's administrator"
+    remedies = {**REMEDIES, "AccessDenied": administrators, "XAdminAccessDenied": administrators}
+    return StorageError(f"the storage answers with {code}", remedy=remedies.get(code, "see the server's log"))

@@ -2,6 +2,10 @@
 
 import io
 import threading
+import tracemalloc
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import obstore
@@ -9,14 +13,15 @@ import obstore.store
 import pytest
 
 from node_runtime.domain.assets import Account, Digest
-from node_runtime.errors import AssetMismatch, AssetUnavailable, InputError, StorageError
+from node_runtime.errors import AssetMismatch, AssetUnavailable, HostError, InputError, StorageError
 from node_runtime.ports.store import AssetStore
 from node_runtime.stores import open_store
 from node_runtime.stores.copies import copies_in
 from node_runtime.stores.object_client import Objects
 from node_runtime.stores.objects import ObjectStore
 from node_runtime.stores.pieces import PIECE
-from node_runtime.stores.tree.manifest import TreeRefused
+from node_runtime.stores.tree.manifest import Entry, TreeRefused, manifest
+from node_runtime.stores.tree.reading import write_tree
 from tests.contract.stores import ALICE
 from tests.object_storage import S3Server
 
@@ -255,6 +260,29 @@ def test_a_claim_of_5_tib_reads_nothing(objects: Counted, tmp_path: Path) -> Non
     obstore.put(objects.memory, f"trees/{digest}/{EVE}/{5 << 40}/0-{CRC}", b"[]\n")
     with pytest.raises(AssetUnavailable, match="nothing is stored under"):
         ObjectStore(objects, writer=ALICE).fetch(digest, tmp_path / "back")
+
+
+def test_a_manifest_that_claims_5_tib_reserves_neither_memory_nor_disk(objects: Counted, tmp_path: Path) -> None:
+    claimed = manifest([Entry(path="model", executable=False, size=5 << 40, sha256="0" * 64)])
+    content = claimed.encoded + b"\n"
+    name = f"trees/{claimed.digest}/{EVE}/{len(content)}/0-{zlib.crc32(content):08x}"
+    obstore.put(objects.memory, name, content, use_multipart=False)
+    with reserves_little(tmp_path), pytest.raises(AssetMismatch, match=rf"{EVE}.* it has 97 B, .* says 5 TiB"):
+        ObjectStore(objects, writer=ALICE).fetch(claimed.digest, tmp_path / "back")
+    with reserves_little(tmp_path), pytest.raises(HostError, match="has 5 TiB, more than are free at"):
+        write_tree(io.BytesIO(), claimed, tmp_path / "back")  # as `fetch_link` does with a stranger's list
+
+
+@contextmanager
+def reserves_little(folder: Path) -> Iterator[None]:
+    """Check that the block takes less than 4 MiB at any moment, and leaves nothing in the folder."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+        assert list(folder.iterdir()) == []
+    finally:
+        tracemalloc.stop()
 
 
 def test_without_an_account_a_store_is_read_only(objects: Counted, large: Path) -> None:

@@ -113,5 +113,9 @@ def test_a_certificate_is_trusted_by_its_authority_only(tmp_path: Path) -> None:
         with pytest.raises(StorageError, match="certificate of an unknown authority") as told:
             open_store("s3://tasks/network", writer=ALICE, access=server.access).put(tmp_path / "cert.pem")
         assert "as `ca` in the storage access file" in told.value.remedy
-        with pytest.raises(StorageError, match="certificate"):
+        with pytest.raises(StorageError, match="certificate of an unknown authority") as told:
             administration("s3://tasks/network", server.access)
+        assert "as `ca` in the storage access file" in told.value.remedy
+        with pytest.raises(AssetUnavailable, match="certificate of an unknown authority") as told:
+            fetch_link(f"https://{server.address}/tasks/list#{'ab' * 32}", tmp_path / "back")
+        assert "as `ca` in the storage access file" in told.value.remedy

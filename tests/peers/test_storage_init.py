@@ -152,6 +152,25 @@ def test_another_access_than_the_administrators_makes_nothing(run: Storage, tmp_
     assert not (tmp_path / "keys" / f"{BOB}.yaml").exists()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "reason", "remedy"),
+    [
+        ({"secret_key": "another"}, "SignatureDoesNotMatch", "check the secret key in the storage access file"),
+        ({"access_key": "nobody"}, "InvalidAccessKeyId", "check the access key in the storage access file"),
+        ({"endpoint": "http://127.0.0.1:9"}, "doesn't answer: connection refused", "check that it runs"),
+    ],
+)
+def test_what_is_wrong_with_the_administrators_access_is_told(
+    run: Storage, tmp_path: Path, wrong: dict[str, str], reason: str, remedy: str
+) -> None:
+    access = yaml.safe_load((tmp_path / "root.yaml").read_text()) | wrong
+    (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(access))
+    told = run("init", by="wrong.yaml")
+    assert told.returncode == 3
+    assert reason in told.stderr
+    assert remedy in told.stderr
+
+
 def test_a_key_whose_file_is_elsewhere_is_renewed_on_request_only(run: Storage, tmp_path: Path) -> None:
     run("init", "--for", ALICE)
     (tmp_path / "keys").rename(tmp_path / "elsewhere")

@@ -8,6 +8,7 @@ from io import BufferedIOBase
 from pathlib import Path
 
 from node_runtime.domain.assets import Digest
+from node_runtime.domain.units import size
 from node_runtime.errors import HostError, StorageError
 from node_runtime.platform.files import host_errors
 
@@ -42,7 +43,7 @@ def write_tree(
     with host_errors(target.parent):
         if shutil.disk_usage(target.parent).free < found.size:
             raise HostError(
-                f"tree {found.digest} has {found.size} bytes, more than are free at {target.parent}",
+                f"tree {found.digest} has {size(found.size)}, more than are free at {target.parent}",
                 remedy="free disk space there",
             )
         beside = target.parent / f".{target.name}.{secrets.token_hex(8)}"
