@@ -4,7 +4,7 @@ import time
 
 import typer
 
-from node_runtime.creator.kept import OWN_DATA, why_logs_stay
+from node_runtime.creator.kept import PRIVATE, why_logs_stay
 from node_runtime.creator.live import AttemptProgress
 from node_runtime.creator.log_follower import LogFollower, LogPart
 from node_runtime.creator.mentions import Mentions
@@ -66,7 +66,7 @@ def _follow_private(session: Session, view: TaskView, mentions: Mentions, why: s
     """Print each stage of the live attempt with its times; end when no attempt is live any more."""
     number = view.task.id
     task = mentions.task(number)
-    what = f"{task} uses private data: what it prints" if why == OWN_DATA else f"{why}: what {task} prints"
+    what = f"{task} uses {PRIVATE[why]}: what it prints" if why in PRIVATE else f"{why}: what {task} prints"
     paragraph(f"{what} stays on its node. Stages and times:", "dim")
     if not view.attempts and not view.task.state.final:
         note(f"{mentions.task(number)} is {view.task.state}; they come once its node is at work")

@@ -8,7 +8,9 @@ from node_runtime.domain.permitted import keeping
 from node_runtime.domain.task import Spec, TaskId
 from node_runtime.ports.chain import ChainReads
 
-OWN_DATA = "whose own data the task used"
+_OWN_DATA, _OWN_MODEL = "whose own data the task used", "whose private model the task takes or makes"
+PRIVATE = {_OWN_DATA: "private data", _OWN_MODEL: "a private model"}
+"""The reasons that are the task's own, and what it has then."""
 LOGS = "logs"
 
 
@@ -27,8 +29,9 @@ def stayed(chain: ChainReads, task: TaskId, names: Sequence[str]) -> str:
     outputs = why_outputs_stay(chain, task) if {*names} - {LOGS} else ""
     reasons = dict.fromkeys(filter(None, (outputs, why_logs_stay(chain, task) if LOGS in names else "")))
     told = f"{' and '.join(names)} stayed with the worker"
-    if OWN_DATA in reasons:
-        return f"{told}, {OWN_DATA}"
+    own = next((reason for reason in reasons if reason in PRIVATE), None)
+    if own is not None:
+        return f"{told}, {own}"
     return f"{told}: {', and '.join(reasons)}" if reasons else told
 
 
@@ -42,18 +45,14 @@ def _why(chain: ChainReads, task: TaskId, right: Right) -> str:
     record = chain.record(task)
     if record is None:
         return ""
-    if _is_private(chain, record.spec):
-        return OWN_DATA
+    named = chain.named_by(record.spec)
+    if any(asset is not None and asset.visibility is Visibility.PRIVATE for asset in named.assets.values()):
+        return _OWN_DATA
+    if any(model.private for model in named.models.values()) or _keeps_models(chain, record.spec):
+        return _OWN_MODEL
     if record.output_rights.is_public(right):
         return ""
     return keeping(chain, record.spec, right) or f"not everyone has the right '{right}' on what the task makes"
-
-
-def _is_private(chain: ChainReads, spec: Spec) -> bool:
-    """Return whether the task refers to an asset that is private, or takes or makes a model that stays on its node."""
-    named = chain.named_by(spec)
-    private = any(asset is not None and asset.visibility is Visibility.PRIVATE for asset in named.assets.values())
-    return private or any(model.private for model in named.models.values()) or _keeps_models(chain, spec)
 
 
 def _keeps_models(chain: ChainReads, spec: Spec) -> bool:

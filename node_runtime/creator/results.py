@@ -26,7 +26,7 @@ from node_runtime.runner.result_document import FILE_NAME, MOST_FILES, ResultDoc
 from node_runtime.spec.bounds import packaged_bounds
 from node_runtime.stores.tree.folders import remove_tree
 
-from .kept import LOGS, OWN_DATA, models_may_stay, why_logs_stay
+from .kept import LOGS, PRIVATE, models_may_stay, why_logs_stay
 from .log_files import log_names
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
@@ -227,7 +227,7 @@ def logs_by_attempt(
             found.append((attempt.epoch, f"attempt {attempt.epoch}, {attempt.category}", attempt.log))
     wanted = sorted((one for one in found if one[0] not in without), key=lambda one: one[:2])
     why = why_logs_stay(chain, task) if wanted else ""
-    reason = "its node keeps it, as the task's private data" if why == OWN_DATA else f"its node keeps it: {why}"
+    reason = f"its node keeps it: {f'the task uses {PRIVATE[why]}' if why in PRIVATE else why}"
     for epoch, source, known in wanted:
         yield AttemptLogs(epoch=epoch, logs=tuple(_found_logs(source, known, store, kept=reason if why else "")))
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from node_runtime.creator.kept import stayed
 from node_runtime.domain.task import OutputKind, OutputRole, Roles, Take, TaskId
 from node_runtime.errors import ChainRefused, SpecError
 from tests.scenarios.conftest import Desk
@@ -111,3 +112,9 @@ def test_a_task_that_takes_a_head_is_for_its_worker_alone(desk: Desk) -> None:
     assert then.terms.assignee == worker
     told = refusal(desk, second(composite).replace("name: second\n", f"name: second\nassign_to: {other}\n"))
     assert f"{worker} holds 'head' of task {first}, and the task is offered to {other}" in told
+
+
+def test_logs_of_a_composite_stay_for_its_private_head_not_for_data_that_is_everyones(desk: Desk) -> None:
+    told = stayed(desk.chain, only(desk, FIRST), ["logs"])
+    assert told == "logs stayed with the worker, whose private model the task takes or makes"
+    assert stayed(desk.chain, only(desk, PLAIN), ["logs"]) == "logs stayed with the worker"
