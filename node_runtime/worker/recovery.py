@@ -125,7 +125,13 @@ def _to_be_run(
         if key in folders or (one.task in claims and claims[one.task] in (None, one.due))
     }
     for attempt in live.keys() - own.keys():
-        log.warning("assignment_of_another_daemon", attempt=str(attempt), remedy="give each machine a key of its own")
+        log.warning(
+            "assignment_of_another_daemon",
+            attempt=str(attempt),
+            message="this node's account holds a task that this work folder knows nothing of: "
+            "a daemon with the same key works elsewhere, or the folder is not the one that it was claimed with",
+            remedy="give each machine a key of its own ('node-runtime init'), or set `work` in node.yaml",
+        )
     return own
 
 

@@ -255,6 +255,7 @@ def test_a_hold_of_another_machine_with_the_key_is_neither_run_nor_handed_back(
     first.container_of(task)
     second = start_daemon(folder="elsewhere", machine="another", grace=1, kinds=())
     assert "assignment_of_another_daemon" in second.log_text()
+    assert "a daemon with the same key works elsewhere" in second.log_text()
     assert second.stop() == 0
     first.let_go(task)
     assert world.submission(task).state is SubmissionState.ACCEPTED
