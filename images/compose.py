@@ -23,7 +23,8 @@ from images.build import CHECKOUT, DEFAULT, build_images
 from images.compose_tool import compose_command
 from node_runtime import __version__
 from node_runtime.engines.docker.build_environment import build_settings
-from node_runtime.engines.docker.client import connect, engine_trouble, unix_socket
+from node_runtime.engines.docker.client import connect, engine_trouble
+from node_runtime.engines.docker.socket_access import unix_socket
 from node_runtime.errors import HostError, NodeRuntimeError
 from node_runtime.localnet.provision.dockerd import Engine, ensure_engine
 from node_runtime.platform.files import host_errors, private_folder, write_atomically

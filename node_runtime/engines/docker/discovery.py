@@ -15,7 +15,8 @@ from requests.exceptions import RequestException
 
 from node_runtime.errors import HostError
 
-from .client import open_client, unix_socket
+from .client import open_client
+from .socket_access import closed_to_user
 
 _ANSWERS_WITHIN = 30  # seconds: a refused connection fails at once, a busy machine may answer late
 _SYSTEM_SOCKET = "unix:///var/run/docker.sock"
@@ -89,23 +90,18 @@ def find_engine() -> str | None:
     named = os.environ.get("DOCKER_HOST")
     if named:
         if not answers(named):
-            raise HostError(
+            raise closed_to_user(named) or HostError(
                 f"DOCKER_HOST names {named}, and no container engine answers there",
                 remedy="start that engine, or unset DOCKER_HOST",
             )
         return named
-    closed: Path | None = None
+    closed: HostError | None = None
     for url in dict.fromkeys(_candidates()):
         if answers(url):
             return url
-        path = unix_socket(url)
-        if path is not None and path.exists() and not os.access(path, os.W_OK):
-            closed = path
+        closed = closed or closed_to_user(url)
     if closed is not None:
-        raise HostError(
-            f"{closed} belongs to a container engine that this user may not use",
-            remedy="add the user to the group docker (`sudo usermod -aG docker $USER`) and log in again",
-        )
+        raise closed
     return None
 
 
