@@ -63,14 +63,21 @@ def _findings(configs: Sequence[Path]) -> Iterator[Finding]:
         seen=f"{os.cpu_count()} CPUs, {memory.total / GIB:.1f} GiB memory, {memory.available / GIB:.1f} GiB available",
     )
     yield found_by("disk", _disk)
-    yield from all_found_by("docker", lambda: map(_docker, _engines(configs)))
-    yield found_by("sandbox", lambda: _sandbox(configs))
-    yield found_by("users", lambda: _users(configs))
+    yield from (engines := tuple(all_found_by("docker", lambda: map(_docker, _engines(configs)))))
+    yield _told_once(found_by("sandbox", lambda: _sandbox(configs)), engines)
+    yield _told_once(found_by("users", lambda: _users(configs)), engines)
     yield from all_found_by("gpus", lambda: _gpus(configs))
     yield found_by("local network", _network)
     yield found_by("clock", lambda: _clock(configs))
     for path in configs:
         yield from all_found_by("configuration", partial(_node, path))
+
+
+def _told_once(finding: Finding, engines: Sequence[Finding]) -> Finding:
+    """The finding, or in short that it needs the engine, where a row of ``engines`` has the same fault."""
+    if finding.well or finding.seen not in [one.seen for one in engines]:
+        return finding
+    return Finding(name=finding.name, well=False, seen="not checked: it needs the engine", remedy="see docker above")
 
 
 def _disk() -> Finding:

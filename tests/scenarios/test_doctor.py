@@ -48,6 +48,8 @@ def test_an_engine_that_is_going_away_is_a_finding_and_no_traceback(tmp_path: Pa
     found = {finding["name"]: finding for finding in json.loads(output.stdout)}
     assert "no container engine answers" in found["docker"]["seen"]
     assert found["docker"]["remedy"]
+    needing = [found[name]["seen"] for name in ("sandbox", "users")]
+    assert needing == ["not checked: it needs the engine"] * 2, "what keeps from the engine is told once"
 
 
 def finding(name: str, folder: Path, *, url: str, key: str, more: str = "") -> dict[str, Any]:
