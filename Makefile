@@ -46,8 +46,9 @@ unit-others: .venv/dev ## the other tests of `make check`; they compute, so each
 test: .venv/dev ## every test of our own: pallets' rules through the embedded chain, contracts, containers, end to end
 	@$(BIN)/pytest -m "not peers" --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
-test-peers: .venv/dev ## tests against other people's programs (fetched from PyPI, npm and Debian): polkadot.js, papi, substratools, Prometheus
+test-peers: .venv/dev ## tests against other people's programs (fetched from PyPI, npm and Debian): polkadot.js, papi, substratools, Prometheus, Podman
 	@$(BIN)/pytest -m peers
+	@$(BIN)/pytest --engine podman -m docker --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0 tests/contract/test_engine*.py tests/e2e/test_main_job.py
 
 lint: .venv/dev ## ruff, ruff format, mypy (of the examples too), and whether what is imported is declared
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/deptry node_runtime

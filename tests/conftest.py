@@ -11,12 +11,19 @@ from hypothesis import settings
 
 from node_runtime.localnet.provision.dockerd import started_engine, stop_engine
 from node_runtime.platform.paths import cache_folder, engine_folder
+from tests.podman_unsupported import UNSUPPORTED, WAITING
 
 _THERE_BEFORE = pytest.StashKey[bool]()
 _HOME = pytest.StashKey[Path]()
 _UNIT = Path(__file__).parent / "unit"
 
 settings.load_profile("ci")  # Hypothesis's own: the same examples in every run, however long one takes
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--engine", choices=("docker", "podman"), default="docker", help="the engine of the contract suite"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,10 +50,12 @@ def _session_home() -> Path:
     return folder
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_UNIT):
             item.add_marker("unit")
+        if config.getoption("engine") == "podman" and (reason := UNSUPPORTED.get(item.nodeid)):
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=True, run=item.nodeid not in WAITING))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -14,6 +14,7 @@ from node_runtime.engines.docker.settings import EngineSettings
 from node_runtime.localnet.provision.base_image import ensure_base_image
 from node_runtime.localnet.provision.dockerd import ensure_engine
 from node_runtime.platform.paths import cache_folder, engine_folder
+from tests.podman_engine import podman_service
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +57,21 @@ class DockerHost:
 
 
 @pytest.fixture(scope="session")
-def docker_engine() -> DockerHost:
+def docker_engine(request: pytest.FixtureRequest) -> Iterator[DockerHost]:
     """Provide a Docker Engine and a base image for the whole session, by the product's own provisioning.
 
     An engine that answers is used and left running; where none does, one is started as root (Docker is installed from
     Debian's packages when it is missing), which ``tests/conftest.py`` ends with the session. The base image takes about
     a minute the first time, its tarball stays in the user's cache. Import this fixture in a ``conftest.py``:
     ``from tests.docker_engine import docker_engine``. Give every node in a test an id of its own, so that tests that
-    run at the same time on one engine don't see each other's containers.
+    run at the same time on one engine don't see each other's containers. With ``--engine podman`` the session has a
+    Podman of its own instead.
     """
+    if request.config.getoption("engine") == "podman":
+        with podman_service() as url:
+            base_image = ensure_base_image(url, cache_folder(), say=print)
+            yield DockerHost(url=url, base_image=base_image, build_network=None)
+        return
     engine = ensure_engine(engine_folder(), say=print)
     base_image = ensure_base_image(engine.url, cache_folder(), say=print)
-    return DockerHost(url=engine.url, base_image=base_image, build_network=engine.build_network)
+    yield DockerHost(url=engine.url, base_image=base_image, build_network=engine.build_network)

@@ -88,7 +88,7 @@ def test_an_unfit_alias_is_the_nodes_fault(engine_world: EngineWorld, open_with:
     unfit: dict[str | Path, str] = {
         "no/such:image": "the image no/such:image is not on the engine",
         engine_world.folder / "nowhere": "No such file or directory",
-        failing: "the image could not be built: .* returned a non-zero code: 7",
+        failing: "the image could not be built: .* (returned a non-zero code:|exit status) 7",
         pulled: f"{pulled}: its Dockerfile names the image registry.invalid/no/such:image, which is not available here",
         inner: f"{inner} → {inner} is built on itself",
     }

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import tarfile
 import tempfile
@@ -29,6 +30,7 @@ from .dockerignore import IGNORE_FILE, Pattern, is_excluded, read_patterns_of
 KEPT_LINES = 12  # last lines of the build's output in the message of a failed build
 _CHECK_INTERVAL = 0.5  # seconds between checks of deadline and disk
 _PERIOD = 100_000  # microseconds: period of the CPU quota
+_EXIT_STATUS = re.compile(r'": while running runtime: exit status (\d{1,3})\s*\Z')
 _LONGEST = 4096  # characters of a line of output
 
 
@@ -261,13 +263,19 @@ def _lines(response: requests.Response, *, known: str) -> Iterator[tuple[str, Bu
         with suppress(json.JSONDecodeError):
             said = json.loads(raw)
         error = said.get("error")
-        code = (said.get("errorDetail") or {}).get("code") if error else None
+        code = ((said.get("errorDetail") or {}).get("code") or _told_code(str(error))) if error else None
         if error and code is None:  # else the message has the step's command and exit code
             error = without_places(str(error), known=known)
         failed = BuildFailed(" ".join(str(error).split())[:_LONGEST], code) if error else None
         for line in str(error or said.get("stream") or said.get("status") or "").splitlines():
             if line.strip():
                 yield line.rstrip()[:_LONGEST], failed
+
+
+def _told_code(error: str) -> int | None:
+    """The exit code of a RUN step that the engine's message (Podman's) ends with."""
+    found = _EXIT_STATUS.search(error)
+    return None if found is None else int(found[1])
 
 
 def free_in(disk: Path) -> int | None:

@@ -24,12 +24,18 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from node_runtime.errors import EngineUnavailable, HostError
 from node_runtime.substrate.connection import is_loopback
 
+from .seccomp import with_profile_file
+from .socket_access import closed_to_user
+
 POOL = 64  # a running container uses up to three connections
 TROUBLE = (DockerException, RequestException, HTTPError)
 """The client's exceptions; the last is raised in the middle of a stream, e.g. by a stalled pull."""
 NOT_EXECUTABLE = "its program may not be executed"
 NOT_FOUND = "its program was not found"
+_PROCESSORS = {"amd64": "x86_64", "arm64": "aarch64"}
 _TAKEN_MEANWHILE = ("unrecognized image ID",)
+_PROFILE_AS_PATH = "opening seccomp profile failed: open {"
+_JOINED = "has dependent containers which must be removed before it"
 _LOST_NAMESPACE = ("network of a non running container", "No such container", "/ns/net")
 _PLACE = re.compile(r'to rootfs at "(?P<place>/[\w./-]{0,200})"')
 _START_MEANINGS = {
@@ -75,7 +81,10 @@ def open_client(url: str, *, timeout: int, version: str = "auto") -> docker.APIC
 
 
 def connect(url: str, *, timeout: int = 120) -> docker.APIClient:
-    """Open a client that threads may share. Raises `HostError` where no engine answers."""
+    """Open a client that threads may share. Raises `HostError` where no engine answers, or not this user."""
+    closed = closed_to_user(url)
+    if closed is not None:
+        raise closed
     with engine_trouble(f"no container engine answers at {url}"):
         return open_client(url, timeout=timeout)
 
@@ -90,6 +99,12 @@ def engine_trouble(what: str) -> Iterator[None]:
         raise HostError(f"{what}: {explanation(error)}", remedy=remedy) from error
     except TROUBLE as error:
         raise EngineUnavailable(f"{what}: {explanation(error)}", remedy=remedy) from error
+
+
+def engine_info(client: docker.APIClient) -> dict[str, Any]:
+    """The engine's SystemInfo, with the kernel's name of its processor: Podman tells Go's."""
+    info: dict[str, Any] = client.info()
+    return {**info, "Architecture": _PROCESSORS.get(info["Architecture"], info["Architecture"])}
 
 
 def inspect_image(client: docker.APIClient, name: str) -> dict[str, Any] | None:
@@ -119,7 +134,34 @@ def remove_image(client: docker.APIClient, name: str) -> bool:
 
 
 def create_container(client: docker.APIClient, config: ContainerConfig, name: str) -> str:
-    """Create a container; return its id. Raises `APIError`: 404 without the image, 409 when the name is taken."""
+    """Create a container; return its id. Raises `APIError`: 404 without the image, 409 when the name is taken.
+
+    An engine that takes a seccomp profile for the path of one is given a file instead, never no profile. One that makes
+    the missing source of a mount (Podman) isn't asked to.
+    """
+    for mount in (config["HostConfig"] or {}).get("Mounts") or ():
+        if _is_missing(Path(mount["Source"])):
+            raise APIError(f"bind source path does not exist: {mount['Source']}")
+    try:
+        return _created(client, config, name)
+    except APIError as error:
+        if _PROFILE_AS_PATH not in explanation(error):
+            raise
+    return _created(client, with_profile_file(config), name)
+
+
+def _is_missing(source: Path) -> bool:
+    """Whether nothing is there, as far as this user can see."""
+    try:
+        source.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _created(client: docker.APIClient, config: ContainerConfig, name: str) -> str:
     return str(client.create_container_from_config(config, name=name)["Id"])  # type: ignore[no-untyped-call]
 
 
@@ -174,12 +216,6 @@ def status(error: APIError) -> int:
     return int(error.status_code or 0)
 
 
-def unix_socket(url: str) -> Path | None:
-    """The path of the engine's Unix socket; None for other transports."""
-    parts = urlsplit(url)
-    return Path(parts.netloc + parts.path) if parts.scheme in ("unix", "http+unix") else None
-
-
 def shares_mounts(path: Path) -> bool:
     """Whether the engine at the socket shares this process's mount namespace.
 
@@ -204,6 +240,11 @@ def is_taken_meanwhile(said: str) -> bool:
 def lost_its_namespace(said: str) -> bool:
     """Whether the container or its pause container is missing; both are then created again."""
     return any(phrase in said for phrase in _LOST_NAMESPACE)
+
+
+def is_joined(said: str) -> bool:
+    """Whether a container isn't removed because others joined its namespace."""
+    return _JOINED in said
 
 
 def meaning_of_start(said: str) -> str | None:

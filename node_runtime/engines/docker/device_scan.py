@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
 import docker
-from docker.errors import APIError
-from docker.types import ContainerConfig, HostConfig
 
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 from node_runtime.platform.files import host_errors, write_atomically
 
 from .build import stopped
-from .client import checked, create_container, inspect_image, remove_container, status
-from .settings import NODE_LABEL
+from .client import checked, inspect_image, remove_container
+from .unstarted import create_unstarted
 
 MOST_ENTRIES = 2_000_000
 MOST_BYTES = 256 << 30  # apparent size of all files
@@ -37,9 +35,10 @@ class DeviceSearch:
     on this machine.
     """
 
-    def __init__(self, client: docker.APIClient, *, node: str, verdicts: Path, local: bool) -> None:
+    def __init__(self, client: docker.APIClient, *, node: str, architecture: str, verdicts: Path, local: bool) -> None:
         self._client = client
         self._node = node
+        self._architecture = architecture
         self._name = f"node-runtime-{node}-search"
         self._verdicts = verdicts
         self._local = local
@@ -79,20 +78,17 @@ class DeviceSearch:
 
     def _create(self, image: str, volumes: tuple[str, ...]) -> str:
         """Create a container, never started, to export the image's file system."""
-        version = self._client.api_version
-        config = ContainerConfig(
-            version,
-            image=image,
-            command=["/"],
-            labels={NODE_LABEL: self._node},
-            host_config=HostConfig(version, network_mode="none", tmpfs=dict.fromkeys(volumes, "size=64k")),
+        container = create_unstarted(
+            self._client,
+            image,
+            name=self._name,
+            node=self._node,
+            architecture=self._architecture,
+            volumes=volumes,
         )
-        try:
-            return create_container(self._client, config, self._name)
-        except APIError as error:
-            if status(error) == 400:  # the request is constant, so the image's configuration is invalid
-                raise _unfit(image, "no container can be made of it") from error
-            raise
+        if container is None:
+            raise _unfit(image, "no container can be made of it")
+        return container
 
 
 class _Stream:
@@ -141,7 +137,7 @@ def layers_are_clean(described: dict[str, Any]) -> bool:
     data = driver.get("Data") or {}
     folders = [place for name in ("UpperDir", "LowerDir") for place in (data.get(name) or "").split(":") if place]
     layers = (described.get("RootFS") or {}).get("Layers") or ()
-    if driver.get("Name") != "overlay2" or len(folders) != len(layers):
+    if driver.get("Name") not in ("overlay2", "overlay") or len(folders) != len(layers):
         return False
     left = MOST_ENTRIES
     try:

@@ -21,12 +21,12 @@ from node_runtime.ports.engine import (
 
 from .build import BuildLimits
 from .build_environment import BuildCgroup
-from .client import connect, engine_trouble, remove_container, shares_mounts, unix_socket
+from .client import connect, engine_info, engine_trouble, remove_container, shares_mounts
 from .control import CONTROL, BuildControl, Controls, any_start
 from .device_scan import DeviceSearch
 from .discovery import answers, require_engine
 from .gpus import HOOK, gpu_driver, gpu_obstacle
-from .host_config import Sandbox, Users
+from .host_config import Sandbox, Users, log_driver
 from .image_config import ImageConfigs
 from .image_removal import remove_built, remove_unfinished
 from .images import BUILT, Images, build_arguments
@@ -36,7 +36,9 @@ from .quota import Folders
 from .run import RunContext, run_container
 from .seccomp import profile
 from .settings import GPUS_LABEL, NODE_LABEL, PAUSE_LABEL, EngineSettings, gpus_given, labels_given
+from .socket_access import unix_socket
 from .supervisor import StopMarkers
+from .triggers import TriggerProbe
 from .tty import PersonsTerminal
 
 TASK_USER = (10001, 10001)
@@ -50,7 +52,7 @@ class DockerEngine:
         url = self._url = settings.docker_host or require_engine()
         self._client = connect(url)
         with engine_trouble(f"the container engine at {url}"):
-            info = self._client.info()
+            info = engine_info(self._client)
         users = _users(settings, info.get("SecurityOptions") or [])
         self._node = settings.node
         self._times = settings.times
@@ -75,14 +77,21 @@ class DockerEngine:
             processors=int(info["NCPU"]),
             api_version=self._client.api_version,
             gpu_driver=gpu_driver(info, settings.gpu_driver, hook=self._has_hook()),
+            log_driver=log_driver(info),
         )
         with engine_trouble(f"the container engine at {url}"):
             limits = self._build_limits(settings, info)
-        self._image_configs = ImageConfigs(self._client, node=settings.node, users=users)
+        self._image_configs = ImageConfigs(
+            self._client, node=settings.node, architecture=info["Architecture"], users=users
+        )
         self._controls = self._controls_of(settings, sandbox, limits)
-        self._images = self._images_of(settings, limits)
+        self._images = self._images_of(settings, limits, info["Architecture"])
         self._devices = DeviceSearch(
-            self._client, node=settings.node, verdicts=cache_folder() / _VERDICTS, local=_is_local(url)
+            self._client,
+            node=settings.node,
+            architecture=info["Architecture"],
+            verdicts=cache_folder() / _VERDICTS,
+            local=_is_local(url),
         )
         self._run_context = RunContext(
             client=self._client,
@@ -111,7 +120,7 @@ class DockerEngine:
             any_start=lambda: any_start(sandbox, work=settings.work, pause=self._pause_containers.of_none()),
         )
 
-    def _images_of(self, settings: EngineSettings, limits: BuildLimits) -> Images:
+    def _images_of(self, settings: EngineSettings, limits: BuildLimits, architecture: str) -> Images:
         puller = Puller(
             self._client,
             url=self._url,
@@ -120,7 +129,8 @@ class DockerEngine:
             answer=settings.times.registry,
             floor=settings.disk_floor,
         )
-        return Images(self._client, settings, puller=puller, limits=limits, controls=self._controls)
+        triggers = TriggerProbe(self._client, node=settings.node, architecture=architecture, limits=limits)
+        return Images(self._client, settings, puller=puller, limits=limits, controls=self._controls, triggers=triggers)
 
     def _build_limits(self, settings: EngineSettings, info: dict[str, Any]) -> BuildLimits:
         """The limits of builds. RUN steps use the engine's bridge, or the host's network where there is no bridge."""

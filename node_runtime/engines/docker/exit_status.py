@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
@@ -164,6 +164,7 @@ def _places(observed: ExitStatus) -> str:
 
 
 _START = 19  # index of the start time in /proc/PID/stat, counted after the command's name
+_TIME = re.compile(r"([^.Z+]+?)(\.\d+)?(Z|[+-]\d\d:\d\d)?")
 _EVENT_DELAY = 0.3  # seconds after a container's end within which the engine may still record its kill event
 
 
@@ -219,18 +220,30 @@ def stopped_externally(client: docker.APIClient, container: str) -> bool:
     Call it soon after the end of a container that this node didn't stop: the engine keeps a few hundred events.
     """
     state = client.inspect_container(container)["State"]
-    since, until = f"{moment(state['StartedAt']):.6f}", f"{moment(state['FinishedAt']) + _EVENT_DELAY:.6f}"
-    filters = {"container": container, "event": ["kill", "die"]}
-    with closing(client.events(since=since, until=until, filters=filters, decode=True)) as events:  # type: ignore[call-overload]
-        for event in events:
-            if event["Action"] == "kill":
-                return True
-            if state["ExitCode"] == 0:  # it handled the signal and ended later, so the signal's event came before
-                return False
+    since, until = moment(state["StartedAt"]), moment(state["FinishedAt"]) + _EVENT_DELAY
+    actions = _actions(client, container, since, until)
+    if not actions:  # Podman tells no event of a span that is over
+        actions = _actions(client, container, since, moment(client.info()["SystemTime"]) + 1)
+    for action in actions:
+        if action == "kill":
+            return True
+        if state["ExitCode"] == 0:  # it handled the signal and ended later, so the signal's event came before
+            return False
     return False
 
 
+def _actions(client: docker.APIClient, container: str, since: float, until: float) -> list[str]:
+    """The container's signals by the API and its end, in their order; of an engine's few hundred last events."""
+    filters = {"container": container, "event": ["kill", "die", "died"]}  # the last is Podman's
+    begins, ends = f"{since:.6f}", f"{until:.6f}"  # the engine accepts fractions, unlike the stubs
+    with closing(client.events(since=begins, until=ends, filters=filters, decode=True)) as events:  # type: ignore[call-overload]
+        return [str(event["Action"]) for event in events]
+
+
 def moment(text: str) -> float:
-    """Parse the engine's RFC 3339 time, with up to nine decimals, to seconds since 1970."""
-    whole, _, fraction = text.rstrip("Z").partition(".")
-    return datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp() + float(f"0.{fraction or 0}")
+    """Parse the engine's RFC 3339 time, with up to nine decimals, to seconds since 1970; without a zone it is UTC."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(f"not a time of an engine: {text!a}")
+    whole, fraction, zone = found.groups()
+    return datetime.fromisoformat(whole + (zone or "+00:00")).timestamp() + float(f"0{fraction or '.0'}")

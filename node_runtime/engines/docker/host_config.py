@@ -4,9 +4,10 @@ A mount needs a mount point. The engine creates missing ones on the container's 
 a read-only folder, so such a folder becomes an empty one with its entries mounted into it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 from docker.types import ContainerConfig, Healthcheck, HostConfig, LogConfig, Ulimit
 from docker.types import Mount as BindMount
@@ -48,6 +49,7 @@ def _lacks_a_place(outer: Mount, mounts: Sequence[Mount]) -> bool:
 
 
 _LOG_FILES = 2
+_ROTATED, _CUT = "local", "k8s-file"
 _NAME = "task"  # USER and LOGNAME: the uid has no entry in the image's /etc/passwd
 
 
@@ -71,7 +73,7 @@ class Users:
 class Sandbox:
     """Limits of every container of this node. Sizes are in bytes; ``processors`` is the engine's CPU count.
 
-    ``seccomp`` is the seccomp profile as JSON, ``gpu_driver`` the engine's driver for GPUs.
+    ``seccomp`` is the seccomp profile as JSON, ``gpu_driver`` and ``log_driver`` the engine's drivers for both.
     """
 
     node: str
@@ -82,6 +84,7 @@ class Sandbox:
     processors: int
     api_version: str
     gpu_driver: str = NVIDIA
+    log_driver: str = _ROTATED
 
 
 def container_config(
@@ -161,11 +164,20 @@ def _host_config(
             **dict.fromkeys(places.frames, "ro,noexec,nosuid,nodev,mode=0755,size=64k"),
         },
         mounts=[_bind(mount) for mount in places.mounts],
-        # the engine keeps the tail in rotated files; the attached client keeps the head
-        log_config=LogConfig(
-            type="local", config={"max-size": str(sandbox.log), "max-file": str(_LOG_FILES), "compress": "false"}
-        ),
+        log_config=_tail_of_log(sandbox),  # the attached client keeps the head
     )
+
+
+def log_driver(info: Mapping[str, Any]) -> str:
+    """Return the driver of the engine's SystemInfo that keeps a log's end within a size: Podman has its own."""
+    drivers = (info.get("Plugins") or {}).get("Log") or ()
+    return next((driver for driver in (_ROTATED, _CUT) if driver in drivers), _ROTATED)
+
+
+def _tail_of_log(sandbox: Sandbox) -> LogConfig:
+    """The engine's own log: rotated files, or one that starts anew at its size."""
+    rotation = {"max-file": str(_LOG_FILES), "compress": "false"} if sandbox.log_driver == _ROTATED else {}
+    return LogConfig(type=sandbox.log_driver, config={"max-size": str(sandbox.log), **rotation})
 
 
 def _file_size(spec: ContainerSpec) -> Ulimit:

@@ -12,16 +12,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import docker
-import requests
-from docker.errors import APIError, NotFound
-from docker.types import ContainerConfig, HostConfig
+from docker.errors import NotFound
 
 from node_runtime.errors import FailureCategory, HostError, TaskFailed
 from node_runtime.ports.engine import ContainerSpec
 
-from .client import create_container, inspect_image, remove_container, status
+from .client import inspect_image, remove_container
 from .host_config import Users, is_relative
-from .settings import NODE_LABEL
+from .unstarted import create_unstarted
 
 _MOST_KNOWN = 256  # images whose configurations are kept
 _SHELLS = ("/bin/sh", "-c")  # the start of an ENTRYPOINT in shell form
@@ -44,9 +42,10 @@ class ImageConfigs:
     ``users`` are those of the node's containers.
     """
 
-    def __init__(self, client: docker.APIClient, *, node: str, users: Users) -> None:
+    def __init__(self, client: docker.APIClient, *, node: str, architecture: str, users: Users) -> None:
         self._client = client
         self._node = node
+        self._architecture = architecture
         self._name = f"node-runtime-{node}-places"
         self._users = users
         self._guard = threading.Lock()
@@ -156,16 +155,15 @@ class ImageConfigs:
     def _unstarted(self, image: str) -> Iterator[str | None]:
         """Yield a container of the image that is never started; None of an image whose configuration none can have."""
         self.close()
-        found, version = self.of(image), self._client.api_version
-        host_config = HostConfig(version, network_mode="none", tmpfs=dict.fromkeys(found.volumes, "size=64k"))
-        config = ContainerConfig(
-            version, image=image, command=["/"], labels={NODE_LABEL: self._node}, host_config=host_config
+        container = create_unstarted(
+            self._client,
+            image,
+            name=self._name,
+            node=self._node,
+            architecture=self._architecture,
+            volumes=self.of(image).volumes,
         )
-        try:
-            container = create_container(self._client, config, self._name)
-        except APIError as error:
-            if status(error) != requests.codes.bad_request:
-                raise
+        if container is None:
             yield None  # which the run tells
             return
         try:

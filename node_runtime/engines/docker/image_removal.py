@@ -10,6 +10,8 @@ from .dockerfile import LEFT_LABEL
 from .settings import BUILT_LABEL, NODE_LABEL
 
 _NO_TAG = "<none>:<none>"
+_HUB = "docker.io/"  # Podman's images have it before their names
+_ENDED = ("exited", "created", "dead", "stopped")
 
 
 def remove_built(client: docker.APIClient, *, node: str, repositories: Sequence[str]) -> int:
@@ -21,7 +23,7 @@ def remove_built(client: docker.APIClient, *, node: str, repositories: Sequence[
         tags = set(found["RepoTags"] or ()) - {_NO_TAG}
         # untagged: built twice concurrently, and the other image has the tag
         for name in tags or {found["Id"]}:
-            if name.startswith((*(f"{one}:" for one in repositories), "sha256:")):
+            if name.removeprefix(_HUB).startswith((*(f"{one}:" for one in repositories), "sha256:")):
                 removed += remove_image(client, name)
     return removed
 
@@ -32,9 +34,9 @@ def remove_unfinished(client: docker.APIClient, *, older: float) -> int:
     ``older`` is the age in seconds at which no build can still use them.
     """
     before = time.time() - older
-    for found in client.containers(all=True, filters={"label": LEFT_LABEL, "status": ["exited", "created", "dead"]}):
+    for found in client.containers(all=True, filters={"label": LEFT_LABEL}):
         # a task's container inherits its image's labels, but always has its node's too
-        if NODE_LABEL not in found["Labels"] and found["Created"] < before:
+        if found["State"] in _ENDED and NODE_LABEL not in found["Labels"] and found["Created"] < before:
             remove_container(client, found["Id"])
     steps = client.images(filters={"label": LEFT_LABEL, "dangling": True})
     return sum(remove_image(client, found["Id"]) for found in steps if found["Created"] < before)

@@ -29,6 +29,7 @@ from .control import Controls, build_failure
 from .dockerfile import BASE_ARGUMENT, Recipe, check_triggers, read_dockerfile, read_recipe
 from .pull import Log, Puller
 from .settings import BUILT_LABEL, SOURCE_LABEL, EngineSettings
+from .triggers import TriggerProbe
 
 BUILT = "node-runtime/built"
 """The repository of built images."""
@@ -60,8 +61,10 @@ class Images:
         puller: Puller,
         limits: BuildLimits,
         controls: Controls,
+        triggers: TriggerProbe,
     ) -> None:
         self._client = client
+        self._triggers = triggers
         self._settings = settings
         self._puller = puller
         self._limits = limits
@@ -120,6 +123,8 @@ class Images:
                 remedy="see that its registry offers it to everybody, start from another image, or let the node's "
                 "operator name a local one for it: `image_aliases` in node.yaml, `--alias` of 'node-runtime run'",
             )
+        if not is_base and name not in self._aliases and not self._triggers.are_told():
+            raise _hidden_triggers(wanted, name)
         try:
             check_triggers((found.get("Config") or {}).get("OnBuild") or ())
         except ValueError as error:
@@ -284,6 +289,16 @@ def _refused(wanted: _Wanted, why: str) -> TaskFailed:
         FailureCategory.BUILD_FAILED,
         f"{wanted.named}: {why}",
         remedy="fix it ('node-runtime check' names such lines) and register the folder again",
+    )
+
+
+def _hidden_triggers(wanted: _Wanted, image: str) -> TaskFailed:
+    return TaskFailed(
+        FailureCategory.IMAGE_REFUSED,
+        f"{wanted.named}: its Dockerfile names the image {image}, and this node's engine would follow its ONBUILD "
+        "instructions without telling them",
+        remedy="start from the node's base image, or let its operator name an image for it: `image_aliases` in "
+        "node.yaml, `--alias` of 'node-runtime run'",
     )
 
 

@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import docker
+from docker.errors import APIError
 from docker.types import ContainerConfig, HostConfig, LogConfig
 
 from node_runtime.errors import HostError
 
-from .client import TROUBLE, create_container, image_id, remove_container
+from .client import TROUBLE, create_container, explanation, image_id, is_joined, remove_container
 from .pull import import_once
 from .settings import JOINED_LABEL, NODE_LABEL, PAUSE_LABEL, USER_LABEL
 
@@ -107,6 +108,8 @@ class PauseContainers:
         self._architecture = architecture
         self._user = user
         self._slots: dict[int, _Slot] = {}
+        self._joined_still: set[str] = set()
+        self._discarding = threading.Lock()
         self._guard = threading.Lock()
 
     def of(self, slot: int) -> PauseContainer:
@@ -114,7 +117,7 @@ class PauseContainers:
         place = self._slot(slot)
         with place.guard:
             if place.pause is not None and not place.pause.is_clean:
-                remove_container(self._client, place.pause.id)
+                self._discard(place.pause.id)
                 place.pause = None
             if place.pause is None:
                 place.pause = self._make(slot)
@@ -122,7 +125,7 @@ class PauseContainers:
 
     def of_none(self) -> PauseContainer:
         """A placeholder for a container without a slot, which gets its own network namespace."""
-        _ensure_image(self._client, self._architecture)
+        ensure_pause_image(self._client, self._architecture)
         return PauseContainer(id="")
 
     def leave(self, slot: int, joined: str) -> None:
@@ -143,7 +146,7 @@ class PauseContainers:
         with place.guard:
             if place.pause is not None and place.pause.id == dead:
                 place.pause = None
-                remove_container(self._client, dead)
+                self._discard(dead)
 
     def close(self) -> None:
         """Remove all pause containers of the node, including those of earlier processes.
@@ -179,17 +182,35 @@ class PauseContainers:
             with place.guard:
                 if place.pause is None and self._slots.get(slot) is place:
                     place.pause = self._make(slot)
-            remove_container(self._client, used)
+            self._discard(used)
+
+    def _discard(self, pause: str) -> None:
+        """Remove a pause container, and those that stayed before, now that they aren't joined any more.
+
+        Where an engine (Podman) keeps one for the ended containers that joined it, its process is ended.
+        """
+        with self._discarding:
+            unused, self._joined_still = {pause, *self._joined_still}, set()
+        for one in unused:
+            try:
+                remove_container(self._client, one)
+            except APIError as error:
+                if not is_joined(explanation(error)):
+                    raise
+                with suppress(APIError):  # ended already
+                    self._client.kill(one)
+                with self._discarding:
+                    self._joined_still.add(one)
 
     def _remove_those_left(self, *, of_ended: bool) -> None:
         """Remove the node's unjoined pause containers; with ``of_ended``, also those joined only by ended ones."""
         ours = self._client.containers(all=True, filters={"label": f"{NODE_LABEL}={self._node}"})
         # a starting container is listed as created for a moment after its program began
         joining = [one for one in ours if not (of_ended and one["State"] in _ENDED)]
-        spared = {joined_by(one["HostConfig"]["NetworkMode"], one["Labels"]) for one in joining}
+        spared = {joined_by(_listed_network(one), one["Labels"]) for one in joining}
         for one in ours:
             if self._is_pause_container(one) and one["Id"] not in spared:
-                remove_container(self._client, one["Id"])
+                self._discard(one["Id"])
 
     def _is_pause_container(self, listed: dict[str, Any]) -> bool:
         """A task's container has the label too, empty, and any image may set it for its containers."""
@@ -200,7 +221,7 @@ class PauseContainers:
         return f"node-runtime-{self._node}-holder-{slot}"
 
     def _make(self, slot: int) -> PauseContainer:
-        _ensure_image(self._client, self._architecture)
+        ensure_pause_image(self._client, self._architecture)
         version = self._client.api_version
         config = ContainerConfig(
             version,
@@ -235,7 +256,13 @@ def joined_by(network_mode: str, labels: dict[str, str]) -> str | None:
     return pause if kind == "container" else None
 
 
-def _ensure_image(client: docker.APIClient, architecture: str) -> None:
+def _listed_network(listed: dict[str, Any]) -> str:
+    """The network mode in a listing, where the engine lists it: Podman does not."""
+    return str((listed.get("HostConfig") or {}).get("NetworkMode", ""))
+
+
+def ensure_pause_image(client: docker.APIClient, architecture: str) -> None:
+    """Import the image of pause containers, the node's own, unless the engine has it."""
     if image_id(client, IMAGE) is None:
         import_once(client, pause_tar(architecture), IMAGE)
 

@@ -42,8 +42,8 @@ def pull(client: docker.APIClient, name: str, *, logged_in: bool = True) -> Iter
 
 def import_image(client: docker.APIClient, tar: bytes | IO[bytes], name: str, *, changes: Sequence[str] = ()) -> None:
     """Import a root file system as an image; ``changes`` are Dockerfile instructions. Raises as `pull`."""
-    repository, tag = name.split(":")
-    params: dict[str, Sequence[str]] = {"fromSrc": "-", "repo": repository, "tag": tag, "changes": changes}
+    # the whole name as ``repo``: Podman ignores ``tag``
+    params: dict[str, Sequence[str]] = {"fromSrc": "-", "repo": name, "changes": changes}
     with _create(client, params, {"Content-Type": "application/tar"}, tar) as response:
         _ = response.content  # read to the end: the image exists only then
 

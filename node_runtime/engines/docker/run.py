@@ -108,7 +108,7 @@ class _Run:
             container = create_container(context.client, config, spec.name)
         except APIError as error:
             said = explanation(error)
-            if status(error) == 409 and spec.name in said:
+            if spec.name in said and (status(error) == 409 or self._is_there()):  # Podman answers 500
                 return None
             if replace_pause and pause.id in said:
                 context.pause_containers.replace(spec.slot, pause.id)
@@ -131,6 +131,11 @@ class _Run:
                 return self._start_anew(container, said, retry=retry)
             return self._not_started(said, retry=retry)
         return self._watch(container, output, started=time.monotonic(), adopted=False)
+
+    def _is_there(self) -> bool:
+        """Whether a container of that name exists."""
+        listed = self.context.client.containers(all=True, filters={"name": self.spec.name})
+        return any(f"/{self.spec.name}" in (one["Names"] or ()) for one in listed)
 
     def _volumes(self) -> tuple[str, ...]:
         return self.context.images.of(self.spec.image).volumes
@@ -236,7 +241,7 @@ class _Run:
         try:
             return self._watched(container, output, started=started, adopted=adopted)
         except APIError as error:
-            if status(error) != 404:
+            if status(error) != 404 and self._is_there():  # Podman may answer 500
                 raise
             raise self._to_be_repeated(container, "was removed by somebody on this machine") from error
 

@@ -6,9 +6,15 @@ hides the family of a socket. Build steps can't be given a profile and run under
 
 import json
 from collections.abc import Iterator
+from copy import copy
+from hashlib import sha256
 from typing import Any
 
+from docker.types import ContainerConfig
+
 from node_runtime.errors import HostError
+from node_runtime.platform.files import host_errors, write_atomically
+from node_runtime.platform.paths import cache_folder
 
 ARCHITECTURES = {"x86_64": "SCMP_ARCH_X86_64", "aarch64": "SCMP_ARCH_AARCH64"}
 
@@ -84,6 +90,7 @@ _ROUTE = 0  # NETLINK_ROUTE: lets a program read its addresses
 _NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 _SAME_PERSONALITY, _ASKED_PERSONALITY = 0, 0xFFFFFFFF
 _ENOSYS = 38
+_OPTION = "seccomp="
 
 
 def profile(architecture: str) -> str:
@@ -103,6 +110,27 @@ def profile(architecture: str) -> str:
             "syscalls": list(_rules()),
         }
     )
+
+
+def with_profile_file(config: ContainerConfig) -> ContainerConfig:
+    """Name the configuration's profile by a file of this user that holds it, for an engine that takes it as a path.
+
+    Such an engine (Podman) reads the file at once, so it has to have it at the same path.
+    """
+    host = config["HostConfig"]
+    options = [_by_file(option) if option.startswith(_OPTION) else option for option in host["SecurityOpt"]]
+    changed = copy(config)
+    changed["HostConfig"] = {**host, "SecurityOpt": options}
+    return changed
+
+
+def _by_file(option: str) -> str:
+    text = option.removeprefix(_OPTION)
+    path = cache_folder() / f"seccomp-{sha256(text.encode()).hexdigest()[:16]}.json"
+    with host_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text, mode=0o444)
+    return f"{_OPTION}{path}"
 
 
 def _rules() -> Iterator[dict[str, Any]]:

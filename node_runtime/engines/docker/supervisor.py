@@ -153,10 +153,13 @@ class Supervisor:
         try:
             self._client.kill(self._container, signal=name)
         except APIError as error:
-            if status(error) not in (404, 409):
+            if status(error) not in (404, 409) and self._runs():  # Podman answers 500 where a container has ended
                 raise
             return False
         return True
+
+    def _runs(self) -> bool:
+        return bool(self._client.inspect_container(self._container)["State"]["Running"])
 
 
 def _sample(gauges: Iterable[MemoryGauge | ScratchGauge]) -> None:

@@ -17,6 +17,11 @@ _FOLDERS = (  # cgroup v1 and v2, with the engine's cgroup driver cgroupfs or sy
     "docker/{id}",
     "memory/system.slice/docker-{id}.scope",
     "system.slice/docker-{id}.scope",
+    "memory/libpod_parent/libpod-{id}",  # Podman's
+    "libpod_parent/libpod-{id}",
+    "memory/machine.slice/libpod-{id}.scope",
+    "machine.slice/libpod-{id}.scope/container",
+    "machine.slice/libpod-{id}.scope",
 )
 _ASK_EVERY = 1.0  # seconds between requests to the engine, where its cgroups aren't visible
 

@@ -35,7 +35,9 @@ _CONFIG = (
     "ENV LANG=C.UTF-8",
     f"ENV SSL_CERT_FILE={_BUNDLE}",
     f"ENV PIP_CERT={_BUNDLE}",
-    "ENV PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1",
+    "ENV PIP_NO_CACHE_DIR=1",  # one variable a line: Podman reads a line as one variable
+    "ENV PIP_ROOT_USER_ACTION=ignore",
+    "ENV PIP_DISABLE_PIP_VERSION_CHECK=1",
     'CMD ["python3"]',
 )
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from node_runtime.engines.docker.exit_status import ExitStatus, Stop, classify_exit, start_failure_message
+from node_runtime.engines.docker.exit_status import ExitStatus, Stop, classify_exit, moment, start_failure_message
 from node_runtime.errors import FailureCategory
 
 UNFIT = 'during container init: error mounting "/node/out" to rootfs at "/sandbox/model"'
@@ -127,3 +127,16 @@ def test_of_a_start_that_failed_it_is_told_why_in_words_of_our_own_and_nothing_o
 
 def test_a_place_that_nothing_is_mounted_at_is_not_told() -> None:
     assert "/sandbox/model" not in start_failure_message(UNFIT, targets={"/sandbox/bundle"})
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1970-01-01T00:00:09.25Z", 9.25),
+        ("1970-01-01T00:00:09", 9),
+        ("1970-01-01T01:00:09.250000001+01:00", 9.250000001),
+        ("1969-12-31T19:00:09-05:00", 9),
+    ],
+)
+def test_an_engine_s_time_has_any_zone(text: str, seconds: float) -> None:
+    assert moment(text) == pytest.approx(seconds, abs=1e-9)

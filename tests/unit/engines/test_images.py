@@ -15,6 +15,7 @@ from node_runtime.engines.docker.dockerfile import LEFT_LABEL, SHARED_STEPS
 from node_runtime.engines.docker.images import BUILT, Images
 from node_runtime.engines.docker.pull import Puller
 from node_runtime.engines.docker.settings import EngineSettings
+from node_runtime.engines.docker.triggers import TriggerProbe
 from node_runtime.ports.engine import ImageSource
 
 BASE = "operator.example/base:1"
@@ -31,6 +32,13 @@ class Registry:
         return {"Id": "sha256:0"}
 
 
+class Telling:
+    """An engine whose inspections have ONBUILD instructions."""
+
+    def are_told(self) -> bool:
+        return True
+
+
 def test_what_a_stranger_names_is_pulled_without_the_operators_login(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,6 +52,7 @@ def test_what_a_stranger_names_is_pulled_without_the_operators_login(
         puller=cast(Puller, registry),
         limits=cast(BuildLimits, None),
         controls=cast(Controls, None),
+        triggers=cast(TriggerProbe, Telling()),
     )
     made.image(ImageSource(folder=tmp_path, digest=Digest("1" * 64)), print, threading.Event())
     assert registry.asked == {BASE: True, "a.example/b": False, "c.example/d": False}
@@ -83,6 +92,7 @@ def test_a_build_whose_steps_were_removed_meanwhile_is_repeated_without_shared_s
         puller=cast(Puller, Registry()),
         limits=cast(BuildLimits, None),
         controls=cast(Controls, Working()),
+        triggers=cast(TriggerProbe, Telling()),
     )
     made.image(ImageSource(folder=tmp_path, digest=Digest("1" * 64)), print, threading.Event())
     first, again = (one.dockerfile.splitlines() for one in builds)
