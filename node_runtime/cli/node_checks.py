@@ -4,7 +4,7 @@ import shlex
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from ipaddress import IPv4Network, ip_address, ip_network
 from pathlib import Path
 from socket import AF_INET, gaierror, getaddrinfo
@@ -18,6 +18,7 @@ from node_runtime.domain.assets import Account
 from node_runtime.domain.units import amount, size
 from node_runtime.engines.docker.client import connect, engine_trouble
 from node_runtime.engines.docker.images import ALIAS_REMEDY, alias_faults
+from node_runtime.errors import ConfigError
 from node_runtime.platform.files import host_errors
 from node_runtime.stores.checking import check_storage
 from node_runtime.worker.funding import pay_command, read_balance
@@ -163,7 +164,10 @@ def _clashes(config: NodeConfig, subnets: list[tuple[str, IPv4Network]], own: se
 
 
 def _endpoint(config: NodeConfig) -> str:
-    return storage_access(config.storage_access).endpoint or ""
+    """Return the storage's address; empty where it has none, or none is known, which other checks tell."""
+    with suppress(ConfigError):
+        return storage_access(config.storage_access).endpoint or ""
+    return ""
 
 
 def _addresses(url: str) -> list[str]:
