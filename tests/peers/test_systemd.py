@@ -151,14 +151,14 @@ def test_a_daemon_that_is_killed_or_hangs_is_started_again(service: Service) -> 
     service.machine.run("systemctl", "start", "node-runtime")
     service.machine.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", "node-runtime")
     wait_until(lambda: service.came_back(1), "the daemon to be back")
-    service.machine.run("mkdir", "-p", "/run/systemd/system/node-runtime.service.d")
-    service.machine.write("/run/systemd/system/node-runtime.service.d/watchdog.conf", "[Service]\nWatchdogSec=20s\n")
+    service.machine.run("mkdir", "-p", "/etc/systemd/system/node-runtime.service.d")
+    service.machine.write("/etc/systemd/system/node-runtime.service.d/watchdog.conf", "[Service]\nWatchdogSec=20s\n")
     service.machine.run("systemctl", "daemon-reload")
     service.machine.run("systemctl", "restart", "node-runtime")
     service.machine.run("systemctl", "kill", "--signal=STOP", "--kill-whom=main", "node-runtime")
     wait_until(lambda: service.came_back(1), "the daemon that hung to be back")
     assert "watchdog" in service.machine.journal().lower()
-    service.machine.run("rm", "-r", "/run/systemd/system/node-runtime.service.d")
+    service.machine.run("rm", "-r", "/etc/systemd/system/node-runtime.service.d")
     service.machine.run("systemctl", "daemon-reload")
 
 
