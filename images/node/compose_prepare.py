@@ -9,6 +9,7 @@ and ``OUTSIDE``, the storage's addresses in the containers' network and on this 
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -94,17 +95,23 @@ def make_key(place: Path, password: str) -> Account:
 
 
 def make_storage_keys(storage: Storage, accounts: Sequence[Account]) -> None:
-    """Make the bucket and the accounts' keys by `node-runtime storage init`. Raises `StorageError`."""
-    administrator = Path("/tmp/administrator.yaml")
+    """Make the bucket and the accounts' keys by `node-runtime storage init`. Raises `StorageError`.
+
+    A key whose file is lost gets another secret: nobody has the former one any more.
+    """
+    administrator = Path(tempfile.gettempdir(), "administrator.yaml")
     access = {"endpoint": storage.endpoint, "outside": storage.outside, "region": "us-east-1"}
     keys = {"access_key": storage.access_key, "secret_key": storage.secret_key}
     write_private(administrator, yaml.safe_dump({**access, **keys}))
     private_folder(storage.folder)
     command = ["node-runtime", "storage", "init", "--storage", storage.url, "--into", str(storage.folder)]
-    command += [f"--for={account}" for account in accounts]
-    done = subprocess.run(command, env={**os.environ, "NODE_RUNTIME_STORAGE_ACCESS": str(administrator)}, check=False)
-    if done.returncode != 0:
-        raise StorageError("bucket and keys could not be made", remedy="see what 'storage init' said above")
+    missing = [account for account in accounts if not storage_key(storage.folder.parent, account).exists()]
+    kept = [account for account in accounts if account not in missing]
+    for options, chosen in ((["--renew"], missing), ([], kept)):
+        named = [*command, *options, *(f"--for={account}" for account in chosen)]
+        done = subprocess.run(named, env={**os.environ, "NODE_RUNTIME_STORAGE_ACCESS": str(administrator)}, check=False)
+        if done.returncode != 0:
+            raise StorageError("bucket and keys could not be made", remedy="see what 'storage init' said above")
 
 
 def leave_access(storage: Storage, creator: Account, folder: Path) -> None:

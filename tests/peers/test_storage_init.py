@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import compose_prepare
 import pytest
 import yaml
 from minio.commonconfig import Filter
@@ -102,6 +103,27 @@ def test_old_versions_of_the_live_area_end_where_the_server_has_lifecycle_rules(
     ending = found.rules[1].noncurrent_version_expiration
     assert ending is not None
     assert ending.noncurrent_days == 1
+
+
+def test_the_job_of_compose_renews_a_key_whose_file_is_lost(
+    s3: S3Server, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    address = f"http://{s3.address}"
+    storage = compose_prepare.Storage(
+        url=uri, endpoint=address, outside=address, access_key="root", secret_key=s3.secret, folder=tmp_path / "keys"
+    )
+    files = {account: tmp_path / "keys" / f"{account}.yaml" for account in (ALICE, BOB)}
+    compose_prepare.make_storage_keys(storage, [ALICE, BOB])
+    before = {account: file.read_text() for account, file in files.items()}
+    files[ALICE].unlink()
+    compose_prepare.make_storage_keys(storage, [ALICE, BOB])
+    assert files[BOB].read_text() == before[BOB]
+    assert files[ALICE].read_text() != before[ALICE]
+    (tmp_path / "model").write_text("a model")
+    for account, file in files.items():
+        open_store(uri, writer=account, access=storage_access(file)).put(tmp_path / "model")
 
 
 def test_repeated_it_keeps_the_keys_and_adds_the_missing_one(run: Storage, uri: str, tmp_path: Path) -> None:
