@@ -93,6 +93,11 @@ class MemoryEngine:
             folder.mkdir(mode=0o700, exist_ok=True)
         self._quotas[folder] = quota
 
+    def reopen_folder(self, folder: Path) -> None:
+        """Check that the folder is there: no reboot takes away what it holds."""
+        with host_errors(folder):
+            folder.stat()
+
     def close_folder(self, folder: Path) -> None:
         self._quotas.pop(folder, None)
         with host_errors(folder):

@@ -175,6 +175,13 @@ class ContainerEngine(Protocol):
         """Make `folder` one that cannot outgrow `quota` bytes, as far as this host can. May be repeated."""
         ...
 
+    def reopen_folder(self, folder: Path) -> None:
+        """Open a folder again with what was written into it, e.g. after a reboot. May be repeated.
+
+        Raises `HostError` where what it holds can't be had here or now; it never empties the folder.
+        """
+        ...
+
     def close_folder(self, folder: Path) -> None:
         """Undo `open_folder`: the folder and its contents are gone afterwards. May be repeated."""
         ...

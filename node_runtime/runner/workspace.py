@@ -35,7 +35,6 @@ from .writable import copy_into, make_mount_point, outputs, quota
 
 _STAGES, _LOGS, _GIVEN, _EMPTY, _LOCAL = "stages", "logs", "given", "empty", "local"
 _SLOT = "slot"  # label of a container
-_REOPENED = 1 << 20  # bytes: quota of a folder that was left empty, which nothing is written into any more
 
 
 class Workspaces:
@@ -85,10 +84,13 @@ class Workspaces:
         return int(given) if given.isdecimal() else None
 
     def reopen(self, attempt: AttemptId) -> None:
-        """Open again the folders that the attempt's stages wrote into: a reboot has unmounted those with a quota."""
+        """Open again the folders that the attempt's stages wrote into: a reboot has unmounted those with a quota.
+
+        Raises `HostError` where what they hold can't be had here or now.
+        """
         for stage in _folders_in(self._workspace(attempt).folder / _STAGES):
             for folder in _folders_in(stage):
-                self._engine.open_folder(folder, quota=_REOPENED)
+                self._engine.reopen_folder(folder)
 
     def remove(self, attempt: AttemptId) -> None:
         """Remove the attempt's containers and folder. Idempotent."""
@@ -210,6 +212,8 @@ class Workspace:
             for folder in _folders_in(parent):
                 self._engine.close_folder(folder)
             started.unlink()
+        for folder in _folders_in(parent) if started.exists() else ():  # its container may have ended
+            self._engine.reopen_folder(folder)
         private_folder(parent.parent)
         private_folder(parent)
         # each mount inside a writable folder needs a mount point there: a file or a folder

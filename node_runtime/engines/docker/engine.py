@@ -198,6 +198,9 @@ class DockerEngine:
     def open_folder(self, folder: Path, *, quota: int) -> None:
         self._folders.open(folder, quota)
 
+    def reopen_folder(self, folder: Path) -> None:
+        self._folders.reopen(folder)
+
     def close_folder(self, folder: Path) -> None:
         self._folders.close(folder)
 

@@ -89,13 +89,32 @@ class Folders:
     def open(self, folder: Path, quota: int) -> None:
         """Create `folder` with a quota. An existing one stays unchanged; its file system is mounted after a reboot.
 
-        Content without a file system, e.g. restored from a backup, is left where it is: a mount would hide it.
+        A file system that is damaged is made anew: what has to be kept is opened with `reopen`.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        if folder.is_mount() or (any(folder.iterdir()) and not self._image(folder).exists()):
-            return
-        if self.mode() is QuotaMode.MOUNTED:
+        if not _has_content(folder) and self.mode() is QuotaMode.MOUNTED:
             self._mount(folder, self._image(folder), quota)
+
+    def reopen(self, folder: Path) -> None:
+        """Mount an existing folder's file system, which a reboot has unmounted. It is repaired, never made anew.
+
+        Raises `HostError` where that can't be done here or now; what the folder held stays in the file system.
+        """
+        image = self._image(folder)
+        if not image.exists() or _has_content(folder):
+            return
+        what = f"quota folder {folder}"
+        if self.mode() is not QuotaMode.MOUNTED:
+            raise HostError(
+                f"{what}: its file system {image} can't be mounted by this process",
+                remedy="run the daemon as before: as root, on its engine's machine, with loop devices",
+            )
+        if not (_checked(image, "-p") or _checked(image, "-y")):
+            raise HostError(
+                f"{what}: its file system {image} is damaged and e2fsck can't repair it",
+                remedy=f"see what 'e2fsck -f {image}' says, or restore the file from a backup",
+            )
+        _attach(image, folder, what)
 
     def close(self, folder: Path) -> None:
         """Remove the folder, its contents and its file system. Idempotent."""
@@ -142,18 +161,23 @@ class Folders:
         return not place.is_symlink() and _outgrown(place, mount.outputs.most, self._files)
 
     def _image(self, folder: Path) -> Path:
-        return self._images / f"{hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:32]}.ext4"
+        """Return the folder's image, named by its path below the work folder, which may be moved.
+
+        Earlier releases named it by the absolute path.
+        """
+        path, work = folder.absolute(), self._images.absolute().parent
+        names = (path.relative_to(work), path) if path.is_relative_to(work) else (path,)
+        images = [self._images / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.ext4" for name in names]
+        return next((image for image in images if image.exists()), images[0])
 
     def _mount(self, folder: Path, image: Path, quota: int) -> None:
         what = f"quota folder {folder}"
-        if not (image.exists() and run_tool(["e2fsck", "-p", str(image)]).returncode in (0, 1)):
+        if not (image.exists() and _checked(image, "-p")):
             private_folder(image.parent)
             private_file(image)
             with image.open("wb") as file:
                 self._format(file, quota, what)
-        need_tool(["mount", "-o", _OPTIONS, str(image), str(folder)], what)
-        with suppress(FileNotFoundError):
-            Path(folder, "lost+found").rmdir()
+        _attach(image, folder, what)
 
     def _format(self, image: IO[bytes], quota: int, what: str) -> None:
         # plus the inodes, ext4's reserve (2 %) and its tables
@@ -179,6 +203,22 @@ class Folders:
 def _path_of(file: IO[bytes]) -> str:
     """A path of the open file for a child process that inherits it."""
     return f"/proc/self/fd/{file.fileno()}"
+
+
+def _has_content(folder: Path) -> bool:
+    """Whether the folder is mounted, or has entries, e.g. of a backup, which a mount would hide."""
+    return folder.is_mount() or any(folder.iterdir())
+
+
+def _checked(image: Path, how: str) -> bool:
+    """Check the file system and repair it: ``-p`` what is safe, ``-y`` everything. Return whether it is sound now."""
+    return run_tool(["e2fsck", how, str(image)]).returncode in (0, 1)
+
+
+def _attach(image: Path, folder: Path, what: str) -> None:
+    need_tool(["mount", "-o", _OPTIONS, str(image), str(folder)], what)
+    with suppress(OSError):  # it is missing, or holds what a repair has found
+        Path(folder, "lost+found").rmdir()
 
 
 def _mounted_at(source: Path) -> bool:

@@ -61,7 +61,8 @@ METHODS = {
         send_task_result report_failure hand_back submissions_named""",
     "store": "read_file size fetch has put",
     "private": "size fetch has",
-    "engine": "unable can_have_image image open_folder run run_with_terminal list remove close_folder prune",
+    "engine": """unable can_have_image image open_folder reopen_folder run run_with_terminal list remove close_folder
+        prune""",
     "outbox": "claim claimed pack uploaded sent forget unclaim undelivered undecided claims find",
     "audit": "record",
 }
