@@ -31,12 +31,28 @@ log = structlog.get_logger()
 def deliver(delivery: Delivery, node: Node, watch: Stopwatch, *, cancellation: Cancellation | None = None) -> Delivery:
     """Upload the delivery, submit it to the chain, then remove the attempt's workspace.
 
-    Return the delivery as submitted: a failure where a result's files were corrupt or not stored in time.
+    Return the delivery as submitted: a failure where a result's files were corrupt or not stored in time. Once it is
+    on chain, an error of the removal is logged only.
     """
     node.live.stage(delivery.attempt, UPLOAD, began=node.time.now())
     with watch.step("upload"):
         delivery = upload(delivery, node, cancellation)
     removal = _Removal(delivery.attempt, node)  # outputs are stored: the containers are no longer needed
+    try:
+        with host_errors(node.work):
+            _submit(delivery, node, watch, removal)
+    except Unwanted:
+        raise
+    except NodeRuntimeError as error:
+        if any(left.attempt == delivery.attempt for left in node.outbox.undelivered()):
+            raise
+        _log_left(error)
+    watch.meanwhile("remove_containers", started=removal.started, seconds=removal.seconds)
+    return delivery
+
+
+def _submit(delivery: Delivery, node: Node, watch: Stopwatch, removal: "_Removal") -> None:
+    """Submit the delivery, then remove what its attempt left on this machine."""
     try:
         with watch.step("submit"):
             node.delivery_service.send(delivery)
@@ -47,8 +63,11 @@ def deliver(delivery: Delivery, node: Node, watch: Stopwatch, *, cancellation: C
     with watch.step("close_workspace"):
         node.workspaces.remove(delivery.attempt)
     node.live.end(delivery.attempt)
-    watch.meanwhile("remove_containers", started=removal.started, seconds=removal.seconds)
-    return delivery
+
+
+def _log_left(error: NodeRuntimeError) -> None:
+    """Log why an ended attempt's workspace is left: the daemon removes it at a later poll."""
+    log.error("workspace_left", reason=error.message, remedy=error.remedy)
 
 
 def upload(delivery: Delivery, node: Node, cancellation: Cancellation | None) -> Delivery:
@@ -96,8 +115,11 @@ def deliver_again(delivery: Delivery, node: Node) -> None:
         except Unwanted as unwanted:
             outcome = UNWANTED
             log.warning("result_unwanted", reason=unwanted.message)
-            node.workspaces.remove(delivery.attempt)
             node.live.end(delivery.attempt)
+            try:
+                node.workspaces.remove(delivery.attempt)
+            except NodeRuntimeError as error:
+                _log_left(error)
         except NodeRuntimeError as error:
             log.error("delivery_kept", reason=error.message, remedy=error.remedy)
         except Exception as error:

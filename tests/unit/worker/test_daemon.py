@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 
+import pytest
 from structlog.testing import capture_logs
 
 from node_runtime.domain.clock import Clock, steady_clock
@@ -10,10 +11,13 @@ from node_runtime.domain.task import AssignmentState, SubmissionState, TaskId
 from node_runtime.runner.workspace import AttemptId
 from node_runtime.worker.audit import AuditEvent
 from node_runtime.worker.audit_check import verified
+from node_runtime.worker.metrics import DONE, INTERRUPTED
 from node_runtime.worker.recovery import sweep
 from tests.background import LIMIT, wait_until
 from tests.unit.worker.daemon_room import at_work, crash, daemon_at_work, deeds, is_
 from tests.unit.worker.faults_room import Fault, Room
+
+ATTEMPTS = "node_runtime_attempts_total"
 
 
 def test_an_aborted_attempt_is_ended_and_its_pay_is_noted(room: Room) -> None:
@@ -192,3 +196,27 @@ def test_a_defect_in_a_repeated_delivery_is_logged_and_delivery_retried(room: Ro
         wait_until(is_(room, task, AssignmentState.SUBMITTED), "the result")
     (told,) = [one for one in events if one["event"] == "delivery_kept"]
     assert told["remedy"] == "report this bug of the daemon; it delivers again by itself"
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["attempt", "repeated delivery"])
+def test_a_delivered_result_counts_although_its_workspace_can_not_be_removed_at_once(room: Room, again: bool) -> None:
+    task = room.task()
+    room.gate.set()
+    if again:
+        crash(room, "outbox.uploaded")
+    with capture_logs() as events, at_work(room, Fault(call="engine.close_folder", kind="unavailable")) as node:
+        wait_until(lambda: is_(room, task, AssignmentState.SUBMITTED)() and not node.workspaces.attempts(), "the end")
+    counted = {one: node.metrics.registry.get_sample_value(ATTEMPTS, {"outcome": one}) for one in (DONE, INTERRUPTED)}
+    assert counted == {DONE: 1, INTERRUPTED: 0}
+    (left,) = [one for one in events if one["event"] == "workspace_left"]
+    assert left["remedy"] == "see that it runs"
+    assert not [one for one in events if one["event"] in ("delivery_kept", "attempt_interrupted")]
+
+
+def test_a_packed_result_whose_folder_can_not_be_opened_again_is_kept_until_it_can(room: Room) -> None:
+    task = room.task()
+    room.gate.set()
+    crash(room, "outbox.uploaded")
+    with capture_logs() as events, at_work(room, Fault(call="engine.reopen_folder", kind="unavailable")):
+        wait_until(is_(room, task, AssignmentState.SUBMITTED), "the result")
+    assert [one["remedy"] for one in events if one["event"] == "delivery_kept"] == ["see that it runs"]
