@@ -9,7 +9,9 @@ from typing import Any
 import docker
 import pytest
 
+from node_runtime.engines.docker import exit_status
 from node_runtime.engines.docker import run as run_module
+from node_runtime.engines.docker.exit_status import stopped_externally
 from node_runtime.errors import FailureCategory, HostError
 from node_runtime.ports.engine import Mount
 from tests.background import LIMIT, all_at_once, in_background
@@ -112,6 +114,24 @@ def test_a_program_that_was_told_to_end_is_not_taken_for_done_after_a_restart(en
     assert again.run(engine_world.spec("exit 3"), stop=threading.Event()).exit_code == 3
     assert again.run(engine_world.spec("exit 3"), stop=threading.Event()).exit_code == 3
     again.close()
+
+
+def test_what_ended_a_container_is_known_at_the_first_event_that_decides(
+    engine_world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine keeps the answer open until the span's end: who reads on waits for it."""
+    monkeypatch.setattr(exit_status, "_EVENT_DELAY", HOUR)
+    client: docker.APIClient = engine_world.engine._client
+    for script, signalled in (("true", False), ("trap 'exit 0' TERM; while :; do sleep 0.1; done", True)):
+        container = client.create_container(engine_world.image, ["sh", "-c", script], stop_signal="TERM")["Id"]
+        try:
+            client.start(container)
+            if signalled:
+                client.stop(container, timeout=60)
+            assert client.wait(container, timeout=60)["StatusCode"] in (0, 143)
+            assert stopped_externally(client, container) is signalled
+        finally:
+            client.remove_container(container, force=True)
 
 
 def test_a_run_outlasts_another_process_of_its_node(engine_world: EngineWorld) -> None:

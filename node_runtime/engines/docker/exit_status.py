@@ -6,7 +6,7 @@ they are called only where the result can matter. Hints only explain: no categor
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -221,23 +221,33 @@ def stopped_externally(client: docker.APIClient, container: str) -> bool:
     """
     state = client.inspect_container(container)["State"]
     since, until = moment(state["StartedAt"]), moment(state["FinishedAt"]) + _EVENT_DELAY
-    actions = _actions(client, container, since, until)
-    if not actions:  # Podman tells no event of a span that is over
-        actions = _actions(client, container, since, moment(client.info()["SystemTime"]) + 1)
-    for action in actions:
-        if action == "kill":
-            return True
-        if state["ExitCode"] == 0:  # it handled the signal and ended later, so the signal's event came before
-            return False
-    return False
+    clean = state["ExitCode"] == 0
+    found = _signalled(client, container, since, until, clean=clean)
+    if found is None:  # Podman tells no event of a span that is over
+        found = _signalled(client, container, since, moment(client.info()["SystemTime"]) + 1, clean=clean)
+    return bool(found)
 
 
-def _actions(client: docker.APIClient, container: str, since: float, until: float) -> list[str]:
+def _signalled(client: docker.APIClient, container: str, since: float, until: float, *, clean: bool) -> bool | None:
+    """Whether the API sent the container a signal; None where no event is found. Reads no event after one that decides.
+
+    A container that ended with 0 handled the signal and ended later, so the signal's event came before its end.
+    """
+    with closing(_actions(client, container, since, until)) as actions:
+        found = None
+        for action in actions:
+            found = action == "kill"
+            if found or clean:
+                break
+        return found
+
+
+def _actions(client: docker.APIClient, container: str, since: float, until: float) -> Generator[str, None, None]:
     """The container's signals by the API and its end, in their order; of an engine's few hundred last events."""
     filters = {"container": container, "event": ["kill", "die", "died"]}  # the last is Podman's
     begins, ends = f"{since:.6f}", f"{until:.6f}"  # the engine accepts fractions, unlike the stubs
     with closing(client.events(since=begins, until=ends, filters=filters, decode=True)) as events:  # type: ignore[call-overload]
-        return [str(event["Action"]) for event in events]
+        yield from (str(event["Action"]) for event in events)
 
 
 def moment(text: str) -> float:
