@@ -108,7 +108,7 @@ class PauseContainers:
         self._architecture = architecture
         self._user = user
         self._slots: dict[int, _Slot] = {}
-        self._joined_still: set[str] = set()
+        self._unremoved: set[str] = set()
         self._discarding = threading.Lock()
         self._guard = threading.Lock()
 
@@ -187,10 +187,12 @@ class PauseContainers:
     def _discard(self, pause: str) -> None:
         """Remove a pause container, and those that stayed before, now that they aren't joined any more.
 
-        Where an engine (Podman) keeps one for the ended containers that joined it, its process is ended.
+        Where an engine (Podman) keeps one for the ended containers that joined it, its process is ended. One stays
+        known until it is removed.
         """
         with self._discarding:
-            unused, self._joined_still = {pause, *self._joined_still}, set()
+            self._unremoved.add(pause)
+            unused = tuple(self._unremoved)
         for one in unused:
             try:
                 remove_container(self._client, one)
@@ -199,8 +201,9 @@ class PauseContainers:
                     raise
                 with suppress(APIError):  # ended already
                     self._client.kill(one)
+            else:
                 with self._discarding:
-                    self._joined_still.add(one)
+                    self._unremoved.discard(one)
 
     def _remove_those_left(self, *, of_ended: bool) -> None:
         """Remove the node's unjoined pause containers; with ``of_ended``, also those joined only by ended ones."""

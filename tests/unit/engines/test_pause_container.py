@@ -6,11 +6,14 @@ import platform
 import signal
 import subprocess
 import tarfile
+from contextlib import closing
 from pathlib import Path
 
+import docker
 import pytest
+import requests
 
-from node_runtime.engines.docker.pause_container import pause_tar, read_traces
+from node_runtime.engines.docker.pause_container import PauseContainers, pause_tar, read_traces
 from node_runtime.errors import HostError
 from tests.background import ended
 
@@ -47,3 +50,12 @@ def test_a_process_that_is_not_the_containers_tells_nothing() -> None:
 
 def test_a_process_that_has_ended_tells_nothing() -> None:
     assert read_traces(1 << 30, "0" * 64) is None
+
+
+def test_containers_whose_removal_failed_stay_known(tmp_path: Path) -> None:
+    with closing(docker.APIClient(base_url=f"unix://{tmp_path / 'no-engine'}", version="1.41", timeout=5)) as client:
+        known = PauseContainers(client, node="n", architecture=platform.machine(), user=lambda _: (0, 0))
+        for one in ("a", "b"):
+            with pytest.raises(requests.ConnectionError):
+                known._discard(one)
+    assert known._unremoved == {"a", "b"}
