@@ -5,12 +5,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from ipaddress import IPv4Network, ip_address, ip_network
 from pathlib import Path
-from socket import AF_INET, gaierror, getaddrinfo
-from urllib.parse import urlsplit
-
-import psutil
 
 from node_runtime.config import NodeConfig, load_config
 from node_runtime.config.storage_access import storage_access
@@ -25,6 +20,7 @@ from node_runtime.worker.funding import pay_command, read_balance
 from node_runtime.worker.state_dir import daemon_process
 
 from .findings import Finding, all_found_by, found_by
+from .network_checks import bridge_subnets, clashes, interfaces
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -131,36 +127,15 @@ def _networks(config: NodeConfig, engine: str) -> Finding:
     """Check that none of the engine's networks takes the place of one that this machine reaches others by."""
     with closing(connect(engine, timeout=30)) as client, engine_trouble(f"the engine at {engine}"):
         known = client.networks()
-    subnets = [
-        (str(network["Name"]), subnet)
-        for network in known
-        for given in (network.get("IPAM") or {}).get("Config") or ()
-        if isinstance(subnet := ip_network(given["Subnet"], strict=False), IPv4Network)
-    ]
-    clashes = list(_clashes(config, subnets, {str(network["Id"])[:12] for network in known}))
-    if clashes:
+    subnets = bridge_subnets(known)
+    reached = {"the chain": config.chain, "the storage": _endpoint(config)}
+    found = list(clashes(subnets, interfaces(), reached))
+    if found:
         remedy = "give the engine's network another subnet: `default-address-pools` in /etc/docker/daemon.json, or "
         remedy += "`docker network rm` it where nothing uses it"
-        return Finding(name="networks", well=False, seen="; ".join(clashes), remedy=remedy)
-    seen = ", ".join(f"{name} {subnet}" for name, subnet in subnets) or "the engine has none with a subnet"
+        return Finding(name="networks", well=False, seen="; ".join(found), remedy=remedy)
+    seen = ", ".join(f"{one.network} {one.addresses}" for one in subnets) or "the engine has none with a subnet"
     return Finding(name="networks", well=True, seen=seen)
-
-
-def _clashes(config: NodeConfig, subnets: list[tuple[str, IPv4Network]], own: set[str]) -> Iterator[str]:
-    """Yield each subnet of the engine's that overlaps one of this machine's, or has chain or storage in it."""
-    mine = [
-        (name, IPv4Network(f"{address.address}/{address.netmask}", strict=False))
-        for name, addresses in psutil.net_if_addrs().items()
-        if name != "docker0" and name.removeprefix("br-") not in own
-        for address in addresses
-        if address.family == AF_INET and address.netmask
-    ]
-    here = {address.address for each in psutil.net_if_addrs().values() for address in each}
-    for network, subnet in subnets:
-        yield from (f"{network} ({subnet}) overlaps {name} ({one})" for name, one in mine if one.overlaps(subnet))
-        for what, url in (("the chain", config.chain), ("the storage", _endpoint(config))):
-            told = [address for address in _addresses(url) if ip_address(address) in subnet and address not in here]
-            yield from (f"{network} ({subnet}) hides {what} at {address}" for address in told)
 
 
 def _endpoint(config: NodeConfig) -> str:
@@ -168,14 +143,6 @@ def _endpoint(config: NodeConfig) -> str:
     with suppress(ConfigError):
         return storage_access(config.storage_access).endpoint or ""
     return ""
-
-
-def _addresses(url: str) -> list[str]:
-    host = urlsplit(url).hostname
-    try:
-        return sorted({str(found[4][0]) for found in getaddrinfo(host, None, AF_INET)}) if host else []
-    except gaierror:  # the check of the chain or the storage tells it
-        return []
 
 
 def _image_aliases(config: NodeConfig, engine: str) -> Finding:
