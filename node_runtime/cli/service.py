@@ -32,17 +32,20 @@ _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 _STATE = ".local/share/node-runtime"  # in the home of a user that isn't this one
 _SOCKET = Path("/var/run/docker.sock")
 
-# A root daemon mounts file systems for outputs, which the engine has to see: it shares the machine's mounts.
+# A root daemon mounts file systems for outputs, which the engine has to see: it shares the machine's mounts. Without
+# CAP_SYS_PTRACE it can't read that the engine, which has every capability, shares them too.
 _ROOT_MAY = {
-    "capabilities": "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_SYS_ADMIN",
+    "capabilities": "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_SYS_ADMIN CAP_SYS_PTRACE",
     "namespaces": "mnt",
     "calls": "@system-service @mount",
     "confined": "",
 }
-# Paths that may be written begin with "-": those that are missing are made by ExecStartPre.
+# Paths that may be written begin with "-": those that are missing are made by ExecStartPre, as the daemon's user.
+# ProtectClock also limits devices: on some versions of systemd to a list without the loop devices that root mounts.
 _CONFINED = """\
 PrivateTmp=yes
-{devices}ProtectControlGroups=yes
+{devices}ProtectClock=yes
+ProtectControlGroups=yes
 ProtectHome=read-only
 ProtectHostname=yes
 ProtectKernelLogs=yes
@@ -197,8 +200,11 @@ def _up_from(program: Path) -> Iterator[Path]:
 
 
 def _reachable(folder: Path, user: str) -> bool:
-    found = folder.stat()
-    return bool(found.st_mode & stat.S_IXOTH) or found.st_uid == pwd.getpwnam(user).pw_uid
+    found, known = folder.stat(), pwd.getpwnam(user)
+    if found.st_uid == known.pw_uid:
+        return bool(found.st_mode & stat.S_IXUSR)
+    groups = os.getgrouplist(user, known.pw_gid)
+    return bool(found.st_mode & (stat.S_IXGRP if found.st_gid in groups else stat.S_IXOTH))
 
 
 def monitoring(

@@ -2,6 +2,9 @@
 
 import os
 import pwd
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,11 +12,13 @@ import yaml
 from typer.testing import CliRunner
 
 from node_runtime.cli import app
-from node_runtime.cli.service import HAND_BACK, OPERATIONS, monitoring, unit
+from node_runtime.cli.service import HAND_BACK, OPERATIONS, _reachable, monitoring, unit
 from node_runtime.config import NodeConfig, load_config
+from node_runtime.engines.docker.client import shares_mounts
 from node_runtime.errors import InputError
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has capabilities and gives folders away")
 
 
 def config(folder: str, **more: object) -> NodeConfig:
@@ -77,12 +82,55 @@ def test_a_root_daemon_keeps_the_machines_mounts_for_its_quotas() -> None:
     private = {
         "PrivateTmp",
         "PrivateDevices",
+        "ProtectClock",
         "ProtectSystem",
         "ReadWritePaths",
         "ProtectHome",
         "ProtectKernelTunables",
     }
     assert private & set(found) == set()
+
+
+@needs_root
+def test_with_its_units_capabilities_a_root_daemon_sees_that_an_engine_shares_its_mounts(tmp_path: Path) -> None:
+    made = unit(config("/srv/n"), Path("/srv/n/node.yaml"), user="root", program="/opt/nrt/bin/node-runtime")
+    allowed = settings(made)["CapabilityBoundingSet"][0].lower().replace("cap_", "+").split()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as engine:  # its process is this one, with all capabilities
+        engine.bind(str(tmp_path / "socket"))
+        engine.listen()
+        assert shares_mounts(tmp_path / "socket")
+        asked = f"from {shares_mounts.__module__} import shares_mounts; from pathlib import Path; import sys; "
+        asked += "print(shares_mounts(Path(sys.argv[1])))"
+        bounded = ["setpriv", f"--bounding-set={','.join(('-all', *allowed))}", sys.executable, "-c", asked]
+        done = subprocess.run([*bounded, engine.getsockname()], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "True\n"
+
+
+def test_missing_folders_are_made_by_the_daemons_user_not_by_root() -> None:
+    made = of_another(config("/srv/n"))["ExecStartPre"]
+    assert [each.partition(" /srv")[0] for each in made] == [
+        "+/usr/sbin/runuser -u nobody -- /usr/bin/install -d -m 0700"
+    ]
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("mode", "owner", "group", "reachable"),
+    [
+        (0o710, "root", "nobody", True),
+        (0o710, "root", "root", False),
+        (0o701, "root", "root", True),
+        (0o701, "root", "nobody", False),
+        (0o700, "nobody", "root", True),
+        (0o611, "nobody", "root", False),
+    ],
+)
+def test_a_folder_is_open_to_a_user_by_its_owner_its_group_or_the_others(
+    mode: int, owner: str, group: str, reachable: bool, tmp_path: Path
+) -> None:
+    os.chown(tmp_path, pwd.getpwnam(owner).pw_uid, pwd.getpwnam(group).pw_gid)
+    tmp_path.chmod(mode)
+    assert _reachable(tmp_path, "nobody") is reachable
 
 
 def test_the_command_prints_a_unit_for_the_owner_of_the_configuration(tmp_path: Path) -> None:
