@@ -3,6 +3,7 @@
 Its images, containers, networks and settings are its own; no file of the machine's Podman is read or written.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -18,10 +19,11 @@ from tests.background import wait_until
 from tests.peers.installed import installed_once
 
 PACKAGES = ("podman", "conmon", "runc", "tini", "containernetworking-plugins")
-LIBRARIES = ("libgpgme11", "libassuan0", "libsubid4", "libdevmapper1.02.1")
+# what they link beyond the libraries of a Debian that has nothing but Docker
+LIBRARIES = ("libglib2.0-0", "libgpgme11", "libassuan0", "libsubid4", "libdevmapper1.02.1")
 COMMAND_S = 300
 ANSWER_S = 5
-_FILE = re.compile(r"\b(podman_\S+\.deb)\b")
+_FILE = re.compile(r"\S+\.deb\b(?= )")
 
 # Podman raises two limits of processes above what a machine without CAP_SYS_RESOURCE allows, and has no setting
 _RUNTIME = """#!/bin/sh
@@ -103,9 +105,9 @@ def _packages() -> Path:
     """The folder of the extracted packages."""
     assert all(map(shutil.which, ("apt-get", "dpkg-deb"))), "Podman's tests need Debian"
     assert os.geteuid() == 0, "Podman's tests need root"
-    version = _FILE.search(_run("apt-get", "download", "--print-uris", "podman"))
-    assert version is not None, "podman isn't among Debian's packages"
-    return installed_once(version[1].removesuffix(".deb"), _extract)
+    files = sorted(_FILE.findall(_run("apt-get", "download", "--print-uris", *PACKAGES, *LIBRARIES)))
+    assert len(files) == len(PACKAGES + LIBRARIES), f"not all are among Debian's packages: {files}"
+    return installed_once(f"podman-{hashlib.sha256(' '.join(files).encode()).hexdigest()[:16]}", _extract)
 
 
 def _extract(folder: Path) -> None:
@@ -125,11 +127,11 @@ def _configured(folder: Path, packages: Path) -> dict[str, str]:
     texts = {"containers.conf": _SETTINGS, "storage.conf": _STORAGE, "registries.conf": ""}
     for name, text in texts.items():
         (folder / name).write_text(text.replace("FOLDER", str(folder)).replace("PACKAGES", str(packages)))
-    (libraries,) = packages.glob("usr/lib/*-linux-gnu")
+    libraries = [str(path) for place in ("usr/lib", "lib") for path in packages.glob(f"{place}/*-linux-gnu")]
     return {
         "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin",
         "HOME": str(folder / "home"),
-        "LD_LIBRARY_PATH": str(libraries),
+        "LD_LIBRARY_PATH": ":".join(libraries),
         "CONTAINERS_CONF": str(folder / "containers.conf"),
         "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
         "CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf"),
