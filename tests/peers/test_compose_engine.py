@@ -38,6 +38,15 @@ START = (
     "import sys; from pathlib import Path; from node_runtime.localnet.provision.dockerd import start_engine;"
     "start_engine(Path(sys.argv[1]), say=print, with_network=False)"
 )
+# as `ip link set lo up`, which a machine may lack; then wait for the end of the input
+LOOPBACK_UP = """
+import fcntl, socket, struct, sys
+SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+    fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", IFF_UP))
+print("up", flush=True)
+sys.stdin.read()
+"""
 START_S = 180  # bounds of an engine's start
 
 
@@ -87,7 +96,7 @@ def own_engine(docker_engine: DockerHost) -> Iterator[OwnEngine]:
 @contextmanager
 def network_namespace() -> Iterator[tuple[str, ...]]:
     """Make a network namespace with a loopback device; yield the beginning of commands that run in it."""
-    command = ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec cat"]
+    command = ["unshare", "--net", sys.executable, "-c", LOOPBACK_UP]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         try:
             assert holder.stdout is not None
