@@ -83,9 +83,9 @@ lock: .venv/dev ## write the lock files again after a change of pyproject.toml; 
 	@$(COMPILE) pyproject.toml images/node/requirements.in -c requirements.lock -o images/node/requirements.lock
 	@$(COMPILE) images/storage/requirements.in -o images/storage/requirements.lock
 
-wheel: .venv/local ## dist/node_runtime-VERSION-py3-none-any.whl, and constraints.txt: the versions it was tested with
+wheel: .venv/local ## dist/node_runtime-VERSION-py3-none-any.whl, and constraints.txt: the versions that it and its extras were tested with
 	@rm -rf $(DIST)/*.whl && mkdir -p $(DIST) && $(BIN)/python -m hatchling build -t wheel -d $(DIST)
-	@sed -nE 's/^([A-Za-z0-9_.-]+==[^ \\]+)( ; [^\\]*[^ \\])? *\\?$$/\1\2/p' requirements.lock > $(DIST)/constraints.txt
+	@sed -nE 's/^([A-Za-z0-9_.-]+==[^ \\]+)( ; [^\\]*[^ \\])? *\\?$$/\1\2/p' requirements-dev.lock > $(DIST)/constraints.txt
 
 clean: ## remove the environment and what runs left behind
 	@rm -rf .venv .state dist assets/digits/data assets/substra/*/data assets/stories/*/shards assets/stories/*/results

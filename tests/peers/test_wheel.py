@@ -1,6 +1,7 @@
 """The wheel alone, installed with its tested versions in an empty environment, does the main job."""
 
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -17,6 +18,8 @@ from tests.docker_engine import docker_engine as docker_engine
 pytestmark = [pytest.mark.peers, pytest.mark.slow]
 
 CHECKOUT = Path(__file__).parents[2]
+DISTRIBUTIONS = "from importlib.metadata import distributions; print(*(one.name for one in distributions()))"
+NO_CHAIN = "ws://127.0.0.1:1"
 INSTALL_S = 600
 RUN_S = 300
 
@@ -35,6 +38,13 @@ class Installed:
         command = [str(self.program), *words]
         done = _run(command, cwd=self.folder, env=given | kept | environment, timeout=RUN_S)
         assert done.returncode == code, f"{' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def python(self, script: str) -> str:
+        """Run a script with the installation's interpreter and return what it prints."""
+        command = [str(self.program.resolve().parent / "python"), "-c", script]
+        done = _run(command, cwd=self.folder, timeout=RUN_S)
+        assert done.returncode == 0, done.stderr
         return done.stdout
 
 
@@ -56,6 +66,11 @@ def _run(
     )
 
 
+def _name(distribution: str) -> str:
+    """Return a distribution's name as indexes write it."""
+    return re.sub("[-_.]+", "-", distribution).lower()
+
+
 def _install(command: list[str], folder: Path, **environment: str) -> None:
     without = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
     done = _run(command, cwd=folder, env={**without, **environment}, timeout=INSTALL_S)
@@ -72,14 +87,14 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["venv", "pipx"])
 def installed(request: pytest.FixtureRequest, dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Install the wheel as docs/operators.md says."""
+    """Install the wheel as docs/operators.md says, with traces where it is in a venv."""
     folder = tmp_path_factory.mktemp("user")
     (wheel,) = dist.glob("*.whl")
     constraints = dist / "constraints.txt"
     venv.create(folder / "venv", with_pip=True)
     pip = [str(folder / "venv" / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
     if request.param == "venv":
-        _install([*pip, "--constraint", str(constraints), str(wheel)], folder)
+        _install([*pip, "--constraint", str(constraints), f"{wheel}[tracing]"], folder)
         return Installed(program=folder / "venv" / "bin" / "node-runtime", folder=folder)
     _install([*pip, "pipx"], folder)
     pipx = [str(folder / "venv" / "bin" / "pipx"), "install", "--pip-args", f"--constraint {constraints}", str(wheel)]
@@ -106,11 +121,15 @@ def test_what_needs_no_network_comes_out_of_the_wheel(installed: Installed) -> N
     assert '"$defs"' in installed.run("schema")
     installed.run("monitoring", "prometheus")
     assert (installed.folder / "prometheus" / "dashboard.json").exists()
-    place = installed.program.resolve().parent / "python"
-    look = [str(place), "-c", "import node_runtime; print(node_runtime.__path__[0])"]
-    package = _run(look, cwd=installed.folder, timeout=60)
-    assert str(CHECKOUT) not in package.stdout
-    assert (Path(package.stdout.strip()) / "py.typed").exists(), "types are for those who import it"
+    package = installed.python("import node_runtime; print(node_runtime.__path__[0])")
+    assert str(CHECKOUT) not in package
+    assert (Path(package.strip()) / "py.typed").exists(), "types are for those who import it"
+
+
+def test_every_package_is_one_of_the_versions_that_were_tested(installed: Installed, dist: Path) -> None:
+    tested = {_name(line.partition("==")[0]) for line in (dist / "constraints.txt").read_text().splitlines()}
+    there = {_name(name) for name in installed.python(DISTRIBUTIONS).split()}
+    assert there - tested <= {"node-runtime", "pip", "setuptools"}
 
 
 @pytest.mark.docker
@@ -118,7 +137,8 @@ def test_an_operator_makes_a_node_and_its_unit(installed: Installed, docker_engi
     password = installed.folder / "password"
     password.touch(mode=0o600)
     password.write_text("a good one\n")
-    told = installed.run("init", "node", "--password-file", "password", code=4, DOCKER_HOST=docker_engine.url)
+    init = ("init", "node", "--password-file", "password", "--chain", NO_CHAIN)
+    told = installed.run(*init, code=4, DOCKER_HOST=docker_engine.url)
     assert "ok  key" in told
     assert "ok  docker" in told
     looked = installed.run("doctor", "--config", "node/node.yaml", code=4, DOCKER_HOST=docker_engine.url)
