@@ -18,8 +18,8 @@ from node_runtime.domain.assets import Digest
 from node_runtime.errors import AssetMismatch, AssetUnavailable
 from node_runtime.ports.store import StoredFile
 
-from .manifest import MAX_MANIFEST, Entry, Manifest, TreeRefused, TreeTooLarge, decode, manifest, shown
-from .walk import ANY, CHUNK, EmptyFolder, FileState, OpenFile, tree_entries
+from .manifest import MAX_MANIFEST, Entry, Manifest, TreeRefused, TreeTooLarge, decode, shown
+from .walk import ANY, CHUNK, EmptyFolder, manifest_of, tree_entries
 
 _LARGE = 4 * CHUNK  # bytes of a file for which a thread is worth its start
 
@@ -30,31 +30,25 @@ def packed_size(found: Manifest) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class HashedTree:
-    """A tree on disk with its manifest, and the states in which its large files were hashed."""
+    """A tree on disk with its manifest."""
 
     source: Path
     manifest: Manifest
-    states: dict[str, FileState]
 
 
 def hash_tree(source: Path, *, stop: threading.Event | None = None) -> HashedTree:
     """Read a folder or a single file that is to be packed. Raises what `tree_entries` raises."""
-    entries, states = [], {}
-    for file in tree_entries(source, caps=ANY, stop=stop):
-        if isinstance(file, OpenFile) and file.size >= CHUNK and file.settled:
-            states[file.path] = file.state
-        entries.append(file.entry())
-    found = manifest(entries)
+    found = manifest_of(source, stop=stop)
     if len(found.encoded) >= MAX_MANIFEST:
         raise TreeTooLarge(f"{source} has too many files", remedy="pack them into fewer files")
-    return HashedTree(source=source, manifest=found, states=states)
+    return HashedTree(source=source, manifest=found)
 
 
 def pack(tree: HashedTree, *, stop: threading.Event | None = None) -> Iterator[bytes | memoryview]:
     """Yield the packed stream of the tree; each chunk is valid until the next.
 
-    Raises `TreeRefused` when the source no longer matches the manifest, `StorageError` once ``stop`` is set. A large
-    file that is still in the state in which it was hashed isn't hashed again.
+    Raises `TreeRefused` when the source no longer matches the manifest, `StorageError` once ``stop`` is set. All that
+    is yielded is hashed: through a mapping of memory a file can change while its timestamps stay.
     """
     found, source = tree.manifest, tree.source
     yield found.encoded + b"\n"
@@ -65,16 +59,10 @@ def pack(tree: HashedTree, *, stop: threading.Event | None = None) -> Iterator[b
                 raise _changed(source)
             folders.remove(file.path)
             continue
-        expected = next(files, None)
-        if expected is not None and expected.path == file.path and tree.states.get(file.path) == file.state:
-            yield from file.chunks()
-            continue
         sha256 = hashlib.sha256()
-        for chunk in file.chunks():
-            sha256.update(chunk)
-            yield chunk
+        yield from _hashed(file.chunks(), sha256, file.size)
         now = Entry(path=file.path, executable=file.executable, size=file.size, sha256=sha256.hexdigest())
-        if now != expected:
+        if now != next(files, None):
             raise _changed(source)
     if folders or next(files, None) is not None:
         raise _changed(source)
@@ -133,20 +121,25 @@ def _check_wanted(stop: threading.Event) -> None:
 
 
 def _verified(stream: BufferedIOBase, entry: Entry) -> Iterator[memoryview]:
-    """Yield a file's contents, each chunk valid until the next, hashed while the caller uses it."""
+    """Yield a file's contents, each chunk valid until the next. Raises `AssetMismatch` at its end."""
     sha256 = hashlib.sha256()
-    if entry.size < _LARGE:
-        for chunk in _chunks(stream, entry):
+    yield from _hashed(_chunks(stream, entry), sha256, entry.size)
+    if sha256.hexdigest() != entry.sha256:
+        raise _wrong(f"{shown(entry.path)} has another sha256")
+
+
+def _hashed(chunks: Iterator[memoryview], sha256: "hashlib._Hash", size: int) -> Iterator[memoryview]:
+    """Yield the chunks of a file of ``size`` bytes, each hashed, of a large file while the caller uses it."""
+    if size < _LARGE:
+        for chunk in chunks:
             sha256.update(chunk)
             yield chunk
     else:
         with ThreadPoolExecutor(1) as thread:
-            for chunk in _chunks(stream, entry):
+            for chunk in chunks:
                 hashed = thread.submit(sha256.update, chunk)
                 yield chunk
                 hashed.result()
-    if sha256.hexdigest() != entry.sha256:
-        raise _wrong(f"{shown(entry.path)} has another sha256")
 
 
 def _chunks(stream: BufferedIOBase, entry: Entry) -> Iterator[memoryview]:

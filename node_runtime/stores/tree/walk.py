@@ -9,7 +9,6 @@ import hashlib
 import os
 import stat
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,7 +32,6 @@ from .manifest import (
 )
 
 CHUNK = 1 << 20  # bytes read at once
-_SETTLED = 2 * 10**9  # ns: the coarsest timestamps of file systems, after which a change shows in them
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRUSTED_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -53,9 +51,6 @@ class Caps:
     def with_bytes(self, amount: int) -> "Caps":
         return replace(self, bytes=amount)
 
-
-FileState = tuple[int, ...]
-"""Device, inode, mode, size and times of a file."""
 
 ANY = Caps()
 FOUND_AFTER_RUN = Caps(entries=100_000)
@@ -78,17 +73,6 @@ class OpenFile:
     @property
     def size(self) -> int:
         return self.status.st_size
-
-    @property
-    def state(self) -> FileState:
-        """Return what a change of the contents changes too, unless it is written through a mapping of memory."""
-        seen = self.status
-        return (seen.st_dev, seen.st_ino, seen.st_mode, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
-
-    @property
-    def settled(self) -> bool:
-        """Whether the last change is so long ago that a next one has other timestamps."""
-        return self.status.st_ctime_ns < time.time_ns() - _SETTLED
 
     def chunks(self) -> Iterator[memoryview]:
         """Yield the contents; each chunk is valid until the next.
