@@ -112,6 +112,10 @@ class HostError(NodeRuntimeError):
     exit_code = 4
 
 
+class DiskFull(HostError):
+    """There is no space for what is to be written."""
+
+
 class EngineUnavailable(HostError):
     """The container engine doesn't answer; after a restart it may still have its containers."""
 

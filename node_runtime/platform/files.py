@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from node_runtime.errors import ConfigError, HostError
+from node_runtime.errors import ConfigError, DiskFull, HostError
 
 FOLDER, FILE = 0o700, 0o600  # modes of private folders and files
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -45,13 +45,16 @@ def host_error_boundary() -> Iterator[None]:
 
 
 @contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """Yield a temporary folder, removed at the end; as `host_error_boundary`, with the folder as the likely place."""
+def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary folder, removed at the end; as `host_error_boundary`, with the folder as the likely place.
+
+    It is in ``parent``, or where temporary files are on this machine.
+    """
     import tempfile  # lazy: it is slow to import, and every command imports this module
 
     place: Path | None = None
     try:
-        with tempfile.TemporaryDirectory(prefix="node-runtime-") as folder:
+        with tempfile.TemporaryDirectory(prefix="node-runtime-", dir=parent) as folder:
             place = Path(folder)
             yield place
     except OSError as error:
@@ -78,11 +81,11 @@ def _place_of(error: OSError) -> str | None:
 def _host_error(error: OSError, place: object) -> HostError:
     """``place`` is None where the error tells none: a write to an open file, often to the command's own output."""
     where = f"working in {place}" if place is not None else "reading or writing a file"
-    remedy = "check that folder and its rights"
+    reason = str(error.args[0][0][2]) if isinstance(error, shutil.Error) else error.strerror or str(error)
     if error.errno in _FULL:
         remedy = "free disk space there" if place is not None else "free disk space (`df` shows which disk is full)"
-    reason = str(error.args[0][0][2]) if isinstance(error, shutil.Error) else error.strerror or str(error)
-    return HostError(f"{where} failed: {reason}", remedy=remedy)
+        return DiskFull(f"{where} failed: {reason}", remedy=remedy)
+    return HostError(f"{where} failed: {reason}", remedy="check that folder and its rights")
 
 
 def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from node_runtime.domain.assets import Digest
 from node_runtime.domain.units import size
-from node_runtime.errors import HostError, StorageError
+from node_runtime.errors import DiskFull, StorageError
 from node_runtime.platform.files import host_errors
 
 from .manifest import Manifest, TreeTooLarge
@@ -32,7 +32,7 @@ def write_tree(
 ) -> None:
     """Write the rest of the stream, after its manifest, to `target`: all of it, verified, or nothing.
 
-    Raises `TreeTooLarge` for more than ``most`` files and `HostError` for too little space, before the first is
+    Raises `TreeTooLarge` for more than ``most`` files and `DiskFull` for too little space, before the first is
     written, and what `unpack` raises.
     """
     if most is not None and len(found.entries) > most:
@@ -42,7 +42,7 @@ def write_tree(
         )
     with host_errors(target.parent):
         if shutil.disk_usage(target.parent).free < found.size:
-            raise HostError(
+            raise DiskFull(
                 f"tree {found.digest} has {size(found.size)}, more than are free at {target.parent}",
                 remedy="free disk space there",
             )
