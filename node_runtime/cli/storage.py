@@ -10,7 +10,7 @@ import yaml
 
 from node_runtime.cli.session import StorageOption
 from node_runtime.domain.assets import Account
-from node_runtime.errors import InputError
+from node_runtime.errors import HostError, InputError
 from node_runtime.platform.files import write_private
 from node_runtime.spec.fields import read_account
 
@@ -50,8 +50,6 @@ def storage_init(
     administered = administration(url, access)
     made = "is made" if administered.make_bucket() else "is there"
     line(f"bucket {administered.place.bucket} {made}, with versioning")
-    if not expire_live_versions(administered):
-        paragraph("this server has no lifecycle rules: old versions of the live area stay until you remove them")
     for account in wanted:
         file = into / f"{account}.yaml"
         if file.exists() and not renew:
@@ -67,6 +65,8 @@ def storage_init(
         administered.permit([account])
         _write_access(file, replace(access, access_key=account, secret_key=secret), url)
         line(f"key of {account}: {file}")
+    if missing := expire_live_versions(administered):
+        paragraph(missing)
 
 
 def _write_access(file: Path, access: "StorageAccess", url: str) -> None:
@@ -108,6 +108,8 @@ def storage_copy(
     """Copy what a storage in a folder holds into an object storage, verified.
 
     Repeated, it goes on: what is there is not sent again. A tree that is damaged in the folder is named and left out.
+
+    Each tree is unpacked for a while where there is more free space: in the source folder, or in TMPDIR (/tmp).
     """
     from node_runtime.config.storage_access import storage_access
     from node_runtime.stores import open_store
@@ -116,6 +118,11 @@ def storage_copy(
     target = open_store(_url(named), writer=_account(account), access=storage_access())
     copied = copy_trees(source, target, say=line)
     line(f"{copied.sent} trees are copied, {copied.there} were there already")
+    if copied.too_large:
+        raise HostError(
+            f"{copied.too_large} trees are larger than the room for a copy, {copied.damaged} are damaged",
+            remedy="repeat it with TMPDIR naming a folder with more free space; damaged ones their owners store again",
+        )
     if copied.damaged:
         raise InputError(
             f"{copied.damaged} trees could not be copied",

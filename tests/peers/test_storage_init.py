@@ -4,16 +4,19 @@ import json
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from functools import partial
+from hashlib import md5
 from pathlib import Path
+from typing import Any
 
 import compose_prepare
 import pytest
 import yaml
-from minio.commonconfig import Filter
+from minio import MinioAdmin
+from minio.credentials.providers import StaticProvider
 from minio.error import S3Error
-from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
 
 from node_runtime.config.storage_access import storage_access
 from node_runtime.domain.assets import Account
@@ -48,8 +51,9 @@ def run(s3: S3Server, uri: str, tmp_path: Path) -> Storage:
     access = {"endpoint": f"http://{s3.address}", "access_key": "root", "secret_key": s3.secret}
     (tmp_path / "root.yaml").write_text(yaml.safe_dump(access))
 
-    def storage(*arguments: str, by: str = "root.yaml") -> subprocess.CompletedProcess[str]:
+    def storage(*arguments: str, by: str = "root.yaml", **changed: str) -> subprocess.CompletedProcess[str]:
         named = {"NODE_RUNTIME_STORAGE": uri, "NODE_RUNTIME_STORAGE_ACCESS": str(tmp_path / by), "COLUMNS": "80"}
+        named |= changed
         command = [sys.executable, "-m", "node_runtime", "storage", *arguments]
         return subprocess.run(
             command, cwd=tmp_path, env=os.environ | named, capture_output=True, text=True, timeout=120, check=False
@@ -93,16 +97,78 @@ def test_old_versions_of_the_live_area_end_where_the_server_has_lifecycle_rules(
         with pytest.raises(S3Error, match="NotImplemented"):
             client.get_bucket_lifecycle(bucket)
         return
-    mine = Rule(status="Enabled", rule_filter=Filter(prefix="mine/"), rule_id="mine", expiration=Expiration(days=9))
-    client.set_bucket_lifecycle(bucket, LifecycleConfig([mine]))
-    for _ in range(2):
-        assert run("init").returncode == 0
+    beside = {"NODE_RUNTIME_STORAGE": f"s3://{bucket}/another"}
+    for changed in (dict[str, str](), beside, beside):
+        done = run("init", **changed)
+        assert done.returncode == 0
+        assert "lifecycle" not in done.stdout
     found = client.get_bucket_lifecycle(bucket)
     assert found is not None
-    assert [rule.rule_filter.prefix for rule in found.rules if rule.rule_filter] == ["mine/", "network/live/"]
-    ending = found.rules[1].noncurrent_version_expiration
-    assert ending is not None
-    assert ending.noncurrent_days == 1
+    areas = {rule.rule_filter.prefix: rule.noncurrent_version_expiration for rule in found.rules if rule.rule_filter}
+    assert len(found.rules) == 2
+    assert {area: ending and ending.noncurrent_days for area, ending in areas.items()} == {
+        "network/live/": 1,
+        "another/live/": 1,
+    }
+
+
+MINE = """<Rule><ID>mine</ID><Status>Enabled</Status><Filter><And><Prefix>mine/</Prefix>
+<ObjectSizeGreaterThan>1000000</ObjectSizeGreaterThan></And></Filter><Expiration><Days>9</Days></Expiration></Rule>"""
+UNKNOWN = "<Rule><ID>all</ID><Status>Enabled</Status><Filter></Filter><Expiration><Days>9</Days></Expiration></Rule>"
+LIVE = """<Rule><ID>added</ID><Status>Enabled</Status><Filter><Prefix>network/live/</Prefix></Filter>
+<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration></Rule>"""
+
+
+@pytest.mark.parametrize("s3", [S3Kind.MINIO], indirect=True)
+@pytest.mark.parametrize(
+    ("rules", "reason"),
+    [(MINE, "has other lifecycle rules"), (UNKNOWN, "of a kind that isn't known"), (MINE + LIVE, None)],
+)
+def test_lifecycle_rules_of_others_stay_as_they_are(
+    run: Storage, s3: S3Server, uri: str, tmp_path: Path, rules: str, reason: str | None
+) -> None:
+    bucket, client = uri.split("/")[2], s3.client()
+    client.make_bucket(bucket)
+    body = f"<LifecycleConfiguration>{rules}</LifecycleConfiguration>".encode()
+    sum_of_body = b64encode(md5(body, usedforsecurity=False).digest()).decode()
+    client._execute("PUT", bucket, body=body, headers={"Content-MD5": sum_of_body}, query_params={"lifecycle": ""})
+
+    def stored() -> bytes:
+        return client._execute("GET", bucket, query_params={"lifecycle": ""}).data
+
+    before = stored()
+    done = run("init", "--for", ALICE)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "keys" / f"{ALICE}.yaml").exists()
+    assert stored() == before
+    told = " ".join(done.stdout.split())
+    if reason is None:
+        assert "lifecycle" not in told
+    else:
+        assert reason in told
+        assert "noncurrent versions below network/live/ expire after 1 day" in told
+
+
+@pytest.mark.parametrize("s3", [S3Kind.MINIO], indirect=True)
+def test_an_administrator_without_the_right_to_lifecycle_rules_makes_keys(
+    run: Storage, s3: S3Server, tmp_path: Path
+) -> None:
+    admin = MinioAdmin(endpoint=s3.address, credentials=StaticProvider("root", s3.secret), secure=False)
+    rights: list[dict[str, Any]] = [
+        {"Effect": "Allow", "Action": ["admin:*"]},
+        {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]},
+        {"Effect": "Deny", "Action": ["s3:*LifecycleConfiguration"], "Resource": ["arn:aws:s3:::*"]},
+    ]
+    admin.policy_add("keys", policy={"Version": "2012-10-17", "Statement": rights})
+    admin.user_add("keeper", "a secret of its own")
+    admin.attach_policy(["keys"], user="keeper")
+    access = yaml.safe_load((tmp_path / "root.yaml").read_text())
+    named = {"access_key": "keeper", "secret_key": "a secret of its own"}
+    (tmp_path / "keeper.yaml").write_text(yaml.safe_dump(access | named))
+    done = run("init", "--for", ALICE, by="keeper.yaml")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "keys" / f"{ALICE}.yaml").exists()
+    assert "can't be read or set: the storage answers with AccessDenied" in " ".join(done.stdout.split())
 
 
 def test_the_job_of_compose_renews_a_key_whose_file_is_lost(
