@@ -167,16 +167,22 @@ class Daemon:
                 attempt.cancellation.request(StopReason.ENDED_ON_CHAIN)
 
     def _claim(self) -> None:
-        if not self._claims.may_claim():
+        """Claim until no slot is free: to look for one more candidate would cost reads of the chain."""
+        if not self._may_claim():
             return
         busy = frozenset(attempt.task for attempt in (*self._attempts_running(), *self._deliverers))
         for candidate in self._selector.candidates(busy=busy):
-            if self._stopping.is_set() or not self._claims.may_claim():
+            if not self._may_claim():
                 return
             self._node.health.turned()  # each claim waits for finality
             attempt = self._claims.take(candidate, written=self._plans_written())
             if attempt is not None:
                 self._start(attempt)
+            if not self._may_claim():
+                return
+
+    def _may_claim(self) -> bool:
+        return not self._stopping.is_set() and self._claims.may_claim()
 
     def _plans_written(self) -> frozenset[PlanKey]:
         """Return the plans whose local folders are being written, or will be by what has been claimed."""

@@ -43,6 +43,18 @@ def test_the_chain_is_asked_for_a_tasks_inputs_once_before_the_claim(room: Room)
     assert process.calls["chain.named_by"] == 1
 
 
+def test_the_claim_that_fills_the_last_slot_ends_the_search_until_one_is_free(room: Room) -> None:
+    tasks = [room.task() for _ in range(2)]
+    with room.node() as (node, process), daemon_at_work(room, node):
+        wait_until(lambda: bool(room.runs), "the first task to run")
+        polls = process.calls["chain.now"]
+        wait_until(lambda: process.calls["chain.now"] >= polls + 3, "the poll that claimed it to end")
+        assert process.calls["chain.claimable"] == 1
+        room.gate.set()
+        for task in tasks:
+            wait_until(is_(room, task, AssignmentState.SUBMITTED), "the result")
+
+
 def test_a_task_waits_for_its_operators_approval(room: Room) -> None:
     task = room.task()
     room.policy = {**room.policy, "approve": "manual"}
