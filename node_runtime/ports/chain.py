@@ -1,5 +1,6 @@
 """The port to the chain: what an account reads, and the calls of workers, creators and judges."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -176,8 +177,11 @@ class ChainReads(Protocol):
         """What this account may claim of these kinds, and its offers of any kind, at one block."""
         ...
 
-    def pending_claims(self) -> frozenset[TaskId]:
-        """The tasks for which a claim waits for its block, as far as the chain's node shows that: a hint."""
+    def pending_claims(self) -> Counter[TaskId]:
+        """How many claims of each task wait for their block, as far as the chain's node shows that: a hint.
+
+        It includes claims that the chain will refuse; anybody can send these.
+        """
         ...
 
     def open_tasks(self, kind: Kind) -> tuple[TaskId, ...]: ...

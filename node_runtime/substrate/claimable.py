@@ -1,5 +1,6 @@
 """Reads of what an account may claim at one block, and of the claims that wait for a block."""
 
+from collections import Counter
 from collections.abc import Collection
 
 from node_runtime.domain.assets import Account
@@ -35,16 +36,16 @@ def _open_tasks(snapshot: Snapshot, kinds: Collection[Kind]) -> tuple[TaskId, ..
     return tuple(sorted(TaskId(number(bytes.fromhex(key[-2 * U64 :]))) for key in wanted))
 
 
-def pending_claims(connection: Requests, codec: Codec) -> frozenset[TaskId]:
-    """Return the tasks that transactions in the node's pool claim; a call ends its transaction's bytes.
+def pending_claims(connection: Requests, codec: Codec) -> Counter[TaskId]:
+    """Count for each task the transactions in the node's pool that claim it; a call ends its transaction's bytes.
 
-    Nothing of a node that keeps its pool to itself. What looks like a claim and is none costs a node one poll.
+    Nothing of a node that keeps its pool to itself. What looks like a claim and is none is counted too.
     """
     try:
         pool = connection.request("author_pendingExtrinsics")
     except RpcRefused:
-        return frozenset()
+        return Counter()
     call = codec.call(claim(TaskId(0))) if pool else b""
     name, size = call[:-U64].hex(), 2 * U64
     claims = (one[-size:] for one in pool if one[:-size].endswith(name))
-    return frozenset(TaskId(number(bytes.fromhex(task))) for task in claims)
+    return Counter(TaskId(number(bytes.fromhex(task))) for task in claims)

@@ -1,6 +1,7 @@
 """SubstrateReads: the port `ChainReads` over substrate-interface."""
 
 import time
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 from node_runtime.domain.assets import (
@@ -180,7 +181,7 @@ class SubstrateReads:
         snapshot = self._snapshot()
         return claimable_at(snapshot, self._account, kinds, now=self._time_of(snapshot))
 
-    def pending_claims(self) -> frozenset[TaskId]:
+    def pending_claims(self) -> Counter[TaskId]:
         return pending_claims(self._connection, self._codec.get())
 
     def open_tasks(self, kind: Kind) -> tuple[TaskId, ...]:

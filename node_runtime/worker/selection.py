@@ -1,6 +1,7 @@
 """Task selection: offers first, then open tasks by age; refusals are remembered and retried with backoff."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,9 +51,10 @@ class Candidate:
 
 @dataclass(kw_only=True)
 class _Pass:
-    """One call of `TaskSelector.candidates`: the tasks it has passed and the number of those it has checked."""
+    """One call of `TaskSelector.candidates`: the tasks it has passed, and how many records it read and checked."""
 
     passed: set[TaskId]
+    read: int = 0
     checked: int = 0
     began: float = field(default_factory=time.monotonic)
 
@@ -96,7 +98,7 @@ class TaskSelector:
         self._times = times
         self._refusals = Refusals(audit=audit, metrics=metrics, times=times)
         self._unable: str | None = None
-        self._contention = Contention()
+        self._contention = Contention(trust=times.refusal.first)
         self._yielded: set[TaskId] = set()  # since the open tasks were last listed
         self.has_more = False  # whether the last call stopped before checking every task
 
@@ -159,36 +161,41 @@ class TaskSelector:
         self._contention.saw_open(claimable.open, self._yielded)
         self._yielded.clear()
         self._refusals.keep({*claimable.offers, *claimable.open})
-        order = self._in_order(claimable, run)
+        opened = self._to_check(claimable.open, run)
+        pending = self._pending(opened)
+        order = self._in_order(claimable, opened, run)
         if order and not run.checked and not self._engine_works():
             return None
         while order:
             if run.checked >= CHECKS_PER_POLL or (
-                run.checked and time.monotonic() > run.began + self._times.longest_selection
+                run.read and time.monotonic() > run.began + self._times.longest_selection
             ):
                 self.has_more = True
                 return None
             some, order = order[:_READ_AT_ONCE], order[_READ_AT_ONCE:]
             records = {record.task.id: record for record in self._chain.records(some)}
+            run.read += len(some)
             for number in some:
                 run.passed.add(number)
+                record = records.get(number)
+                if record is None or self._is_taken(record.task, pending[number]):
+                    continue
                 run.checked += 1
-                candidate = self._checked(number, records.get(number), seen=run.began, head=claimable.now)
+                candidate = self._checked(record, seen=run.began, head=claimable.now)
                 if candidate is not None and self._is_still_free(number, claimable):
                     return candidate
         return None
 
-    def _in_order(self, claimable: Claimable, run: "_Pass") -> list[TaskId]:
-        """Return the tasks to check: the offers, then the open ones in this node's order of claims.
+    def _pending(self, opened: Sequence[TaskId]) -> Counter[TaskId]:
+        """Return how many claims of each of the open tasks wait for their block."""
+        found = self._chain.pending_claims() if opened else Counter[TaskId]()
+        pending = Counter({task: found[task] for task in opened if found[task]})
+        self._contention.saw_pending(pending)
+        return pending
 
-        An open task that another node claims just now is passed over until the next poll.
-        """
+    def _in_order(self, claimable: Claimable, opened: Sequence[TaskId], run: "_Pass") -> list[TaskId]:
+        """Return the tasks to check: the offers, then the open ones in this node's order of claims."""
         offers = self._to_check(claimable.offers, run)
-        opened = self._to_check(claimable.open, run)
-        if opened:
-            pending = self._chain.pending_claims().intersection(opened)
-            self._contention.saw_pending(len(pending))
-            opened = [task for task in opened if task not in pending]
         width = self._contention.width(len(opened))
         return [*offers, *claim_order(opened, account=self._chain.account, moment=claimable.now, width=width)]
 
@@ -199,22 +206,28 @@ class TaskSelector:
         """Return whether no rival claimed the open task while it was checked; without rivals nothing is asked."""
         if task in claimable.offers or self._contention.width(0) == 1:
             return True
-        if task in self._chain.pending_claims():
-            return False
+        claims = self._chain.pending_claims()[task]
         now = self._chain.task(task)
-        return now is not None and now.free_slots > 0
+        return now is not None and self._contention.leaves_free(task, slots=now.free_slots, claims=claims)
 
-    def _checked(self, number: TaskId, record: TaskRecord | None, *, seen: float, head: int) -> Candidate | None:
-        """Check a task and remember its refusal; one that another node took since it was listed is passed over."""
-        if record is None:
-            return None
-        if record.task.state is TaskState.OPEN and record.task.free_slots < 1:
-            self._contention.saw_pending(1)
-            return None
+    def _is_taken(self, task: Task, claims: int) -> bool:
+        """Return whether other nodes have all slots of a listed task, or will by their pending claims.
+
+        It is passed over until the next poll.
+        """
+        if task.state is not TaskState.OPEN or self._contention.leaves_free(
+            task.id, slots=task.free_slots, claims=claims
+        ):
+            return False
+        self._contention.saw_pending((task.id,))
+        return True
+
+    def _checked(self, record: TaskRecord, *, seen: float, head: int) -> Candidate | None:
+        """Check a task and remember its refusal."""
         outcome = self._check_safely(record, seen=seen, head=head)
         if isinstance(outcome, Candidate):
             return outcome
-        self.refuse(number, outcome)
+        self.refuse(record.task.id, outcome)
         return None
 
     def _check_safely(self, record: TaskRecord, *, seen: float, head: int) -> Candidate | Refusal:

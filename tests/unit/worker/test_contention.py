@@ -51,15 +51,68 @@ def test_tasks_that_others_took_widen_the_choice_and_this_nodes_own_do_not() -> 
 
 def test_a_lost_race_and_claims_on_their_way_widen_the_choice() -> None:
     found, _ = contention()
-    found.saw_pending(3)
+    found.saw_pending(TASKS[:3])
     assert found.width(4) == 4
     found.lost()
     assert found.width(4) > 10
 
 
+def test_a_claim_on_its_way_is_counted_once_and_not_again_when_its_task_is_gone() -> None:
+    found, _ = contention()
+    found.saw_open(TASKS[:10], own=())
+    found.saw_pending(TASKS[:3])
+    found.saw_open(TASKS[:10], own=())
+    found.saw_pending(TASKS[:3])
+    found.saw_open(TASKS[3:10], own=())
+    assert found.width(4) == 4
+    found.saw_open(TASKS[:10], own=())  # handed back
+    found.saw_pending(TASKS[:3])
+    assert found.width(4) == 7
+
+
+def test_tasks_that_went_over_a_long_time_do_not_count_as_taken_just_now() -> None:
+    found, seconds = contention()
+    found.saw_open(TASKS[:240], own=())
+    seconds[0] = 600.0  # twenty half-lives: 12 tasks per half-life
+    found.saw_open((), own=())
+    assert found.width(4) == 1 + 17  # 12 / log(2)
+
+
+def test_tasks_that_went_within_moments_count_in_full() -> None:
+    found, seconds = contention()
+    found.saw_open(TASKS[:101], own=())
+    seconds[0] = 0.1
+    found.saw_open((), own=())
+    assert found.width(4) == 101
+
+
+def test_a_task_is_passed_over_while_the_claims_on_their_way_fill_it() -> None:
+    found, _ = contention()
+    assert found.leaves_free(TASKS[0], slots=2, claims=1)
+    assert not found.leaves_free(TASKS[0], slots=2, claims=2)
+    assert not found.leaves_free(TASKS[0], slots=1, claims=2)
+    assert not found.leaves_free(TASKS[0], slots=0, claims=0)
+
+
+def test_claims_that_fill_no_task_are_ignored_after_a_while_until_the_task_is_open_anew() -> None:
+    found, seconds = contention()
+    found.saw_open(TASKS, own=())
+    assert not found.leaves_free(TASKS[0], slots=1, claims=1)
+    seconds[0] = 4.0
+    found.saw_open(TASKS, own=())
+    assert not found.leaves_free(TASKS[0], slots=1, claims=1)
+    seconds[0] = 5.0
+    found.saw_open(TASKS, own=())
+    assert found.leaves_free(TASKS[0], slots=1, claims=1)
+    assert not found.leaves_free(TASKS[0], slots=0, claims=1)
+    found.saw_open(TASKS[1:], own=())
+    found.saw_open(TASKS, own=())
+    assert not found.leaves_free(TASKS[0], slots=1, claims=1)
+
+
 def test_rivals_are_forgotten_with_time_and_the_choice_is_bounded() -> None:
     found, seconds = contention()
-    found.saw_pending(10_000)
+    found.saw_pending(TASKS)
     assert found.width(4) == WIDEST
     seconds[0] = 3600.0
     assert found.width(4) == 1

@@ -1,5 +1,6 @@
 """Selection beside other nodes: what they claim meanwhile is not claimed again, and a lost race ends the pass."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +23,14 @@ def shared(room: Room, monkeypatch: pytest.MonkeyPatch) -> Callable[[], TaskId]:
     terms = Room._terms
     monkeypatch.setattr(Room, "_terms", lambda self, window: replace(terms(self, window), assignee=None))
     return room.task
+
+
+@pytest.fixture
+def shared_by_two(shared: Callable[[], TaskId], monkeypatch: pytest.MonkeyPatch) -> Callable[[], TaskId]:
+    """Return a function that creates a task of two slots which any nodes may claim."""
+    terms = Room._terms
+    monkeypatch.setattr(Room, "_terms", lambda self, window: replace(terms(self, window), slots=2))
+    return shared
 
 
 @pytest.fixture
@@ -75,18 +84,41 @@ def test_a_claim_that_came_too_late_ends_the_pass_and_the_next_poll_goes_on(
         assert set(left_open(selector)).issuperset(set(tasks) - {lost})
 
 
+@contextmanager
+def claim_in_the_pool(rival: SubstrateChain, task: TaskId, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Send the rival's claim; no block contains it before the exit."""
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryNetwork, "_make_blocks", lambda _network: None)
+        claim = in_background(lambda: rival.assign_task(task))
+        wait_until(lambda: rival.pending_claims() == Counter([task]), "the claim to be in the pool")
+        yield
+    assert claim.result(LIMIT).worker == rival.account
+    assert rival.pending_claims() == Counter()
+
+
 def test_a_task_whose_claim_waits_for_its_block_is_passed_over_until_that_comes(
     room: Room, shared: Callable[[], TaskId], rival: SubstrateChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task, other = shared(), shared()
-    with selecting(room) as selector, monkeypatch.context() as patched:
-        patched.setattr(MemoryNetwork, "_make_blocks", lambda _network: None)
-        claim = in_background(lambda: rival.assign_task(task))
-        wait_until(lambda: rival.pending_claims() == {task}, "the claim to be in the pool")
+    with selecting(room) as selector, claim_in_the_pool(rival, task, monkeypatch):
         assert task in rival.claimable(room.config.policy.kinds).open
         found = left_open(selector)
         assert task not in found
         assert other in found
-        patched.undo()
-        assert claim.result(LIMIT).worker == rival.account
-    assert rival.pending_claims() == frozenset()
+
+
+def test_a_task_of_two_slots_is_offered_while_one_claim_of_it_waits_for_its_block(
+    room: Room, shared_by_two: Callable[[], TaskId], rival: SubstrateChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = shared_by_two()
+    with selecting(room) as selector, claim_in_the_pool(rival, task, monkeypatch):
+        assert task in left_open(selector)
+
+
+def test_a_task_whose_claim_stays_in_the_pool_is_offered_after_a_while(
+    room: Room, shared: Callable[[], TaskId], rival: SubstrateChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = shared()
+    with selecting(room) as selector, claim_in_the_pool(rival, task, monkeypatch):
+        assert task not in left_open(selector)
+        wait_until(lambda: task in left_open(selector), "the claim to be ignored")
