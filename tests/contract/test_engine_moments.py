@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -129,7 +130,7 @@ def test_what_ended_a_container_is_known_at_the_first_event_that_decides(
             if signalled:
                 client.stop(container, timeout=60)
             assert client.wait(container, timeout=60)["StatusCode"] in (0, 143)
-            assert stopped_externally(client, container) is signalled
+            assert in_background(partial(stopped_externally, client, container)).result(LIMIT) is signalled
         finally:
             client.remove_container(container, force=True)
 
