@@ -8,6 +8,7 @@ _NETWORK = "a build whose network is that of a missing container succeeds, with 
 _NO_TLS = "a registry without TLS on the loopback is not asked"
 _STOP = "`podman stop` leaves no event of its own, so it looks like the program's own end"
 _GPUS = "requests for GPUs are not kept"
+_TRIGGERS = "an image's ONBUILD instructions are not told, so a Dockerfile may start from images of the node only"
 _STEPS = "the containers of a build's steps are not listed"
 _LINK = "an /etc/passwd that is a link is followed inside the image"
 
@@ -27,9 +28,11 @@ _BY_FILE = {
     "engine_build_limits": {
         f"{_LOGIN}[False]": _NO_TLS,
         f"{_LOGIN}[True]": _NO_TLS,
+        "test_a_folder_is_built_anew_when_what_its_from_names_is_another_image": _TRIGGERS,
         "test_a_parent_cgroup_that_the_operator_names_is_that_of_the_steps": _STEPS,
     },
     "engine_gpus": {
+        "test_an_engine_that_gives_no_gpu_says_so_and_blames_no_task[docker]": _GPUS,
         "test_the_engine_takes_the_request_as_it_is_sent[nvidia-GPU-bbbb]": _GPUS,
         "test_the_engine_takes_the_request_as_it_is_sent[cdi-nvidia.com/gpu=GPU-bbbb]": _GPUS,
     },

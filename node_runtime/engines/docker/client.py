@@ -35,6 +35,7 @@ NOT_FOUND = "its program was not found"
 _PROCESSORS = {"amd64": "x86_64", "arm64": "aarch64"}
 _TAKEN_MEANWHILE = ("unrecognized image ID",)
 _PROFILE_AS_PATH = "opening seccomp profile failed: open {"
+_ENDED_MEANWHILE = "container state improper"
 _JOINED = "has dependent containers which must be removed before it"
 _LOST_NAMESPACE = ("network of a non running container", "No such container", "/ns/net")
 _PLACE = re.compile(r'to rootfs at "(?P<place>/[\w./-]{0,200})"')
@@ -166,7 +167,19 @@ def _created(client: docker.APIClient, config: ContainerConfig, name: str) -> st
 
 
 def remove_container(client: docker.APIClient, container: str) -> None:
-    """Kill and remove a container; afterwards its name is free. Raises `APIError`."""
+    """Kill and remove a container; afterwards its name is free. Raises `APIError`.
+
+    It is asked for again where the container ended between Podman's look and its signal.
+    """
+    try:
+        _remove_container(client, container)
+    except APIError as error:
+        if _ENDED_MEANWHILE not in explanation(error):
+            raise
+        _remove_container(client, container)
+
+
+def _remove_container(client: docker.APIClient, container: str) -> None:
     try:
         client.remove_container(container, force=True, v=True)
     except APIError as error:

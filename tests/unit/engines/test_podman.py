@@ -2,10 +2,15 @@
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
+import docker
 import pytest
+import requests
+from docker.errors import APIError
 from docker.types import ContainerConfig, HostConfig
 
+from node_runtime.engines.docker.client import remove_container
 from node_runtime.engines.docker.host_config import log_driver
 from node_runtime.engines.docker.seccomp import profile, with_profile_file
 
@@ -55,3 +60,27 @@ def test_the_configuration_itself_stays_as_it_was() -> None:
 )
 def test_the_engines_own_log_is_one_of_bounded_size(drivers: list[str] | None, chosen: str) -> None:
     assert log_driver({"Plugins": {"Log": drivers}}) == chosen
+
+
+def failed(explanation: str) -> APIError:
+    response = requests.Response()
+    response.status_code = 500
+    return APIError("500", response=response, explanation=explanation)
+
+
+def test_a_container_that_ends_while_it_is_removed_is_removed() -> None:
+    client = Mock(spec=docker.APIClient)
+    client.remove_container.side_effect = [
+        failed("sending SIGKILL to container 6f: container state improper: stopped"),
+        None,
+    ]
+    remove_container(client, "6f")
+    assert client.remove_container.call_count == 2
+
+
+def test_another_failure_of_a_removal_is_told_at_once() -> None:
+    client = Mock(spec=docker.APIClient)
+    client.remove_container.side_effect = failed("the storage driver failed")
+    with pytest.raises(APIError):
+        remove_container(client, "6f")
+    assert client.remove_container.call_count == 1
