@@ -37,6 +37,7 @@ _BY_FILE = {
         "test_the_engine_takes_the_request_as_it_is_sent[cdi-nvidia.com/gpu=GPU-bbbb]": _GPUS,
     },
     "engine_hands": {f"{_HANDS}[stop]": _STOP, f"{_HANDS}[stop, ends well]": _STOP},
+    "engine_moments": {"test_what_ended_a_container_is_known_at_the_first_event_that_decides": _STOP},
     "engine_traces": {"test_a_namespace_with_traces_is_replaced_before_anybody_asks_for_it": _KEPT},
     "engine_image_config": {
         "test_the_uid_is_the_slots_unless_the_images_user_is_the_group[line8-10001]": _LINK,
