@@ -37,8 +37,8 @@ check: .venv/dev ## lint, types, unit and contract tests without Docker, root or
 
 unit: unit-worker unit-others ## the tests of `make check` alone
 
-unit-worker: .venv/dev ## the daemon's unit tests, and that they cover the daemon; in one process, which tracing slows by half
-	@$(BIN)/pytest -p no:xdist --cov --cov-report term tests/unit/worker
+unit-worker: .venv/dev ## the daemon's unit tests, and that they cover the daemon; tracing slows them by half, so the others are not traced
+	@$(BIN)/pytest --numprocesses 2 --dist worksteal --max-worker-restart 0 --cov --cov-report term tests/unit/worker
 
 unit-others: .venv/dev ## the other tests of `make check`; they compute, so each processor has one worker
 	@$(BIN)/pytest -m "unit or twin" --ignore tests/unit/worker --numprocesses logical --dist worksteal --max-worker-restart 0 tests/unit tests/contract
