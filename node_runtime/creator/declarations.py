@@ -6,7 +6,6 @@ from functools import cache
 from node_runtime.domain.assets import AssetRef
 from node_runtime.domain.function import Signature
 from node_runtime.errors import StorageError
-from node_runtime.kinds.function import FunctionSpec
 from node_runtime.platform.files import scratch_folder
 from node_runtime.ports.store import AssetStore
 from node_runtime.spec.function_file import SignatureRefused, read_signature
@@ -29,10 +28,10 @@ def with_declarations(file: SpecFile, store: AssetStore) -> SpecFile:
 
     entries, mistakes = [], []
     for entry in file.entries:
-        spec = entry.spec
-        if isinstance(spec, FunctionSpec) and spec.undeclared is not None:
+        task = entry.task
+        if task is not None and task.undeclared is not None:
             try:
-                entries.append(replace(entry, spec=spec.with_signature(declared(spec.undeclared))))
+                entries.append(replace(entry, spec=task.with_signature(declared(task.undeclared))))
             except StorageError as error:
                 mistakes.append(
                     f"{entry.place('function')}: what it declares can't be read: {error.message}; {_REMEDY}"

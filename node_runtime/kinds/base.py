@@ -6,12 +6,13 @@
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from pydantic import Field
 
 from node_runtime.domain.assets import AssetKind, AssetRef, Label, Objective
 from node_runtime.domain.document import AssetKey, Document, Image, Limits, ModelOf
+from node_runtime.domain.function import Signature
 from node_runtime.errors import FailureCategory, TaskFailed
 from node_runtime.kinds.stage import Inputs, Stage
 from node_runtime.ports.chain import Named
@@ -80,6 +81,10 @@ class TaskSpec(TaskPart):
     def undeclared(self) -> AssetRef | None:
         """The registered asset that declares what the task takes and makes, as long as that isn't read."""
         return None
+
+    def with_signature(self, _signature: Signature, /) -> Self:
+        """Return the task with what the asset in `undeclared` declares."""
+        return self
 
     @property
     def unbuilt_bundle(self) -> Path | None:

@@ -87,8 +87,7 @@ class FunctionSpec(TaskSpec):
         source = self.function.source
         return read_signature(source) if isinstance(source, Path) else None
 
-    def with_signature(self, signature: Signature) -> Self:
-        """Return the task with what its registered function declares."""
+    def with_signature(self, signature: Signature, /) -> Self:
         made = self.model_copy()
         made._registered = signature
         return made

@@ -35,6 +35,10 @@ class SpecEntry:
     def task(self) -> TaskSpec | None:
         return self.spec if isinstance(self.spec, TaskSpec) else None
 
+    @property
+    def is_plan(self) -> bool:
+        return isinstance(self.spec, PlanSpec)
+
     def place(self, *location: int | str) -> str:
         return self.document.at(location)
 
@@ -42,10 +46,10 @@ class SpecEntry:
 def reference_conflicts(entries: Sequence[SpecEntry], index: int, extends: ExtendedPlan | None) -> Conflicts:
     """Yield wrong references from one document to others of the file, or of the plan that it extends."""
     spec, task = entries[index].spec, entries[index].task
-    if isinstance(spec, PlanSpec):
+    if entries[index].is_plan:
         yield from _plan_conflicts(entries, index, extends)
         return
-    before = [entry for entry in entries[:index] if not isinstance(entry.spec, PlanSpec)]
+    before = [entry for entry in entries[:index] if not entry.is_plan]
     alike = [entry for entry in before if (entry.task is None) == (task is None)]
     first = next((entry for entry in alike if entry.spec.name == spec.name), None)
     if first is not None:
@@ -69,7 +73,7 @@ def reference_conflicts(entries: Sequence[SpecEntry], index: int, extends: Exten
 
 
 def _plan_conflicts(entries: Sequence[SpecEntry], index: int, extends: ExtendedPlan | None) -> Conflicts:
-    first = next(entry for entry in entries if isinstance(entry.spec, PlanSpec))
+    first = next(entry for entry in entries if entry.is_plan)
     if first is not entries[index]:
         yield ("kind",), f"the file's plan is at {first.place('kind')}; a file makes one plan"
     if extends is not None and entries[index].spec.name != extends.name:
