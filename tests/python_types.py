@@ -25,12 +25,12 @@ from node_runtime.domain.assets import Asset, AssetRef
 from node_runtime.domain.assets import Objective as ObjectiveOnChain
 from node_runtime.domain.task import Submission
 
-from .documents import Document
+from .documents import YamlDocument
 from .handles import TaskHandle
 
 Place: TypeAlias = str | Path | Asset | AssetRef
 """A file or folder, or a registered asset."""
-Named: TypeAlias = str | int | Document | TaskHandle | ObjectiveOnChain
+Named: TypeAlias = str | int | YamlDocument | TaskHandle | ObjectiveOnChain
 """A name among the documents or on chain, a number on chain, or the object itself."""
 '''
 
@@ -58,7 +58,7 @@ def _class(part: dict[str, Any], definitions: dict[str, Any]) -> str:
         f"{key}: {_type(value, definitions)}" + ("" if key in required else " = ...") for key, value in keys.items()
     )
     return (
-        f"class {class_name(part['title'])}(Document):\n"
+        f"class {class_name(part['title'])}(YamlDocument):\n"
         f'    """A document of kind {part["title"]}.\n\n{meanings}\n    """\n\n'
         f"    name: str\n    def __init__(self, *, {arguments}) -> None: ...\n"
     )
@@ -104,7 +104,7 @@ def _union(members: list[dict[str, Any]], definitions: dict[str, Any]) -> Iterat
         types[0] = "Place"
     yield from types
     if any("task" in one for one in properties):
-        yield from ("Document", "TaskHandle", "Submission")
+        yield from ("YamlDocument", "TaskHandle", "Submission")
 
 
 def _literal(values: list[object]) -> str:

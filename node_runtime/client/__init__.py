@@ -7,7 +7,7 @@
 from typing import TYPE_CHECKING
 
 from . import kinds
-from .documents import Document, check
+from .documents import YamlDocument, check
 from .following import NotDone, TimedOut
 from .handles import PlanHandle, Row, TaskHandle
 from .local_run import run
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Client",
-    "Document",
     "NotDone",
     "PlanHandle",
     "Row",
     "TaskHandle",
     "TimedOut",
+    "YamlDocument",
     "check",
     "connect",
     "read_yaml",

@@ -32,7 +32,7 @@ from .arguments import Arguments, plain_value
 from .messages import in_python
 
 
-class Document(Part):
+class YamlDocument(Part):
     """A document made in Python. Relative paths are of the working directory at that moment.
 
     Raises `SpecError` naming every wrong argument, e.g. ``Training('digits').limits['memory']``.
@@ -50,7 +50,7 @@ class Document(Part):
 
 
 @in_python
-def _fill(document: Document, given: dict[str, Any], folder: Path) -> None:
+def _fill(document: YamlDocument, given: dict[str, Any], folder: Path) -> None:
     model = type(document)
     arguments = Arguments(
         made=model.__name__, value={"kind": model.model_fields["kind"].default, **given}, folder=folder
@@ -67,7 +67,7 @@ def _fill(document: Document, given: dict[str, Any], folder: Path) -> None:
 
 
 @cache
-def _class(kind: str, model: type[AnySpec]) -> type[Document]:
+def _class(kind: str, model: type[AnySpec]) -> type[YamlDocument]:
     keys = "\n".join(f"{key}: {MEANING.get(key, '')}" for key in model.model_fields if key != "kind")
     body = {
         "__module__": f"{__package__}.kinds",  # where it is found by its name, e.g. when it is unpickled
@@ -75,10 +75,10 @@ def _class(kind: str, model: type[AnySpec]) -> type[Document]:
         "__annotations__": {"kind": Literal[kind]},
         "kind": kind,
     }
-    made: Any = new_class(class_name(kind), (Document, model), exec_body=lambda space: space.update(body))
+    made: Any = new_class(class_name(kind), (YamlDocument, model), exec_body=lambda space: space.update(body))
     made.model_rebuild()  # else the first use would set pydantic's signature, which has every type in full
     made.__signature__ = Signature([_parameter(key, field) for key, field in model.model_fields.items()])
-    found: type[Document] = made
+    found: type[YamlDocument] = made
     return found
 
 
@@ -106,7 +106,7 @@ def class_name(kind: str) -> str:
     return "".join(part.capitalize() for part in kind.split("_"))
 
 
-def class_of(kind: str) -> type[Document]:
+def class_of(kind: str) -> type[YamlDocument]:
     """Return the class of a kind's documents. Raises `KeyError`."""
     return _class(kind, yaml_models()[kind])
 
@@ -116,7 +116,7 @@ def class_names() -> dict[str, str]:
     return {class_name(kind): kind for kind in yaml_models()}
 
 
-def document_in(folder: Path, kind: str, arguments: dict[str, Any]) -> Document:
+def document_in(folder: Path, kind: str, arguments: dict[str, Any]) -> YamlDocument:
     """Make a document whose relative paths are of that folder."""
     model = class_of(kind)
     document = model.__new__(model)
@@ -129,9 +129,9 @@ def spec_file(documents: Sequence[object], *, extends: ExtendedPlan | None = Non
 
     Raises `SpecError`, `InputError`.
     """
-    checked = list[Document]()
+    checked = list[YamlDocument]()
     for one in documents:
-        if not isinstance(one, Document):  # a notebook has no type checker
+        if not isinstance(one, YamlDocument):  # a notebook has no type checker
             told = f"{str(one)[:80]!r} is a {type(one).__name__}, not a document"
             raise InputError(told, remedy="make one, e.g. client.Training(name='digits', …), or client.read_yaml(path)")
         checked.append(one)
@@ -140,14 +140,14 @@ def spec_file(documents: Sequence[object], *, extends: ExtendedPlan | None = Non
     return check_entries([SpecEntry(spec=_spec(one), document=one.arguments) for one in checked], extends=extends)
 
 
-def _spec(document: Document) -> AnySpec:
+def _spec(document: YamlDocument) -> AnySpec:
     spec: Any = document  # each class is its kind's model too
     found: AnySpec = spec
     return found
 
 
 @in_python
-def check(*documents: Document) -> tuple[str, ...]:
+def check(*documents: YamlDocument) -> tuple[str, ...]:
     """Make all checks that need no chain, as `node-runtime check` does; return the warnings.
 
     Raises `SpecError` naming every mistake.

@@ -9,12 +9,12 @@ from node_runtime.domain.assets import Asset, AssetRef
 from node_runtime.domain.assets import Objective as ObjectiveOnChain
 from node_runtime.domain.task import Submission
 
-from .documents import Document
+from .documents import YamlDocument
 from .handles import TaskHandle
 
 Place: TypeAlias = str | Path | Asset | AssetRef
 """A file or folder, or a registered asset."""
-Named: TypeAlias = str | int | Document | TaskHandle | ObjectiveOnChain
+Named: TypeAlias = str | int | YamlDocument | TaskHandle | ObjectiveOnChain
 """A name among the documents or on chain, a number on chain, or the object itself."""
 
 __all__ = ["Aggregation", "Annotation", "Function", "Objective", "Plan", "Restructuring", "Scoring", "Training"]
@@ -23,7 +23,7 @@ class AdmitsSpec(TypedDict, total=False):
     owners: Required[Sequence[str]]
     algos: Sequence[Place]
 
-class Aggregation(Document):
+class Aggregation(YamlDocument):
     """A document of kind aggregation.
 
     name: A letter, then letters, digits, '.', '_' and '-'. Later documents of the file refer to it.
@@ -64,7 +64,7 @@ class Aggregation(Document):
         parameters: Mapping[str, JsonValue] | None = ...,
         permissions: TaskPermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
-        models: Sequence[Place | ModelSpec | Document | TaskHandle | Submission],
+        models: Sequence[Place | ModelSpec | YamlDocument | TaskHandle | Submission],
         keep: bool = ...,
         objectives: Sequence[Named] = ...,
         algo: Place | ImageSpec = ...,
@@ -72,7 +72,7 @@ class Aggregation(Document):
         rank: int | None = ...,
     ) -> None: ...
 
-class Annotation(Document):
+class Annotation(YamlDocument):
     """A document of kind annotation.
 
     name: A letter, then letters, digits, '.', '_' and '-'. Later documents of the file refer to it.
@@ -136,7 +136,7 @@ class FunctionSource(TypedDict, total=False):
     source: Required[Place]
     image: str | None
 
-class Function(Document):
+class Function(YamlDocument):
     """A document of kind function.
 
     name: A letter, then letters, digits, '.', '_' and '-'. Later documents of the file refer to it.
@@ -190,8 +190,8 @@ class Function(Document):
             str,
             Place
             | TakenSpec
-            | Sequence[Place | TakenSpec | Document | TaskHandle | Submission]
-            | Document
+            | Sequence[Place | TakenSpec | YamlDocument | TaskHandle | Submission]
+            | YamlDocument
             | TaskHandle
             | Submission,
         ] = ...,
@@ -224,7 +224,7 @@ class ModelSpec(TypedDict, total=False):
     submission: int | None
     source: Place | None
 
-class Objective(Document):
+class Objective(YamlDocument):
     """A document of kind objective.
 
     name: A letter, then letters, digits, '.', '_' and '-'. Later documents of the file refer to it.
@@ -266,7 +266,7 @@ class PermissionsSpec(TypedDict, total=False):
     opener: RightsSpec | None
     samples: SampleRightsSpec | None
 
-class Plan(Document):
+class Plan(YamlDocument):
     """A document of kind plan.
 
     name: A letter, then letters, digits, '.', '_' and '-'. Later documents of the file refer to it.
@@ -275,7 +275,7 @@ class Plan(Document):
     name: str
     def __init__(self, *, name: str) -> None: ...
 
-class Restructuring(Document):
+class Restructuring(YamlDocument):
     """A document of kind restructuring.
 
     name: A letter, then letters, digits, '.', '_' and '-'. Later documents of the file refer to it.
@@ -319,7 +319,7 @@ class Restructuring(Document):
         parameters: Mapping[str, JsonValue] | None = ...,
         permissions: TaskPermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
-        models: Sequence[Place | ModelSpec | Document | TaskHandle | Submission] = ...,
+        models: Sequence[Place | ModelSpec | YamlDocument | TaskHandle | Submission] = ...,
         keep: bool = ...,
         objectives: Sequence[Named] = ...,
         bundle: Place,
@@ -341,7 +341,7 @@ class SampleRightsSpec(TypedDict, total=False):
     logs: Literal["public"] | Sequence[str]
     algos: Literal["any"] | Sequence[Place]
 
-class Scoring(Document):
+class Scoring(YamlDocument):
     """A document of kind scoring.
 
     name: A letter, then letters, digits, '.', '_' and '-'. Later documents of the file refer to it.
@@ -384,8 +384,8 @@ class Scoring(Document):
         parameters: Mapping[str, JsonValue] | None = ...,
         permissions: TaskPermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
-        model: Place | ModelSpec | Document | TaskHandle | Submission | None = ...,
-        composite: Mapping[str, Place | ModelSpec | Document | TaskHandle | Submission] | None = ...,
+        model: Place | ModelSpec | YamlDocument | TaskHandle | Submission | None = ...,
+        composite: Mapping[str, Place | ModelSpec | YamlDocument | TaskHandle | Submission] | None = ...,
         algo: Place | ImageSpec,
         objective: Named | None = ...,
         opener: Place | None = ...,
@@ -414,7 +414,7 @@ class TaskPermissionsSpec(TypedDict, total=False):
     samples: SampleRightsSpec | None
     outputs: RightsSpec | None
 
-class Training(Document):
+class Training(YamlDocument):
     """A document of kind training.
 
     name: A letter, then letters, digits, '.', '_' and '-'. Later documents of the file refer to it.
@@ -461,7 +461,7 @@ class Training(Document):
         parameters: Mapping[str, JsonValue] | None = ...,
         permissions: TaskPermissionsSpec | None = ...,
         sweep: Mapping[str, Sequence[JsonValue]] | None = ...,
-        models: Sequence[Place | ModelSpec | Document | TaskHandle | Submission] = ...,
+        models: Sequence[Place | ModelSpec | YamlDocument | TaskHandle | Submission] = ...,
         keep: bool = ...,
         objectives: Sequence[Named] = ...,
         bundle: Place | None = ...,
@@ -471,7 +471,7 @@ class Training(Document):
         data: Sequence[Place] = ...,
         label: Literal["train"] = ...,
         opener: Place | None = ...,
-        composite: Mapping[str, Place | ModelSpec | Document | TaskHandle | Submission] | None = ...,
+        composite: Mapping[str, Place | ModelSpec | YamlDocument | TaskHandle | Submission] | None = ...,
         rank: int | None = ...,
     ) -> None: ...
 

@@ -10,7 +10,7 @@ from node_runtime.errors import InputError
 from node_runtime.platform.printable import Say
 from node_runtime.spec.read import SpecFile
 
-from .documents import Document, spec_file
+from .documents import YamlDocument, spec_file
 from .messages import in_python, print_wrapped
 from .session import Client
 
@@ -22,7 +22,7 @@ MOST_FAKE = 1_000_000  # samples
 
 @in_python
 def run(
-    *documents: Document,
+    *documents: YamlDocument,
     output: str | Path = "runs",
     fake: int | None = None,
     aliases: Mapping[str, str | Path] | None = None,

@@ -29,7 +29,7 @@ from node_runtime.spec.messages import nearest
 from node_runtime.stores import open_store
 from node_runtime.substrate.client import connect as connect_chain
 
-from .documents import Document, permissions_in, spec_file
+from .documents import YamlDocument, permissions_in, spec_file
 from .handles import PlanHandle, TaskHandle
 from .messages import in_python, print_wrapped
 
@@ -74,7 +74,7 @@ class Client:
         return self.chain.balance(self._account(account))
 
     @in_python
-    def submit(self, *documents: Document, plan: PlanHandle | int | None = None) -> PlanHandle:
+    def submit(self, *documents: YamlDocument, plan: PlanHandle | int | None = None) -> PlanHandle:
         """Store, register and create what the documents describe; the rewards are held from then on.
 
         A document that others refer to comes before them. The same again makes new tasks; after an interruption it goes

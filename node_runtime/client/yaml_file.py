@@ -15,7 +15,7 @@ from node_runtime.spec.messages import Location
 from node_runtime.spec.read import exact_values, read_specs
 from node_runtime.spec.yaml_source import CoreLoader, MarkedDocument
 
-from .documents import Document, document_in, spec_file
+from .documents import YamlDocument, document_in, spec_file
 from .messages import in_python
 
 
@@ -33,7 +33,7 @@ _Dumper.add_representer(str, _represent_text)
 
 
 @in_python
-def read_yaml(path: str | Path) -> tuple[Document, ...]:
+def read_yaml(path: str | Path) -> tuple[YamlDocument, ...]:
     """Read the documents of a task file. Raises `SpecError` naming every mistake with its ``file:line:column``."""
     file = Path(path)
     read = {id(entry.document): entry.document for entry in read_specs(file).entries}  # a swept document once
@@ -49,7 +49,7 @@ def _values(document: MarkedDocument) -> dict[str, Any]:
 
 
 @in_python
-def write_yaml(path: str | Path, *documents: Document) -> None:
+def write_yaml(path: str | Path, *documents: YamlDocument) -> None:
     """Write documents to a task file, for `node-runtime submit` and for people. Paths are relative to the file.
 
     Raises `SpecError` for mistakes, `InputError` where the file exists.
@@ -62,14 +62,14 @@ def write_yaml(path: str | Path, *documents: Document) -> None:
         write_atomically(target, text.encode())
 
 
-def yaml_text(documents: Sequence[Document], folder: Path) -> str:
+def yaml_text(documents: Sequence[YamlDocument], folder: Path) -> str:
     """Return the text of a task file in that folder."""
     spec_file(documents)
     values = [_relocated(one, folder) for one in documents]
     return yaml.dump_all(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _relocated(document: Document, folder: Path) -> dict[str, Any]:
+def _relocated(document: YamlDocument, folder: Path) -> dict[str, Any]:
     """Return the document's values; paths that mean another place from that folder are written anew."""
     values = deepcopy(document.arguments.value)
     for location, source in sources_in(document):

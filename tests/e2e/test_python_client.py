@@ -23,7 +23,7 @@ DOCUMENTATION = Path("docs/python.md").absolute()
 LIMITS: dict[str, str] = {"memory": "256MiB", "outputs": "16MiB", "scratch": "64MiB"}
 
 
-def training(**changed: object) -> client.Document:
+def training(**changed: object) -> client.YamlDocument:
     given: dict[str, object] = {
         "name": "iris",
         "algo": "iris/algo",

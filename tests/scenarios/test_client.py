@@ -26,12 +26,12 @@ def connection(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> client.Client:
     return client.Client("ws://desk", desk.chain, desk.store, desk.said.append, desk.chain.close)
 
 
-def training(name: str, **more: object) -> client.Document:
+def training(name: str, **more: object) -> client.YamlDocument:
     given: dict[str, object] = {"algo": "algo", "data": ["train-0"], "reward": 1}
     return client.Training(name=name, **(given | more))  # type: ignore[arg-type]
 
 
-def scoring(name: str, model: object, turn: int) -> client.Document:
+def scoring(name: str, model: object, turn: int) -> client.YamlDocument:
     given: dict[str, object] = {"algo": "algo", "metrics": "metric", "opener": "opener.py", "data": ["train-1"]}
     return client.Scoring(name=name, model=model, parameters={"round": turn}, reward=1, **given)  # type: ignore[arg-type]
 

@@ -32,12 +32,12 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def training(**changed: object) -> client.Document:
+def training(**changed: object) -> client.YamlDocument:
     given: dict[str, object] = {"name": "digits", "algo": "algo", "data": ["train-0"], "reward": 10}
     return client.Training(**(given | changed))  # type: ignore[arg-type]
 
 
-def scoring(model: object, **changed: object) -> client.Document:
+def scoring(model: object, **changed: object) -> client.YamlDocument:
     given: dict[str, object] = {"name": "score", "algo": "algo", "model": model, "objective": "digits", "reward": 2}
     return client.Scoring(**(given | changed))  # type: ignore[arg-type]
 
